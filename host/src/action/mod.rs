@@ -1,0 +1,1 @@
+//! The actions of a job, one file each.

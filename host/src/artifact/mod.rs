@@ -1,0 +1,1 @@
+//! Artifacts: mirrors, fetching, checksums, decompression, the content-addressed cache, git.

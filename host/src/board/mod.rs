@@ -1,0 +1,1 @@
+//! Boards: bench file, board types, power, the virtual board.

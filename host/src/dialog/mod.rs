@@ -1,0 +1,26 @@
+//! Conversations with a board on a byte stream: U-Boot, kernel and login, shell.
+//!
+//! A [`Dialog`] has no I/O and no clock of its own. [`drive`](crate::link::drive) runs one over a console.
+
+use std::time::Instant;
+
+/// One conversation on a byte stream, with no I/O and no clock of its own.
+///
+/// Legal order of calls: after every `handle_*`, take all of `poll_transmit`, then ask `poll_done`; when it is not
+/// done, wait for input or until `poll_timeout`.
+pub trait Dialog {
+    /// What the conversation yields.
+    type Done;
+    /// Why it failed.
+    type Error;
+    /// The board sent `bytes`.
+    fn handle_input(&mut self, now: Instant, bytes: &[u8]);
+    /// The time that `poll_timeout` named has come.
+    fn handle_timeout(&mut self, now: Instant);
+    /// Takes the next bytes to send.
+    fn poll_transmit(&mut self) -> Option<Vec<u8>>;
+    /// When `handle_timeout` wants to be called, if nothing arrives before.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// Takes the outcome, once there is one.
+    fn poll_done(&mut self) -> Option<Result<Self::Done, Self::Error>>;
+}

@@ -1,0 +1,1 @@
+//! The MultiNode group: one pure state machine.

@@ -1,0 +1,1 @@
+//! What was asked: the job file, read and checked. Pure.

@@ -1,0 +1,29 @@
+//! host-runner: runs LAVA job files on real boards.
+//!
+//! ```text
+//! job.yaml ─▶ job ─▶ plan ─▶ run ─▶ action ─▶ dialog ─▶ link / tftp / nfs / ssh ─▶ board
+//!                             │ Event
+//!                             ▼
+//!                           report: terminal · run.jsonl · results.json · junit.xml · console logs
+//! ```
+
+pub mod action;
+pub mod agent_link;
+pub mod artifact;
+pub mod board;
+pub mod cli;
+pub mod dialog;
+pub mod event;
+pub mod fault;
+pub mod group;
+pub mod job;
+pub mod link;
+pub mod net;
+pub mod nfs;
+pub mod plan;
+pub mod report;
+pub mod rootfs;
+pub mod run;
+pub mod sntp;
+pub mod ssh;
+pub mod tftp;

@@ -1,0 +1,3 @@
+//! The `host-runner` program.
+
+fn main() {}

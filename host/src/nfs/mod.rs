@@ -1,0 +1,1 @@
+//! NFSv3 and MOUNT server (RFC 1813) on ONC RPC (RFC 5531).

@@ -1,0 +1,1 @@
+//! Readers of the event stream, one file per output.

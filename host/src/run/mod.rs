@@ -1,0 +1,1 @@
+//! Carrying out a plan: one task per node, deadlines, cancellation, clean-up.

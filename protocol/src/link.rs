@@ -1,0 +1,1 @@
+//! The reliable link over frames.

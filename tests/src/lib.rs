@@ -1,0 +1,1 @@
+//! Fakes and harness for the end-to-end tests.

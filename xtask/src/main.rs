@@ -1,0 +1,2 @@
+//! `cargo xtask demo | test | agent | lab`.
+fn main() {}
