@@ -1,1 +1,45 @@
 //! Where sockets are made: in the runner's own network, or in the network of the virtual boards.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+/// A network in which sockets can be made.
+#[derive(Clone, Debug)]
+pub enum Net {
+    /// The network of the bench PC.
+    Host,
+}
+
+impl Net {
+    /// Binds a UDP socket to `address`.
+    ///
+    /// # Errors
+    /// Those of the system's `bind`.
+    pub async fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        match self {
+            Self::Host => UdpSocket::bind(address).await,
+        }
+    }
+
+    /// Listens for TCP connections on `address`.
+    ///
+    /// # Errors
+    /// Those of the system's `bind` and `listen`.
+    pub async fn listen_tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        match self {
+            Self::Host => TcpListener::bind(address).await,
+        }
+    }
+
+    /// Connects to `address`; the caller bounds the wait.
+    ///
+    /// # Errors
+    /// Those of the system's `connect`.
+    pub async fn connect_tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        match self {
+            Self::Host => TcpStream::connect(address).await,
+        }
+    }
+}
