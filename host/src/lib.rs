@@ -12,6 +12,7 @@ pub mod agent_link;
 pub mod artifact;
 pub mod board;
 pub mod cli;
+pub mod diagnostic;
 pub mod dialog;
 pub mod event;
 pub mod fault;

@@ -1,1 +1,15 @@
 //! What was asked: the job file, read and checked. Pure.
+//!
+//! ```text
+//! text ─▶ raw (values with places) ─▶ check (all problems at once) ─▶ model (typed) ─▶ plan
+//! ```
+
+mod model;
+pub mod testdef;
+
+pub use model::{
+    Archive, ArtifactSpec, AutoLogin, Block, BlockKind, BootCommands, BootImage, BootSsh, BootUboot,
+    Checksums, Compression, DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp,
+    GroupRequest, InstallPart, Job, Located, ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
+};
+pub use testdef::TestDefinition;

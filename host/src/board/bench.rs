@@ -1,0 +1,134 @@
+//! The bench file: which boards there are and how they are reached.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
+
+/// A checked bench file. Its paths are absolute, or relative to where the bench file's own path is relative to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bench {
+    /// The bench file.
+    pub path: PathBuf,
+    /// `[network] address`: where real boards reach this PC.
+    pub address: Option<IpAddr>,
+    /// The network of the virtual boards.
+    pub virtual_network: VirtualNetwork,
+    /// `[agent] directory`: holds `<arch>/lava-agent`.
+    pub agent_directory: Option<PathBuf>,
+    /// `[cache] directory`; without it, the user's cache.
+    pub cache_directory: Option<PathBuf>,
+    /// Rules that rewrite URLs, longest prefix first.
+    pub mirrors: Vec<Mirror>,
+    /// The boards, by name.
+    pub boards: Vec<Arc<Board>>,
+}
+
+/// The network of the virtual boards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VirtualNetwork {
+    /// The runner's own address in it.
+    pub address: Ipv4Addr,
+    /// Length of its prefix, in bits.
+    pub prefix: u8,
+}
+
+/// A rule that rewrites URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// Prefix that is replaced.
+    pub from: String,
+    /// What it is replaced by.
+    pub to: MirrorTarget,
+}
+
+/// What a mirror rule leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MirrorTarget {
+    /// Another URL prefix.
+    Url(String),
+    /// A directory or file.
+    Path(PathBuf),
+}
+
+/// A board of the bench: its type and what the bench file says of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Board {
+    /// Its name on the bench.
+    pub name: String,
+    /// Name of its type.
+    pub board_type: String,
+    /// Device types that jobs may ask for.
+    pub device_types: Vec<String>,
+    /// Architecture of the agent, such as `armv7`.
+    pub arch: String,
+    /// How its console is reached.
+    pub console: ConsoleTarget,
+    /// Its console, seen from Linux.
+    pub linux_console: SerialConsole,
+    /// Its IP address, if it is fixed: TFTP and NFS answer only it.
+    pub address: Option<IpAddr>,
+    /// Port of its SSH server.
+    pub ssh_port: u16,
+    /// How its power is switched.
+    pub power: Power,
+    /// What the emulator needs; only with `console = "qemu"`.
+    pub qemu: Option<QemuSettings>,
+    /// U-Boot on it.
+    pub uboot: UbootSettings,
+    /// Linux on it.
+    pub linux: LinuxSettings,
+}
+
+/// How a console is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsoleTarget {
+    /// A serial device.
+    Serial {
+        /// Its path.
+        path: PathBuf,
+        /// Its speed in baud.
+        baud: u32,
+    },
+    /// A raw TCP port.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A port that speaks telnet.
+    Telnet {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A program's input and output: program and arguments.
+    Command(Vec<String>),
+    /// The emulator that the runner starts.
+    Qemu,
+}
+
+/// Commands that switch a board's power: program and arguments each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Power {
+    /// Switches it on.
+    pub on: Option<Vec<String>>,
+    /// Switches it off.
+    pub off: Option<Vec<String>>,
+    /// Resets the board.
+    pub reset: Option<Vec<String>>,
+}
+
+/// What the emulator needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QemuSettings {
+    /// The board's own initial RAM disk, for jobs that bring none.
+    pub initrd: Option<PathBuf>,
+    /// U-Boot.
+    pub firmware: PathBuf,
+    /// Size of its memory in MiB.
+    pub memory_mb: u32,
+}

@@ -1,0 +1,11 @@
+//! Problems of the user's files: what is wrong, where, and what to write instead.
+//!
+//! Job, bench and board type files share this form, so that every problem of a file is told at once and shown alike.
+
+mod problem;
+mod source;
+mod suggest;
+
+pub use problem::{Diagnostic, Diagnostics, Label, Severity};
+pub use source::{MAX_FILE_BYTES, ReadError, Source, Span};
+pub use suggest::did_you_mean;
