@@ -1,10 +1,10 @@
 //! How long to wait for an acknowledgement: RFC 6298 with bounds that suit a serial line.
 
-/// Longest time-out, in milliseconds.
-const MAX_MS: u64 = 8_000;
+/// Longest time-out, in milliseconds: nobody else is on the line, so there is no congestion to yield to.
+const MAX_MS: u64 = 1_000;
 
 /// Doublings after which a time-out grows no more.
-const MAX_BACK_OFF: u32 = 6;
+const MAX_BACK_OFF: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct RoundTrip {

@@ -23,7 +23,7 @@ fn the_last_message_is_delivered_before_the_closing_end_is_closed() {
 fn a_lossy_line_is_closed_too() {
     for seed in 0..200 {
         let mut random = Random(seed);
-        let mut pair = Pair::new(|_, frame| if random.below(4) == 0 { vec![] } else { vec![frame] });
+        let mut pair = Pair::new(|_, frame| if random.below(6) == 0 { vec![] } else { vec![frame] });
         pair.agent.to_send.extend((0..5).map(|n| Message::new(n, 10)));
         pair.agent.close_when_delivered = true;
         pair.run(|pair| {

@@ -8,43 +8,43 @@ use serde::{Deserialize, Serialize};
 
 /// What the tests send.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    pub number: u32,
-    pub filling: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) number: u32,
+    pub(crate) filling: Vec<u8>,
 }
 
 impl Message {
-    pub fn new(number: u32, length: usize) -> Self {
+    pub(crate) fn new(number: u32, length: usize) -> Self {
         Self { number, filling: (0..length).map(|n| (n as u32 * 7 + number) as u8).collect() }
     }
 }
 
 /// A small generator: the same faults in every run of a seed.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
 
 /// One end with what its program sent and got.
-pub struct End {
-    pub link: Link,
-    pub text: Vec<u8>,
-    pub got: Vec<u32>,
-    pub to_send: VecDeque<Message>,
-    pub close_when_delivered: bool,
+pub(crate) struct End {
+    pub(crate) link: Link,
+    pub(crate) text: Vec<u8>,
+    pub(crate) got: Vec<u32>,
+    pub(crate) to_send: VecDeque<Message>,
+    pub(crate) close_when_delivered: bool,
 }
 
 impl End {
-    pub fn new(side: Side, id: u32, now: u64) -> Self {
+    pub(crate) fn new(side: Side, id: u32, now: u64) -> Self {
         let config = Config { side, id, bytes_per_s: None, silence_ms: 30_000 };
         Self::with(config, now)
     }
 
-    pub fn with(config: Config, now: u64) -> Self {
+    pub(crate) fn with(config: Config, now: u64) -> Self {
         Self {
             link: Link::new(config, now),
             text: Vec::new(),
@@ -54,13 +54,13 @@ impl End {
         }
     }
 
-    pub fn handle(&mut self, now: u64, bytes: &[u8]) {
+    pub(crate) fn handle(&mut self, now: u64, bytes: &[u8]) {
         let text = &mut self.text;
         self.link.handle_input(now, bytes, &mut |bytes| text.extend_from_slice(bytes));
     }
 
     /// What the program does: takes all messages, sends what there is room for.
-    pub fn work(&mut self, now: u64) {
+    pub(crate) fn work(&mut self, now: u64) {
         while let Some(bytes) = self.link.receive(now) {
             let message: Message = protocol::message::decode(bytes).unwrap();
             assert_eq!(message, Message::new(message.number, message.filling.len()));
@@ -75,7 +75,7 @@ impl End {
         }
     }
 
-    pub fn transmit(&mut self, now: u64) -> Option<Vec<u8>> {
+    pub(crate) fn transmit(&mut self, now: u64) -> Option<Vec<u8>> {
         let mut out = [0; MAX_ENCODED];
         let length = self.link.poll_transmit(now, &mut out);
         (length > 0).then(|| out[..length].to_vec())
@@ -83,26 +83,26 @@ impl End {
 }
 
 /// Runner and agent; `fault` sees each frame on its way and may change, drop or repeat it.
-pub struct Pair<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> {
-    pub runner: End,
-    pub agent: End,
-    pub now: u64,
-    pub delay: u64,
-    pub fault: F,
+pub(crate) struct Pair<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> {
+    pub(crate) runner: End,
+    pub(crate) agent: End,
+    pub(crate) now: u64,
+    pub(crate) delay: u64,
+    pub(crate) fault: F,
     on_line: VecDeque<(u64, Side, Vec<u8>)>,
 }
 
 impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
-    pub fn new(fault: F) -> Self {
+    pub(crate) fn new(fault: F) -> Self {
         Self::of(End::new(Side::Runner, 0x0102_0304, 0), End::new(Side::Agent, 0xA0B0_C0D0, 0), fault)
     }
 
-    pub fn of(runner: End, agent: End, fault: F) -> Self {
+    pub(crate) fn of(runner: End, agent: End, fault: F) -> Self {
         Self { runner, agent, now: 0, delay: 5, fault, on_line: VecDeque::new() }
     }
 
     /// Runs until `done`, or fails the test when nothing more can happen or an hour has passed.
-    pub fn run(&mut self, mut done: impl FnMut(&Self) -> bool) {
+    pub(crate) fn run(&mut self, mut done: impl FnMut(&Self) -> bool) {
         loop {
             self.exchange();
             if done(self) {
@@ -121,7 +121,8 @@ impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
             assert!(self.now < 3_600_000, "an hour has passed: {}", self.describe());
             while self.on_line.front().is_some_and(|(at, ..)| *at <= self.now) {
                 if let Some((_, to, bytes)) = self.on_line.pop_front() {
-                    self.end(to).handle(self.now, &bytes);
+                    let now = self.now;
+                    self.end(to).handle(now, &bytes);
                 }
             }
             let now = self.now;
@@ -162,11 +163,11 @@ impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
 }
 
 /// A line without faults.
-pub fn clean(_: Side, frame: Vec<u8>) -> Vec<Vec<u8>> {
+pub(crate) fn clean(_: Side, frame: Vec<u8>) -> Vec<Vec<u8>> {
     vec![frame]
 }
 
 /// Whether both ends are open.
-pub fn both_open<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>>(pair: &Pair<F>) -> bool {
+pub(crate) fn both_open<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>>(pair: &Pair<F>) -> bool {
     pair.runner.link.state() == State::Open && pair.agent.link.state() == State::Open
 }
