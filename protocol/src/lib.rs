@@ -23,6 +23,7 @@ pub mod helper;
 pub mod host_to_agent;
 pub mod limits;
 pub mod link;
+pub mod message;
 pub mod version;
 
 pub use agent_to_host::AgentToHost;

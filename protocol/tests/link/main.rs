@@ -1,0 +1,8 @@
+//! The link as a whole: two ends on a simulated line, in virtual time.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod close;
+mod faults;
+mod foreign_text;
+mod handshake;
+mod line;
