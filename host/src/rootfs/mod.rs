@@ -1,1 +1,37 @@
 //! A root filesystem as data: an index over a tar, and a copy-on-write layer per job.
+//!
+//! ```text
+//! rootfs.tar ─▶ tar_index ─▶ Lower (immutable, shared by jobs; data read in place)
+//!                              ▲
+//!   NFS procedures ─┐          │ what is unchanged
+//!   overlay (paths) ┴─▶ Layer ─┴─▶ Tree (changed metadata, in memory) ─▶ UpperFile ─▶ BlockStore (one sparse file)
+//! ```
+//!
+//! Owners, modes, device nodes and hard links live in the index and the tree: nothing is unpacked per job, and
+//! nothing here needs root. The NFS server and the runner's own overlays use the same operations.
+
+mod attributes;
+mod block_store;
+mod credential;
+mod directory;
+mod error;
+mod layer;
+mod lower;
+mod overlay;
+mod sparse;
+mod tar_index;
+mod tar_reader;
+mod tree;
+mod upper_file;
+
+pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
+pub use credential::Credential;
+pub use error::{FsError, RootfsError};
+pub use layer::{
+    Created, CreateMode, DirectoryEntry, Layer, ListEnd, NewNode, Permissions, ReadOutcome, Renamed, Usage, WccPair,
+};
+pub use lower::Lower;
+pub use overlay::OverlayError;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,163 @@
+//! The changed data of a layer: one sparse file on the bench PC, given out in blocks and limited by a budget.
+//!
+//! One file and not one per inode: a package manager changes more files than a process may have open.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::FallocateFlags;
+
+use super::FsError;
+
+/// Bytes in a block: the page size of the boards, so that their page-sized writes need no filling.
+pub(super) const BLOCK: u64 = 4096;
+
+/// Consecutive blocks of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// First block.
+    pub(super) start: u64,
+    /// Number of blocks, at least 1.
+    pub(super) count: u64,
+}
+
+/// Blocks in a file that has no name, and goes with the store.
+#[derive(Debug)]
+pub(super) struct BlockStore {
+    file: File,
+    limit: u64,
+    allocator: Mutex<Allocator>,
+}
+
+#[derive(Debug, Default)]
+struct Allocator {
+    /// Free runs below `end` by first block; neighbours are merged.
+    free: BTreeMap<u64, u64>,
+    end: u64,
+    used: u64,
+}
+
+impl BlockStore {
+    /// A store in `file` that gives out at most `budget` bytes.
+    pub(super) fn new(file: File, budget: u64) -> Self {
+        Self { file, limit: budget / BLOCK, allocator: Mutex::default() }
+    }
+
+    fn allocator(&self) -> MutexGuard<'_, Allocator> {
+        self.allocator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives out `count` blocks, in as few runs as there are; their content is undefined.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`] if the budget does not allow all of them; none is taken then.
+    pub(super) fn allocate(&self, count: u64) -> Result<Vec<Run>, FsError> {
+        let mut allocator = self.allocator();
+        if allocator.used.checked_add(count).is_none_or(|used| used > self.limit) {
+            return Err(FsError::NoSpace);
+        }
+        allocator.used += count;
+        let mut left = count;
+        let mut runs = Vec::new();
+        while left > 0 {
+            let Some((start, free)) = allocator.free.pop_first() else { break };
+            let taken = free.min(left);
+            if taken < free {
+                allocator.free.insert(start + taken, free - taken);
+            }
+            runs.push(Run { start, count: taken });
+            left -= taken;
+        }
+        if left > 0 {
+            runs.push(Run { start: allocator.end, count: left });
+            allocator.end += left;
+        }
+        Ok(runs)
+    }
+
+    /// Takes blocks back, and gives their space back to the disk where the file system can.
+    pub(super) fn release(&self, run: Run) {
+        // A file system without holes keeps the space until the layer ends; the blocks are used again all the same.
+        let _ = rustix::fs::fallocate(
+            &self.file,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            run.start * BLOCK,
+            run.count * BLOCK,
+        );
+        let mut allocator = self.allocator();
+        allocator.used -= run.count;
+        let Run { mut start, mut count } = run;
+        if let Some((&before, &length)) = allocator.free.range(..start).next_back()
+            && before + length == start
+        {
+            allocator.free.remove(&before);
+            start = before;
+            count += length;
+        }
+        if let Some(after) = allocator.free.remove(&(start + count)) {
+            count += after;
+        }
+        allocator.free.insert(start, count);
+    }
+
+    /// Reads `buffer` from byte `at` of the store; what was never written reads as zeros.
+    pub(super) fn read(&self, mut at: u64, mut buffer: &mut [u8]) -> Result<(), FsError> {
+        while !buffer.is_empty() {
+            let count = self.file.read_at(buffer, at).map_err(|_| FsError::Io)?;
+            if count == 0 {
+                buffer.fill(0);
+                break;
+            }
+            buffer = buffer.get_mut(count..).unwrap_or_default();
+            at += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes `data` at byte `at` of the store.
+    pub(super) fn write(&self, at: u64, data: &[u8]) -> Result<(), FsError> {
+        self.file.write_all_at(data, at).map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FsError::NoSpace,
+            _ => FsError::Io,
+        })
+    }
+
+    /// Bytes given out, and the bytes that still can be: by the budget and by the disk.
+    pub(super) fn usage(&self) -> (u64, u64) {
+        let used = self.allocator().used;
+        let by_budget = (self.limit - used) * BLOCK;
+        let on_disk = rustix::fs::fstatvfs(&self.file)
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        (used * BLOCK, by_budget.min(on_disk))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(blocks: u64) -> BlockStore {
+        BlockStore::new(tempfile::tempfile().unwrap(), blocks * BLOCK)
+    }
+
+    #[test]
+    fn released_blocks_are_merged_and_used_again() {
+        let store = store(4);
+        assert_eq!(store.allocate(4).unwrap(), [Run { start: 0, count: 4 }]);
+        assert_eq!(store.allocate(1), Err(FsError::NoSpace));
+        for start in [2, 0, 1] {
+            store.release(Run { start, count: 1 });
+        }
+        assert_eq!(store.usage().0, BLOCK);
+        assert_eq!(store.allocate(3).unwrap(), [Run { start: 0, count: 3 }]);
+    }
+
+    #[test]
+    fn an_absurd_count_is_refused_without_overflow() {
+        let store = store(4);
+        store.allocate(1).unwrap();
+        assert_eq!(store.allocate(u64::MAX), Err(FsError::NoSpace));
+    }
+}

@@ -1,0 +1,70 @@
+//! The listing of a changed or new directory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{FsError, Ino};
+
+/// Cookies 1 and 2 are `.` and `..`; names start here.
+pub(super) const FIRST_COOKIE: u32 = 3;
+
+/// Names of a directory. A name keeps its cookie while it exists, and no cookie is given twice, so that a listing in
+/// pieces shows every name that stays exactly once, whatever else comes and goes.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub(super) parent: Ino,
+    by_name: HashMap<Arc<[u8]>, (Ino, u32)>,
+    by_cookie: BTreeMap<u32, (Arc<[u8]>, Ino)>,
+    next: u32,
+}
+
+impl Directory {
+    /// An empty directory.
+    pub(super) fn new(parent: Ino) -> Self {
+        Self { parent, by_name: HashMap::new(), by_cookie: BTreeMap::new(), next: FIRST_COOKIE }
+    }
+
+    /// Looks up `name`, which is not `.` or `..`.
+    pub(super) fn get(&self, name: &[u8]) -> Option<Ino> {
+        self.by_name.get(name).map(|(ino, _)| *ino)
+    }
+
+    /// Whether there is no name.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// Adds `name`, which must not exist, with a fresh cookie.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`] once all cookies that 32-bit programs can hold are spent.
+    pub(super) fn insert(&mut self, name: &[u8], ino: Ino) -> Result<(), FsError> {
+        let cookie = self.next;
+        self.insert_at(cookie, name, ino)
+    }
+
+    /// Adds `name` with a cookie from the lower layer; cookies must rise.
+    pub(super) fn insert_at(&mut self, cookie: u32, name: &[u8], ino: Ino) -> Result<(), FsError> {
+        if cookie > Ino::MAX.get() {
+            return Err(FsError::NoSpace);
+        }
+        let name: Arc<[u8]> = name.into();
+        self.by_name.insert(Arc::clone(&name), (ino, cookie));
+        self.by_cookie.insert(cookie, (name, ino));
+        self.next = cookie + 1;
+        Ok(())
+    }
+
+    /// Removes `name`.
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<Ino> {
+        let (ino, cookie) = self.by_name.remove(name)?;
+        self.by_cookie.remove(&cookie);
+        Some(ino)
+    }
+
+    /// Names with cookies above `after`, in the order of the cookies.
+    pub(super) fn list(&self, after: u32) -> impl Iterator<Item = (u32, &[u8], Ino)> {
+        let from = after.saturating_add(1).max(FIRST_COOKIE);
+        self.by_cookie.range(from..).map(|(cookie, (name, ino))| (*cookie, &**name, *ino))
+    }
+}

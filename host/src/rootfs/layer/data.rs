@@ -1,0 +1,120 @@
+//! Reading and writing file data.
+
+use std::sync::Arc;
+
+use super::{Layer, WccPair};
+use crate::rootfs::tree::{Content, Meta, Tree};
+use crate::rootfs::upper_file::UpperFile;
+use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, Timestamp};
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOutcome {
+    /// Bytes read.
+    pub count: usize,
+    /// Whether the file ends behind them.
+    pub eof: bool,
+    /// Attributes of the file.
+    pub attributes: Attributes,
+}
+
+fn check_regular(meta: &Meta) -> Result<(), FsError> {
+    match meta.kind {
+        Kind::Regular => Ok(()),
+        Kind::Directory => Err(FsError::IsDirectory),
+        _ => Err(FsError::Invalid),
+    }
+}
+
+/// The data of a changed file; `None` if it is as in the lower layer.
+fn upper(tree: &Tree, ino: Ino) -> Result<Option<Arc<UpperFile>>, FsError> {
+    Ok(tree.changed(ino)?.and_then(|inode| match &inode.content {
+        Content::File(file) => Some(Arc::clone(file)),
+        _ => None,
+    }))
+}
+
+impl Layer {
+    /// Reads into `buffer` from byte `offset`.
+    ///
+    /// The owner may read whatever the mode says (a file may be opened first and closed to oneself after), and whoever
+    /// may execute a file may read it, as NFS servers must allow (RFC 1813 §4.4).
+    ///
+    /// # Errors
+    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::Io`], [`FsError::Stale`].
+    pub fn read(
+        &self,
+        ino: Ino,
+        offset: u64,
+        buffer: &mut [u8],
+        who: &Credential,
+    ) -> Result<ReadOutcome, FsError> {
+        let (file, attributes) = {
+            let tree = self.tree();
+            let meta = tree.meta(ino)?;
+            check_regular(&meta)?;
+            if meta.permitted(who) & 5 == 0 && !meta.owned_by(who) {
+                return Err(FsError::AccessDenied);
+            }
+            (upper(&tree, ino)?, tree.attributes(ino)?)
+        };
+        if let Some(file) = file {
+            let (count, eof) = file.read(offset, buffer)?;
+            return Ok(ReadOutcome { count, eof, attributes });
+        }
+        let left = usize::try_from(attributes.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let count = left.min(buffer.len());
+        let (target, _) = buffer.split_at_mut(count);
+        if count > 0 {
+            self.lower.read(ino, offset, target)?;
+        }
+        Ok(ReadOutcome { count, eof: count == left, attributes })
+    }
+
+    /// Writes `data` at byte `offset`.
+    ///
+    /// # Errors
+    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::NoSpace`],
+    /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
+    pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
+        let before = {
+            let tree = self.tree();
+            let meta = tree.meta(ino)?;
+            check_regular(&meta)?;
+            if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
+                return Err(FsError::AccessDenied);
+            }
+            tree.attributes(ino)?
+        };
+        self.copied_up(ino)?.write(offset, data)?;
+        let mut tree = self.tree_mut();
+        let meta = &mut tree.inode_mut(ino)?.meta;
+        if !data.is_empty() {
+            meta.mtime = Timestamp::now();
+            meta.ctime = meta.mtime;
+            if !who.is_root() {
+                meta.drop_set_ids();
+            }
+        }
+        Ok(WccPair { before, after: tree.attributes(ino)? })
+    }
+
+    /// The data of a file that is about to be changed. No data is copied: the file shows the lower layer where it was
+    /// not overwritten.
+    pub(super) fn copied_up(&self, ino: Ino) -> Result<Arc<UpperFile>, FsError> {
+        if let Some(file) = upper(&self.tree(), ino)? {
+            return Ok(file);
+        }
+        let mut tree = self.tree_mut();
+        if let Some(file) = upper(&tree, ino)? {
+            return Ok(file);
+        }
+        if !self.lower.is_file(ino) {
+            return Err(FsError::Invalid);
+        }
+        let size = self.lower.size(ino);
+        let file = Arc::new(UpperFile::over(Arc::clone(&self.store), self.lower.share(), ino, size));
+        tree.inode_mut(ino)?.content = Content::File(Arc::clone(&file));
+        Ok(file)
+    }
+}

@@ -1,0 +1,20 @@
+//! A copy-on-write layer over a root filesystem: the operations of POSIX, by inode number and caller.
+//!
+//! Metadata is behind one lock and in memory; file data is read and written outside of it, under a lock per file.
+
+mod create;
+mod data;
+mod inspect;
+mod open;
+mod remove;
+mod rename;
+mod set_attributes;
+
+pub use create::{Created, CreateMode, NewNode};
+pub use data::ReadOutcome;
+pub use inspect::{DirectoryEntry, ListEnd, Permissions};
+pub use open::{Layer, Usage, WccPair};
+pub use rename::Renamed;
+
+#[cfg(test)]
+mod tests;

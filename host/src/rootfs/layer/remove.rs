@@ -1,0 +1,58 @@
+//! Removing names.
+
+use super::{Layer, WccPair};
+use crate::rootfs::tree::{MAX_NAME, Tree};
+use crate::rootfs::{Credential, FsError, Ino, Kind, Timestamp};
+
+impl Layer {
+    /// Removes the name `name` of anything but a directory; the object goes with its last name.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`], [`FsError::IsDirectory`], [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky
+    /// directory), [`FsError::Invalid`], [`FsError::NotDirectory`], [`FsError::Stale`].
+    pub fn remove(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
+        let mut tree = self.tree_mut();
+        let ino = removable(&tree, dir, name, who)?;
+        if tree.meta(ino)?.kind == Kind::Directory {
+            return Err(FsError::IsDirectory);
+        }
+        let before = tree.attributes(dir)?;
+        let now = Timestamp::now();
+        tree.directory_mut(dir)?.remove(name);
+        tree.drop_link(ino, now)?;
+        tree.touch(dir, 0, now)?;
+        Ok(WccPair { before, after: tree.attributes(dir)? })
+    }
+
+    /// Removes the empty directory `name`.
+    ///
+    /// # Errors
+    /// [`FsError::NotEmpty`], [`FsError::NotDirectory`], and as [`Layer::remove`].
+    pub fn remove_directory(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
+        let mut tree = self.tree_mut();
+        let ino = removable(&tree, dir, name, who)?;
+        if !tree.is_empty(ino)? {
+            return Err(FsError::NotEmpty);
+        }
+        let before = tree.attributes(dir)?;
+        tree.directory_mut(dir)?.remove(name);
+        tree.forget(ino);
+        tree.touch(dir, -1, Timestamp::now())?;
+        Ok(WccPair { before, after: tree.attributes(dir)? })
+    }
+}
+
+/// The inode `name` of `dir`, if `who` may take the name away.
+pub(super) fn removable(tree: &Tree, dir: Ino, name: &[u8], who: &Credential) -> Result<Ino, FsError> {
+    match name {
+        b"." => return Err(FsError::Invalid),
+        b".." => return Err(FsError::Exists),
+        _ if name.len() > MAX_NAME => return Err(FsError::NameTooLong),
+        _ => {}
+    }
+    tree.may_search(dir, who)?;
+    let ino = tree.lookup(dir, name)?;
+    tree.may_change(dir, who)?;
+    tree.may_unlink(dir, ino, who)?;
+    Ok(ino)
+}

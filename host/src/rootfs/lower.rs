@@ -1,0 +1,191 @@
+//! The lower layer: an immutable table of inodes over a tar whose data is read in place.
+//!
+//! Inode numbers are dense from [`Ino::ROOT`]. Names and link targets share one arena; the entries of a directory lie
+//! together, sorted by name, so that a look-up is a binary search and a place in the listing is a stable cookie.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::directory::FIRST_COOKIE;
+use super::sparse::Extent;
+use super::tree::Meta;
+use super::{FsError, Ino, Kind, RootfsError, tar_index};
+
+/// An index over a root filesystem in a tar; immutable, shared by all layers on it.
+#[derive(Debug)]
+pub struct Lower {
+    pub(super) file: File,
+    pub(super) inodes: Vec<LowerInode>,
+    pub(super) entries: Vec<LowerEntry>,
+    pub(super) names: Vec<u8>,
+    pub(super) extents: Vec<Extent>,
+    pub(super) bytes: u64,
+}
+
+/// One inode of the lower layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LowerInode {
+    pub(super) meta: Meta,
+    pub(super) size: u64,
+    pub(super) content: LowerContent,
+}
+
+/// Where the content of an inode is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LowerContent {
+    /// At this offset of the archive.
+    Data { offset: u64 },
+    /// In a stretch of the table of extents; between them are holes.
+    Sparse { first: u32, count: u32 },
+    /// In a stretch of the table of entries.
+    Directory { first: u32, count: u32, parent: Ino },
+    /// Target of a symbolic link, in the arena.
+    Target(Name),
+    /// Devices, fifos, sockets.
+    None,
+}
+
+/// A stretch of the arena.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    pub(super) start: u32,
+    pub(super) length: u16,
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LowerEntry {
+    pub(super) name: Name,
+    pub(super) ino: Ino,
+}
+
+impl Lower {
+    /// Indexes the uncompressed tar at `path`: headers are read once, data never.
+    ///
+    /// Understands ustar, GNU and pax archives with long names, names that are not UTF-8, hard links (to later members
+    /// too), devices, fifos and sparse members. A later member replaces an earlier one of the same name; missing parent
+    /// directories appear with mode 0755, owned by root.
+    ///
+    /// # Errors
+    /// [`RootfsError`]: no archive, a member that is refused (by name), or more members than the index can hold.
+    pub fn from_tar(path: &Path) -> Result<Self, RootfsError> {
+        tar_index::index(path)
+    }
+
+    /// Number of inodes.
+    pub fn inode_count(&self) -> u64 {
+        self.inodes.len() as u64
+    }
+
+    /// Sum of the sizes of all files, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn get(&self, ino: Ino) -> Option<&LowerInode> {
+        self.inodes.get((ino.get() - Ino::ROOT.get()) as usize)
+    }
+
+    /// The first inode number that is not in use here.
+    pub(super) fn next_ino(&self) -> Option<Ino> {
+        Ino::new(u32::try_from(self.inodes.len()).ok()?.checked_add(Ino::ROOT.get())?)
+    }
+
+    fn bytes_of(&self, name: Name) -> &[u8] {
+        let start = name.start as usize;
+        self.names.get(start..start + usize::from(name.length)).unwrap_or_default()
+    }
+
+    fn entries_of(&self, dir: Ino) -> Result<(&[LowerEntry], Ino), FsError> {
+        match self.get(dir).ok_or(FsError::Stale)?.content {
+            LowerContent::Directory { first, count, parent } => {
+                let first = first as usize;
+                Ok((self.entries.get(first..first + count as usize).unwrap_or_default(), parent))
+            }
+            _ => Err(FsError::NotDirectory),
+        }
+    }
+
+    /// Looks up `name`, which is not `.` or `..`.
+    pub(super) fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Ino, FsError> {
+        let (entries, _) = self.entries_of(dir)?;
+        let found = entries.binary_search_by(|entry| self.bytes_of(entry.name).cmp(name));
+        found.ok().and_then(|index| entries.get(index)).map(|entry| entry.ino).ok_or(FsError::NotFound)
+    }
+
+    /// The parent of a directory; the root's is itself.
+    pub(super) fn parent(&self, dir: Ino) -> Result<Ino, FsError> {
+        Ok(self.entries_of(dir)?.1)
+    }
+
+    /// The names of a directory with cookies above `after`, in the order of the cookies.
+    pub(super) fn list(
+        &self,
+        dir: Ino,
+        after: u32,
+    ) -> Result<impl Iterator<Item = (u32, &[u8], Ino)> + use<'_>, FsError> {
+        let (entries, _) = self.entries_of(dir)?;
+        let skip = after.saturating_sub(FIRST_COOKIE - 1);
+        let cookies = FIRST_COOKIE + skip..;
+        let entries = entries.get(skip as usize..).unwrap_or_default();
+        Ok(cookies.zip(entries).map(|(cookie, entry)| (cookie, self.bytes_of(entry.name), entry.ino)))
+    }
+
+    /// The target of a symbolic link.
+    pub(super) fn target(&self, ino: Ino) -> Result<&[u8], FsError> {
+        match self.get(ino).ok_or(FsError::Stale)?.content {
+            LowerContent::Target(name) => Ok(self.bytes_of(name)),
+            _ => Err(FsError::Invalid),
+        }
+    }
+
+    /// Fills `buffer` from byte `offset` of a regular file; the caller keeps to the file's size.
+    pub(super) fn read(&self, ino: Ino, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+        match self.get(ino).ok_or(FsError::Stale)?.content {
+            LowerContent::Data { offset: start } => self.read_archive(start + offset, buffer),
+            LowerContent::Sparse { first, count } => {
+                let first = first as usize;
+                let extents = self.extents.get(first..first + count as usize).unwrap_or_default();
+                self.read_sparse(extents, offset, buffer)
+            }
+            _ => Err(FsError::Invalid),
+        }
+    }
+
+    fn read_archive(&self, at: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+        self.file.read_exact_at(buffer, at).map_err(|_| FsError::Io)
+    }
+
+    fn read_sparse(&self, extents: &[Extent], offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+        buffer.fill(0);
+        let end = offset + buffer.len() as u64;
+        let from = extents.partition_point(|extent| extent.offset + extent.length <= offset);
+        for extent in extents.get(from..).unwrap_or_default() {
+            let (start, past) = (extent.offset.max(offset), (extent.offset + extent.length).min(end));
+            if start >= past {
+                break;
+            }
+            let range = (start - offset) as usize..(past - offset) as usize;
+            let part = buffer.get_mut(range).ok_or(FsError::Io)?;
+            self.read_archive(extent.position + (start - extent.offset), part)?;
+        }
+        Ok(())
+    }
+
+    /// Size of a file, target or directory, in bytes.
+    pub(super) fn size(&self, ino: Ino) -> u64 {
+        self.get(ino).map_or(0, |inode| inode.size)
+    }
+
+    /// Whether `ino` is a regular file here.
+    pub(super) fn is_file(&self, ino: Ino) -> bool {
+        self.get(ino).is_some_and(|inode| inode.meta.kind == Kind::Regular)
+    }
+
+    /// A handle that a file over this layer keeps.
+    pub(super) fn share(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
+}

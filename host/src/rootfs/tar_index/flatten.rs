@@ -1,0 +1,77 @@
+//! From the tree of nodes to the compact table.
+
+use std::fs::File;
+
+use super::builder::{Builder, NodeContent, ROOT};
+use crate::rootfs::lower::{Lower, LowerContent, LowerEntry, LowerInode, Name};
+use crate::rootfs::tree::DIRECTORY_SIZE;
+use crate::rootfs::{Ino, Kind};
+
+/// Numbers what is reachable from the root, breadth first, and packs it; `None` if a 32-bit index is too small.
+pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
+    let mut numbers: Vec<Option<Ino>> = vec![None; builder.nodes.len()];
+    let mut links = vec![0_u32; builder.nodes.len()];
+    let mut order = vec![ROOT];
+    *numbers.get_mut(ROOT)? = Some(Ino::ROOT);
+    let mut at = 0;
+    while let Some(&node) = order.get(at) {
+        at += 1;
+        let NodeContent::Directory { children, .. } = &builder.nodes.get(node)?.content else { continue };
+        for &child in children.values() {
+            *links.get_mut(child)? += 1;
+            let number = numbers.get_mut(child)?;
+            if number.is_none() {
+                *number = Some(Ino::new(u32::try_from(order.len()).ok()?.checked_add(Ino::ROOT.get())?)?);
+                order.push(child);
+            }
+        }
+    }
+    let mut lower = Lower {
+        file,
+        inodes: Vec::with_capacity(order.len()),
+        entries: Vec::with_capacity(order.len()),
+        names: Vec::new(),
+        extents: builder.extents,
+        bytes: 0,
+    };
+    for &index in &order {
+        let node = builder.nodes.get(index)?;
+        let mut meta = node.meta;
+        meta.nlink = *links.get(index)?;
+        let (size, content) = match &node.content {
+            NodeContent::Data { offset, size } => (*size, LowerContent::Data { offset: *offset }),
+            NodeContent::Sparse { first, count, size } => (
+                *size,
+                LowerContent::Sparse { first: u32::try_from(*first).ok()?, count: u32::try_from(*count).ok()? },
+            ),
+            NodeContent::Directory { parent, children } => {
+                let first = u32::try_from(lower.entries.len()).ok()?;
+                meta.nlink = 2;
+                for (name, child) in children {
+                    let name = intern(&mut lower.names, name)?;
+                    lower.entries.push(LowerEntry { name, ino: (*numbers.get(*child)?)? });
+                    meta.nlink += u32::from(builder.nodes.get(*child)?.meta.kind == Kind::Directory);
+                }
+                let (count, parent) = (u32::try_from(children.len()).ok()?, (*numbers.get(*parent)?)?);
+                (DIRECTORY_SIZE, LowerContent::Directory { first, count, parent })
+            }
+            NodeContent::Symlink(target) => {
+                (target.len() as u64, LowerContent::Target(intern(&mut lower.names, target)?))
+            }
+            NodeContent::None => (0, LowerContent::None),
+        };
+        if meta.kind == Kind::Symlink {
+            meta.mode = 0o777;
+        }
+        lower.bytes = lower.bytes.saturating_add(size);
+        lower.inodes.push(LowerInode { meta, size, content });
+    }
+    Some(lower)
+}
+
+fn intern(names: &mut Vec<u8>, name: &[u8]) -> Option<Name> {
+    let start = u32::try_from(names.len()).ok()?;
+    names.extend_from_slice(name);
+    u32::try_from(names.len()).ok()?;
+    Some(Name { start, length: u16::try_from(name.len()).ok()? })
+}

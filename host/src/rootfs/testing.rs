@@ -1,0 +1,100 @@
+//! Archives and layers for tests.
+
+use std::sync::Arc;
+
+use tar::{EntryType, Header};
+
+use super::{Ino, Layer, Lower, RootfsError};
+
+/// Builds an archive in memory; every member belongs to 0:0 with mtime 1_000_000.
+pub(crate) struct TarBuilder(tar::Builder<Vec<u8>>);
+
+impl TarBuilder {
+    pub(crate) fn new() -> Self {
+        Self(tar::Builder::new(Vec::new()))
+    }
+
+    pub(crate) fn header(kind: EntryType, mode: u32) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1_000_000);
+        header.set_size(0);
+        header
+    }
+
+    /// A member as it stands: `name` is not checked, and must fit into the header.
+    pub(crate) fn raw(mut self, name: &[u8], mut header: Header, data: &[u8]) -> Self {
+        let field = &mut header.as_old_mut().name;
+        field.fill(0);
+        field[..name.len()].copy_from_slice(name);
+        header.set_cksum();
+        self.0.append(&header, data).unwrap();
+        self
+    }
+
+    pub(crate) fn dir(self, path: &str, mode: u32) -> Self {
+        self.raw(path.as_bytes(), Self::header(EntryType::Directory, mode), b"")
+    }
+
+    pub(crate) fn file(self, path: &str, data: &[u8]) -> Self {
+        self.file_as(path, 0o644, 0, data)
+    }
+
+    pub(crate) fn file_as(mut self, path: &str, mode: u32, owner: u64, data: &[u8]) -> Self {
+        let mut header = Self::header(EntryType::Regular, mode);
+        header.set_uid(owner);
+        header.set_gid(owner);
+        header.set_size(data.len() as u64);
+        self.0.append_data(&mut header, path, data).unwrap();
+        self
+    }
+
+    pub(crate) fn symlink(self, path: &str, target: &str) -> Self {
+        self.link(EntryType::Symlink, path, target)
+    }
+
+    pub(crate) fn hard_link(self, path: &str, target: &str) -> Self {
+        self.link(EntryType::Link, path, target)
+    }
+
+    fn link(self, kind: EntryType, path: &str, target: &str) -> Self {
+        let mut header = Self::header(kind, 0o777);
+        header.set_link_name_literal(target).unwrap();
+        self.raw(path.as_bytes(), header, b"")
+    }
+
+    /// Pax records for the next member.
+    pub(crate) fn pax(mut self, records: &[(&str, &[u8])]) -> Self {
+        self.0.append_pax_extensions(records.iter().copied()).unwrap();
+        self
+    }
+
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.0.into_inner().unwrap()
+    }
+
+    pub(crate) fn index(self) -> Result<Lower, RootfsError> {
+        index_bytes(&self.bytes())
+    }
+}
+
+pub(crate) fn index_bytes(bytes: &[u8]) -> Result<Lower, RootfsError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    Lower::from_tar(file.path())
+}
+
+pub(crate) fn layer_of(tar: TarBuilder) -> Layer {
+    Layer::new(Arc::new(tar.index().unwrap()), std::env::temp_dir()).unwrap()
+}
+
+/// A lower layer with one file of `size` patterned bytes: the layer, the file's number, its bytes.
+pub(crate) fn one_file_lower(size: usize) -> (Arc<Lower>, Ino, Vec<u8>) {
+    let data: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+    let lower = TarBuilder::new().file("file", &data).index().unwrap();
+    let ino = lower.lookup(Ino::ROOT, b"file").unwrap();
+    (Arc::new(lower), ino, data)
+}

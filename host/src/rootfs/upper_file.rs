@@ -1,0 +1,357 @@
+//! The data of one changed or new file: blocks of the store over what the lower layer has.
+//!
+//! Invariant: a block of the store holds zeros from the end of the file on, so that growing the file shows zeros.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::block_store::{BLOCK, BlockStore, Run};
+use super::{FsError, Ino, Lower};
+
+/// The largest file, in bytes (4 TiB): below the limit of every file system that may hold the store.
+pub(super) const MAX_FILE_SIZE: u64 = 1 << 42;
+
+/// A file whose data differs from the lower layer. Its size is readable without waiting for its data.
+#[derive(Debug)]
+pub(super) struct UpperFile {
+    store: Arc<BlockStore>,
+    lower: Option<Arc<Lower>>,
+    size: AtomicU64,
+    blocks: AtomicU64,
+    map: RwLock<Map>,
+}
+
+#[derive(Debug)]
+struct Map {
+    /// The file in the lower layer, and how much of it still shows, in bytes.
+    base: Option<(Ino, u64)>,
+    /// Blocks in the store by block of the file; neighbours in both are merged.
+    runs: BTreeMap<u64, Run>,
+}
+
+impl Map {
+    /// The run that holds `block`: block of the store, and how many follow, itself included.
+    fn locate(&self, block: u64) -> Option<Run> {
+        let (&first, run) = self.runs.range(..=block).next_back()?;
+        let skip = block - first;
+        (skip < run.count).then(|| Run { start: run.start + skip, count: run.count - skip })
+    }
+
+    /// How many blocks from `block` on are not in the store, at most `limit`.
+    fn gap(&self, block: u64, limit: u64) -> u64 {
+        self.runs.range(block..).next().map_or(limit, |(&next, _)| (next - block).min(limit))
+    }
+
+    fn insert(&mut self, block: u64, run: Run) {
+        if let Some((&first, before)) = self.runs.range_mut(..block).next_back()
+            && first + before.count == block
+            && before.start + before.count == run.start
+        {
+            before.count += run.count;
+            return;
+        }
+        self.runs.insert(block, run);
+    }
+
+    /// Removes everything from `block` on.
+    fn split_off(&mut self, block: u64) -> Vec<Run> {
+        let mut removed: Vec<Run> = self.runs.split_off(&block).into_values().collect();
+        if let Some((&first, run)) = self.runs.range_mut(..block).next_back()
+            && first + run.count > block
+        {
+            let kept = block - first;
+            removed.push(Run { start: run.start + kept, count: run.count - kept });
+            run.count = kept;
+        }
+        removed
+    }
+}
+
+impl UpperFile {
+    /// A new, empty file.
+    pub(super) fn empty(store: Arc<BlockStore>) -> Self {
+        Self {
+            store,
+            lower: None,
+            size: AtomicU64::new(0),
+            blocks: AtomicU64::new(0),
+            map: RwLock::new(Map { base: None, runs: BTreeMap::new() }),
+        }
+    }
+
+    /// A file that shows the `size` bytes of `ino` in the lower layer until they are overwritten.
+    pub(super) fn over(store: Arc<BlockStore>, lower: Arc<Lower>, ino: Ino, size: u64) -> Self {
+        Self {
+            store,
+            lower: Some(lower),
+            size: AtomicU64::new(size),
+            blocks: AtomicU64::new(0),
+            map: RwLock::new(Map { base: Some((ino, size)), runs: BTreeMap::new() }),
+        }
+    }
+
+    fn map(&self) -> RwLockReadGuard<'_, Map> {
+        self.map.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn map_mut(&self) -> RwLockWriteGuard<'_, Map> {
+        self.map.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// Disk space in bytes; what the lower layer holds counts as if it were here.
+    pub(super) fn used(&self) -> u64 {
+        match self.lower {
+            Some(_) => self.size().div_ceil(BLOCK) * BLOCK,
+            None => self.blocks.load(Ordering::Relaxed) * BLOCK,
+        }
+    }
+
+    /// Reads into `buffer` from `offset`, and returns how many bytes, and whether the file ends there.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(usize, bool), FsError> {
+        let map = self.map();
+        let size = self.size();
+        let left = size.saturating_sub(offset);
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let (target, _) = buffer.split_at_mut(count);
+        self.read_mapped(&map, offset, target)?;
+        Ok((count, offset.saturating_add(count as u64) >= size))
+    }
+
+    fn read_mapped(&self, map: &Map, mut offset: u64, mut buffer: &mut [u8]) -> Result<(), FsError> {
+        while !buffer.is_empty() {
+            let (block, inside) = (offset / BLOCK, offset % BLOCK);
+            let wanted = (inside + buffer.len() as u64).div_ceil(BLOCK);
+            let stored = map.locate(block);
+            let blocks = stored.map_or_else(|| map.gap(block, wanted), |run| run.count.min(wanted));
+            let bytes = usize::try_from(blocks * BLOCK - inside).unwrap_or(usize::MAX).min(buffer.len());
+            let (part, rest) = buffer.split_at_mut(bytes);
+            match stored {
+                Some(run) => self.store.read(run.start * BLOCK + inside, part)?,
+                None => self.read_base(map, offset, part)?,
+            }
+            buffer = rest;
+            offset += bytes as u64;
+        }
+        Ok(())
+    }
+
+    fn read_base(&self, map: &Map, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+        buffer.fill(0);
+        let (Some((ino, visible)), Some(lower)) = (map.base, &self.lower) else { return Ok(()) };
+        let left = usize::try_from(visible.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
+        let (shown, _) = buffer.split_at_mut(left);
+        lower.read(ino, offset, shown)
+    }
+
+    /// Writes `data` at `offset`, growing the file if needed.
+    ///
+    /// # Errors
+    /// [`FsError::FileTooLarge`], [`FsError::NoSpace`], [`FsError::Io`].
+    pub(super) fn write(&self, offset: u64, data: &[u8]) -> Result<(), FsError> {
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE_SIZE);
+        let end = end.ok_or(FsError::FileTooLarge)?;
+        if data.is_empty() {
+            return Ok(());
+        }
+        let mut map = self.map_mut();
+        self.ensure_blocks(&mut map, offset, end)?;
+        let (mut at, mut rest) = (offset, data);
+        while !rest.is_empty() {
+            let run = map.locate(at / BLOCK).ok_or(FsError::Io)?;
+            let inside = at % BLOCK;
+            let bytes = usize::try_from(run.count * BLOCK - inside).unwrap_or(usize::MAX).min(rest.len());
+            let (part, following) = rest.split_at(bytes);
+            self.store.write(run.start * BLOCK + inside, part)?;
+            rest = following;
+            at += bytes as u64;
+        }
+        self.size.fetch_max(end, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Puts the blocks of `offset..end` into the store; those that will be covered only partly get their old content.
+    fn ensure_blocks(&self, map: &mut Map, offset: u64, end: u64) -> Result<(), FsError> {
+        let (first, past) = (offset / BLOCK, end.div_ceil(BLOCK));
+        let mut gaps = Vec::new();
+        let mut block = first;
+        while block < past {
+            match map.locate(block) {
+                Some(run) => block += run.count,
+                None => {
+                    let count = map.gap(block, past - block);
+                    gaps.push(Run { start: block, count });
+                    block += count;
+                }
+            }
+        }
+        let missing: u64 = gaps.iter().map(|gap| gap.count).sum();
+        if missing == 0 {
+            return Ok(());
+        }
+        let edges = self.edge_contents(map, &gaps, offset, end)?;
+        let mut free = self.store.allocate(missing)?.into_iter();
+        self.blocks.fetch_add(missing, Ordering::Relaxed);
+        let mut run = Run { start: 0, count: 0 };
+        for mut gap in gaps {
+            while gap.count > 0 {
+                if run.count == 0 {
+                    run = free.next().ok_or(FsError::NoSpace)?;
+                }
+                let count = run.count.min(gap.count);
+                map.insert(gap.start, Run { start: run.start, count });
+                run = Run { start: run.start + count, count: run.count - count };
+                gap = Run { start: gap.start + count, count: gap.count - count };
+            }
+        }
+        for (block, content) in edges {
+            let run = map.locate(block).ok_or(FsError::Io)?;
+            self.store.write(run.start * BLOCK, &content)?;
+        }
+        Ok(())
+    }
+
+    /// The present content of the new blocks that `offset..end` covers only partly: its first, its last, or none.
+    fn edge_contents(
+        &self,
+        map: &Map,
+        gaps: &[Run],
+        offset: u64,
+        end: u64,
+    ) -> Result<Vec<(u64, Vec<u8>)>, FsError> {
+        let mut edges = Vec::new();
+        let head = (!offset.is_multiple_of(BLOCK)).then_some(offset / BLOCK);
+        let tail = (!end.is_multiple_of(BLOCK)).then_some(end / BLOCK).filter(|block| head != Some(*block));
+        for block in [head, tail].into_iter().flatten() {
+            if gaps.iter().any(|gap| (gap.start..gap.start + gap.count).contains(&block)) {
+                let mut content = vec![0; BLOCK as usize];
+                self.read_base(map, block * BLOCK, &mut content)?;
+                edges.push((block, content));
+            }
+        }
+        Ok(edges)
+    }
+
+    /// Cuts the file to `size` bytes, or lets it grow by a hole.
+    ///
+    /// # Errors
+    /// [`FsError::FileTooLarge`], [`FsError::Io`].
+    pub(super) fn truncate(&self, size: u64) -> Result<(), FsError> {
+        if size > MAX_FILE_SIZE {
+            return Err(FsError::FileTooLarge);
+        }
+        let mut map = self.map_mut();
+        if size < self.size() {
+            if let Some((_, visible)) = &mut map.base {
+                *visible = size.min(*visible);
+            }
+            for run in map.split_off(size.div_ceil(BLOCK)) {
+                self.blocks.fetch_sub(run.count, Ordering::Relaxed);
+                self.store.release(run);
+            }
+            if let Some(run) = map.locate(size / BLOCK) {
+                let inside = size % BLOCK;
+                let zeros = vec![0; usize::try_from(BLOCK - inside).unwrap_or_default()];
+                self.store.write(run.start * BLOCK + inside, &zeros)?;
+            }
+        }
+        self.size.store(size, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Drop for UpperFile {
+    fn drop(&mut self) {
+        let map = self.map.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for run in std::mem::take(&mut map.runs).into_values() {
+            self.store.release(run);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn store(budget: u64) -> Arc<BlockStore> {
+        Arc::new(BlockStore::new(tempfile::tempfile().unwrap(), budget))
+    }
+
+    #[test]
+    fn holes_read_as_zeros_and_cost_nothing() {
+        let store = store(1 << 20);
+        let file = UpperFile::empty(store.clone());
+        file.write(1 << 40, b"far").unwrap();
+        assert_eq!(file.size(), (1 << 40) + 3);
+        assert_eq!(file.used(), BLOCK);
+        let mut buffer = [1; 8];
+        assert_eq!(file.read(12_345, &mut buffer).unwrap(), (8, false));
+        assert_eq!(buffer, [0; 8]);
+        assert_eq!(file.read(1 << 40, &mut buffer).unwrap(), (3, true));
+        drop(file);
+        assert_eq!(store.usage().0, 0);
+    }
+
+    #[test]
+    fn the_budget_ends_a_write_and_a_cut_gives_back() {
+        let file = UpperFile::empty(store(2 * BLOCK));
+        file.write(0, &[7; 8192]).unwrap();
+        assert_eq!(file.write(8192, b"x"), Err(FsError::NoSpace));
+        assert_eq!(file.size(), 8192);
+        file.truncate(100).unwrap();
+        file.write(8192, b"x").unwrap();
+        assert_eq!(file.write(MAX_FILE_SIZE, b"x"), Err(FsError::FileTooLarge));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u16, u16, u8),
+        Cut(u16),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..20_000u16, 0..9_000u16, 1..=255u8).prop_map(|(at, count, value)| Step::Write(at, count, value)),
+            (0..20_000u16).prop_map(Step::Cut),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn behaves_as_a_plain_vector_of_bytes(steps in prop::collection::vec(step(), 1..20)) {
+            let (lower, ino, mut model) = crate::rootfs::testing::one_file_lower(10_000);
+            let store = store(1 << 30);
+            let file = UpperFile::over(store.clone(), lower, ino, model.len() as u64);
+            for step in steps {
+                match step {
+                    Step::Write(at, count, value) => {
+                        let data = vec![value; usize::from(count)];
+                        file.write(u64::from(at), &data).unwrap();
+                        let end = usize::from(at) + data.len();
+                        if !data.is_empty() {
+                            if model.len() < end { model.resize(end, 0); }
+                            model[usize::from(at)..end].copy_from_slice(&data);
+                        }
+                    }
+                    Step::Cut(size) => {
+                        file.truncate(u64::from(size)).unwrap();
+                        model.resize(usize::from(size), 0);
+                    }
+                }
+                let mut all = vec![9; model.len() + 10];
+                prop_assert_eq!(file.read(0, &mut all).unwrap(), (model.len(), true));
+                prop_assert_eq!(&all[..model.len()], &model[..]);
+            }
+            drop(file);
+            prop_assert_eq!(store.usage().0, 0);
+        }
+    }
+}
