@@ -1,6 +1,26 @@
 //! Conversations with a board on a byte stream: U-Boot, kernel and login, shell.
 //!
 //! A [`Dialog`] has no I/O and no clock of its own. [`drive`](crate::link::drive) runs one over a console.
+//!
+//! ```text
+//! power on ─▶ Uboot ─▶ Login ─▶ (agent) ─▶ ShellPrompt ─▶ Shutdown
+//! ```
+
+mod expired;
+mod kernel;
+mod login;
+mod scan;
+mod shell;
+mod shutdown;
+mod uboot;
+
+pub use expired::Expired;
+pub use kernel::{KernelFailure, KernelLog};
+pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginSettings};
+pub use scan::Scan;
+pub use shell::{CommandOutput, ShellCommand, ShellError, ShellPrompt};
+pub use shutdown::{Shutdown, ShutdownError};
+pub use uboot::{Goal, Start, Uboot, UbootError, UbootReport, UbootSettings};
 
 use std::time::Instant;
 

@@ -1,1 +1,28 @@
-//! Byte streams to boards: serial, TCP and telnet, a command; the driver of dialogs; the recorder.
+//! Byte streams to boards: serial, TCP and telnet, a command; and the driver of dialogs.
+//!
+//! [`open`] turns a [`Target`] into a [`Console`], the one owner of a board's line. Everyone else subscribes: every
+//! chunk in and out is reported to a [`Tap`], and what happens to the line itself to a [`Notice`].
+//!
+//! ```text
+//! serial ─┐
+//! tcp ────┤                       ┌─▶ Tap (log, terminal)
+//! telnet ─┼─▶ Console ◀─▶ drive ──┴─▶ Dialog (u-boot, login, shell)
+//! command ┤       ▲
+//! qemu ───┘       └─▶ agent session
+//! ```
+
+mod command;
+mod console;
+mod drive;
+mod serial;
+mod target;
+mod tcp;
+mod telnet;
+
+pub use command::CommandError;
+pub use console::{Console, Notice, Stream, Tap};
+pub use drive::{DriveError, drive};
+pub use serial::{Gone, SerialError};
+pub use target::{OpenError, Target, open};
+pub use tcp::TcpError;
+pub use telnet::{Telnet, TelnetStream};

@@ -1,0 +1,49 @@
+//! A wait that ended without what it waited for.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Scan;
+
+/// What was awaited, how long, and what the board said last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// What did not come, such as `autoboot prompt`.
+    pub awaited: String,
+    /// How long it was waited for.
+    pub waited: Duration,
+    /// The board's last lines, printable; empty if it said nothing.
+    pub last_output: String,
+    /// Whether that was mostly not text.
+    pub garbage: bool,
+}
+
+impl Expired {
+    pub(super) fn new(awaited: impl Into<String>, waited: Duration, scan: &Scan) -> Self {
+        Self { awaited: awaited.into(), waited, last_output: scan.tail(), garbage: scan.is_garbage() }
+    }
+}
+
+impl fmt::Display for Expired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { awaited, waited, last_output, garbage } = self;
+        write!(f, "no {awaited} within {} s; ", waited.as_secs_f64().ceil())?;
+        if *garbage {
+            write!(f, "what came is mostly not text: this looks like a wrong baud rate; ")?;
+        }
+        write!(f, "{}", LastOutput(last_output))
+    }
+}
+
+/// Displays the board's last lines, indented.
+pub(super) struct LastOutput<'a>(pub(super) &'a str);
+
+impl fmt::Display for LastOutput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the board said nothing (is it powered, and is this its console?)");
+        }
+        f.write_str("the board last said:")?;
+        self.0.lines().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}

@@ -1,0 +1,129 @@
+//! What a kernel says about itself on the console: the lines that end a boot, and those worth keeping.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::scan::EscapeFilter;
+
+/// Longest line looked at, in bytes; the rest of it is passed over.
+const LINE_LIMIT: usize = 512;
+/// Warnings that are kept.
+const WARNING_LIMIT: usize = 32;
+
+static RESET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^U-Boot (?:SPL )?20\d\d\.\d\d"));
+static NO_ROOT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"VFS: Unable to mount root|ALERT!.*[Dd]ropping to a shell|ALERT!.*does not exist|No init found")
+});
+static PANIC: LazyLock<Regex> = LazyLock::new(|| pattern(r"Kernel panic - not syncing|end Kernel panic"));
+static WARNING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\bOops(?::| -)|\bWARNING: .*(?:CPU:|PID:|at )|\bBUG: |cut here|Unhandled fault|KASAN: |KCSAN: |KFENCE: |invalid opcode",
+    )
+});
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a constant pattern is valid")
+}
+
+/// A line of the console after which no login comes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KernelFailure {
+    /// The kernel found no root file system.
+    #[error("the kernel found no root file system: {0}")]
+    NoRoot(String),
+    /// The kernel stopped.
+    #[error("the kernel stopped: {0}")]
+    Panic(String),
+    /// The board started again.
+    #[error("the board has reset: {0}")]
+    Reset(String),
+}
+
+/// Reads the console line by line and keeps what the kernel complains of.
+#[derive(Debug, Default)]
+pub struct KernelLog {
+    escapes: EscapeFilter,
+    line: Vec<u8>,
+    warnings: Vec<String>,
+}
+
+impl KernelLog {
+    /// Takes what the board sent; returns the first line in it that ends the boot.
+    pub fn push(&mut self, bytes: &[u8]) -> Option<KernelFailure> {
+        let mut text = Vec::new();
+        self.escapes.push(bytes, &mut text);
+        let mut failure = None;
+        for byte in text {
+            match byte {
+                b'\n' => {
+                    let line = std::mem::take(&mut self.line);
+                    failure = failure.or(self.line(&line));
+                }
+                b'\r' => {}
+                _ if self.line.len() < LINE_LIMIT => self.line.push(byte),
+                _ => {}
+            }
+        }
+        failure
+    }
+
+    /// Oopses, warnings and the like that came so far, at most 32.
+    pub fn into_warnings(self) -> Vec<String> {
+        self.warnings
+    }
+
+    fn line(&mut self, line: &[u8]) -> Option<KernelFailure> {
+        let text = || String::from_utf8_lossy(line).trim().to_owned();
+        if RESET.is_match(line) {
+            return Some(KernelFailure::Reset(text()));
+        }
+        if NO_ROOT.is_match(line) {
+            return Some(KernelFailure::NoRoot(text()));
+        }
+        if PANIC.is_match(line) {
+            return Some(KernelFailure::Panic(text()));
+        }
+        if WARNING.is_match(line) && self.warnings.len() < WARNING_LIMIT {
+            self.warnings.push(text());
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_failure(log: &str) -> Option<KernelFailure> {
+        let mut kernel = KernelLog::default();
+        log.bytes().filter_map(|byte| kernel.push(&[byte])).next()
+    }
+
+    #[test]
+    fn lines_that_end_a_boot_are_told_apart() {
+        let no_root =
+            "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,255)\r\n";
+        assert!(matches!(first_failure(no_root), Some(KernelFailure::NoRoot(_))));
+        let panic = "[    1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\r\n";
+        assert!(matches!(first_failure(panic), Some(KernelFailure::Panic(_))));
+        let reset = "\r\nU-Boot SPL 2023.01 (Jan 2023)\r\n";
+        assert_eq!(first_failure(reset), Some(KernelFailure::Reset("U-Boot SPL 2023.01 (Jan 2023)".into())));
+        assert_eq!(first_failure("[ 0.0] Linux version 6.1.0\r\n[ 0.0] panic=10 U-Boot 2023.01\r\n"), None);
+    }
+
+    #[test]
+    fn complaints_are_kept_but_end_nothing() {
+        let mut kernel = KernelLog::default();
+        let log = b"------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at kernel/x.c:1\nInternal error: Oops: 5 [#1] SMP ARM\n";
+        assert_eq!(kernel.push(log), None);
+        assert_eq!(kernel.into_warnings().len(), 3);
+    }
+
+    #[test]
+    fn memory_is_bounded_without_any_line_end() {
+        let mut kernel = KernelLog::default();
+        kernel.push(&vec![b'x'; 100_000]);
+        assert_eq!(kernel.line.len(), LINE_LIMIT);
+    }
+}

@@ -1,0 +1,91 @@
+//! What a login looks like, and what it came to.
+
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use crate::dialog::expired::LastOutput;
+use crate::dialog::{Expired, KernelFailure};
+
+/// What is awaited between boot loader and shell; from the job's boot action and the board type.
+#[derive(Clone, Debug)]
+pub struct LoginSettings {
+    /// The kernel's first message, `Linux version [0-9]`; `None` to go straight to the prompts.
+    pub kernel_start: Option<Regex>,
+    /// How long that may take.
+    pub kernel_timeout: Duration,
+    /// The job's `prompts`; the first match of any is the shell.
+    pub prompts: Vec<Regex>,
+    /// The job's `auto_login`; without it only the prompts are awaited.
+    pub auto_login: Option<AutoLogin>,
+    /// The job's `failure_message`.
+    pub failure_message: Option<Regex>,
+    /// How long each step from the kernel's first message on may take.
+    pub timeout: Duration,
+}
+
+/// LAVA's `auto_login`.
+#[derive(Clone, Debug)]
+pub struct AutoLogin {
+    /// Asks for the user name: `login:`.
+    pub login_prompt: Regex,
+    /// The user name.
+    pub username: String,
+    /// Asks for the password: `Password:`.
+    pub password_prompt: Regex,
+    /// The password, if the user has one.
+    pub password: Option<String>,
+    /// Typed at the first shell prompt, one after the other.
+    pub login_commands: Vec<String>,
+}
+
+/// A shell prompt was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The text that matched one of the prompts.
+    pub prompt: String,
+    /// Oopses, warnings and the like on the way, at most 32.
+    pub warnings: Vec<String>,
+}
+
+/// Why there is no shell prompt.
+///
+/// [`Refused`](Self::Refused), [`PasswordWanted`](Self::PasswordWanted) and
+/// [`FailureMessage`](Self::FailureMessage) follow from the job, the others from board, kernel or root file system.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Something did not come in time.
+    #[error("{0}")]
+    Expired(Expired),
+    /// The kernel ended the boot.
+    #[error("{failure}; {}", LastOutput(last_output))]
+    Kernel {
+        /// How.
+        failure: KernelFailure,
+        /// The board's last lines.
+        last_output: String,
+    },
+    /// User name or password is wrong.
+    #[error(
+        "the login was refused: wrong user name or password in `auto_login`; {}",
+        LastOutput(last_output)
+    )]
+    Refused {
+        /// The board's last lines.
+        last_output: String,
+    },
+    /// The board asks for a password, and the job has none.
+    #[error("the login of {username} asks for a password, but the job's `auto_login` has none")]
+    PasswordWanted {
+        /// The job's user name.
+        username: String,
+    },
+    /// The job's own failure message came.
+    #[error("the job's `failure_message` came: {found:?}; {}", LastOutput(last_output))]
+    FailureMessage {
+        /// The text that matched.
+        found: String,
+        /// The board's last lines.
+        last_output: String,
+    },
+}

@@ -1,0 +1,203 @@
+use proptest::prelude::*;
+
+use crate::dialog::KernelFailure;
+
+use super::*;
+
+const KERNEL: &str = "\r\n[    0.000000] Linux version 6.1.0-armmp (gcc-12)\r\n[    1.0] systemd[1]: Hostname set to <debian>.\r\n";
+const LOGIN: &str = "\r\nDebian GNU/Linux 12 debian ttyAMA0\r\n\r\ndebian login: ";
+const PROMPT: &str = "\x1b[?2004hroot@debian:~# ";
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap()
+}
+
+fn settings() -> LoginSettings {
+    LoginSettings {
+        kernel_start: Some(regex("Linux version [0-9]")),
+        kernel_timeout: Duration::from_secs(60),
+        prompts: vec![regex("root@linaro:"), regex("root@debian:")],
+        auto_login: None,
+        failure_message: None,
+        timeout: Duration::from_secs(300),
+    }
+}
+
+fn with_login(password: Option<&str>, login_commands: &[&str]) -> LoginSettings {
+    let auto_login = AutoLogin {
+        login_prompt: regex("login:"),
+        username: "root".to_owned(),
+        password_prompt: regex("Password:"),
+        password: password.map(str::to_owned),
+        login_commands: login_commands.iter().map(|&command| command.to_owned()).collect(),
+    };
+    LoginSettings { auto_login: Some(auto_login), ..settings() }
+}
+
+/// Feeds `text` in pieces of `chunk` bytes.
+fn say(dialog: &mut Login, now: Instant, chunk: usize, text: &str) {
+    for piece in text.as_bytes().chunks(chunk) {
+        dialog.handle_input(now, piece);
+    }
+}
+
+fn sent(dialog: &mut Login) -> String {
+    std::iter::from_fn(|| dialog.poll_transmit()).map(|bytes| String::from_utf8(bytes).unwrap()).collect()
+}
+
+/// Lets all deadlines pass until the dialog is done.
+fn expire(dialog: &mut Login) -> LoginError {
+    loop {
+        if let Some(outcome) = dialog.poll_done() {
+            return outcome.unwrap_err();
+        }
+        let at = dialog.poll_timeout().unwrap();
+        dialog.handle_timeout(at);
+    }
+}
+
+proptest! {
+    #[test]
+    fn without_auto_login_the_prompt_alone_is_awaited(chunk in 1_usize..200) {
+        let now = Instant::now();
+        let mut dialog = Login::new(settings(), now);
+        say(&mut dialog, now, chunk, KERNEL);
+        prop_assert_eq!(dialog.poll_done(), None);
+        say(&mut dialog, now, chunk, &format!("debian login: root (automatic login)\r\n{PROMPT}"));
+        let logged_in = dialog.poll_done().unwrap().unwrap();
+        prop_assert_eq!(logged_in.prompt, "root@debian:");
+        prop_assert_eq!(sent(&mut dialog), "");
+    }
+
+    #[test]
+    fn auto_login_gives_name_password_and_commands(chunk in 1_usize..200) {
+        let now = Instant::now();
+        let mut dialog = Login::new(with_login(Some("secret"), &["su -", "stty -echo"]), now);
+        say(&mut dialog, now, chunk, KERNEL);
+        say(&mut dialog, now, chunk, LOGIN);
+        prop_assert_eq!(sent(&mut dialog), "root\n");
+        say(&mut dialog, now, chunk, "root\r\nPassword: ");
+        prop_assert_eq!(sent(&mut dialog), "secret\n");
+        say(&mut dialog, now, chunk, &format!("\r\nLinux debian 6.1.0\r\n{PROMPT}"));
+        prop_assert_eq!(sent(&mut dialog), "su -\n");
+        say(&mut dialog, now, chunk, &format!("su -\r\n{PROMPT}"));
+        prop_assert_eq!(sent(&mut dialog), "stty -echo\n");
+        prop_assert_eq!(dialog.poll_done(), None);
+        say(&mut dialog, now, chunk, &format!("stty -echo\r\n{PROMPT}"));
+        prop_assert!(dialog.poll_done().unwrap().is_ok());
+    }
+
+    #[test]
+    fn garbage_never_panics(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..64)) {
+        let now = Instant::now();
+        let mut dialog = Login::new(with_login(None, &[]), now);
+        for chunk in chunks {
+            dialog.handle_input(now, &chunk);
+        }
+    }
+}
+
+#[test]
+fn a_login_without_password_goes_straight_to_the_shell() {
+    let now = Instant::now();
+    let mut dialog = Login::new(with_login(None, &[]), now);
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
+    assert_eq!(sent(&mut dialog), "root\n");
+    say(&mut dialog, now, 1, &format!("root\r\n{PROMPT}"));
+    assert!(dialog.poll_done().unwrap().is_ok());
+}
+
+#[test]
+fn a_wrong_password_and_a_missing_one_are_told_apart() {
+    let now = Instant::now();
+    let mut dialog = Login::new(with_login(Some("wrong"), &[]), now);
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPassword: \r\n\r\nLogin incorrect\r\ndebian login: "));
+    assert!(matches!(dialog.poll_done(), Some(Err(LoginError::Refused { .. }))));
+
+    let mut dialog = Login::new(with_login(None, &[]), now);
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPassword: "));
+    assert!(matches!(dialog.poll_done(), Some(Err(LoginError::PasswordWanted { .. }))));
+}
+
+#[test]
+fn a_password_prompt_that_differs_from_the_jobs_is_named_at_the_time_out() {
+    let now = Instant::now();
+    let mut dialog = Login::new(with_login(Some("secret"), &[]), now);
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPasswort: "));
+    let error = expire(&mut dialog).to_string();
+    assert!(error.contains("no password prompt `Password:` or shell prompt"), "{error}");
+    assert!(error.ends_with("Passwort:"), "{error}");
+}
+
+#[test]
+fn a_panic_a_missing_root_and_a_reset_end_the_wait_at_once() {
+    let cases = [
+        ("[    2.0] Kernel panic - not syncing: Attempted to kill init!\r\n", "the kernel stopped"),
+        (
+            "[    2.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,255)\r\n",
+            "the kernel found no root file system",
+        ),
+        ("\r\nU-Boot SPL 2023.01 (Jan 2023)\r\n", "the board has reset"),
+    ];
+    for (output, expected) in cases {
+        let now = Instant::now();
+        let mut dialog = Login::new(settings(), now);
+        say(&mut dialog, now, 1, &format!("{KERNEL}{output}"));
+        let error = dialog.poll_done().unwrap().unwrap_err();
+        assert!(matches!(error, LoginError::Kernel { failure: KernelFailure::Panic(_) | KernelFailure::NoRoot(_) | KernelFailure::Reset(_), .. }));
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn oopses_on_the_way_are_kept_and_end_nothing() {
+    let now = Instant::now();
+    let mut dialog = Login::new(settings(), now);
+    say(&mut dialog, now, 7, &format!("{KERNEL}[    1.2] Internal error: Oops: 5 [#1] SMP ARM\r\n{PROMPT}"));
+    assert_eq!(dialog.poll_done().unwrap().unwrap().warnings, ["[    1.2] Internal error: Oops: 5 [#1] SMP ARM"]);
+}
+
+#[test]
+fn the_jobs_failure_message_ends_the_wait() {
+    let now = Instant::now();
+    let failure_message = Some(regex("Failed to start .*Network"));
+    let mut dialog = Login::new(LoginSettings { failure_message, ..settings() }, now);
+    say(&mut dialog, now, 1, &format!("{KERNEL}[FAILED] Failed to start Raise Network interfaces"));
+    assert!(matches!(dialog.poll_done(), Some(Err(LoginError::FailureMessage { .. }))));
+}
+
+#[test]
+fn a_quiet_console_is_nudged_once_half_way() {
+    let now = Instant::now();
+    let mut dialog = Login::new(settings(), now);
+    say(&mut dialog, now, 64, KERNEL);
+    let half_way = dialog.poll_timeout().unwrap();
+    assert_eq!(half_way, now + Duration::from_secs(150));
+    // Output in the last moment puts the nudge off.
+    say(&mut dialog, half_way, 64, "[  150.0] still busy\r\n");
+    let later = dialog.poll_timeout().unwrap();
+    assert_eq!(later, half_way + QUIET);
+    dialog.handle_timeout(later);
+    assert_eq!(sent(&mut dialog), "\n");
+    assert_eq!(dialog.poll_timeout(), Some(now + Duration::from_secs(300)));
+    say(&mut dialog, later, 64, PROMPT);
+    assert!(dialog.poll_done().unwrap().is_ok());
+}
+
+#[test]
+fn a_time_out_says_what_was_awaited_how_long_and_what_came_last() {
+    let now = Instant::now();
+    let mut dialog = Login::new(settings(), now);
+    let error = expire(&mut dialog).to_string();
+    assert!(error.contains("no kernel start message `Linux version [0-9]` within 60 s; the board said nothing"), "{error}");
+
+    let mut dialog = Login::new(settings(), now);
+    say(&mut dialog, now, 64, KERNEL);
+    let error = expire(&mut dialog).to_string();
+    assert!(error.contains("no shell prompt (`root@linaro:` or `root@debian:`) within 300 s"), "{error}");
+    assert!(error.contains("Hostname set to <debian>."), "{error}");
+
+    let mut dialog = Login::new(settings(), now);
+    dialog.handle_input(now, &[0xe0, 0x1c, 0x80, 0xff].repeat(50));
+    assert!(expire(&mut dialog).to_string().contains("this looks like a wrong baud rate"));
+}

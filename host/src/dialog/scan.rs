@@ -1,0 +1,203 @@
+//! A bounded window of what a board said lately, without its escape sequences, in which prompts are searched.
+
+mod escape;
+
+pub(super) use escape::EscapeFilter;
+
+use regex::bytes::Regex;
+
+/// Text that is kept, in bytes; twice as much just before the older half is dropped.
+const KEPT: usize = 8192;
+/// Lines and bytes of [`Scan::tail`].
+const TAIL_LINES: usize = 12;
+const TAIL_BYTES: usize = 2048;
+/// Bytes after which the share of garbage forgets the past.
+const GARBAGE_MEMORY: usize = 4096;
+/// Bytes before which nothing is said about garbage.
+const GARBAGE_MINIMUM: usize = 32;
+
+/// Recent output of a board, and a mark up to which it is dealt with.
+///
+/// Escape sequences (CSI, OSC, …) are taken out, wherever reads split them. Memory is bounded: text that was not
+/// consumed after some kilobytes is dropped from the front.
+#[derive(Debug, Default)]
+pub struct Scan {
+    escapes: EscapeFilter,
+    text: Vec<u8>,
+    mark: usize,
+    garbage: usize,
+    seen: usize,
+}
+
+impl Scan {
+    /// Adds what the board sent.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.seen += 1;
+            self.garbage += usize::from(is_garbage(byte));
+        }
+        if self.seen > GARBAGE_MEMORY {
+            self.seen /= 2;
+            self.garbage /= 2;
+        }
+        self.escapes.push(bytes, &mut self.text);
+        if self.text.len() > 2 * KEPT {
+            let dropped = self.text.len() - KEPT;
+            self.text.drain(..dropped);
+            self.mark = self.mark.saturating_sub(dropped);
+        }
+    }
+
+    /// What came since the mark.
+    pub fn pending(&self) -> &[u8] {
+        self.text.get(self.mark..).unwrap_or_default()
+    }
+
+    /// The complete lines since the mark.
+    pub fn pending_lines(&self) -> &[u8] {
+        let pending = self.pending();
+        let end = pending.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        pending.get(..end).unwrap_or_default()
+    }
+
+    /// Moves the mark behind all that came.
+    pub fn consume(&mut self) {
+        self.mark = self.text.len();
+    }
+
+    /// Moves the mark behind the next `count` bytes.
+    pub fn advance(&mut self, count: usize) {
+        self.mark = (self.mark + count).min(self.text.len());
+    }
+
+    /// Searches what came since the mark; moves the mark behind a match and returns its text.
+    pub fn find(&mut self, pattern: &Regex) -> Option<String> {
+        let found = pattern.find(self.pending())?;
+        let (text, end) = (String::from_utf8_lossy(found.as_bytes()).into_owned(), found.end());
+        self.advance(end);
+        Some(text)
+    }
+
+    /// Whether the board's last, unfinished line is `prompt` with nothing but blanks behind; consumes it.
+    pub fn at_prompt(&mut self, prompt: &Regex) -> bool {
+        let pending = self.pending();
+        let start = pending.iter().rposition(|&byte| matches!(byte, b'\n' | b'\r')).map_or(0, |end| end + 1);
+        let line = pending.get(start..).unwrap_or_default();
+        let found = prompt
+            .find_iter(line)
+            .last()
+            .is_some_and(|found| line.get(found.end()..).is_some_and(|rest| rest.trim_ascii().is_empty()));
+        if found {
+            self.consume();
+        }
+        found
+    }
+
+    /// The last lines of what the board said, printable, for error messages.
+    pub fn tail(&self) -> String {
+        let start = self.text.len().saturating_sub(TAIL_BYTES);
+        let text = String::from_utf8_lossy(self.text.get(start..).unwrap_or_default()).into_owned();
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| line.chars().map(printable).collect::<String>().trim_end().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect();
+        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+    }
+
+    /// Whether what came lately is mostly not text, as it looks with a wrong baud rate.
+    pub fn is_garbage(&self) -> bool {
+        self.seen >= GARBAGE_MINIMUM && self.garbage * 10 >= self.seen * 3
+    }
+}
+
+const fn is_garbage(byte: u8) -> bool {
+    !matches!(byte, b'\t' | b'\n' | b'\r' | 0x07 | 0x08 | 0x1b | b' '..=b'~')
+}
+
+const fn printable(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        character if character.is_ascii_control() => '.',
+        character => character,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn regex(pattern: &str) -> Regex {
+        Regex::new(pattern).unwrap()
+    }
+
+    #[test]
+    fn a_prompt_is_found_through_escape_sequences_and_any_split() {
+        let said = b"\x1b[?2004h\x1b]0;root@debian: ~\x07root@\x1b[01;32mdebian\x1b[0m:~# ";
+        for split in 0..said.len() {
+            let mut scan = Scan::default();
+            scan.push(&said[..split]);
+            scan.push(&said[split..]);
+            assert_eq!(
+                scan.find(&regex("root@debian:")).as_deref(),
+                Some("root@debian:"),
+                "split at {split}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_not_found_again() {
+        let mut scan = Scan::default();
+        scan.push(b"=> => ");
+        assert!(scan.find(&regex("=> ")).is_some());
+        assert!(scan.find(&regex("=> ")).is_some());
+        assert!(scan.find(&regex("=> ")).is_none());
+    }
+
+    #[test]
+    fn a_prompt_must_end_the_output() {
+        let mut scan = Scan::default();
+        scan.push(b"boot => now");
+        assert!(!scan.at_prompt(&regex("=> ?")));
+        scan.push(b"\r\n=> ");
+        assert!(scan.at_prompt(&regex("=> ?")));
+    }
+
+    #[test]
+    fn the_tail_is_printable_and_short() {
+        let mut scan = Scan::default();
+        for line in 0..100 {
+            scan.push(format!("line {line}\x02\r\n\r\n").as_bytes());
+        }
+        let tail = scan.tail();
+        assert_eq!(tail.lines().count(), 12);
+        assert!(tail.ends_with("line 99."), "{tail}");
+    }
+
+    #[test]
+    fn noise_is_told_from_text() {
+        let mut scan = Scan::default();
+        scan.push(&[0xf8, 0x80, 0x00, 0xe6].repeat(32));
+        assert!(scan.is_garbage());
+        let mut scan = Scan::default();
+        scan.push(&b"U-Boot 2023.01\r\n\x1b[0m".repeat(32));
+        assert!(!scan.is_garbage());
+    }
+
+    proptest! {
+        #[test]
+        fn memory_is_bounded_whatever_comes(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2048), 0..40)) {
+            let mut scan = Scan::default();
+            for chunk in &chunks {
+                scan.push(chunk);
+                prop_assert!(scan.text.len() <= 2 * KEPT);
+                prop_assert!(scan.mark <= scan.text.len());
+                let tail = scan.tail();
+                prop_assert!(tail.chars().all(|character| character == '\n' || !character.is_ascii_control()));
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A console behind a program's standard input and output, such as `["picocom", "-q", "/dev/ttyUSB0"]` or `ssh`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+/// Lines of the program's standard error that are kept for errors.
+const KEPT_LINES: usize = 10;
+/// Longest kept line, in bytes.
+const LINE_LIMIT: u64 = 512;
+
+/// Why a console program could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The bench file gives an empty list.
+    #[error("the console command is empty; the bench file's `console` needs a program and its arguments")]
+    Empty,
+    /// It could not be started.
+    #[error("the console command `{command}` cannot be started; is it installed and in PATH?")]
+    Start {
+        /// The words, joined.
+        command: String,
+        /// The system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended in mid-run.
+    #[error("the console command `{command}` ended{status}{}", said(stderr))]
+    Ended {
+        /// The words, joined.
+        command: String,
+        /// How, such as ` (exit status: 1)`.
+        status: String,
+        /// Its last lines of standard error.
+        stderr: Vec<String>,
+    },
+}
+
+fn said(stderr: &[String]) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it last said: {}", stderr.join(" / ")) }
+}
+
+/// A running console program; the program and its process group are killed on drop.
+#[derive(Debug)]
+pub(super) struct CommandStream {
+    command: String,
+    child: Child,
+    group: Option<Pid>,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+}
+
+/// Starts `words[0]` with the other words as arguments, in a process group of its own.
+///
+/// # Errors
+/// [`CommandError::Empty`] and [`CommandError::Start`].
+pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
+    let (program, arguments) = words.split_first().ok_or(CommandError::Empty)?;
+    let command = words.join(" ");
+    let failed = |source| CommandError::Start { command: command.clone(), source };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(failed(io::ErrorKind::BrokenPipe.into()));
+    };
+    let lines = Arc::new(Mutex::new(VecDeque::new()));
+    tokio::spawn(keep_last_lines(stderr, lines.clone()));
+    Ok(CommandStream { command, child, group, stdin, stdout, stderr: lines })
+}
+
+async fn keep_last_lines(stderr: ChildStderr, lines: Arc<Mutex<VecDeque<String>>>) {
+    let mut stderr = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while let Ok(1..) = (&mut stderr).take(LINE_LIMIT).read_until(b'\n', &mut line).await {
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        line.clear();
+        if text.is_empty() {
+            continue;
+        }
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(text);
+    }
+}
+
+impl CommandStream {
+    fn ended(&mut self) -> io::Error {
+        let status = match self.child.try_wait() {
+            Ok(Some(status)) => format!(" ({status})"),
+            Ok(None) | Err(_) => String::new(),
+        };
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        io::Error::new(
+            io::ErrorKind::BrokenPipe,
+            CommandError::Ended { command: self.command.clone(), status, stderr },
+        )
+    }
+}
+
+impl Drop for CommandStream {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // Gone already is as good as killed.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl AsyncRead for CommandStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.stdout).poll_read(cx, buf))?;
+        Poll::Ready(if buf.filled().len() == before { Err(this.ended()) } else { Ok(()) })
+    }
+}
+
+impl AsyncWrite for CommandStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match ready!(Pin::new(&mut this.stdin).poll_write(cx, buf)) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Err(this.ended())),
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stdin).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stdin).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    fn shell(script: &str) -> CommandStream {
+        start(&["sh".to_owned(), "-c".to_owned(), script.to_owned()]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_program_is_a_console() {
+        let mut console = shell("echo ready; cat");
+        let mut greeting = [0; 6];
+        console.read_exact(&mut greeting).await.unwrap();
+        console.write_all(b"boot\n").await.unwrap();
+        let mut echo = [0; 5];
+        console.read_exact(&mut echo).await.unwrap();
+        assert_eq!((&greeting, &echo), (b"ready\n", b"boot\n"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ends_is_named() {
+        // Standard error is closed before standard output, so both are complete at the end.
+        let mut console = shell("echo 'no such port' >&2; exec 2>&-; read line; exit 3");
+        while console.stderr.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        console.write_all(b"\n").await.unwrap();
+        let error = console.read_u8().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("console command `sh -c"), "{text}");
+        assert!(text.contains("it last said: no such port"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named() {
+        let error = start(&["/nonexistent/console".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("`/nonexistent/console` cannot be started"), "{error}");
+        assert!(matches!(start(&[]), Err(CommandError::Empty)));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_console_ends_the_whole_process_group() {
+        let mut console = shell("sleep 1000 & echo $!; wait");
+        let mut line = String::new();
+        BufReader::new(&mut console).read_line(&mut line).await.unwrap();
+        let grandchild = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+        assert!(rustix::process::test_kill_process(grandchild).is_ok());
+
+        drop(console);
+
+        let status = format!("/proc/{}/stat", line.trim());
+        // A killed orphan is a zombie until init takes note of it.
+        while std::fs::read_to_string(&status).is_ok_and(|text| !text.contains(") Z ")) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The one owner of a board's line.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::event::Direction;
+
+/// Receives every chunk that crosses a console, in order, as it was.
+pub type Tap = Arc<dyn Fn(Direction, &[u8]) + Send + Sync>;
+
+/// Receives what happened to a line itself, one line of text each: unplugged, back again.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A two-way byte stream that a [`Console`] can own.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A board's line, with a tap on it.
+///
+/// Reads and writes like the stream within, so that it can be lent to an agent session. Bytes given back by
+/// [`unread`](Self::unread) are read again first; the tap has seen them and does not see them twice.
+pub struct Console {
+    stream: Box<dyn Stream>,
+    tap: Tap,
+    unread: Vec<u8>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("unread", &self.unread.len()).finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// Takes ownership of an open line and reports to `tap` what crosses it.
+    pub fn new(stream: impl Stream + 'static, tap: Tap) -> Self {
+        Self { stream: Box::new(stream), tap, unread: Vec::new() }
+    }
+
+    /// Puts `bytes` back, to be read before anything else.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.unread.splice(0..0, bytes.iter().copied());
+    }
+}
+
+impl AsyncRead for Console {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.unread.is_empty() {
+            let count = this.unread.len().min(buf.remaining());
+            buf.put_slice(&this.unread[..count]);
+            this.unread.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let received = &buf.filled()[before..];
+        if !received.is_empty() {
+            (this.tap)(Direction::Rx, received);
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Console {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
+        if let Poll::Ready(Ok(count)) = poll
+            && let Some(sent) = buf.get(..count)
+            && !sent.is_empty()
+        {
+            (this.tap)(Direction::Tx, sent);
+        }
+        poll
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_chunk_is_reported_once_in_each_direction() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let tap: Tap = {
+            let seen = seen.clone();
+            Arc::new(move |direction, bytes| seen.lock().unwrap().push((direction, bytes.to_vec())))
+        };
+        let mut console = Console::new(near, tap);
+
+        far.write_all(b"=> ").await.unwrap();
+        let mut buffer = [0; 16];
+        let count = console.read(&mut buffer).await.unwrap();
+        console.unread(&buffer[..count]);
+        assert_eq!(console.read(&mut buffer[..2]).await.unwrap(), 2);
+        assert_eq!(console.read(&mut buffer[2..]).await.unwrap(), 1);
+        assert_eq!(&buffer[..3], b"=> ");
+        console.write_all(b"boot\n").await.unwrap();
+
+        let expected = [(Direction::Rx, b"=> ".to_vec()), (Direction::Tx, b"boot\n".to_vec())];
+        assert_eq!(*seen.lock().unwrap(), expected);
+    }
+}

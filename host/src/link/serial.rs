@@ -1,0 +1,227 @@
+//! A console on a serial port of this PC: exclusive, and patient with an adapter that is unplugged and comes back.
+//!
+//! ```text
+//!            EIO, end of file                    the path opens again
+//! Open ────────────────────────▶ Lost ─────────────────────────────────▶ Open
+//!                                 │ 30 s
+//!                                 ▼
+//!                                Gone
+//! ```
+
+mod holder;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_serial::{ErrorKind, SerialPortBuilderExt as _, SerialStream};
+
+use holder::Holder;
+
+use super::Notice;
+
+/// How long an unplugged adapter is waited for.
+const REPLUG_LIMIT: Duration = Duration::from_secs(30);
+/// How often its path is tried meanwhile.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// Why a serial port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SerialError {
+    /// There is no such device.
+    #[error("serial port {} is absent; is the adapter plugged in, and is the bench file's path right?", .0.display())]
+    Absent(PathBuf),
+    /// Another program has it.
+    #[error("serial port {} is busy: {holder} has it open; end that program first", path.display())]
+    Busy {
+        /// The device.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
+    /// The device exists, but this user may not open it.
+    #[error(
+        "no permission to open serial port {}; add yourself to its group (`ls -l` shows it, often dialout) and log in again",
+        .0.display()
+    )]
+    Permission(PathBuf),
+    /// It is not a serial port, or does not take the settings.
+    #[error("serial port {} cannot be set to {baud} baud 8N1: {reason}; is it a serial port?", path.display())]
+    Setup {
+        /// The device.
+        path: PathBuf,
+        /// Bits per second.
+        baud: u32,
+        /// The system's word.
+        reason: String,
+    },
+}
+
+/// A serial port that was unplugged and did not come back in time; the source of the line's [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("serial port {} is gone: unplugged {} s ago; last attempt to open it: {last}", path.display(), waited.as_secs())]
+pub struct Gone {
+    /// The device.
+    pub path: PathBuf,
+    /// How long it was waited for.
+    pub waited: Duration,
+    /// What the last attempt said.
+    #[source]
+    pub last: SerialError,
+}
+
+/// An open serial port that outlives the adapter's being unplugged for a while.
+pub(super) struct SerialLine {
+    path: PathBuf,
+    baud: u32,
+    notice: Notice,
+    state: State,
+    // One timer each way, for reader and writer may be different tasks.
+    read_retry: Pin<Box<Sleep>>,
+    write_retry: Pin<Box<Sleep>>,
+}
+
+enum State {
+    Open(SerialStream),
+    Lost { since: Instant },
+}
+
+impl fmt::Debug for SerialLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SerialLine")
+            .field("path", &self.path)
+            .field("baud", &self.baud)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the port at `path`, for this process alone, at `baud` bits per second, 8N1, without flow control.
+///
+/// # Errors
+/// [`SerialError`].
+pub(super) fn open(path: &Path, baud: u32, notice: Notice) -> Result<SerialLine, SerialError> {
+    Ok(SerialLine {
+        path: path.to_owned(),
+        baud,
+        notice,
+        state: State::Open(open_port(path, baud)?),
+        read_retry: Box::pin(sleep(Duration::ZERO)),
+        write_retry: Box::pin(sleep(Duration::ZERO)),
+    })
+}
+
+fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
+    // Whoever opened the port without a lock would share its bytes with us: look before opening.
+    if let Some(holder) = Holder::of(path) {
+        return Err(SerialError::Busy { path: path.to_owned(), holder: holder.to_string() });
+    }
+    // The default of `exclusive` is on: TIOCEXCL and flock.
+    tokio_serial::new(path.to_string_lossy(), baud).open_native_async().map_err(|error| match error.kind() {
+        ErrorKind::Io(io::ErrorKind::NotFound) => SerialError::Absent(path.to_owned()),
+        ErrorKind::Io(io::ErrorKind::PermissionDenied) => SerialError::Permission(path.to_owned()),
+        // What the crate makes of EBUSY, and of a lock that is taken.
+        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::WouldBlock) if path.exists() => {
+            SerialError::Busy { path: path.to_owned(), holder: "another program".to_owned() }
+        }
+        // ENXIO, ENODEV: the node is a left-over.
+        _ if !path.exists() => SerialError::Absent(path.to_owned()),
+        _ => SerialError::Setup { path: path.to_owned(), baud, reason: error.to_string() },
+    })
+}
+
+impl SerialLine {
+    fn lose(&mut self, error: Option<&io::Error>) {
+        let path = self.path.display();
+        let why = error.map_or_else(|| "end of file".to_owned(), ToString::to_string);
+        (self.notice)(&format!(
+            "serial port {path} was unplugged ({why}); waiting up to {} s for it to come back",
+            REPLUG_LIMIT.as_secs()
+        ));
+        self.state = State::Lost { since: Instant::now() };
+    }
+
+    /// Waits for the port to be open; `retry` picks the caller's timer.
+    fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        retry: fn(&mut Self) -> &mut Pin<Box<Sleep>>,
+    ) -> Poll<io::Result<&mut SerialStream>> {
+        while let State::Lost { since } = self.state {
+            match open_port(&self.path, self.baud) {
+                Ok(port) => {
+                    (self.notice)(&format!("serial port {} is back", self.path.display()));
+                    self.state = State::Open(port);
+                }
+                Err(last) => {
+                    let waited = since.elapsed();
+                    if waited >= REPLUG_LIMIT {
+                        let gone = Gone { path: self.path.clone(), waited, last };
+                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, gone)));
+                    }
+                    let timer = retry(self);
+                    timer.as_mut().reset(Instant::now() + RETRY_EVERY);
+                    ready!(timer.as_mut().poll(cx));
+                }
+            }
+        }
+        match &mut self.state {
+            State::Open(port) => Poll::Ready(Ok(port)),
+            State::Lost { .. } => Poll::Pending,
+        }
+    }
+
+    fn read_timer(&mut self) -> &mut Pin<Box<Sleep>> {
+        &mut self.read_retry
+    }
+
+    fn write_timer(&mut self) -> &mut Pin<Box<Sleep>> {
+        &mut self.write_retry
+    }
+}
+
+impl AsyncRead for SerialLine {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            let before = buf.filled().len();
+            let port = ready!(this.poll_open(cx, Self::read_timer))?;
+            match ready!(Pin::new(port).poll_read(cx, buf)) {
+                Ok(()) if buf.filled().len() > before => return Poll::Ready(Ok(())),
+                Ok(()) => this.lose(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => this.lose(Some(&error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for SerialLine {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        loop {
+            let port = ready!(this.poll_open(cx, Self::write_timer))?;
+            match ready!(Pin::new(port).poll_write(cx, buf)) {
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => this.lose(Some(&error)),
+            }
+        }
+    }
+
+    /// Waits for nothing: `tcdrain` would block the whole thread, and the next read orders what matters.
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! What a board's line can be, and opening it.
+
+use crate::net::Net;
+
+use super::command::{self, CommandError};
+use super::serial::{self, SerialError};
+use super::tcp::{self, TcpError};
+use super::{Console, Notice, Tap, TelnetStream};
+
+/// Where a board's console is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A serial port of this PC.
+    Serial {
+        /// Device, such as `/dev/ttyUSB0` or a stable link to it.
+        path: std::path::PathBuf,
+        /// Bits per second; 8N1, no flow control.
+        baud: u32,
+    },
+    /// A raw TCP port.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A telnet port (RFC 854), as ser2net serves it.
+    Telnet {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A program whose standard input and output are the console; the program's name first.
+    Command(Vec<String>),
+}
+
+/// Why a console could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A serial port.
+    #[error(transparent)]
+    Serial(#[from] SerialError),
+    /// A TCP or telnet port.
+    #[error(transparent)]
+    Tcp(#[from] TcpError),
+    /// A program.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// Opens the console at `target`; sockets are made in `net`.
+///
+/// # Errors
+/// One variant of [`OpenError`] per kind of target, each saying what to do.
+pub async fn open(target: &Target, net: &Net, tap: Tap, notice: Notice) -> Result<Console, OpenError> {
+    Ok(match target {
+        Target::Serial { path, baud } => Console::new(serial::open(path, *baud, notice)?, tap),
+        Target::Tcp { host, port } => Console::new(tcp::connect(net, host, *port).await?, tap),
+        Target::Telnet { host, port } => {
+            Console::new(TelnetStream::new(tcp::connect(net, host, *port).await?), tap)
+        }
+        Target::Command(words) => Console::new(command::start(words)?, tap),
+    })
+}
