@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
+use crate::board::virtual_network::Namespace;
+
 /// A network in which sockets can be made.
 #[derive(Clone, Debug)]
 pub enum Net {
     /// The network of the bench PC.
     Host,
+    /// The network of the virtual boards.
+    Namespace(Namespace),
 }
 
 impl Net {
@@ -20,6 +24,7 @@ impl Net {
     pub async fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         match self {
             Self::Host => UdpSocket::bind(address).await,
+            Self::Namespace(namespace) => namespace.bind_udp(address).await,
         }
     }
 
@@ -30,6 +35,7 @@ impl Net {
     pub async fn listen_tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match self {
             Self::Host => TcpListener::bind(address).await,
+            Self::Namespace(namespace) => namespace.listen_tcp(address).await,
         }
     }
 
@@ -40,6 +46,7 @@ impl Net {
     pub async fn connect_tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
         match self {
             Self::Host => TcpStream::connect(address).await,
+            Self::Namespace(namespace) => namespace.connect_tcp(address).await,
         }
     }
 }

@@ -1,7 +1,11 @@
-//! Boards: bench file, board types, power, the virtual board.
+//! Boards: bench file, board types, power, leases, the virtual board.
 
 mod bench;
 mod board_type;
+pub mod lease;
+pub mod power;
+pub mod qemu;
+pub mod virtual_network;
 
 pub use bench::{Bench, Board, ConsoleTarget, Mirror, MirrorTarget, Power, QemuSettings, VirtualNetwork};
 pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};

@@ -1,0 +1,303 @@
+//! Power of a board, switched by the commands of the bench file.
+
+use std::fmt;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+/// How much of the end of a command's output is kept, in bytes.
+const KEPT_OUTPUT: usize = 2048;
+
+/// Lines of output shown in an error.
+const SHOWN_LINES: usize = 5;
+
+/// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
+const OFF_TIME: Duration = Duration::from_secs(1);
+
+/// How a board's power is switched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// By commands.
+    Commands(PowerCommands),
+    /// The board is a virtual one: power on starts it, power off ends it.
+    Virtual,
+    /// Not at all, or by hand.
+    None,
+}
+
+/// The commands that switch a board's power. Each is a program and its arguments; no shell is involved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerCommands {
+    /// Switches it on.
+    pub on: Vec<String>,
+    /// Switches it off; must do no harm to a board that is off.
+    pub off: Vec<String>,
+    /// Resets it. Without one, a reset is off, 1 s, on.
+    pub reset: Option<Vec<String>>,
+    /// How long each may take.
+    pub timeout: Duration,
+}
+
+/// What is done to the power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Power on.
+    On,
+    /// Power off.
+    Off,
+    /// Reset.
+    Reset,
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "power on",
+            Self::Off => "power off",
+            Self::Reset => "reset",
+        })
+    }
+}
+
+/// A power command that did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{switch} command `{command}` {kind}")]
+pub struct PowerError {
+    /// What it was to do.
+    pub switch: Switch,
+    /// The command line, words separated by spaces.
+    pub command: String,
+    /// What went wrong.
+    #[source]
+    pub kind: PowerErrorKind,
+}
+
+/// What went wrong with a power command.
+#[derive(Debug, thiserror::Error)]
+pub enum PowerErrorKind {
+    /// The list is empty.
+    #[error("is empty")]
+    Empty,
+    /// It could not be started or waited for.
+    #[error("cannot be run: {0}")]
+    Run(io::Error),
+    /// It ended with another status than 0.
+    #[error("failed with {status}{}", said(.output))]
+    Status {
+        /// How it ended.
+        status: ExitStatus,
+        /// Last lines of its standard error, or of its output if there are none.
+        output: String,
+    },
+    /// It was killed because it took too long.
+    #[error("did not end within {timeout:?}{}", said(.output))]
+    Timeout {
+        /// The time it had.
+        timeout: Duration,
+        /// Last lines of what it printed until then.
+        output: String,
+    },
+}
+
+fn said(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!("; it printed: {output}") }
+}
+
+impl PowerCommands {
+    /// Switches the power on.
+    ///
+    /// # Errors
+    /// Where the command cannot be run, fails or takes too long.
+    pub async fn on(&self) -> Result<(), PowerError> {
+        self.run(Switch::On, &self.on).await
+    }
+
+    /// Switches the power off.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on).
+    pub async fn off(&self) -> Result<(), PowerError> {
+        self.run(Switch::Off, &self.off).await
+    }
+
+    /// Resets the board.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on).
+    pub async fn reset(&self) -> Result<(), PowerError> {
+        if let Some(reset) = &self.reset {
+            return self.run(Switch::Reset, reset).await;
+        }
+        self.off().await?;
+        sleep(OFF_TIME).await;
+        self.on().await
+    }
+
+    async fn run(&self, switch: Switch, argv: &[String]) -> Result<(), PowerError> {
+        run(argv, self.timeout).await.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })
+    }
+}
+
+async fn run(argv: &[String], limit: Duration) -> Result<(), PowerErrorKind> {
+    let [program, arguments @ ..] = argv else {
+        return Err(PowerErrorKind::Empty);
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(PowerErrorKind::Run)?;
+    let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
+    let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
+    let ended = {
+        // A grandchild that keeps the output open, such as a daemon, must not hold up a command that has ended.
+        let reading = async { tokio::join!(stdout.fill(from_stdout), stderr.fill(from_stderr)) };
+        let waiting = async {
+            tokio::pin!(reading);
+            tokio::select! {
+                _ = &mut reading => child.wait().await,
+                status = child.wait() => {
+                    let _ = timeout(Duration::from_millis(100), reading).await;
+                    status
+                }
+            }
+        };
+        timeout(limit, waiting).await
+    };
+    let output = if stderr.bytes.is_empty() { stdout.lines() } else { stderr.lines() };
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(PowerErrorKind::Status { status, output }),
+        Ok(Err(error)) => Err(PowerErrorKind::Run(error)),
+        Err(_) => {
+            if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+                // It may end at this very moment.
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            Err(PowerErrorKind::Timeout { timeout: limit, output })
+        }
+    }
+}
+
+/// The end of a stream.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+}
+
+impl Tail {
+    async fn fill(&mut self, stream: Option<impl AsyncRead + Unpin>) {
+        let Some(mut stream) = stream else { return };
+        let mut buffer = [0; 1024];
+        // An error ends the output like its end does.
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            self.bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            let excess = self.bytes.len().saturating_sub(KEPT_OUTPUT);
+            self.bytes.drain(..excess);
+        }
+    }
+
+    fn lines(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let mut lines: Vec<_> =
+            text.lines().rev().filter(|line| !line.trim().is_empty()).take(SHOWN_LINES).collect();
+        lines.reverse();
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    fn commands(script: &str) -> PowerCommands {
+        PowerCommands { on: shell(script), off: shell(script), reset: None, timeout: Duration::from_secs(20) }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_succeeds_is_silent() {
+        commands("echo noise; exit 0").on().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failing_command_is_told_with_status_and_last_lines() {
+        let error =
+            commands("for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3").off().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("power off command `sh -c for i"), "{text}");
+        assert!(
+            text.ends_with("failed with exit status: 3; it printed: line 3\nline 4\nline 5\nline 6\nline 7"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failing_command_without_errors_is_told_with_its_output() {
+        let error = commands("echo no such outlet; exit 1").on().await.unwrap_err();
+        assert!(error.to_string().ends_with("it printed: no such outlet"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_killed_with_its_children() {
+        let (reader, writer) = io::pipe().unwrap();
+        // The child keeps the far end of the pipe open until it dies.
+        let far_end = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
+        let script = format!("sleep 1000 >&2 2>{far_end} & echo dialling; wait");
+        let mut power = commands(&script);
+        power.timeout = Duration::from_millis(300);
+        let error = power.on().await.unwrap_err();
+        assert!(error.to_string().ends_with("did not end within 300ms; it printed: dialling"), "{error}");
+        drop(writer);
+        assert_eq!(io::read_to_string(reader).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_left_behind_does_not_hold_up_the_command() {
+        // The daemon ends with the writer, at the end of the test.
+        let (reader, _writer) = io::pipe().unwrap();
+        let input = format!("/proc/{}/fd/{}", std::process::id(), reader.as_raw_fd());
+        commands(&format!("cat {input} & exit 0")).on().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_and_an_empty_list_are_errors() {
+        let mut power = commands("true");
+        power.on = vec!["no-such-program".to_owned(), "1".to_owned()];
+        power.off = Vec::new();
+        let text = power.on().await.unwrap_err().to_string();
+        assert!(
+            text.starts_with("power on command `no-such-program 1` cannot be run: No such file"),
+            "{text}"
+        );
+        assert_eq!(power.off().await.unwrap_err().to_string(), "power off command `` is empty");
+    }
+
+    #[tokio::test]
+    async fn reset_without_a_command_is_off_and_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let mut power = commands("true");
+        power.on = shell(&format!("echo on >> {}", log.display()));
+        power.off = shell(&format!("echo off >> {}", log.display()));
+        power.reset().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "off\non\n");
+        power.reset = Some(shell(&format!("echo reset > {}", log.display())));
+        power.reset().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "reset\n");
+    }
+}
