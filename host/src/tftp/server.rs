@@ -1,0 +1,282 @@
+//! The server: sockets, time and events around [`Transfer`].
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::packet::{ErrorCode, Packet, PacketError, Request};
+use super::session::{Control, Events, Session, now};
+use super::source::Content;
+use super::table::Table;
+use super::transfer::{Failure, Policy, Transfer};
+use crate::net::Net;
+
+/// Most transfers at once.
+const MAX_TRANSFERS: usize = 256;
+/// Most transfers at once to one address: a board that is reset again and again leaves some behind.
+const MAX_TRANSFERS_PER_PEER: usize = 16;
+/// Requests may have 512 bytes (RFC 2347); acknowledgements and errors are shorter.
+const MAX_REQUEST: usize = 1500;
+
+/// Something that happened to a request.
+#[derive(Clone, Debug)]
+pub struct TftpEvent {
+    /// Who asked.
+    pub peer: SocketAddr,
+    /// For which name, as sent; empty if the request was not readable.
+    pub name: String,
+    /// What happened.
+    pub kind: TftpEventKind,
+}
+
+/// What happened to a request.
+#[derive(Clone, Debug)]
+pub enum TftpEventKind {
+    /// A transfer started.
+    Started {
+        /// Size of the file in bytes.
+        size: u64,
+        /// Block size in bytes.
+        block_size: u64,
+        /// Window in blocks.
+        window: u64,
+    },
+    /// A transfer went on; at most five times a second.
+    Progress {
+        /// Bytes that the client has acknowledged.
+        done: u64,
+        /// Size of the file in bytes.
+        total: u64,
+    },
+    /// The client has the whole file.
+    Done {
+        /// Size of the file in bytes.
+        bytes: u64,
+        /// How long the transfer took.
+        took: Duration,
+        /// Blocks that were sent more than once.
+        retransmits: u64,
+    },
+    /// The transfer ended early.
+    Failed(Failure),
+    /// The request was not granted.
+    Refused(Refusal),
+}
+
+/// Why a request was not granted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing is served to this address; it gets no answer.
+    #[error("nothing is served to this address")]
+    UnknownPeer,
+    /// The address has files, but none of this name.
+    #[error("no such file")]
+    NoSuchFile,
+    /// The client wants to write.
+    #[error("the server is read-only")]
+    ReadOnly,
+    /// The request is not one.
+    #[error("not a request")]
+    Malformed(#[source] PacketError),
+    /// There are too many transfers, of this address or in all.
+    #[error("too many transfers at once")]
+    Busy,
+    /// The file cannot be opened.
+    #[error("the file cannot be opened")]
+    Open(#[source] Arc<io::Error>),
+    /// No socket could be made for the transfer.
+    #[error("no socket for the transfer")]
+    Socket(#[source] Arc<io::Error>),
+}
+
+impl Refusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoSuchFile => ErrorCode::FileNotFound,
+            Self::UnknownPeer | Self::ReadOnly => ErrorCode::AccessViolation,
+            Self::Malformed(_) => ErrorCode::IllegalOperation,
+            Self::Busy | Self::Open(_) | Self::Socket(_) => ErrorCode::NotDefined,
+        }
+    }
+}
+
+/// The server's address could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve TFTP on {address}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// The system's error; ports below 1024 need a privilege.
+    #[source]
+    pub source: io::Error,
+}
+
+/// A TFTP server that is bound to its address.
+#[derive(Debug)]
+pub struct Server {
+    net: Net,
+    socket: UdpSocket,
+    local: SocketAddr,
+    table: Arc<Table>,
+    policy: Policy,
+}
+
+impl Server {
+    /// Binds to `address`; requests are answered as soon as [`Self::run`] is called.
+    ///
+    /// # Errors
+    /// [`BindError`] if the address is not ours, in use, or not permitted.
+    pub async fn bind(net: Net, address: SocketAddr, table: Arc<Table>) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let socket = net.bind_udp(address).await.map_err(failed)?;
+        let local = socket.local_addr().map_err(failed)?;
+        Ok(Self { net, socket, local, table, policy: Policy::default() })
+    }
+
+    /// Returns the address that the server is bound to.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Replaces limits and times.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Serves until `stop`; then tells the clients of running transfers, and returns when all have ended.
+    ///
+    /// # Errors
+    /// The socket's, when it cannot be used any more.
+    pub async fn run(
+        self,
+        events: impl Fn(TftpEvent) + Send + Sync + 'static,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let mut service = Service {
+            server: self,
+            events: Arc::new(events),
+            stop: stop.child_token(),
+            active: HashMap::new(),
+        };
+        let mut tasks = JoinSet::new();
+        let mut datagram = vec![0; MAX_REQUEST];
+        let result = loop {
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                Some(ended) = tasks.join_next_with_id() => service.forget(match &ended {
+                    Ok((id, ())) => *id,
+                    Err(error) => error.id(),
+                }),
+                received = service.server.socket.recv_from(&mut datagram) => match received {
+                    Ok((length, peer)) => {
+                        let datagram = datagram.get(..length).unwrap_or_default();
+                        service.handle_datagram(peer, datagram, &mut tasks).await;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                    Err(error) => break Err(error),
+                },
+            }
+        };
+        service.stop.cancel();
+        while tasks.join_next().await.is_some() {}
+        result
+    }
+}
+
+/// A running server and its transfers.
+struct Service {
+    server: Server,
+    events: Events,
+    stop: CancellationToken,
+    active: HashMap<SocketAddr, Active>,
+}
+
+/// A running transfer, as the server sees it.
+struct Active {
+    task: Id,
+    request: Request,
+    control: Arc<Control>,
+}
+
+impl Service {
+    fn forget(&mut self, task: Id) {
+        self.active.retain(|_, active| active.task != task);
+    }
+
+    async fn handle_datagram(&mut self, peer: SocketAddr, datagram: &[u8], tasks: &mut JoinSet<()>) {
+        let (name, result) = match Packet::parse(datagram) {
+            Ok(Packet::ReadRequest(request)) => {
+                (request.name.clone(), self.handle_request(peer, request, tasks).await)
+            }
+            Ok(Packet::WriteRequest(request)) => (request.name, Err(Refusal::ReadOnly)),
+            // Never answered: an ERROR (RFC 1350 §7), and what a stray client sends to the wrong port.
+            Ok(_) => return,
+            Err(error) => (String::new(), Err(Refusal::Malformed(error))),
+        };
+        let Err(mut refusal) = result else { return };
+        if self.server.table.serves(peer.ip()) {
+            let error = Packet::Error { code: refusal.code(), message: refusal.to_string() };
+            // A refusal that cannot be sent is like one that is lost: the client asks again.
+            let _ = self.server.socket.send_to(&error.to_vec(), peer).await;
+        } else {
+            refusal = Refusal::UnknownPeer;
+        }
+        (self.events)(TftpEvent { peer, name, kind: TftpEventKind::Refused(refusal) });
+    }
+
+    async fn handle_request(
+        &mut self,
+        peer: SocketAddr,
+        request: Request,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), Refusal> {
+        let source = self.server.table.find(peer.ip(), &request.name).ok_or(Refusal::NoSuchFile)?;
+        if let Some(active) = self.active.get(&peer) {
+            if active.request == request && !active.control.has_begun() {
+                active.control.repeat.notify_one();
+                return Ok(());
+            }
+            active.control.replaced.cancel();
+            self.active.remove(&peer);
+        }
+        let of_peer = self.active.keys().filter(|active| active.ip() == peer.ip()).count();
+        if tasks.len() >= MAX_TRANSFERS || of_peer >= MAX_TRANSFERS_PER_PEER {
+            return Err(Refusal::Busy);
+        }
+        let content =
+            Content::open(source, request.mode).await.map_err(|error| Refusal::Open(error.into()))?;
+        let socket = self.transfer_socket(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
+        let transfer = Transfer::new(&request, content.size(), self.server.policy, now());
+        let control = Arc::new(Control::new(self.stop.clone()));
+        let session = Session {
+            peer,
+            name: request.name.clone(),
+            socket,
+            content,
+            transfer,
+            control: Arc::clone(&control),
+            events: Arc::clone(&self.events),
+        };
+        let task = tasks.spawn(session.run()).id();
+        self.active.insert(peer, Active { task, request, control });
+        Ok(())
+    }
+
+    /// Makes the socket of one transfer: its port is the server's transfer id (RFC 1350 §4).
+    async fn transfer_socket(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = self.server.net.bind_udp(SocketAddr::new(self.server.local.ip(), 0)).await?;
+        socket.connect(peer).await?;
+        Ok(socket)
+    }
+}
+
+#[cfg(test)]
+mod tests;

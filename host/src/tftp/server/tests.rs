@@ -1,0 +1,285 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::super::packet::{Mode, Options, Packet, Request};
+use super::super::source::Source;
+use super::super::table::Table;
+use super::super::transfer::Failure;
+use super::{Refusal, Server, TftpEvent, TftpEventKind};
+use crate::net::Net;
+
+const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+struct Bench {
+    address: SocketAddr,
+    table: Arc<Table>,
+    events: UnboundedReceiver<TftpEvent>,
+    stop: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn bench() -> Bench {
+    let table = Table::new();
+    let server = Server::bind(Net::Host, LOCALHOST, Arc::clone(&table)).await.unwrap();
+    let address = server.local_address();
+    let (sender, events) = unbounded_channel();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(server.run(move |event| sender.send(event).unwrap_or(()), stop.clone()));
+    Bench { address, table, events, stop, task }
+}
+
+impl Bench {
+    /// The next event that is not progress.
+    async fn event(&mut self) -> TftpEvent {
+        loop {
+            let event = within(self.events.recv()).await.unwrap();
+            if !matches!(event.kind, TftpEventKind::Progress { .. }) {
+                return event;
+            }
+        }
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        within(self.task).await.unwrap().unwrap();
+        assert!(
+            self.events.recv().await.is_none_or(|event| matches!(event.kind, TftpEventKind::Progress { .. }))
+        );
+    }
+}
+
+async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it happens within 30 s")
+}
+
+async fn client() -> UdpSocket {
+    UdpSocket::bind(LOCALHOST).await.unwrap()
+}
+
+fn read_request(name: &str, mode: Mode, options: Options) -> Vec<u8> {
+    Packet::ReadRequest(Request { name: name.into(), mode, options }).to_vec()
+}
+
+async fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut datagram = vec![0; 70_000];
+    let (length, peer) = within(socket.recv_from(&mut datagram)).await.unwrap();
+    datagram.truncate(length);
+    (datagram, peer)
+}
+
+/// Fetches a file as a client with a window does; checks the option acknowledgement's `tsize`.
+async fn fetch(address: SocketAddr, name: &str, mode: Mode, options: Options) -> Result<Vec<u8>, String> {
+    let socket = client().await;
+    socket.send_to(&read_request(name, mode, options), address).await.unwrap();
+    let (mut content, mut have, mut size) = (Vec::new(), 0u64, None);
+    let (mut block_size, mut window) = (512, 1);
+    loop {
+        let (datagram, peer) = receive(&socket).await;
+        assert_ne!(peer, address, "a transfer has its own port");
+        let block = match Packet::parse(&datagram).unwrap() {
+            Packet::OptionAck(accepted) => {
+                block_size = accepted.block_size.map_or(512, usize::from);
+                window = accepted.window_size.map_or(1, u64::from);
+                size = accepted.transfer_size;
+                0
+            }
+            Packet::Data { block, payload } if u64::from(block) == (have + 1) % 65536 => {
+                have += 1;
+                content.extend_from_slice(payload);
+                if payload.len() < block_size {
+                    socket.send_to(&Packet::Ack { block }.to_vec(), peer).await.unwrap();
+                    assert!(size.is_none_or(|size| size == content.len() as u64));
+                    return Ok(content);
+                }
+                if have % window != 0 {
+                    continue;
+                }
+                block
+            }
+            Packet::Data { .. } => (have % 65536) as u16,
+            other => return Err(format!("{other:?}")),
+        };
+        socket.send_to(&Packet::Ack { block }.to_vec(), peer).await.unwrap();
+    }
+}
+
+/// Sends `request` and returns the error that comes back from the server's own port.
+async fn refused(address: SocketAddr, request: &[u8]) -> String {
+    let socket = client().await;
+    socket.send_to(request, address).await.unwrap();
+    let (datagram, peer) = receive(&socket).await;
+    assert_eq!(peer, address);
+    match Packet::parse(&datagram).unwrap() {
+        Packet::Error { code, message } => format!("{code} {message}"),
+        other => panic!("not an error: {other:?}"),
+    }
+}
+
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|i| (i % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn files_and_bytes_arrive_whole_in_every_option_combination() {
+    let mut bench = bench().await;
+    let content = pattern(300_001);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &content).unwrap();
+    let _file = bench.table.add(LOCALHOST.ip(), "file", Source::File(file.path().into()));
+    let _bytes = bench.table.add(LOCALHOST.ip(), "bytes", Source::Bytes(content.clone().into()));
+    for name in ["/file", "bytes"] {
+        for (block_size, window_size) in
+            [(None, None), (Some(1468), None), (Some(1468), Some(16)), (Some(9), Some(64))]
+        {
+            let options = Options { block_size, window_size, transfer_size: Some(0), timeout: Some(5) };
+            let got = within(fetch(bench.address, name, Mode::Octet, options)).await.unwrap();
+            assert!(got == content, "{name} {options:?}");
+            let started = bench.event().await;
+            assert_eq!(started.name, name);
+            assert!(matches!(started.kind, TftpEventKind::Started { size: 300_001, .. }), "{started:?}");
+            let done = bench.event().await;
+            assert!(matches!(done.kind, TftpEventKind::Done { bytes: 300_001, .. }), "{done:?}");
+        }
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_65535_blocks_arrive_whole() {
+    let bench = bench().await;
+    let content = pattern(66_000 * 8 + 5);
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(content.clone().into()));
+    let options = Options { block_size: Some(8), window_size: Some(32), ..Options::default() };
+    assert!(within(fetch(bench.address, "f", Mode::Octet, options)).await.unwrap() == content);
+}
+
+#[tokio::test]
+async fn netascii_converts_line_ends_and_says_the_converted_size() {
+    let bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(Arc::from(b"a\nb\n".as_slice())));
+    let options = Options { transfer_size: Some(0), ..Options::default() };
+    assert_eq!(fetch(bench.address, "f", Mode::Netascii, options).await.unwrap(), b"a\r\nb\r\n");
+}
+
+#[tokio::test]
+async fn refusals_are_answered_and_reported() {
+    let mut bench = bench().await;
+    let directory = tempfile::tempdir().unwrap();
+    let _directory = bench.table.add(LOCALHOST.ip(), "directory", Source::File(directory.path().into()));
+    let request = Request { name: "directory".into(), mode: Mode::Octet, options: Options::default() };
+    let cases = [
+        (read_request("../../etc/passwd", Mode::Octet, Options::default()), "1 no such file"),
+        (Packet::WriteRequest(request.clone()).to_vec(), "2 the server is read-only"),
+        (Packet::ReadRequest(request).to_vec(), "0 the file cannot be opened"),
+        (b"\0\x01f\0mail\0".to_vec(), "4 not a request"),
+    ];
+    for (request, answer) in cases {
+        assert_eq!(refused(bench.address, &request).await, answer);
+        let event = bench.event().await;
+        assert!(matches!(event.kind, TftpEventKind::Refused(_)), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_address_gets_no_answer_but_is_reported() {
+    let mut bench = bench().await;
+    let _guard = bench.table.add([10, 9, 9, 9].into(), "f", Source::Bytes(Arc::from([])));
+    let socket = client().await;
+    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    let event = bench.event().await;
+    assert_eq!(event.name, "f");
+    assert!(matches!(event.kind, TftpEventKind::Refused(Refusal::UnknownPeer)), "{event:?}");
+    assert_eq!(socket.try_recv(&mut [0; 10]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_new_request_from_the_same_port_replaces_the_old_transfer() {
+    let mut bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+    let socket = client().await;
+    let request = read_request("f", Mode::Octet, Options::default());
+    socket.send_to(&request, bench.address).await.unwrap();
+    let (_, first) = receive(&socket).await;
+    socket.send_to(&Packet::Ack { block: 1 }.to_vec(), first).await.unwrap();
+    let (datagram, _) = receive(&socket).await;
+    assert!(matches!(Packet::parse(&datagram), Ok(Packet::Data { block: 2, .. })));
+    // The board was reset: the same request again, and the answer starts at the beginning, from a new port.
+    socket.send_to(&request, bench.address).await.unwrap();
+    let second = loop {
+        let (datagram, peer) = receive(&socket).await;
+        match Packet::parse(&datagram).unwrap() {
+            Packet::Data { block: 1, .. } => break peer,
+            Packet::Data { block: 2, .. } => assert_eq!(peer, first),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_ne!(first, second);
+    let mut kinds = Vec::new();
+    while kinds.len() < 3 {
+        kinds.push(bench.event().await.kind);
+    }
+    assert!(kinds.iter().any(|kind| matches!(kind, TftpEventKind::Failed(Failure::Replaced))), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_by_the_same_transfer() {
+    let bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+    let socket = client().await;
+    let options = Options { transfer_size: Some(0), ..Options::default() };
+    for _ in 0..2 {
+        socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
+    }
+    let (first, first_peer) = receive(&socket).await;
+    let (second, second_peer) = receive(&socket).await;
+    assert_eq!((first, first_peer), (second, second_peer));
+}
+
+#[tokio::test]
+async fn a_client_s_error_is_reported_with_its_words() {
+    let mut bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+    let socket = client().await;
+    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    let (_, peer) = receive(&socket).await;
+    socket.send_to(b"\0\x05\0\x03no room\0", peer).await.unwrap();
+    bench.event().await;
+    let event = bench.event().await;
+    let TftpEventKind::Failed(failure) = event.kind else { panic!("{event:?}") };
+    assert_eq!(failure.to_string(), "the client sent error 3: no room");
+}
+
+#[tokio::test]
+async fn stopping_tells_clients_and_ends_all_transfers() {
+    let mut bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+    let socket = client().await;
+    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    receive(&socket).await;
+    bench.event().await;
+    bench.stop.cancel();
+    loop {
+        let (datagram, _) = receive(&socket).await;
+        match Packet::parse(&datagram).unwrap() {
+            Packet::Error { message, .. } => break assert_eq!(message, "the server is stopping"),
+            Packet::Data { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let event = bench.event().await;
+    assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Stopped)), "{event:?}");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_an_error_that_names_it() {
+    let bench = bench().await;
+    let error = Server::bind(Net::Host, bench.address, Table::new()).await.unwrap_err();
+    assert!(error.to_string().contains(&bench.address.to_string()), "{error}");
+}
