@@ -14,6 +14,7 @@ pub mod board;
 pub mod cli;
 pub mod diagnostic;
 pub mod dialog;
+mod document;
 pub mod event;
 pub mod fault;
 pub mod group;

@@ -1,9 +1,10 @@
 //! What was asked: the job file, read and checked. Pure.
 //!
 //! ```text
-//! text ─▶ raw (values with places) ─▶ check (all problems at once) ─▶ model (typed) ─▶ plan
+//! text ─▶ document (values with places) ─▶ check (all problems at once) ─▶ model (typed) ─▶ plan
 //! ```
 
+mod check;
 mod model;
 pub mod testdef;
 

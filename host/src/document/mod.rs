@@ -1,0 +1,15 @@
+//! Files that a user writes, YAML or TOML: values with their places, and a reader that collects every problem.
+//!
+//! Nothing here knows what the values mean; `job` and `board` do.
+
+mod fields;
+mod node;
+mod reader;
+mod toml;
+mod yaml;
+
+pub(crate) use fields::Fields;
+pub(crate) use node::{Node, Value};
+pub(crate) use reader::Reader;
+pub(crate) use toml::parse_toml;
+pub(crate) use yaml::parse_yaml;

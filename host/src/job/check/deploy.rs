@@ -1,0 +1,178 @@
+//! `deploy` blocks.
+
+use super::timeout::JobTimeouts;
+use super::{artifact, protocol};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::document::{Fields, Node, Reader, Value};
+use crate::job::model::{ArtifactSpec, BlockKind, BootImage, DeploySsh, DeployTftp, Timeouts};
+
+/// Kinds of kernel image, by their names in jobs.
+const IMAGES: [(&str, BootImage); 3] =
+    [("zimage", BootImage::Zimage), ("image", BootImage::Image), ("uimage", BootImage::Uimage)];
+
+/// LAVA's other ways to deploy.
+const UNSUPPORTED: [&str; 24] = [
+    "avh",
+    "docker",
+    "download",
+    "downloads",
+    "fastboot",
+    "fastboot-ftp",
+    "flasher",
+    "fvp",
+    "iso-installer",
+    "isoinstaller",
+    "lxc",
+    "mps",
+    "musca",
+    "nbd",
+    "nfs",
+    "overlay",
+    "recovery",
+    "removeable",
+    "sata",
+    "sd",
+    "tmpfs",
+    "usb",
+    "uuu",
+    "vemsd",
+];
+
+/// Reads a `deploy` block.
+pub(crate) fn read(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    timeouts: &JobTimeouts,
+) -> Option<(BlockKind, Timeouts)> {
+    let to_node = fields.require(reader, "to")?;
+    let to = reader.string(to_node, "to")?;
+    match to.as_str() {
+        "tftp" => {
+            let timeouts = timeouts.of_block(reader, fields, &["tftp-deploy"]);
+            Some((BlockKind::DeployTftp(tftp(reader, fields)?), timeouts))
+        }
+        "ssh" => {
+            let timeouts = timeouts.of_block(reader, fields, &["scp-overlay"]);
+            Some((BlockKind::DeploySsh(ssh(reader, fields, &timeouts)), timeouts))
+        }
+        _ => {
+            let problem = if UNSUPPORTED.contains(&to.as_str()) {
+                let message = format!("`deploy: to: {to}` is not supported");
+                Diagnostic::error("unsupported-deploy", to_node.span, message)
+                    .with_help("supported are `tftp` and `ssh`")
+            } else {
+                let message = format!("`deploy` knows no `to: {to}`");
+                Diagnostic::error("unknown-deploy", to_node.span, message)
+                    .with_optional_help(did_you_mean(&to, ["tftp", "ssh"]))
+            };
+            reader.report(problem);
+            None
+        }
+    }
+}
+
+fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
+    fields.accept(&["connection"]);
+    fields.refuse(
+        reader,
+        &["dtbo", "tee", "preseed", "extra_files", "persistent_nfs", "overlay_backend", "overlays"],
+    );
+    fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
+    protocol::refuse_calls(reader, fields);
+    let kernel = fields.require(reader, "kernel").and_then(|node| kernel(reader, node));
+    let dtb = plain(reader, fields, "dtb");
+    let ramdisk = fields.get("ramdisk").and_then(|node| ramdisk(reader, node));
+    let modules = plain(reader, fields, "modules");
+    if let (Some(_), None) = (&modules, fields.get("nfsrootfs")) {
+        let span = fields.key_span("modules").unwrap_or(fields.span);
+        let message = "`modules` needs `nfsrootfs`, into which they are unpacked";
+        reader.report(Diagnostic::error("missing-key", span, message));
+    }
+    let rootfs = fields.get("nfsrootfs").and_then(|node| rootfs(reader, node));
+    let authorize_ssh =
+        fields.get("authorize").and_then(|node| reader.choice(node, "authorize", &[("ssh", ())])).is_some();
+    let os = os(reader, fields);
+    fields.finish(reader);
+    let (kernel, kernel_type) = kernel?;
+    let (ramdisk, ramdisk_has_header) = ramdisk.unzip();
+    let (nfsrootfs, prefix) = rootfs.unzip();
+    Some(DeployTftp {
+        kernel,
+        kernel_type,
+        dtb,
+        ramdisk,
+        ramdisk_has_header: ramdisk_has_header.unwrap_or_default(),
+        modules,
+        nfsrootfs,
+        prefix: prefix.flatten(),
+        authorize_ssh,
+        os,
+    })
+}
+
+fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>, timeouts: &Timeouts) -> DeploySsh {
+    check_connection(reader, fields);
+    fields.refuse(reader, &["firmware", "kernel", "dtb", "rootfs", "modules"]);
+    fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
+    let os = os(reader, fields);
+    let protocol_calls = protocol::calls(reader, fields, timeouts.total);
+    fields.finish(reader);
+    DeploySsh { os, protocol_calls }
+}
+
+/// `connection: ssh`, an older form that says what the role says already.
+pub(super) fn check_connection(reader: &mut Reader<'_>, fields: &Fields<'_>) {
+    if let Some(node) = fields.get("connection") {
+        reader.choice(node, "connection", &[("ssh", ())]);
+    }
+}
+
+fn os(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
+    fields.get("os").and_then(|node| reader.non_empty(node, "os"))
+}
+
+fn plain(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &'static str) -> Option<ArtifactSpec> {
+    artifact::read(reader, fields.get(key)?, key, |_, _| ()).map(|(artifact, ())| artifact)
+}
+
+fn kernel(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<BootImage>)> {
+    artifact::read(reader, node, "kernel", |reader, fields| {
+        let node = fields.get("type")?;
+        let text = match &node.value {
+            Value::Text(text) => text.as_str(),
+            _ => "",
+        };
+        if matches!(text, "bootz" | "booti" | "bootm") {
+            let message = format!("`type` of `kernel` is the kind of image, not `{text}`");
+            let help = "write `zimage` for bootz, `image` for booti, `uimage` for bootm";
+            reader.report(Diagnostic::error("unknown-value", node.span, message).with_help(help));
+            return None;
+        }
+        reader.choice(node, "type", &IMAGES)
+    })
+}
+
+/// A RAM disk, and whether it has U-Boot's header.
+fn ramdisk(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, bool)> {
+    artifact::read(reader, node, "ramdisk", |reader, fields| {
+        fields.ignore(reader, &["install_modules", "install_overlay"]);
+        let header = fields.get("header");
+        header.and_then(|node| reader.choice(node, "header", &[("u-boot", ())])).is_some()
+    })
+}
+
+/// A root filesystem, and the directory within it that is the root.
+fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<String>)> {
+    artifact::read(reader, node, "nfsrootfs", |reader, fields| {
+        fields.ignore(reader, &["install_modules", "install_overlay"]);
+        let node = fields.get("prefix")?;
+        let prefix = reader.non_empty(node, "prefix")?;
+        let valid =
+            prefix.ends_with('/') && !prefix.starts_with('/') && !prefix.split('/').any(|p| p == "..");
+        if !valid {
+            let message = "`prefix` must be a relative directory that ends in `/`";
+            reader.report(Diagnostic::error("invalid-prefix", node.span, message));
+        }
+        valid.then_some(prefix)
+    })
+}

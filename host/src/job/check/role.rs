@@ -1,0 +1,248 @@
+//! Roles of a group, or the one node of a job without.
+
+use std::time::Duration;
+
+use super::protocol::Multinode;
+use super::timeout;
+use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::document::{Fields, Node, Reader, Value};
+use crate::job::model::{DelayedStart, Located, Role, RoleKind};
+
+/// Name of the role of a job without roles.
+const ONLY_ROLE: &str = "board";
+
+/// Most nodes of one role.
+const MAX_COUNT: u32 = 100;
+
+/// The roles of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Roles {
+    /// Those without errors.
+    pub(crate) checked: Vec<Role>,
+    /// Names of all that are declared, errors or not.
+    declared: Vec<String>,
+    /// Whether the job declares roles: only then blocks name theirs.
+    grouped: bool,
+}
+
+impl Roles {
+    /// Whether no role is called `name`; never if the table of roles itself could not be read.
+    fn is_unknown(&self, name: &str) -> bool {
+        !self.declared.is_empty() && self.declared.iter().all(|declared| declared != name)
+    }
+}
+
+/// Reads the roles, or makes the only one from `device_type`.
+pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>, multinode: Option<&Multinode<'_>>) -> Roles {
+    let device_type = top.get("device_type");
+    let Some(multinode) = multinode else {
+        // A group whose table could not be read was reported already.
+        if top.key_span("protocols").is_some() && device_type.is_none() {
+            return Roles { grouped: true, ..Roles::default() };
+        }
+        let checked: Vec<_> = only_role(reader, top).into_iter().collect();
+        return Roles { declared: vec![ONLY_ROLE.to_owned()], checked, grouped: false };
+    };
+    if let Some(node) = device_type {
+        let message = "`device_type` at the top level and `roles` exclude each other";
+        let help = "give each role its `device_type`";
+        reader.report(Diagnostic::error("device-type-and-roles", node.span, message).with_help(help));
+    }
+    let roles = all_roles(reader, multinode);
+    for role in &roles.checked {
+        check_references(reader, role, &roles);
+    }
+    roles
+}
+
+fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
+    let node = top.require(reader, "device_type")?;
+    let device_type = located(reader, node, "device_type")?;
+    Some(Role {
+        name: Located { value: ONLY_ROLE.to_owned(), span: device_type.span },
+        kind: RoleKind::Device { device_type },
+        count: 1,
+        delayed_start: None,
+        group_timeout: timeout::DEFAULT,
+        environment: Vec::new(),
+    })
+}
+
+fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
+    let mut roles = Roles { grouped: true, ..Roles::default() };
+    let Some(fields) = reader.fields(multinode.roles, "roles") else { return roles };
+    for (name, node) in fields.rest() {
+        let span = fields.key_span(name).unwrap_or(fields.span);
+        check_name(reader, name, span);
+        roles.declared.push(name.to_owned());
+        let name = Located { value: name.to_owned(), span };
+        roles.checked.extend(role(reader, name, node, multinode.timeout));
+    }
+    if fields.rest().next().is_none() {
+        reader.report(Diagnostic::error("no-roles", fields.span, "`roles` names no role"));
+    }
+    roles
+}
+
+/// Role names become names of nodes and files.
+fn check_name(reader: &mut Reader<'_>, name: &str, span: Span) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
+        let message = format!("`{name}` cannot be the name of a role");
+        let help = "use letters, digits, `-`, `_` and `.`";
+        reader.report(Diagnostic::error("invalid-name", span, message).with_help(help));
+    }
+}
+
+fn role(
+    reader: &mut Reader<'_>,
+    name: Located<String>,
+    node: &Node,
+    group_timeout: Option<Duration>,
+) -> Option<Role> {
+    let fields = reader.fields(node, &name.value)?;
+    fields.accept(&["essential", "tags", "device", "worker"]);
+    fields.ignore(reader, &["context"]);
+    let count = fields.get("count").map_or(Some(1), |node| reader.integer(node, "count", 1, MAX_COUNT));
+    let own_timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
+    let kind = kind(reader, &fields);
+    let delayed_start = delayed_start(reader, &fields, own_timeout);
+    let environment = fields.get("environment").map(|node| reader.pairs(node, "environment"));
+    fields.finish(reader);
+    Some(Role {
+        name,
+        kind: kind?,
+        count: count?,
+        delayed_start,
+        group_timeout: group_timeout.or(own_timeout).unwrap_or(timeout::DEFAULT),
+        environment: environment.unwrap_or_default(),
+    })
+}
+
+fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RoleKind> {
+    let device_type = fields.get("device_type");
+    let host_role = fields.get("host_role");
+    if let Some(node) = fields.get("connection") {
+        reader.choice(node, "connection", &[("ssh", ())])?;
+    }
+    match (device_type, host_role) {
+        (Some(node), None) => Some(RoleKind::Device { device_type: located(reader, node, "device_type")? }),
+        (None, Some(node)) => Some(RoleKind::Connection { host_role: located(reader, node, "host_role")? }),
+        (Some(_), Some(node)) => {
+            let message = format!("role `{}` has both `device_type` and `host_role`", fields.what);
+            let help = "a role runs either on a board of its own or on a connection to another role's board";
+            reader.report(Diagnostic::error("device-type-and-host-role", node.span, message).with_help(help));
+            None
+        }
+        (None, None) => {
+            let message = format!("role `{}` has neither `device_type` nor `host_role`", fields.what);
+            let help = "give it a `device_type`, or `connection: ssh` and the `host_role` to connect to";
+            reader.report(Diagnostic::error("missing-key", fields.span, message).with_help(help));
+            None
+        }
+    }
+}
+
+/// `request: lava-start` with its `expect_role`.
+fn delayed_start(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    timeout: Option<Duration>,
+) -> Option<DelayedStart> {
+    let request = fields.get("request");
+    let expected = fields.get("expect_role");
+    let Some(request) = request else {
+        if let Some(node) = expected {
+            let message = "`expect_role` without `request: lava-start` has no effect";
+            reader.report(Diagnostic::warning("ignored-key", node.span, message));
+        }
+        return None;
+    };
+    reader.choice(request, "request", &[("lava-start", ())])?;
+    let expect_role = fields.require(reader, "expect_role")?;
+    let expect_role = reader.string(expect_role, "expect_role")?;
+    Some(DelayedStart { expect_role, timeout: timeout.unwrap_or(timeout::DEFAULT) })
+}
+
+fn check_references(reader: &mut Reader<'_>, role: &Role, roles: &Roles) {
+    if let Some(delayed) = &role.delayed_start {
+        check_reference(reader, role, roles, "expect_role", &delayed.expect_role, role.name.span);
+    }
+    let RoleKind::Connection { host_role } = &role.kind else { return };
+    if !check_reference(reader, role, roles, "host_role", &host_role.value, host_role.span) {
+        return;
+    }
+    let Some(host) = roles.checked.iter().find(|other| other.name.value == host_role.value) else { return };
+    let problem = if host.count != 1 {
+        format!("`host_role` needs a role with one node, and `{}` has {}", host.name.value, host.count)
+    } else if matches!(host.kind, RoleKind::Connection { .. }) {
+        format!("`host_role` needs a role with a board, and `{}` is a connection itself", host.name.value)
+    } else {
+        return;
+    };
+    reader.report(
+        Diagnostic::error("host-role", host_role.span, problem).with_label(host.name.span, "that role"),
+    );
+}
+
+/// Whether `target` is another role; notes it if not.
+fn check_reference(
+    reader: &mut Reader<'_>,
+    role: &Role,
+    roles: &Roles,
+    key: &'static str,
+    target: &str,
+    span: Span,
+) -> bool {
+    if target == role.name.value {
+        let message = format!("`{key}` of role `{target}` names the role itself");
+        reader.report(Diagnostic::error("own-role", span, message));
+        return false;
+    }
+    if roles.is_unknown(target) {
+        report_unknown(reader, target, span, &format!("`{key}` names"), roles);
+        return false;
+    }
+    true
+}
+
+fn report_unknown(reader: &mut Reader<'_>, name: &str, span: Span, who: &str, roles: &Roles) {
+    let message = format!("{who} no role of this job: `{name}`");
+    let help = did_you_mean(name, roles.declared.iter().map(String::as_str));
+    reader.report(Diagnostic::error("unknown-role", span, message).with_optional_help(help));
+}
+
+/// Reads an action block's `role`: a name or a list of names. Without it, all roles, which is right only for a job
+/// that has none of its own.
+pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Roles) -> Vec<String> {
+    let Some(node) = block.get("role") else {
+        if roles.grouped {
+            let message = format!("`{}` needs `role`: every action of a job with roles does", block.what);
+            reader.report(Diagnostic::error("missing-key", block.span, message));
+        }
+        return roles.declared.clone();
+    };
+    if !roles.grouped {
+        let message = "`role` needs roles in `protocols: lava-multinode`, and this job has none";
+        reader.report(Diagnostic::error("unknown-role", node.span, message));
+        return Vec::new();
+    }
+    let items = match &node.value {
+        Value::Sequence(items) => items.iter().collect(),
+        _ => vec![node],
+    };
+    let mut names = Vec::new();
+    for item in items {
+        let Some(name) = reader.string(item, "role") else { continue };
+        if roles.is_unknown(&name) {
+            report_unknown(reader, &name, item.span, "`role` names", roles);
+        } else if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn located(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Located<String>> {
+    Some(Located { value: reader.non_empty(node, what)?, span: node.span })
+}

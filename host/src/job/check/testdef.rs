@@ -1,0 +1,196 @@
+//! Test definitions: written in a job, or in a file of their own.
+//!
+//! LAVA never checks definitions that come from a file, so keys that nobody knows are no more than a warning.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::{Node, Reader, Value, parse_yaml};
+use crate::job::testdef::{GitRepo, Install, TestDefinition};
+
+/// The one format that there is.
+const FORMATS: [&str; 2] = ["Lava-Test Test Definition 1.0", "Lava-Test-Shell Test Definition 1.0"];
+
+impl TestDefinition {
+    /// Parses and checks a definition's file; its warnings come with it.
+    ///
+    /// # Errors
+    /// Every problem of the file at once; one only if it is not YAML.
+    pub fn parse(source: &Source) -> Result<(Self, Vec<Diagnostic>), Diagnostics> {
+        let node = parse_yaml(source)
+            .map_err(|problem| Diagnostics { source: source.clone(), problems: vec![*problem] })?;
+        let mut reader = Reader::new(source);
+        let definition = read(&mut reader, &node);
+        let (definition, warnings) = reader.finish(definition)?;
+        Ok((Self { text: source.text.to_string(), ..definition }, warnings))
+    }
+}
+
+/// Reads a definition; its text is JSON.
+pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<TestDefinition> {
+    let fields = reader.fields(node, "repository")?;
+    let metadata = fields.require(reader, "metadata").and_then(|node| metadata(reader, node));
+    let install = fields.get("install").and_then(|node| install(reader, node)).unwrap_or_default();
+    let mut params = Vec::new();
+    for key in ["params", "parameters"] {
+        if let Some(node) = fields.get(key) {
+            params.extend(variables(reader, node, key));
+        }
+    }
+    let steps = fields.require(reader, "run").and_then(|node| run(reader, node));
+    let (pattern, fixups) = fields.get("parse").map(|node| parse(reader, node)).unwrap_or_default();
+    let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
+    fields.finish_leniently(reader);
+    let (name, description) = metadata?;
+    let text = to_json(node, reader.source).to_string();
+    Some(TestDefinition {
+        name,
+        description,
+        install,
+        params,
+        steps: steps?,
+        pattern,
+        fixups,
+        expected,
+        text,
+    })
+}
+
+/// Shell variables: names that a shell accepts, with their values.
+pub(crate) fn variables(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<(String, String)> {
+    let Some(fields) = reader.fields(node, what) else { return Vec::new() };
+    let mut variables = Vec::new();
+    for (name, value) in reader.pairs(node, what) {
+        let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if first && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            variables.push((name, value));
+        } else {
+            let span = fields.key_span(&name).unwrap_or(fields.span);
+            let message = format!("`{name}` cannot be the name of a shell variable");
+            reader.report(Diagnostic::error("invalid-name", span, message));
+        }
+    }
+    variables
+}
+
+/// Name and description.
+fn metadata(reader: &mut Reader<'_>, node: &Node) -> Option<(String, Option<String>)> {
+    let fields = reader.fields(node, "metadata")?;
+    if let Some(node) = fields.get("format") {
+        let format = reader.string(node, "format")?;
+        if !FORMATS.contains(&format.as_str()) {
+            let message = format!("`{format}` is read as `{}`", FORMATS[0]);
+            reader.report(Diagnostic::warning("unknown-format", node.span, message));
+        }
+    }
+    let name = fields.require(reader, "name").and_then(|node| reader.non_empty(node, "name"));
+    let description = fields.get("description").and_then(|node| node.text(reader.source));
+    Some((name?, description.map(str::to_owned)))
+}
+
+fn install(reader: &mut Reader<'_>, node: &Node) -> Option<Install> {
+    let fields = reader.fields(node, "install")?;
+    let list = |reader: &mut Reader<'_>, key: &'static str| {
+        fields.get(key).map(|node| commands(reader, node, key)).unwrap_or_default()
+    };
+    let mut install = Install {
+        keys: list(reader, "keys"),
+        sources: list(reader, "sources"),
+        deps: list(reader, "deps"),
+        deps_by_distro: Vec::new(),
+        git_repos: Vec::new(),
+        steps: list(reader, "steps"),
+    };
+    if let Some(node) = fields.get("git-repos") {
+        install.git_repos = reader.list(node, git_repo);
+    }
+    for (key, node) in fields.rest() {
+        if let Some(distro) = key.strip_prefix("deps-") {
+            install.deps_by_distro.push((distro.to_owned(), reader.strings(node, key)));
+        } else {
+            let span = fields.key_span(key).unwrap_or(fields.span);
+            let message = format!("`{key}` of `install` is not known and has no effect");
+            reader.report(Diagnostic::warning("unknown-key", span, message));
+        }
+    }
+    Some(install)
+}
+
+/// A repository: its URL, or a mapping.
+fn git_repo(reader: &mut Reader<'_>, node: &Node) -> Option<GitRepo> {
+    if !matches!(node.value, Value::Mapping(_)) {
+        let url = reader.non_empty(node, "git-repos")?;
+        return Some(GitRepo { url, branch: None, destination: None });
+    }
+    let fields = reader.fields(node, "git-repos")?;
+    let url = fields.require(reader, "url").and_then(|node| reader.non_empty(node, "url"));
+    let branch = fields.get("branch").and_then(|node| reader.non_empty(node, "branch"));
+    let destination = fields.get("destination").and_then(|node| destination(reader, node));
+    fields.accept(&["skip_by_default"]);
+    fields.finish_leniently(reader);
+    Some(GitRepo { url: url?, branch, destination })
+}
+
+/// A directory below the definition's own.
+fn destination(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let path = reader.non_empty(node, "destination")?;
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        let message = "`destination` must be a relative path without `..`";
+        reader.report(Diagnostic::error("invalid-path", node.span, message));
+        return None;
+    }
+    Some(path)
+}
+
+fn run(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
+    let fields = reader.fields(node, "run")?;
+    let steps = fields.require(reader, "steps").map(|node| commands(reader, node, "steps"));
+    fields.finish_leniently(reader);
+    steps
+}
+
+/// Shell commands: a list, or one text.
+fn commands(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<String> {
+    reader.list(node, |reader, item| match &item.value {
+        Value::Mapping(_) => {
+            let problem = reader.wrong_type(item, what, "text");
+            let help = "a `: ` makes YAML see a mapping: put the whole line in quotes";
+            reader.report(problem.with_help(help));
+            None
+        }
+        // An empty entry does nothing, in a shell as well.
+        Value::Null => None,
+        _ => reader.string(item, what),
+    })
+}
+
+/// `pattern`, which becomes a regular expression, and `fixupdict`.
+fn parse(reader: &mut Reader<'_>, node: &Node) -> (Option<String>, Vec<(String, String)>) {
+    let Some(fields) = reader.fields(node, "parse") else { return Default::default() };
+    let pattern = fields.get("pattern").and_then(|node| pattern(reader, node));
+    let fixups = fields.get("fixupdict").map(|node| reader.pairs(node, "fixupdict"));
+    fields.finish_leniently(reader);
+    (pattern, fixups.unwrap_or_default())
+}
+
+fn pattern(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let pattern = reader.regex(node, "pattern")?;
+    for group in ["test_case_id", "result"] {
+        if !pattern.contains(&format!("(?P<{group}>")) && !pattern.contains(&format!("(?<{group}>")) {
+            let message = format!("`pattern` has no group `{group}`: nothing it matches becomes a result");
+            reader.report(Diagnostic::warning("incomplete-pattern", node.span, message));
+        }
+    }
+    Some(pattern)
+}
+
+fn to_json(node: &Node, source: &Source) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Sequence(items) => items.iter().map(|item| to_json(item, source)).collect(),
+        Value::Mapping(entries) => {
+            entries.iter().map(|(key, value)| (key.name.clone(), to_json(value, source))).collect()
+        }
+        Value::Bool(_) | Value::Integer(_) | Value::Other | Value::Text(_) => {
+            node.text(source).unwrap_or_default().into()
+        }
+    }
+}
