@@ -1,1 +1,16 @@
 //! The runner's end of the link to an agent.
+//!
+//! [`AgentSession`] drives one [`protocol::link::Link`] over any byte stream: a console, an SSH channel. Bytes that
+//! belong to no frame, such as kernel messages on a console, go to the text callback as they came.
+
+mod error;
+mod message;
+mod pump;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use error::{AgentLinkError, LastHeard};
+pub use message::Message;
+pub use pump::OnText;
+pub use session::{AgentSession, Config, Ended, Ready};

@@ -1,0 +1,217 @@
+//! Moves bytes between a stream and a link, one cancel-safe step at a time.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use protocol::frame::MAX_ENCODED;
+use protocol::link::{Config, Link, State};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+
+use super::{AgentLinkError, LastHeard};
+
+/// Called with all bytes that belong to no frame, in order, in pieces of any length.
+pub type OnText = Box<dyn FnMut(&[u8]) + Send>;
+
+/// Bytes of text that are kept for error messages.
+const TAIL: usize = 200;
+
+/// How long a step waits when the link has no timer.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long is still read after a write has failed: the other end may have said why before it went.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A link, its stream, and the bytes between them.
+pub(super) struct Pump<S> {
+    pub(super) stream: S,
+    pub(super) link: Box<Link>,
+    on_text: OnText,
+    tail: Vec<u8>,
+    started: Instant,
+    incoming: Box<[u8]>,
+    outgoing: Outgoing,
+    /// When and why writing failed.
+    broken: Option<(Instant, io::Error)>,
+    /// The stream has ended; what arrived before can still be taken.
+    pub(super) ended: bool,
+}
+
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    written: usize,
+    unflushed: bool,
+}
+
+enum Happened {
+    Wrote(io::Result<()>),
+    Read(usize),
+    Timer,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
+    pub(super) fn new(stream: S, config: Config, on_text: OnText) -> Self {
+        Self {
+            stream,
+            link: Box::new(Link::new(config, 0)),
+            on_text,
+            tail: Vec::new(),
+            started: Instant::now(),
+            incoming: vec![0; 16 * 1024].into_boxed_slice(),
+            outgoing: Outgoing::default(),
+            broken: None,
+            ended: false,
+        }
+    }
+
+    /// The link's clock: milliseconds since the pump was made.
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The next message in order, if it is there.
+    pub(super) fn receive(&mut self) -> Option<&[u8]> {
+        let now_ms = self.now_ms();
+        self.link.receive(now_ms)
+    }
+
+    /// Why nothing can come any more, if that is so.
+    pub(super) fn failure(&self) -> Option<AgentLinkError> {
+        match self.link.state() {
+            State::Failed(source) => Some(AgentLinkError::Link { source, last: self.last_heard() }),
+            State::Closed => Some(AgentLinkError::Closed { last: self.last_heard() }),
+            _ if self.ended => Some(AgentLinkError::Disconnected { last: self.last_heard() }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn last_heard(&self) -> LastHeard {
+        let frame = self.link.last_heard().map(|(at_ms, kind)| {
+            let ago = Duration::from_millis(self.now_ms().saturating_sub(at_ms));
+            (ago, kind)
+        });
+        LastHeard { frame, text: String::from_utf8_lossy(&self.tail).trim().to_owned() }
+    }
+
+    /// Waits until something was read or written or a timer ran out, and handles it. Loses nothing when cancelled.
+    pub(super) async fn step(&mut self) -> Result<(), AgentLinkError> {
+        let now_ms = self.now_ms();
+        self.link.handle_timeout(now_ms);
+        self.fill_outgoing(now_ms);
+        if !self.outgoing.is_pending() && (self.failure().is_some()) {
+            return Ok(());
+        }
+        if let Some((_, error)) = self.broken.take_if(|(at, _)| at.elapsed() >= LAST_WORDS || self.ended) {
+            self.ended = true;
+            return Err(AgentLinkError::Write(error));
+        }
+        let mut wake = self.started + self.link.poll_timeout().map_or(IDLE, Duration::from_millis);
+        if let Some((at, _)) = &self.broken {
+            wake = *at + LAST_WORDS;
+        }
+        let mut timer = pin!(sleep_until(wake));
+        let (stream, incoming, outgoing) = (&mut self.stream, &mut self.incoming, &mut self.outgoing);
+        let reading = !self.ended;
+        let happened = poll_fn(|cx| {
+            if outgoing.is_pending() {
+                if let Poll::Ready(result) = outgoing.poll_write(Pin::new(stream), cx) {
+                    return Poll::Ready(Ok(Happened::Wrote(result)));
+                }
+            }
+            if reading {
+                let mut buffer = ReadBuf::new(incoming);
+                if let Poll::Ready(result) = Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                    let length = buffer.filled().len();
+                    return Poll::Ready(
+                        result.map(|()| Happened::Read(length)).map_err(AgentLinkError::Read),
+                    );
+                }
+            }
+            timer.as_mut().poll(cx).map(|()| Ok(Happened::Timer))
+        })
+        .await?;
+        match happened {
+            Happened::Read(length) => self.handle_input(length),
+            Happened::Wrote(Err(error)) => {
+                self.outgoing = Outgoing::default();
+                self.broken = Some((Instant::now(), error));
+            }
+            Happened::Wrote(Ok(())) | Happened::Timer => {}
+        }
+        Ok(())
+    }
+
+    /// Whether all that the link wants to send now has left.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.outgoing.is_pending()
+    }
+
+    fn handle_input(&mut self, length: usize) {
+        let now_ms = self.now_ms();
+        let (on_text, tail) = (&mut self.on_text, &mut self.tail);
+        let mut text = |bytes: &[u8]| {
+            on_text(bytes);
+            tail.extend_from_slice(bytes);
+            tail.drain(..tail.len().saturating_sub(TAIL));
+        };
+        if length == 0 {
+            self.ended = true;
+            self.link.flush(&mut text);
+        } else if let Some(bytes) = self.incoming.get(..length) {
+            self.link.handle_input(now_ms, bytes, &mut text);
+        }
+    }
+
+    fn fill_outgoing(&mut self, now_ms: u64) {
+        if self.outgoing.is_pending() || self.ended || self.broken.is_some() {
+            return;
+        }
+        let mut frame = [0; MAX_ENCODED];
+        loop {
+            let length = self.link.poll_transmit(now_ms, &mut frame);
+            match frame.get(..length) {
+                Some(frame) if !frame.is_empty() => self.outgoing.bytes.extend_from_slice(frame),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl<S> Pump<S> {
+    /// Gives up the stream; what is held back as the beginning of a frame becomes text.
+    pub(super) fn into_stream(mut self) -> S {
+        let on_text = &mut self.on_text;
+        self.link.flush(&mut |bytes| on_text(bytes));
+        self.stream
+    }
+}
+
+impl Outgoing {
+    fn is_pending(&self) -> bool {
+        self.written < self.bytes.len() || self.unflushed
+    }
+
+    /// Writes and flushes everything; keeps what was written when it is not ready.
+    fn poll_write<S: AsyncWrite>(
+        &mut self,
+        mut stream: Pin<&mut S>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while let Some(bytes) = self.bytes.get(self.written..).filter(|bytes| !bytes.is_empty()) {
+            match ready!(stream.as_mut().poll_write(cx, bytes))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.written += written,
+            }
+            self.unflushed = true;
+        }
+        self.bytes.clear();
+        self.written = 0;
+        ready!(stream.poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}
