@@ -1,7 +1,11 @@
 //! Boards: bench file, board types, power, the virtual board.
 
 mod bench;
+mod bench_file;
 mod board_type;
 
-pub use bench::{Bench, Board, ConsoleTarget, Mirror, MirrorTarget, Power, QemuSettings, VirtualNetwork};
+pub use bench::{
+    Bench, BenchError, Board, ConsoleTarget, Location, Mirror, MirrorTarget, Power, QemuSettings,
+    VirtualNetwork,
+};
 pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};
