@@ -1,12 +1,13 @@
 //! The bench file: which boards there are and how they are reached.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
+use crate::diagnostic::{Diagnostics, ReadError};
 
-/// A checked bench file. Its paths are absolute, or relative to where the bench file's own path is relative to.
+/// A checked bench file. Relative paths of the file are resolved against its directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bench {
     /// The bench file.
@@ -131,4 +132,66 @@ pub struct QemuSettings {
     pub firmware: PathBuf,
     /// Size of its memory in MiB.
     pub memory_mb: u32,
+}
+
+/// A URL after the bench's mirror rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// To be fetched.
+    Url(String),
+    /// At hand.
+    Path(PathBuf),
+}
+
+/// Why a bench file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Files have problems; the bench file's come first.
+    #[error("{}", join(.0))]
+    Invalid(Vec<Diagnostics>),
+}
+
+impl VirtualNetwork {
+    /// The network if the bench file names none.
+    pub const DEFAULT: Self = Self { address: Ipv4Addr::new(10, 77, 0, 1), prefix: 24 };
+
+    /// Whether `address` is in the network.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+        (self.address.to_bits() ^ address.to_bits()) & mask == 0
+    }
+}
+
+impl Bench {
+    /// The board called `name`.
+    pub fn board(&self, name: &str) -> Option<&Arc<Board>> {
+        self.boards.iter().find(|board| board.name == name)
+    }
+
+    /// Where `url` really leads: the longest matching mirror rule decides, and `file://` URLs are paths.
+    pub fn locate(&self, url: &str) -> Location {
+        for mirror in &self.mirrors {
+            let Some(rest) = url.strip_prefix(&mirror.from) else { continue };
+            match &mirror.to {
+                MirrorTarget::Url(to) => return path_or_url(format!("{to}{rest}")),
+                MirrorTarget::Path(to) if rest.is_empty() => return Location::Path(to.clone()),
+                MirrorTarget::Path(to) => return Location::Path(to.join(rest.trim_start_matches('/'))),
+            }
+        }
+        path_or_url(url.to_owned())
+    }
+}
+
+fn path_or_url(url: String) -> Location {
+    match url.strip_prefix("file://") {
+        Some(path) => Location::Path(Path::new(path).to_owned()),
+        None => Location::Url(url),
+    }
+}
+
+fn join(files: &[Diagnostics]) -> String {
+    files.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -3,7 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::{Fields, Node, Reader, Value, parse_toml};
 use crate::job::BootImage;
+
+/// The board types that come with the program: name and text.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("beaglebone-black", include_str!("../../../boards/beaglebone-black.toml")),
+    ("qemu-virt-arm", include_str!("../../../boards/qemu-virt-arm.toml")),
+];
+
+const IMAGES: [(&str, BootImage); 3] =
+    [("zimage", BootImage::Zimage), ("image", BootImage::Image), ("uimage", BootImage::Uimage)];
+
+/// Architectures that the agent is built for.
+const ARCHITECTURES: [(&str, &str); 2] = [("armv7", "armv7"), ("x86_64", "x86_64")];
 
 /// A board type.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +64,7 @@ pub struct UbootSettings {
     pub dtb_addr: String,
     /// The device tree that the kernel is started with, where it is not the job's: an address or `${variable}`.
     pub boot_dtb_addr: Option<String>,
-    /// Kinds of kernel image that it starts.
+    /// Kinds of kernel image that it starts; at least one, the usual one first.
     pub images: Vec<BootImage>,
     /// Plain texts that mean that a command failed.
     pub errors: Vec<String>,
@@ -67,4 +81,170 @@ pub struct LinuxSettings {
     pub shutdown_message: String,
     /// A login prompt.
     pub login_prompt: String,
+}
+
+impl BoardType {
+    /// Names of the board types that come with the program.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The text of a board type that comes with the program.
+    pub fn built_in(name: &str) -> Option<Source> {
+        let (name, text) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name)?;
+        Some(Source::new(format!("boards/{name}.toml"), *text))
+    }
+
+    /// Parses and checks a board type file.
+    ///
+    /// # Errors
+    /// Every problem of the file at once.
+    pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
+        let node = parse_toml(source).map_err(|problems| Diagnostics { source: source.clone(), problems })?;
+        let mut reader = Reader::new(source);
+        let board_type = board_type(&mut reader, &node);
+        reader.finish(board_type).map(|(board_type, _)| board_type)
+    }
+}
+
+fn board_type(reader: &mut Reader<'_>, node: &Node) -> Option<BoardType> {
+    let fields = reader.fields(node, "board type")?;
+    let name = fields.require(reader, "name").and_then(|node| reader.non_empty(node, "name"));
+    let arch = fields.require(reader, "arch");
+    let arch = arch.and_then(|node| reader.choice(node, "arch", &ARCHITECTURES));
+    let console = fields.require(reader, "console").and_then(|node| console(reader, node));
+    let uboot = fields.require(reader, "uboot").and_then(|node| uboot(reader, node, None));
+    let linux = fields.require(reader, "linux").and_then(|node| linux(reader, node, None));
+    fields.finish(reader);
+    Some(BoardType { name: name?, arch: arch?.to_owned(), console: console?, uboot: uboot?, linux: linux? })
+}
+
+fn console(reader: &mut Reader<'_>, node: &Node) -> Option<SerialConsole> {
+    let fields = reader.fields(node, "console")?;
+    let device = fields.require(reader, "device").and_then(|node| reader.non_empty(node, "device"));
+    let baud = fields.require(reader, "baud").and_then(|node| baud(reader, node));
+    fields.finish(reader);
+    Some(SerialConsole { device: device?, baud: baud? })
+}
+
+/// A speed in baud.
+pub(super) fn baud(reader: &mut Reader<'_>, node: &Node) -> Option<u32> {
+    reader.integer(node, "baud", 50, 4_000_000)
+}
+
+/// Reads an `[uboot]` table; keys that it leaves out are those of `base`, and needed without it.
+pub(super) fn uboot(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    base: Option<&UbootSettings>,
+) -> Option<UbootSettings> {
+    let fields = reader.fields(node, "uboot")?;
+    let keys = Overrides { fields: &fields, optional: base.is_some() };
+    let pick = |get: fn(&UbootSettings) -> &String| base.map(|base| get(base).clone());
+    let autoboot_prompt = keys.read(reader, "autoboot_prompt", Reader::regex);
+    let interrupt = keys.read(reader, "interrupt", Reader::string);
+    let prompts = keys.read(reader, "prompts", regexes);
+    let final_message = keys.read(reader, "final_message", Reader::regex);
+    let delay = fields.get("character_delay_ms");
+    let delay = delay.and_then(|node| reader.integer(node, "character_delay_ms", 0, 1000));
+    let kernel_addr = keys.read(reader, "kernel_addr", address);
+    let ramdisk_addr = keys.read(reader, "ramdisk_addr", address);
+    let dtb_addr = keys.read(reader, "dtb_addr", address);
+    let boot_dtb_addr = fields.get("boot_dtb_addr").and_then(|node| reader.non_empty(node, "boot_dtb_addr"));
+    let images = keys.read(reader, "images", images);
+    let errors = keys.read(reader, "errors", |reader, node, what| Some(reader.strings(node, what)));
+    let own_commands = keys.read(reader, "commands", commands).unwrap_or_default();
+    fields.finish(reader);
+    let mut commands = base.map(|base| base.commands.clone()).unwrap_or_default();
+    commands.extend(own_commands);
+    Some(UbootSettings {
+        autoboot_prompt: autoboot_prompt.or(pick(|base| &base.autoboot_prompt))?,
+        interrupt: interrupt.or(pick(|base| &base.interrupt))?,
+        prompts: prompts.or(base.map(|base| base.prompts.clone()))?,
+        final_message: final_message.or(pick(|base| &base.final_message))?,
+        character_delay: delay
+            .map(|delay| Duration::from_millis(delay.into()))
+            .or(base.map(|base| base.character_delay))
+            .unwrap_or_default(),
+        kernel_addr: kernel_addr.or(pick(|base| &base.kernel_addr))?,
+        ramdisk_addr: ramdisk_addr.or(pick(|base| &base.ramdisk_addr))?,
+        dtb_addr: dtb_addr.or(pick(|base| &base.dtb_addr))?,
+        boot_dtb_addr: boot_dtb_addr.or(base.and_then(|base| base.boot_dtb_addr.clone())),
+        images: images.or(base.map(|base| base.images.clone()))?,
+        errors: errors.or(base.map(|base| base.errors.clone()))?,
+        commands,
+    })
+}
+
+/// Reads a `[linux]` table; keys that it leaves out are those of `base`, and needed without it.
+pub(super) fn linux(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    base: Option<&LinuxSettings>,
+) -> Option<LinuxSettings> {
+    let fields = reader.fields(node, "linux")?;
+    let keys = Overrides { fields: &fields, optional: base.is_some() };
+    let pick = |get: fn(&LinuxSettings) -> &String| base.map(|base| get(base).clone());
+    let kernel_start_message = keys.read(reader, "kernel_start_message", Reader::regex);
+    let shutdown_message = keys.read(reader, "shutdown_message", Reader::regex);
+    let login_prompt = keys.read(reader, "login_prompt", Reader::regex);
+    fields.finish(reader);
+    Some(LinuxSettings {
+        kernel_start_message: kernel_start_message.or(pick(|base| &base.kernel_start_message))?,
+        shutdown_message: shutdown_message.or(pick(|base| &base.shutdown_message))?,
+        login_prompt: login_prompt.or(pick(|base| &base.login_prompt))?,
+    })
+}
+
+/// Keys that a board type needs, and that a bench file may leave out.
+struct Overrides<'f, 'n> {
+    fields: &'f Fields<'n>,
+    optional: bool,
+}
+
+impl Overrides<'_, '_> {
+    fn read<'s, T>(
+        &self,
+        reader: &mut Reader<'s>,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader<'s>, &Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        let node = if self.optional { self.fields.get(key) } else { self.fields.require(reader, key) };
+        node.and_then(|node| read(reader, node, key))
+    }
+}
+
+fn regexes(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Vec<String>> {
+    let regexes = reader.list(node, |reader, item| reader.regex(item, what));
+    not_empty(reader, node, what, regexes)
+}
+
+fn images(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Vec<BootImage>> {
+    let images = reader.list(node, |reader, item| reader.choice(item, what, &IMAGES));
+    not_empty(reader, node, what, images)
+}
+
+fn not_empty<T>(reader: &mut Reader<'_>, node: &Node, what: &str, items: Vec<T>) -> Option<Vec<T>> {
+    if matches!(&node.value, Value::Sequence(items) if items.is_empty()) {
+        reader.report(Diagnostic::error("empty-value", node.span, format!("`{what}` is empty")));
+    }
+    (!items.is_empty()).then_some(items)
+}
+
+/// An address in memory: U-Boot reads hexadecimal digits with or without `0x`.
+fn address(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let text = reader.string(node, what)?;
+    let digits = text.strip_prefix("0x").unwrap_or(&text);
+    if (1..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(text);
+    }
+    let message = format!("`{what}` must be an address such as `0x82000000`");
+    reader.report(Diagnostic::error("invalid-address", node.span, message));
+    None
+}
+
+fn commands(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<BTreeMap<String, Vec<String>>> {
+    let fields = reader.fields(node, what)?;
+    let lists = fields.rest().map(|(name, node)| (name.to_owned(), reader.strings(node, name)));
+    Some(lists.collect())
 }

@@ -1,0 +1,392 @@
+//! Reading and checking a bench file.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::bench::{
+    Bench, BenchError, Board, ConsoleTarget, Mirror, MirrorTarget, Power, QemuSettings, VirtualNetwork,
+};
+use super::board_type::{self, BoardType};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
+use crate::document::{Fields, Node, Reader, Value, parse_toml};
+
+/// U-Boot of Debian's `u-boot-qemu`.
+const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+
+impl Bench {
+    /// Reads and checks the bench file at `path` and the board types that it names.
+    ///
+    /// # Errors
+    /// A file cannot be read, or files have problems: all of them at once.
+    pub fn load(path: &Path) -> Result<Self, BenchError> {
+        let source = Source::read(path)?;
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(&source, &directory)
+    }
+
+    /// Checks a bench file whose relative paths are relative to `directory`.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn parse(source: &Source, directory: &Path) -> Result<Self, BenchError> {
+        let node = parse_toml(source).map_err(|problems| {
+            BenchError::Invalid(vec![Diagnostics { source: source.clone(), problems }])
+        })?;
+        let mut file = BenchFile { reader: Reader::new(source), directory, types: Vec::new() };
+        let bench = file.read(&node, Path::new(&source.name));
+        let types = file.types.into_iter().filter_map(|(_, board_type)| board_type.err()).flatten();
+        match file.reader.finish(bench) {
+            Ok((bench, _)) => {
+                let problems: Vec<_> = types.collect();
+                if problems.is_empty() { Ok(bench) } else { Err(BenchError::Invalid(problems)) }
+            }
+            Err(problems) => Err(BenchError::Invalid([problems].into_iter().chain(types).collect())),
+        }
+    }
+}
+
+/// A board type by the name in the bench file. An error without diagnostics was reported at that name.
+type NamedType = (String, Result<BoardType, Option<Diagnostics>>);
+
+struct BenchFile<'a> {
+    reader: Reader<'a>,
+    directory: &'a Path,
+    types: Vec<NamedType>,
+}
+
+impl BenchFile<'_> {
+    fn read(&mut self, node: &Node, path: &Path) -> Option<Bench> {
+        let fields = self.reader.fields(node, "bench")?;
+        let address = self.table(&fields, "network", |file, table| {
+            table.get("address").and_then(|node| file.ip_address(node))
+        });
+        let virtual_network = self.table(&fields, "virtual_network", |file, table| {
+            table.get("address").and_then(|node| file.network(node))
+        });
+        let virtual_network = virtual_network.unwrap_or(VirtualNetwork::DEFAULT);
+        let agent_directory = self.table(&fields, "agent", |file, table| file.path(table, "directory"));
+        let cache_directory = self.table(&fields, "cache", |file, table| file.path(table, "directory"));
+        let mut mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
+        mirrors.sort_by_key(|mirror| std::cmp::Reverse(mirror.from.len()));
+        let boards = fields.require(&mut self.reader, "boards");
+        let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
+        fields.finish(&mut self.reader);
+        Some(Bench {
+            path: path.to_owned(),
+            address,
+            virtual_network,
+            agent_directory,
+            cache_directory,
+            mirrors,
+            boards,
+        })
+    }
+
+    /// Reads a table of one optional thing.
+    fn table<T>(
+        &mut self,
+        parent: &Fields<'_>,
+        key: &'static str,
+        read: impl FnOnce(&mut Self, &Fields<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let fields = self.reader.fields(parent.get(key)?, key)?;
+        let value = read(self, &fields);
+        fields.finish(&mut self.reader);
+        value
+    }
+
+    fn path(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<PathBuf> {
+        let text = self.reader.non_empty(fields.get(key)?, key)?;
+        Some(self.directory.join(text))
+    }
+
+    fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+        self.reader.report(Diagnostic::error(code, span, message));
+    }
+
+    fn ip_address(&mut self, node: &Node) -> Option<IpAddr> {
+        let text = self.reader.string(node, "address")?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.error("invalid-address", node.span, format!("`{text}` is not an IP address"));
+        }
+        address
+    }
+
+    fn network(&mut self, node: &Node) -> Option<VirtualNetwork> {
+        let text = self.reader.string(node, "address")?;
+        let network = text.split_once('/').and_then(|(address, prefix)| {
+            let prefix = prefix.parse().ok().filter(|prefix| (8..=30).contains(prefix))?;
+            Some(VirtualNetwork { address: address.parse::<Ipv4Addr>().ok()?, prefix })
+        });
+        if network.is_none() {
+            let message = format!("`{text}` is not an address with a prefix such as `10.77.0.1/24`");
+            self.error("invalid-address", node.span, message);
+        }
+        network
+    }
+
+    fn mirrors(&mut self, node: &Node) -> Vec<Mirror> {
+        let Value::Sequence(items) = &node.value else {
+            let problem = self.reader.wrong_type(node, "mirror", "a list");
+            self.reader.report(problem.with_help("write `[[mirror]]`"));
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.mirror(item)).collect()
+    }
+
+    fn mirror(&mut self, node: &Node) -> Option<Mirror> {
+        let fields = self.reader.fields(node, "mirror")?;
+        let from = fields.require(&mut self.reader, "from");
+        let from = from.and_then(|node| self.reader.non_empty(node, "from"));
+        let to = fields.require(&mut self.reader, "to");
+        let to = to.and_then(|node| self.reader.non_empty(node, "to"));
+        fields.finish(&mut self.reader);
+        let to = to?;
+        let to = if to.contains("://") {
+            MirrorTarget::Url(to)
+        } else {
+            MirrorTarget::Path(self.directory.join(to))
+        };
+        Some(Mirror { from: from?, to })
+    }
+
+    fn boards(&mut self, node: &Node, network: VirtualNetwork) -> Vec<Arc<Board>> {
+        let Some(fields) = self.reader.fields(node, "boards") else { return Vec::new() };
+        let mut boards: Vec<(Arc<Board>, Span)> = Vec::new();
+        for (name, node) in fields.rest() {
+            let span = fields.key_span(name).unwrap_or(fields.span);
+            let Some(board) = self.board(name, node, span, network) else { continue };
+            for (other, other_span) in &boards {
+                self.check_distinct(&board, span, other, *other_span);
+            }
+            boards.push((Arc::new(board), span));
+        }
+        if fields.rest().next().is_none() {
+            self.error("no-boards", fields.span, "the bench has no boards");
+        }
+        boards.into_iter().map(|(board, _)| board).collect()
+    }
+
+    /// Two boards on one console or address would disturb each other.
+    fn check_distinct(&mut self, board: &Board, span: Span, other: &Board, other_span: Span) {
+        let shares_console = board.console == other.console && board.console != ConsoleTarget::Qemu;
+        let shares_address = board.address.is_some() && board.address == other.address;
+        for (shared, what) in [(shares_console, "console"), (shares_address, "address")] {
+            if shared {
+                let message = format!("boards `{}` and `{}` have the same `{what}`", other.name, board.name);
+                let problem = Diagnostic::error("duplicate-board", span, message);
+                self.reader.report(problem.with_label(other_span, "the other board"));
+            }
+        }
+    }
+
+    fn board(&mut self, name: &str, node: &Node, span: Span, network: VirtualNetwork) -> Option<Board> {
+        let fields = self.reader.fields(node, name)?;
+        let board_type = fields.require(&mut self.reader, "type");
+        let board_type = board_type.and_then(|node| self.board_type(node));
+        let console_node = fields.require(&mut self.reader, "console");
+        let baud = fields.get("baud").and_then(|node| board_type::baud(&mut self.reader, node));
+        let default_baud = board_type.as_ref().map_or(115_200, |board_type| board_type.console.baud);
+        let console = console_node.and_then(|node| self.console(node, baud.unwrap_or(default_baud)));
+        if let (Some(console), Some(baud)) = (&console, fields.key_span("baud"))
+            && !matches!(console, ConsoleTarget::Serial { .. })
+        {
+            self.error("invalid-console", baud, "`baud` is only for a console that is a device");
+        }
+        let is_virtual = console == Some(ConsoleTarget::Qemu);
+        let address = fields.get("address").and_then(|node| self.ip_address(node));
+        if is_virtual {
+            self.check_virtual_address(&fields, address, network);
+        }
+        let device_types = fields.get("device_types");
+        let device_types = device_types.map(|node| self.reader.strings(node, "device_types"));
+        let ssh_port = fields.get("ssh_port");
+        let ssh_port = ssh_port.and_then(|node| self.reader.integer(node, "ssh_port", 1, 65535));
+        let linux_device = fields.get("linux_console");
+        let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
+        let power = fields.get("power").map(|node| self.power(node, is_virtual));
+        let qemu = self.qemu(&fields, is_virtual);
+        let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
+        fields.finish(&mut self.reader);
+        let board_type = board_type?;
+        let uboot = match uboot {
+            Some(node) => board_type::uboot(&mut self.reader, node, Some(&board_type.uboot))?,
+            None => board_type.uboot,
+        };
+        let linux = match linux {
+            Some(node) => board_type::linux(&mut self.reader, node, Some(&board_type.linux))?,
+            None => board_type.linux,
+        };
+        let mut linux_console = board_type.console;
+        linux_console.baud = baud.unwrap_or(linux_console.baud);
+        linux_console.device = linux_device.unwrap_or(linux_console.device);
+        self.check_name(name, span);
+        Some(Board {
+            name: name.to_owned(),
+            device_types: device_types.unwrap_or_else(|| vec![board_type.name.clone()]),
+            board_type: board_type.name,
+            arch: board_type.arch,
+            console: console?,
+            linux_console,
+            address,
+            ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
+            power: power.unwrap_or_default(),
+            qemu,
+            uboot,
+            linux,
+        })
+    }
+
+    /// Board names become names of files.
+    fn check_name(&mut self, name: &str, span: Span) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
+            let problem =
+                Diagnostic::error("invalid-name", span, format!("`{name}` cannot be the name of a board"));
+            self.reader.report(problem.with_help("use letters, digits, `-`, `_` and `.`"));
+        }
+    }
+
+    fn check_virtual_address(
+        &mut self,
+        fields: &Fields<'_>,
+        address: Option<IpAddr>,
+        network: VirtualNetwork,
+    ) {
+        let span = fields.key_span("address");
+        let (address, span) = match (address, span) {
+            (Some(address), Some(span)) => (address, span),
+            (None, None) => {
+                let message = format!("virtual board `{}` needs `address`", fields.what);
+                return self.error("missing-key", fields.span, message);
+            }
+            _ => return,
+        };
+        let fits = matches!(address, IpAddr::V4(v4) if network.contains(v4) && v4 != network.address);
+        if !fits {
+            let VirtualNetwork { address: own, prefix } = network;
+            let message = format!("`{address}` is not free in the virtual boards' network {own}/{prefix}");
+            self.error("invalid-address", span, message);
+        }
+    }
+
+    /// The board type of that name, or in that file; each is read once.
+    fn board_type(&mut self, node: &Node) -> Option<BoardType> {
+        let name = self.reader.non_empty(node, "type")?;
+        if let Some((_, known)) = self.types.iter().find(|(known, _)| *known == name) {
+            return known.as_ref().ok().cloned();
+        }
+        let board_type = self.find_board_type(node, &name);
+        self.types.push((name, board_type.clone()));
+        board_type.ok()
+    }
+
+    fn find_board_type(&mut self, node: &Node, name: &str) -> Result<BoardType, Option<Diagnostics>> {
+        let source = if name.ends_with(".toml") {
+            Source::read(&self.directory.join(name)).map_err(|error| {
+                let message = crate::fault::Chain(&error).to_string();
+                self.error("unreadable-board-type", node.span, message);
+            })
+        } else {
+            BoardType::built_in(name).ok_or_else(|| {
+                let names: Vec<_> = BoardType::built_in_names().collect();
+                let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+                    format!("it is one of `{}`, or a path ending in `.toml`", names.join("`, `"))
+                });
+                let message = format!("there is no board type `{name}`");
+                let problem = Diagnostic::error("unknown-board-type", node.span, message);
+                self.reader.report(problem.with_help(help));
+            })
+        };
+        let source = source.map_err(|()| None)?;
+        BoardType::parse(&source).map_err(Some)
+    }
+
+    fn console(&mut self, node: &Node, baud: u32) -> Option<ConsoleTarget> {
+        if let Value::Sequence(_) = node.value {
+            return self.command(node, "console").map(ConsoleTarget::Command);
+        }
+        let text = self.reader.non_empty(node, "console")?;
+        let host_port = |rest: &str| {
+            let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let port = port.parse().ok().filter(|&port: &u16| port != 0)?;
+            (!host.is_empty()).then(|| (host.to_owned(), port))
+        };
+        let console = if text == "qemu" {
+            Some(ConsoleTarget::Qemu)
+        } else if text.starts_with('/') {
+            Some(ConsoleTarget::Serial { path: PathBuf::from(&text), baud })
+        } else if let Some(rest) = text.strip_prefix("tcp://") {
+            host_port(rest).map(|(host, port)| ConsoleTarget::Tcp { host, port })
+        } else if let Some(rest) = text.strip_prefix("telnet://") {
+            host_port(rest).map(|(host, port)| ConsoleTarget::Telnet { host, port })
+        } else {
+            None
+        };
+        if console.is_none() {
+            let help = "write a device such as `/dev/ttyUSB0`, `tcp://host:port`, `telnet://host:port`, \
+                        a list of a command and its arguments, or `qemu`";
+            let message = format!("`{text}` is not a console");
+            self.reader.report(Diagnostic::error("invalid-console", node.span, message).with_help(help));
+        }
+        console
+    }
+
+    /// A program and its arguments.
+    fn command(&mut self, node: &Node, what: &str) -> Option<Vec<String>> {
+        if !matches!(node.value, Value::Sequence(_)) {
+            let problem = self.reader.wrong_type(node, what, "a list of a program and its arguments");
+            self.reader.report(problem);
+            return None;
+        }
+        let words = self.reader.strings(node, what);
+        if words.first().is_none_or(String::is_empty) {
+            self.error("empty-value", node.span, format!("`{what}` names no program"));
+            return None;
+        }
+        Some(words)
+    }
+
+    fn power(&mut self, node: &Node, is_virtual: bool) -> Power {
+        if is_virtual {
+            self.error("invalid-power", node.span, "a virtual board has no power commands");
+            return Power::default();
+        }
+        let Some(fields) = self.reader.fields(node, "power") else { return Power::default() };
+        let mut command = |key| fields.get(key).and_then(|node| self.command(node, key));
+        let power = Power { on: command("on"), off: command("off"), reset: command("reset") };
+        fields.finish(&mut self.reader);
+        power
+    }
+
+    fn qemu(&mut self, parent: &Fields<'_>, is_virtual: bool) -> Option<QemuSettings> {
+        let node = parent.get("qemu");
+        if !is_virtual {
+            if let Some(node) = node {
+                self.error(
+                    "invalid-console",
+                    node.span,
+                    "`qemu` is only for boards with `console = \"qemu\"`",
+                );
+            }
+            return None;
+        }
+        let defaults = QemuSettings { initrd: None, firmware: PathBuf::from(FIRMWARE), memory_mb: 512 };
+        let Some(fields) = node.and_then(|node| self.reader.fields(node, "qemu")) else {
+            return Some(defaults);
+        };
+        let initrd = self.path(&fields, "initrd");
+        let firmware = self.path(&fields, "firmware");
+        let memory = fields.get("memory_mb");
+        let memory = memory.and_then(|node| self.reader.integer(node, "memory_mb", 64, 3072));
+        fields.finish(&mut self.reader);
+        Some(QemuSettings {
+            initrd,
+            firmware: firmware.unwrap_or(defaults.firmware),
+            memory_mb: memory.unwrap_or(defaults.memory_mb),
+        })
+    }
+}
