@@ -1,2 +1,76 @@
-//! `cargo xtask demo | test | agent | lab`.
-fn main() {}
+//! `cargo xtask demo | test | agent | lab`: everything around the product that a developer or a CI machine needs.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's only output")]
+
+mod agent;
+mod apt;
+mod demo;
+mod error;
+mod lab;
+mod process;
+mod stamp;
+mod test;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, chain};
+use crate::workspace::Workspace;
+
+/// The command line.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Builds, demonstrates and tests host-runner"
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run a job on a virtual board, from nothing: installs what is missing, builds, boots
+    Demo {
+        /// The job to run
+        #[arg(long, value_name = "FILE", default_value = "examples/bbb-ssh-guest.yaml")]
+        job: PathBuf,
+    },
+    /// Run every check: format, lints, docs, tests, agent size, licences, and real jobs on a virtual board
+    Test,
+    /// Build the agent for each kind of board into target/agent/ARCH/lava-agent
+    Agent,
+    /// Prepare the virtual board: kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml
+    Lab,
+}
+
+fn main() -> ExitCode {
+    match perform(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode, Error> {
+    let workspace = Workspace::locate()?;
+    match task {
+        Task::Demo { job } => demo::run(&workspace, &job),
+        Task::Test => test::run(&workspace),
+        Task::Agent => {
+            apt::ensure_installed(&agent::packages())?;
+            agent::build(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Lab => {
+            apt::ensure_installed(&lab::packages())?;
+            lab::prepare(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! An apt of our own: other configuration, lists and cache, so that the user's never learns of a foreign architecture.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Source;
+use super::source::access_settings;
+use crate::error::Error;
+use crate::process;
+
+/// An apt root in a directory of its own.
+#[derive(Debug)]
+pub(crate) struct PrivateApt {
+    root: PathBuf,
+}
+
+impl PrivateApt {
+    /// Makes an apt root in `root` that knows the packages of this machine's architecture and of armhf.
+    ///
+    /// # Errors
+    /// When files cannot be written or the archive cannot be reached.
+    pub(crate) fn new(root: PathBuf, source: &Source) -> Result<Self, Error> {
+        let native = process::answer(Command::new("dpkg").arg("--print-architecture"))?;
+        let native = native.trim();
+        for directory in
+            ["etc/apt.conf.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"]
+        {
+            let directory = root.join(directory);
+            fs::create_dir_all(&directory).map_err(Error::file("cannot make", &directory))?;
+        }
+        let mut architectures = vec![native, "armhf"];
+        architectures.dedup();
+        let mut settings = access_settings()?;
+        settings.extend([
+            format!("Dir::Etc \"{}\";", root.join("etc").display()),
+            "Dir::Etc::Trusted \"/etc/apt/trusted.gpg\";".to_owned(),
+            "Dir::Etc::TrustedParts \"/etc/apt/trusted.gpg.d/\";".to_owned(),
+            format!("Dir::State \"{}\";", root.join("state").display()),
+            format!("Dir::State::status \"{}\";", root.join("status").display()),
+            format!("Dir::Cache \"{}\";", root.join("cache").display()),
+            format!("APT::Architecture \"{native}\";"),
+            format!("APT::Architectures \"{}\";", architectures.join(",")),
+            "APT::Sandbox::User \"\";".to_owned(),
+        ]);
+        let write = |name: &str, text: &str| {
+            let file = root.join(name);
+            fs::write(&file, text).map_err(Error::file("cannot write", &file))
+        };
+        write("apt.conf", &(settings.join("\n") + "\n"))?;
+        write("etc/sources.list", &(source.line(&architectures) + "\n"))?;
+        write("status", "")?;
+        let apt = Self { root };
+        process::logged(apt.command("apt-get").args(["--quiet", "update"]), &apt.root.join("update.log"))?;
+        Ok(apt)
+    }
+
+    /// The version of `package` (`name` or `name:armhf`) in the archive.
+    ///
+    /// # Errors
+    /// When apt-cache fails.
+    pub(crate) fn version(&self, package: &str) -> Result<Option<String>, Error> {
+        let madison = process::answer(self.command("apt-cache").args(["madison", package]))?;
+        Ok(madison
+            .lines()
+            .next()
+            .and_then(|line| line.split('|').nth(1))
+            .map(|version| version.trim().to_owned()))
+    }
+
+    /// Names of the packages that `package` depends on, directly or through others if `recurse`.
+    ///
+    /// # Errors
+    /// When apt-cache fails, as for a package that the archive lacks.
+    pub(crate) fn dependencies(&self, package: &str, recurse: bool) -> Result<Vec<String>, Error> {
+        let mut command = self.command("apt-cache");
+        command.args(["depends", "--important"]);
+        if recurse {
+            command.arg("--recurse");
+        }
+        let text = process::answer(command.arg(package))?;
+        let names =
+            text.lines().filter_map(|line| line.trim_start_matches([' ', '|']).strip_prefix("Depends: "));
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('<')).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Fetches `packages` and unpacks them into `directory`; none of their scripts runs.
+    ///
+    /// # Errors
+    /// When the archive lacks one, it cannot be fetched, or is damaged.
+    pub(crate) fn unpack<S: AsRef<str>>(&self, packages: &[S], directory: &Path) -> Result<(), Error> {
+        let packages = packages.iter().map(AsRef::as_ref);
+        let downloads =
+            tempfile::tempdir_in(&self.root).map_err(Error::file("cannot write in", &self.root))?;
+        let mut download = self.command("apt-get");
+        download.current_dir(downloads.path()).args(["--quiet", "download"]).args(packages);
+        process::logged(&mut download, &self.root.join("download.log"))?;
+        let entries = fs::read_dir(downloads.path()).map_err(Error::file("cannot read", downloads.path()))?;
+        for entry in entries {
+            let deb = entry.map_err(Error::file("cannot read", downloads.path()))?.path();
+            let mut dpkg = Command::new("dpkg-deb");
+            process::logged(dpkg.arg("--extract").arg(deb).arg(directory), &self.root.join("unpack.log"))?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("APT_CONFIG", self.root.join("apt.conf"));
+        command
+    }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong, in words for the person at the terminal.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// Why a task could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A program is not there or may not be run.
+    #[error("{program} cannot be started")]
+    Start {
+        /// Name of the program.
+        program: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A program ended with a failure.
+    #[error("{command} failed ({status}){}", tail_of(.log))]
+    Failed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines that it wrote, and where the rest is.
+        log: String,
+    },
+    /// A file or directory could not be read, written or moved.
+    #[error("{action} {}", path.display())]
+    File {
+        /// What was tried, as in "cannot write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Packages are missing and this is not a machine with apt.
+    #[error(
+        "these Debian packages are needed and there is no apt-get here to install them: {packages}; \
+         use a Debian machine, or install their counterparts and put dpkg-query on the path"
+    )]
+    NoApt {
+        /// The missing packages, separated by spaces.
+        packages: String,
+    },
+    /// apt's configuration names no archive of this Debian release.
+    #[error(
+        "apt's configuration has no entry for the main suite of Debian {codename}; \
+         add one to /etc/apt/sources.list.d and run apt-get update"
+    )]
+    NoSource {
+        /// Code name of the release.
+        codename: String,
+    },
+    /// The machine is not a Debian.
+    #[error(
+        "the lab is made from Debian packages of this machine's own release, and /etc/os-release says ID={id}"
+    )]
+    NotDebian {
+        /// What the system calls itself.
+        id: String,
+    },
+    /// The archive lacks a package.
+    #[error("the Debian archive has no package {package}")]
+    NoPackage {
+        /// Its name.
+        package: String,
+    },
+    /// No Rust toolchain for the boards' processor can be had.
+    #[error(
+        "no Rust toolchain for armv7: `rustup target add {target}` did not work, \
+         and this Debian release has no rustc with a standard library for armhf"
+    )]
+    NoToolchain {
+        /// The rustup target that was tried.
+        target: &'static str,
+    },
+    /// Programs for Arm cannot run on this machine, so Debian's maintainer scripts cannot.
+    #[error(
+        "programs for Arm cannot be run here, which building the root file system needs: {reason}; \
+         as root: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && update-binfmts --enable qemu-arm"
+    )]
+    Binfmt {
+        /// What was found.
+        reason: String,
+    },
+    /// An unpacked package does not hold what it should.
+    #[error("{} has no {what}", directory.display())]
+    Content {
+        /// Where it was looked for.
+        directory: PathBuf,
+        /// What was looked for.
+        what: String,
+    },
+    /// A program's output is not what was expected.
+    #[error("{program} answered with something unexpected: {found}")]
+    Answer {
+        /// Name of the program.
+        program: &'static str,
+        /// What it said, shortened.
+        found: String,
+    },
+    /// The agent is too large to be sent over a serial line in reasonable time.
+    #[error("the armv7 agent has {size} bytes; its budget is {budget}")]
+    AgentSize {
+        /// Bytes, stripped.
+        size: u64,
+        /// Bytes allowed.
+        budget: u64,
+    },
+    /// A job did not end as it must.
+    #[error("{job}: {problem}")]
+    Job {
+        /// The job file.
+        job: String,
+        /// What is wrong with its results.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// Returns a function that turns a system error into [`Error::File`].
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}
+
+fn tail_of(log: &str) -> String {
+    if log.is_empty() { String::new() } else { format!("; it ended with:\n{log}") }
+}
+
+/// The error and its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,16 @@
+//! The virtual board's parts, all made from Debian packages: kernel, initrd, root file system; and what a job needs
+//! beside them: artifacts at the places that its URLs are mapped to, a git repository, a bench file.
+//!
+//! Every part is made beside its place and moved there, and remembers what it was made from: an interrupted build
+//! leaves nothing that looks finished, and a second run does nothing.
+
+mod artifacts;
+mod bench;
+mod binfmt;
+mod git_mirror;
+mod initrd;
+mod kernel;
+mod prepare;
+mod rootfs;
+
+pub(crate) use prepare::{packages, prepare};

@@ -1,0 +1,142 @@
+//! Making all parts of the lab, in order, each only when it is not there yet.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{artifacts, bench, git_mirror, initrd, kernel, rootfs};
+use crate::apt::{self, PrivateApt, Source};
+use crate::error::Error;
+use crate::stamp::{Inputs, Stamp};
+use crate::workspace::Workspace;
+
+/// The Debian packages that the lab is made with and runs on.
+pub(crate) fn packages() -> Vec<&'static str> {
+    let mut packages = vec![
+        "arch-test",
+        "binfmt-support",
+        "cpio",
+        "git",
+        "gzip",
+        "iproute2",
+        "kmod",
+        "mmdebstrap",
+        "qemu-system-arm",
+        "qemu-user-static",
+        "u-boot-qemu",
+        "xz-utils",
+    ];
+    if !apt::is_root() {
+        packages.push("uidmap");
+    }
+    packages
+}
+
+/// Makes what is missing of the lab.
+///
+/// # Errors
+/// When a part cannot be made; the error says which command failed and where its log is.
+pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Error> {
+    let lab = Lab::open(workspace)?;
+    lab.part("kernel", &[kernel::ZIMAGE, kernel::DTB, kernel::MODULES], &kernel::inputs(), kernel::make)?;
+    lab.part("initrd", &[initrd::IMAGE], &initrd::inputs(&lab)?, initrd::make)?;
+    lab.part("artifacts", &[artifacts::DIRECTORY], &artifacts::inputs(&lab), artifacts::make)?;
+    lab.part("git-mirror", &[git_mirror::REPOSITORY], &git_mirror::inputs(&lab)?, git_mirror::make)?;
+    lab.part("rootfs", &[rootfs::ARCHIVE], &rootfs::inputs(&lab)?, rootfs::make)?;
+    lab.part("bench", &[bench::FILE], &bench::inputs(), bench::make)?;
+    lab.close()?;
+    println!("lab: ready: {}", workspace.bench().display());
+    Ok(())
+}
+
+/// The lab's directory while this process, and no other, works in it.
+pub(super) struct Lab {
+    /// The lab's directory.
+    pub(super) directory: PathBuf,
+    /// The lab's sources in the repository.
+    pub(super) sources: PathBuf,
+    /// Unfinished things; emptied at the start and at the end.
+    pub(super) scratch: PathBuf,
+    /// Held for as long as the lab is worked on.
+    _lock: File,
+}
+
+impl Lab {
+    fn open(workspace: &Workspace) -> Result<Self, Error> {
+        let directory = workspace.lab();
+        fs::create_dir_all(&directory).map_err(Error::file("cannot make", &directory))?;
+        let lock = directory.join(".lock");
+        let file = File::create(&lock).map_err(Error::file("cannot write", &lock))?;
+        file.lock().map_err(Error::file("cannot lock", &lock))?;
+        let scratch = directory.join("scratch");
+        remove(&scratch)?;
+        fs::create_dir_all(&scratch).map_err(Error::file("cannot make", &scratch))?;
+        Ok(Self { directory, sources: workspace.lab_sources(), scratch, _lock: file })
+    }
+
+    fn close(self) -> Result<(), Error> {
+        remove(&self.scratch)
+    }
+
+    /// Where the output of a part's commands goes.
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.directory.join("log").join(format!("{name}.log"))
+    }
+
+    /// The path of one of the lab's own files.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Moves something finished from the scratch directory to its place `name`, over what may be there.
+    pub(super) fn finish(&self, made: &Path, name: &str) -> Result<(), Error> {
+        let place = self.path(name);
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent).map_err(Error::file("cannot make", parent))?;
+        }
+        if place.is_dir() {
+            remove(&place)?;
+        }
+        fs::rename(made, &place).map_err(Error::file("cannot move a finished part to", &place))
+    }
+
+    /// The archive of this machine's Debian release.
+    pub(super) fn source(&self) -> Result<Source, Error> {
+        apt::main_suite()
+    }
+
+    /// A package system that knows armhf; the user's own does not have to.
+    pub(super) fn apt(&self) -> Result<PrivateApt, Error> {
+        PrivateApt::new(self.scratch.join("apt"), &self.source()?)
+    }
+
+    fn part(
+        &self,
+        name: &str,
+        products: &[&str],
+        inputs: &Inputs,
+        make: impl FnOnce(&Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let stamp = Stamp::new(self.directory.join("stamps").join(name), inputs);
+        let products: Vec<PathBuf> = products.iter().map(|product| self.path(product)).collect();
+        if stamp.is_current(&products.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
+            return Ok(());
+        }
+        println!("lab: making {name} …");
+        let start = Instant::now();
+        make(self)?;
+        stamp.set()?;
+        println!("lab: made {name} in {:.1} s", start.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+/// Removes a directory and everything in it, if it is there.
+fn remove(directory: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("cannot remove", directory)(error))
+        }
+        _ => Ok(()),
+    }
+}

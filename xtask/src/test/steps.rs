@@ -1,0 +1,147 @@
+//! The steps of the whole test and their summary. The root file system, whose making takes minutes of one processor,
+//! is made while the other compiles.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::jobs;
+use crate::error::{Error, chain};
+use crate::process;
+use crate::workspace::Workspace;
+use crate::{agent, apt, demo, lab};
+
+/// How one step ended.
+enum Ending {
+    Passed,
+    Failed(Error),
+    /// Not done, and why; not a failure.
+    Skipped(&'static str),
+}
+
+struct Step {
+    name: &'static str,
+    ending: Ending,
+    duration: Duration,
+}
+
+/// Runs all steps, failed ones or not, and sums them up.
+///
+/// # Errors
+/// When the packages that everything needs cannot be installed.
+pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
+    apt::ensure_installed(&[agent::packages(), lab::packages()].concat())?;
+    let mut steps = std::thread::scope(|scope| {
+        let board = scope.spawn(|| prepare_board(workspace));
+        let mut steps = check_sources(workspace);
+        steps.extend(board.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        steps
+    });
+    let blocked = steps
+        .iter()
+        .any(|step| NEEDED_BY_JOBS.contains(&step.name) && matches!(step.ending, Ending::Failed(_)));
+    for (name, job) in jobs::ALL {
+        steps.push(if blocked {
+            Step {
+                name,
+                ending: Ending::Skipped("the board or the runner could not be made"),
+                duration: Duration::ZERO,
+            }
+        } else {
+            step(name, || jobs::run(workspace, job))
+        });
+    }
+    Ok(sum_up(&steps))
+}
+
+const AGENT: &str = "agent and its size";
+const LAB: &str = "lab";
+const RUNNER: &str = "build of the runner";
+/// Steps without which no job can run.
+const NEEDED_BY_JOBS: [&str; 3] = [AGENT, LAB, RUNNER];
+
+/// What needs time rather than cargo: the agent, whose toolchain may have to be fetched, and the virtual board.
+fn prepare_board(workspace: &Workspace) -> Vec<Step> {
+    vec![step(AGENT, || check_agent(workspace)), step(LAB, || lab::prepare(workspace))]
+}
+
+fn check_agent(workspace: &Workspace) -> Result<(), Error> {
+    let size = agent::build(workspace)?.armv7;
+    if size > agent::ARMV7_BUDGET {
+        return Err(Error::AgentSize { size, budget: agent::ARMV7_BUDGET });
+    }
+    Ok(())
+}
+
+/// What cargo and its friends check, one after the other because they share the target directory.
+fn check_sources(workspace: &Workspace) -> Vec<Step> {
+    let cargo = |arguments: &[&str]| process::show(workspace.cargo().args(arguments));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny=warnings"];
+    let agent = ["clippy", "--package=lava-agent", "--profile=agent", "--quiet", "--", "--deny=warnings"];
+    let doc = ["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
+    vec![
+        step("format", || cargo(&["fmt", "--all", "--check"])),
+        step("lints", || cargo(&clippy)),
+        step("lints of the agent as it is built", || cargo(&agent)),
+        step("documentation", || {
+            process::show(workspace.cargo().args(doc).env("RUSTDOCFLAGS", "--deny=warnings"))
+        }),
+        step(RUNNER, || demo::build_runner(workspace).map(drop)),
+        step("tests", || {
+            let nextest = process::answer(workspace.cargo().args(["nextest", "--version"])).is_ok();
+            cargo(if nextest {
+                &["nextest", "run", "--no-fail-fast"]
+            } else {
+                &["test", "--lib", "--bins", "--tests", "--no-fail-fast"]
+            })
+        }),
+        step("examples in the documentation", || cargo(&["test", "--doc", "--quiet"])),
+        licences(workspace),
+    ]
+}
+
+/// Checks licences, advisories and sources of all dependencies. cargo-deny is not installed for it: compiling it takes
+/// as long as everything else here, so a machine that is to check this has it installed already.
+fn licences(workspace: &Workspace) -> Step {
+    const NAME: &str = "licences and advisories";
+    if process::answer(workspace.cargo().args(["deny", "--version"])).is_err() {
+        let ending = Ending::Skipped("cargo-deny is not installed (cargo install cargo-deny)");
+        println!("\nSKIPPED: {NAME}");
+        return Step { name: NAME, ending, duration: Duration::ZERO };
+    }
+    step(NAME, || process::show(workspace.cargo().args(["deny", "--workspace", "check"])))
+}
+
+fn step(name: &'static str, work: impl FnOnce() -> Result<(), Error>) -> Step {
+    println!("\n==> {name}");
+    let start = Instant::now();
+    let ending = match work() {
+        Ok(()) => Ending::Passed,
+        Err(error) => {
+            eprintln!("{name}: {}", chain(&error));
+            Ending::Failed(error)
+        }
+    };
+    Step { name, ending, duration: start.elapsed() }
+}
+
+fn sum_up(steps: &[Step]) -> ExitCode {
+    println!();
+    for step in steps {
+        let seconds = step.duration.as_secs_f64();
+        match &step.ending {
+            Ending::Passed => println!("passed   {seconds:7.1} s  {}", step.name),
+            Ending::Failed(error) => {
+                println!("FAILED   {seconds:7.1} s  {}: {}", step.name, first_line(error))
+            }
+            Ending::Skipped(reason) => println!("SKIPPED            {}: {reason}", step.name),
+        }
+    }
+    let passed = steps.iter().filter(|step| matches!(step.ending, Ending::Passed)).count();
+    let failed = steps.iter().filter(|step| matches!(step.ending, Ending::Failed(_))).count();
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn first_line(error: &Error) -> String {
+    chain(error).lines().next().unwrap_or_default().to_owned()
+}
