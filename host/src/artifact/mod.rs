@@ -1,1 +1,24 @@
 //! Artifacts: mirrors, fetching, checksums, decompression, the content-addressed cache, git.
+//!
+//! ```text
+//! URL ─▶ mirror ─▶ url ─┬▶ http / local file ─▶ checksum ─▶ decompress ─▶ cache ─▶ path
+//!                       └▶ git ─▶ tree of a commit
+//! ```
+
+mod cache;
+mod checksum;
+mod copy;
+mod decompress;
+mod error;
+mod fetch;
+pub mod git;
+mod http;
+mod mirror;
+mod url;
+
+pub use cache::{Cache, CacheError};
+pub use checksum::{Checksums, MalformedChecksum, Mismatch};
+pub use decompress::{Compression, UnknownCompression};
+pub use error::{ArtifactError, Reason};
+pub use fetch::{Artifact, Request};
+pub use mirror::{Mirrors, Rule};

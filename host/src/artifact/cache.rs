@@ -1,0 +1,286 @@
+//! The content-addressed cache.
+//!
+//! ```text
+//! blobs/<sha256>           a file, read-only; whoever uses it holds a shared lock on it
+//! records/<kind>-<key>     small JSON: which blob a URL or file led to, which blob another decompresses to
+//! git/<key>.git            bare repositories
+//! locks/<name>             one lock per thing that is being fetched
+//! tmp/                     files that are being written, each locked by its writer
+//! ```
+//!
+//! Everything is written to `tmp/` first, synchronised, and renamed, so that two runs, and a run that is killed,
+//! leave whole entries only. Locks are `flock` locks: they end with the process that holds them.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+
+use super::checksum::{Checksums, Digests, Hasher};
+use super::copy::Budget;
+use super::error::Reason;
+use super::http::Retry;
+
+/// How often a lock of another run is tried again.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+/// A temporary file that is younger than this may not be locked by its writer yet.
+const UNLOCKED_AGE: Duration = Duration::from_secs(60);
+/// Largest artifact, downloaded or unpacked, in bytes.
+const MAX_SIZE: u64 = 32 * 1024 * 1024 * 1024;
+const DIRECTORIES: [&str; 5] = ["blobs", "records", "git", "locks", "tmp"];
+/// Marks the directory for backup programs (Cache Directory Tagging Specification).
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
+
+/// A cache directory.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+    pub(super) max_size: u64,
+    pub(super) retry: Retry,
+}
+
+/// The cache directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use {} in the cache", path.display())]
+pub struct CacheError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The system's error.
+    #[source]
+    pub source: io::Error,
+}
+
+/// A file of the cache, and the shared lock that keeps it there.
+#[derive(Debug)]
+pub(super) struct Blob {
+    pub(super) path: PathBuf,
+    pub(super) size: u64,
+    pub(super) file: File,
+}
+
+impl Cache {
+    /// Opens the cache in `directory`, makes it if it is not there, and removes what killed runs left behind.
+    ///
+    /// # Errors
+    /// [`CacheError`] names what cannot be made.
+    pub fn open(directory: &Path) -> Result<Self, CacheError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CacheError { path, source }
+        };
+        for name in DIRECTORIES {
+            let path = directory.join(name);
+            fs::create_dir_all(&path).map_err(failed(&path))?;
+        }
+        let root = directory.canonicalize().map_err(failed(directory))?;
+        let tag = root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            fs::write(&tag, CACHE_TAG).map_err(failed(&tag))?;
+        }
+        let tmp = root.join("tmp");
+        remove_leftovers(&tmp).map_err(failed(&tmp))?;
+        Ok(Self { root, max_size: MAX_SIZE, retry: Retry::default() })
+    }
+
+    /// Returns the directory of the cache.
+    pub fn directory(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the directory of the bare repository `key`.
+    pub(super) fn repository(&self, key: &str) -> PathBuf {
+        self.root.join("git").join(format!("{key}.git"))
+    }
+
+    /// Locks `name` for this run; the lock ends when the file is dropped.
+    pub(super) fn lock(&self, name: &str, budget: &Budget) -> Result<File, Reason> {
+        let path = self.root.join("locks").join(name);
+        let failed = |source| Reason::Cache { path: path.clone(), source };
+        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            match budget.remaining() {
+                Ok(left) => std::thread::sleep(left.min(LOCK_INTERVAL)),
+                Err(Reason::Timeout { .. }) => return Err(Reason::Locked { waited: started.elapsed() }),
+                Err(reason) => return Err(reason),
+            }
+        }
+    }
+
+    /// Finds a file by its SHA-256 and, if it is known, its size; a file of another size is as good as none.
+    pub(super) fn blob(&self, sha256: &str, size: Option<u64>) -> Option<Blob> {
+        let path = self.blob_path(sha256);
+        let file = File::open(&path).ok()?;
+        file.try_lock_shared().ok()?;
+        let found = file.metadata().ok()?.len();
+        size.is_none_or(|size| size == found).then_some(Blob { path, size: found, file })
+    }
+
+    /// Starts to write a file.
+    pub(super) fn writer(&self, demanded: &Checksums) -> Result<BlobWriter, Reason> {
+        let temporary = self.temporary()?;
+        Ok(BlobWriter { temporary, hasher: Hasher::new(demanded), size: 0 })
+    }
+
+    /// Keeps a written file under its SHA-256.
+    pub(super) fn keep(&self, writer: BlobWriter) -> Result<(Blob, Digests), Reason> {
+        let BlobWriter { temporary, hasher, size } = writer;
+        let digests = hasher.finish();
+        let path = self.blob_path(&digests.sha256);
+        let failed = |source| Reason::Cache { path: path.clone(), source };
+        if self.blob(&digests.sha256, Some(size)).is_none() {
+            let mut permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
+            permissions.set_readonly(true);
+            temporary.as_file().set_permissions(permissions).map_err(failed)?;
+            persist(temporary, &path).map_err(failed)?;
+        }
+        let blob = self.blob(&digests.sha256, Some(size));
+        blob.map(|blob| (blob, digests)).ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Reads a record; one that is missing or not readable is `None`: it only means more work.
+    pub(super) fn record<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Option<T> {
+        serde_json::from_slice(&fs::read(self.record_path(kind, key)).ok()?).ok()
+    }
+
+    /// Writes a record.
+    pub(super) fn set_record<T: Serialize>(&self, kind: &str, key: &str, value: &T) -> Result<(), Reason> {
+        let path = self.record_path(kind, key);
+        let failed = |source| Reason::Cache { path: path.clone(), source };
+        let mut temporary = self.temporary()?;
+        let json = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
+        temporary.write_all(&json).map_err(failed)?;
+        persist(temporary, &path).map_err(failed)
+    }
+
+    fn temporary(&self) -> Result<NamedTempFile, Reason> {
+        let directory = self.root.join("tmp");
+        let failed = |source| Reason::Cache { path: directory.clone(), source };
+        let temporary = NamedTempFile::new_in(&directory).map_err(failed)?;
+        temporary.as_file().lock_shared().map_err(failed)?;
+        Ok(temporary)
+    }
+
+    fn blob_path(&self, sha256: &str) -> PathBuf {
+        self.root.join("blobs").join(sha256)
+    }
+
+    fn record_path(&self, kind: &str, key: &str) -> PathBuf {
+        self.root.join("records").join(format!("{kind}-{key}"))
+    }
+}
+
+/// A file that is being written to the cache.
+#[derive(Debug)]
+pub(super) struct BlobWriter {
+    temporary: NamedTempFile,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl BlobWriter {
+    /// Returns the path, for errors.
+    pub(super) fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.temporary.write(bytes)?;
+        self.hasher.update(bytes.get(..written).unwrap_or_default());
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+/// Gives a temporary file its name, on the disk too.
+fn persist(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+/// Removes temporary files whose writers are gone.
+fn remove_leftovers(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let Ok(file) = File::open(&path) else { continue };
+        let age = file.metadata()?.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        if age.is_some_and(|age| age > UNLOCKED_AGE) && file.try_lock().is_ok() {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::time::{Duration, Instant, SystemTime};
+
+    use super::{Budget, Cache, Checksums, Reason};
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&directory.path().join("deep/cache")).unwrap();
+        (directory, cache)
+    }
+
+    #[test]
+    fn a_kept_file_is_found_by_its_sum_and_only_with_its_size() {
+        let (_directory, cache) = cache();
+        let mut writer = cache.writer(&Checksums::default()).unwrap();
+        writer.write_all(b"abc").unwrap();
+        let (blob, digests) = cache.keep(writer).unwrap();
+        assert_eq!(std::fs::read(&blob.path).unwrap(), b"abc");
+        assert!(cache.blob(&digests.sha256, Some(3)).is_some());
+        assert!(cache.blob(&digests.sha256, Some(4)).is_none());
+        assert_eq!(std::fs::read_dir(cache.directory().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_keeps_others_out_until_their_time_is_over() {
+        let (_directory, cache) = cache();
+        let budget = Budget::new(Instant::now() + Duration::from_millis(60));
+        let held = cache.lock("x", &budget).unwrap();
+        assert!(matches!(cache.lock("x", &budget), Err(Reason::Locked { .. })));
+        drop(held);
+        cache.lock("x", &budget).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_but_not_what_is_being_written() {
+        let (_directory, cache) = cache();
+        let tmp = cache.directory().join("tmp");
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        let left = File::create(tmp.join("left")).unwrap();
+        left.set_modified(old).unwrap();
+        drop(left);
+        let writer = cache.writer(&Checksums::default()).unwrap();
+        writer.temporary.as_file().set_modified(old).unwrap();
+        Cache::open(cache.directory()).unwrap();
+        assert!(!tmp.join("left").exists());
+        assert!(writer.path().exists());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let error = Cache::open("/dev/null/cache".as_ref()).unwrap_err();
+        assert_eq!(error.to_string(), "cannot use /dev/null/cache/blobs in the cache");
+    }
+}

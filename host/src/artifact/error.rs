@@ -1,0 +1,164 @@
+//! Why an artifact cannot be had.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::checksum::{MalformedChecksum, Mismatch};
+use super::decompress::Compression;
+use crate::fault::Class;
+
+/// An artifact that cannot be had; the source says why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot get {url}{}", Mirrored(mirrored.as_deref()))]
+pub struct ArtifactError {
+    /// The URL, as in the job.
+    pub url: String,
+    /// Where a mirror rule led, if one matched.
+    pub mirrored: Option<String>,
+    /// What went wrong.
+    #[source]
+    pub reason: Reason,
+}
+
+impl ArtifactError {
+    /// Says whose fault it is: the job's if it asks for something impossible, else the infrastructure's.
+    pub fn class(&self) -> Class {
+        match self.reason {
+            Reason::UnsupportedUrl | Reason::MalformedChecksum(_) => Class::Job,
+            Reason::Cancelled => Class::Cancelled,
+            Reason::Panicked => Class::Bug,
+            _ => Class::Infrastructure,
+        }
+    }
+}
+
+/// Shows the mirrored URL behind the original one.
+pub(super) struct Mirrored<'a>(pub(super) Option<&'a str>);
+
+impl fmt::Display for Mirrored<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |to| write!(f, " (mirrored to {to})"))
+    }
+}
+
+/// What went wrong with an artifact.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// The URL is of a kind that cannot be fetched.
+    #[error("only http://, https://, file:// and absolute paths can be fetched")]
+    UnsupportedUrl,
+    /// A checksum of the job cannot be one.
+    #[error(transparent)]
+    MalformedChecksum(#[from] MalformedChecksum),
+    /// The file is another one than the job means.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// A local file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Local {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The path is that of a directory or device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The server answered, but not with the file.
+    #[error("the server answered {status}")]
+    Status {
+        /// Code and name, such as `404 Not Found`.
+        status: String,
+    },
+    /// The server cannot be reached, or broke off.
+    #[error("the download failed")]
+    Http(#[source] Box<ureq::Error>),
+    /// The server broke off in the file.
+    #[error("the download broke off after {got} of {} bytes", Total(*total))]
+    BrokenOff {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were announced.
+        total: Option<u64>,
+        /// What the connection said.
+        #[source]
+        source: io::Error,
+    },
+    /// It went wrong more than once.
+    #[error("given up after {attempts} attempts")]
+    Attempts {
+        /// How many.
+        attempts: u32,
+        /// The last one's reason.
+        #[source]
+        last: Box<Self>,
+    },
+    /// The file is larger than the limit.
+    #[error("it is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file is not compressed as the job says.
+    #[error("not {compression}: begins with {begins}")]
+    NotCompressed {
+        /// What the job says.
+        compression: Compression,
+        /// The first bytes, hexadecimal and as text.
+        begins: String,
+    },
+    /// The compressed data is damaged.
+    #[error("damaged {compression}")]
+    Damaged {
+        /// What the job says.
+        compression: Compression,
+        /// The decoder's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The cache cannot be written or read.
+    #[error("the cache cannot use {}", path.display())]
+    Cache {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// Another run works on the same artifact.
+    #[error("another run has been fetching the same for {waited:.0?}")]
+    Locked {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// Time is over.
+    #[error("not there after {waited:.1?}")]
+    Timeout {
+        /// How long it took.
+        waited: Duration,
+        /// What went wrong before, if anything.
+        #[source]
+        last: Option<Box<Self>>,
+    },
+    /// Nobody wants it any more.
+    #[error("cancelled")]
+    Cancelled,
+    /// The fetching thread panicked.
+    #[error("fetching panicked")]
+    Panicked,
+}
+
+/// Shows a length that may be unknown.
+struct Total(Option<u64>);
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(total) => total.fmt(f),
+            None => f.write_str("an unknown number of"),
+        }
+    }
+}

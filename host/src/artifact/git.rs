@@ -1,0 +1,295 @@
+//! Files of a commit of a git repository, read from a bare clone in the cache.
+//!
+//! Nothing is checked out: a [`GitTree`] lists the files and reads them from git's objects, so that nothing is
+//! left behind and hooks, filters and line-end settings play no part. The `git` program does the work.
+
+mod command;
+mod reader;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use self::command::Git;
+pub use self::reader::{GitEntry, GitReader, GitTree, Mode};
+use super::cache::Cache;
+use super::checksum::name_of;
+use super::copy::Budget;
+use super::error::{Mirrored, Reason};
+use super::mirror::Mirrors;
+use crate::fault::Class;
+
+/// What a job says about a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GitRequest {
+    /// The URL, as in the job.
+    pub url: String,
+    /// Branch or tag; the repository's default branch without it.
+    pub branch: Option<String>,
+    /// A commit, by whatever name; the branch's last without it.
+    pub revision: Option<String>,
+}
+
+/// A repository, branch, revision or file that cannot be had; the source says why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot get {url}{}", Mirrored(mirrored.as_deref()))]
+pub struct GitError {
+    /// The URL, as in the job.
+    pub url: String,
+    /// Where a mirror rule led, if one matched.
+    pub mirrored: Option<String>,
+    /// What went wrong.
+    #[source]
+    pub reason: GitReason,
+}
+
+impl GitError {
+    /// Says whose fault it is: the job's if it names what the repository does not have, else the
+    /// infrastructure's.
+    pub fn class(&self) -> Class {
+        match self.reason {
+            GitReason::NoBranch { .. } | GitReason::NoRevision { .. } | GitReason::NoFile { .. } => {
+                Class::Job
+            }
+            _ => Class::Infrastructure,
+        }
+    }
+}
+
+/// What went wrong with a repository.
+#[derive(Debug, thiserror::Error)]
+pub enum GitReason {
+    /// There is no `git` program.
+    #[error("the program `git` is not installed")]
+    NotInstalled,
+    /// The repository is not there, or cannot be reached.
+    #[error("the repository cannot be read: {words}")]
+    Repository {
+        /// What git said.
+        words: String,
+    },
+    /// The repository has no such branch or tag.
+    #[error("the repository has no branch or tag `{branch}`")]
+    NoBranch {
+        /// The name.
+        branch: String,
+    },
+    /// The repository has no commit at all.
+    #[error("the repository is empty")]
+    Empty,
+    /// The repository has no such commit.
+    #[error("the repository has no revision `{revision}`")]
+    NoRevision {
+        /// The name.
+        revision: String,
+    },
+    /// The commit has no such file.
+    #[error("commit {commit} has no file `{path}`")]
+    NoFile {
+        /// The commit's id.
+        commit: String,
+        /// The path.
+        path: String,
+    },
+    /// The file is too large.
+    #[error("`{path}` has {size} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A git command failed in the cache's clone.
+    #[error("git {what} failed: {words}")]
+    Command {
+        /// The command.
+        what: &'static str,
+        /// What git said.
+        words: String,
+    },
+    /// A git command did not end in time.
+    #[error("git {what} has not ended after {waited:.1?}")]
+    Timeout {
+        /// The command.
+        what: &'static str,
+        /// How long it was given.
+        waited: Duration,
+    },
+    /// Git's output is not as documented.
+    #[error("git {what} answered something else than it should")]
+    Output {
+        /// The command.
+        what: &'static str,
+    },
+    /// Git cannot be run.
+    #[error("git cannot be run")]
+    Run(#[source] io::Error),
+    /// The cache cannot be used.
+    #[error("the cache cannot use {}", path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The clone in the cache cannot be locked.
+    #[error("the clone in the cache cannot be locked")]
+    Lock(#[source] Reason),
+}
+
+/// Gets the tree of a commit, by way of a bare clone in the cache that is brought up to date if it must be.
+///
+/// The mirror rules decide where from. Ends by `deadline`. A commit that is named by its full id and is in the
+/// cache needs no network.
+///
+/// # Errors
+/// [`GitError`] says which repository and what is missing.
+pub async fn checkout(
+    request: &GitRequest,
+    mirrors: &Mirrors,
+    cache: &Cache,
+    deadline: Instant,
+) -> Result<GitTree, GitError> {
+    let source = mirrors.rewrite(&request.url).into_owned();
+    let mirrored = (source != request.url).then(|| source.clone());
+    let checkout = async {
+        let key = name_of(&source);
+        let budget = Budget::new(deadline);
+        let _cancel = budget.cancel_on_drop();
+        let (locks, name) = (cache.clone(), format!("git-{key}"));
+        let lock = tokio::task::spawn_blocking(move || locks.lock(&name, &budget)).await;
+        let _lock = lock.unwrap_or(Err(Reason::Panicked)).map_err(GitReason::Lock)?;
+        let clone = Clone { git: Git::new(cache.repository(&key))?, source, deadline };
+        let commit = clone.commit(request).await?;
+        let entries = clone.entries(&commit).await?;
+        Ok((clone.git, commit, entries))
+    };
+    match checkout.await {
+        Ok((git, commit, entries)) => Ok(GitTree::new(git, request.url.clone(), mirrored, commit, entries)),
+        Err(reason) => Err(GitError { url: request.url.clone(), mirrored, reason }),
+    }
+}
+
+/// A bare clone in the cache, locked by this run.
+struct Clone {
+    git: Git,
+    source: String,
+    deadline: Instant,
+}
+
+impl Clone {
+    /// Finds the id of the commit that is asked for, and makes sure that it is here.
+    async fn commit(&self, request: &GitRequest) -> Result<String, GitReason> {
+        self.prepare().await?;
+        if let Some(revision) = &request.revision {
+            if !(is_commit_id(revision) && self.has(revision).await?) {
+                self.fetch().await?;
+            }
+            let no_revision = || GitReason::NoRevision { revision: revision.clone() };
+            return self.resolve(revision).await?.ok_or_else(no_revision);
+        }
+        let tip = self.remote_tip(request.branch.as_deref()).await?;
+        if !self.has(&tip).await? {
+            self.fetch().await?;
+        }
+        self.resolve(&tip).await?.ok_or(GitReason::NoRevision { revision: tip })
+    }
+
+    async fn prepare(&self) -> Result<(), GitReason> {
+        let repository = self.git.repository();
+        if !repository.join("HEAD").exists() {
+            self.succeed("init", &["init", "--quiet", "--bare"]).await?;
+        }
+        // Whoever left a lock of git's in here was killed: the clone is locked by this run.
+        remove_stale_locks(repository)
+            .map_err(|source| GitReason::Cache { path: repository.to_owned(), source })
+    }
+
+    /// Asks the origin for the last commit of `branch`, or of its default branch.
+    async fn remote_tip(&self, branch: Option<&str>) -> Result<String, GitReason> {
+        let finished = self.run("ls-remote", &["ls-remote", "--quiet", "--", &self.source]).await?;
+        if !finished.success() {
+            return Err(GitReason::Repository { words: finished.words() });
+        }
+        let text = String::from_utf8_lossy(&finished.stdout);
+        let tips: HashMap<&str, &str> =
+            text.lines().filter_map(|line| line.split_once('\t')).map(|(id, name)| (name, id)).collect();
+        let Some(branch) = branch else {
+            return tips.get("HEAD").map(|id| (*id).to_owned()).ok_or(GitReason::Empty);
+        };
+        [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")]
+            .iter()
+            .find_map(|name| tips.get(name.as_str()))
+            .map(|id| (*id).to_owned())
+            .ok_or_else(|| GitReason::NoBranch { branch: branch.to_owned() })
+    }
+
+    async fn fetch(&self) -> Result<(), GitReason> {
+        let refs = ["+HEAD:refs/origin/HEAD", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+        let options = ["fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", &self.source];
+        let finished = self.run("fetch", &[options.as_slice(), &refs].concat()).await?;
+        if finished.success() { Ok(()) } else { Err(GitReason::Repository { words: finished.words() }) }
+    }
+
+    async fn has(&self, id: &str) -> Result<bool, GitReason> {
+        let commit = format!("{id}^{{commit}}");
+        Ok(self.run("cat-file", &["cat-file", "-e", &commit]).await?.success())
+    }
+
+    /// Returns the id of the commit that `name` means, if it means one.
+    async fn resolve(&self, name: &str) -> Result<Option<String>, GitReason> {
+        let commit = format!("{name}^{{commit}}");
+        let arguments = ["rev-parse", "--quiet", "--verify", "--end-of-options", &commit];
+        let finished = self.run("rev-parse", &arguments).await?;
+        let id = String::from_utf8_lossy(&finished.stdout).trim().to_owned();
+        Ok((finished.success() && is_commit_id(&id)).then_some(id))
+    }
+
+    async fn entries(&self, commit: &str) -> Result<Vec<GitEntry>, GitReason> {
+        let arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit];
+        reader::parse_tree(&self.succeed("ls-tree", &arguments).await?)
+    }
+
+    async fn succeed(&self, what: &'static str, arguments: &[&str]) -> Result<Vec<u8>, GitReason> {
+        let finished = self.run(what, arguments).await?;
+        if finished.success() {
+            Ok(finished.stdout)
+        } else {
+            Err(GitReason::Command { what, words: finished.words() })
+        }
+    }
+
+    async fn run(&self, what: &'static str, arguments: &[&str]) -> Result<command::Finished, GitReason> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.git.run(what, arguments, left).await
+    }
+}
+
+/// Returns whether `text` is the full id of a commit, SHA-1 or SHA-256.
+fn is_commit_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Removes git's lock files of the repository itself and of its references.
+fn remove_stale_locks(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if path.file_name().is_none_or(|name| name != "objects") {
+                remove_stale_locks(&path)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "lock") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::super::mirror::Rule;
+use super::{Cache, GitError, GitRequest, GitTree, Mirrors, Mode, checkout};
+use crate::fault::{Chain, Class};
+
+/// A cache, and a repository that `git://dead.example/r.git` is mirrored to.
+struct Bench {
+    directory: tempfile::TempDir,
+    cache: Cache,
+    mirrors: Mirrors,
+}
+
+const URL: &str = "git://dead.example/r.git";
+
+fn bench() -> Bench {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&directory.path().join("cache")).unwrap();
+    let to = directory.path().join("r").to_str().unwrap().to_owned();
+    let mirrors = Mirrors::new(vec![Rule { from: URL.into(), to }]);
+    let bench = Bench { directory, cache, mirrors };
+    fs::create_dir(bench.repository()).unwrap();
+    bench.git(&["init", "--quiet", "--initial-branch=trunk"]);
+    bench
+}
+
+impl Bench {
+    fn repository(&self) -> PathBuf {
+        self.directory.path().join("r")
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(self.repository())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits a file and returns the commit's id.
+    fn commit(&self, path: &str, content: &str) -> String {
+        let file = self.repository().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", path]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    async fn checkout(&self, branch: Option<&str>, revision: Option<&str>) -> Result<GitTree, GitError> {
+        let request = GitRequest {
+            url: URL.into(),
+            branch: branch.map(str::to_owned),
+            revision: revision.map(str::to_owned),
+        };
+        checkout(&request, &self.mirrors, &self.cache, Instant::now() + Duration::from_secs(60)).await
+    }
+
+    async fn failure(&self, branch: Option<&str>, revision: Option<&str>) -> (Class, String) {
+        let error = self.checkout(branch, revision).await.unwrap_err();
+        (error.class(), Chain(&error).to_string())
+    }
+}
+
+#[tokio::test]
+async fn the_default_branch_is_listed_with_modes_and_read() {
+    let bench = bench();
+    let script = bench.repository().join("run.sh");
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("run.sh", bench.repository().join("link")).unwrap();
+    let commit = bench.commit("ubuntu/smoke tests.yaml", "metadata: {}\n");
+    let tree = bench.checkout(None, None).await.unwrap();
+    assert_eq!(tree.commit(), commit);
+    let listed: Vec<_> =
+        tree.entries().iter().map(|entry| (entry.path.as_str(), entry.mode, entry.size)).collect();
+    assert_eq!(
+        listed,
+        [
+            ("link", Mode::Symlink, 6),
+            ("run.sh", Mode::Executable, 10),
+            ("ubuntu/smoke tests.yaml", Mode::File, 13)
+        ]
+    );
+    assert_eq!(tree.read("./ubuntu/smoke tests.yaml").await.unwrap(), b"metadata: {}\n");
+    let mut reader = tree.reader().unwrap();
+    let mut contents = Vec::new();
+    for entry in tree.entries() {
+        contents.push(reader.read(entry).await.unwrap());
+    }
+    assert_eq!(contents, [b"run.sh".as_slice(), b"#!/bin/sh\n", b"metadata: {}\n"]);
+}
+
+#[tokio::test]
+async fn branches_tags_and_revisions_are_found_and_new_commits_too() {
+    let bench = bench();
+    let first = bench.commit("f", "1");
+    bench.git(&["tag", "--annotate", "--message=v1", "v1"]);
+    bench.git(&["checkout", "--quiet", "-b", "side/branch"]);
+    let side = bench.commit("f", "2");
+    bench.git(&["checkout", "--quiet", "trunk"]);
+    let read = async |branch, revision| bench.checkout(branch, revision).await.unwrap().commit().to_owned();
+    assert_eq!(read(None, None).await, first);
+    assert_eq!(read(Some("side/branch"), None).await, side);
+    assert_eq!(read(Some("v1"), None).await, first);
+    assert_eq!(read(None, Some(&side)).await, side);
+    assert_eq!(read(None, Some(&side[..12])).await, side);
+    let third = bench.commit("f", "3");
+    assert_eq!(read(Some("trunk"), None).await, third);
+    assert_eq!(read(None, Some("trunk")).await, third);
+}
+
+#[tokio::test]
+async fn a_commit_in_the_cache_that_is_named_by_its_id_needs_no_origin() {
+    let bench = bench();
+    let commit = bench.commit("f", "1");
+    bench.checkout(None, None).await.unwrap();
+    fs::remove_dir_all(bench.repository()).unwrap();
+    let tree = bench.checkout(None, Some(&commit)).await.unwrap();
+    assert_eq!(tree.read("f").await.unwrap(), b"1");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let bench = bench();
+    let path = bench.repository();
+    let prefix = format!("cannot get {URL} (mirrored to {}): ", path.display());
+    assert_eq!(bench.failure(None, None).await.1, format!("{prefix}the repository is empty"));
+    let commit = bench.commit("f", "1");
+    let (class, text) = bench.failure(Some("nope"), None).await;
+    assert_eq!((class, text), (Class::Job, format!("{prefix}the repository has no branch or tag `nope`")));
+    for revision in ["0123456789012345678901234567890123456789", "nope", "--help"] {
+        let (class, text) = bench.failure(None, Some(revision)).await;
+        assert_eq!(
+            (class, text),
+            (Class::Job, format!("{prefix}the repository has no revision `{revision}`"))
+        );
+    }
+    let tree = bench.checkout(None, None).await.unwrap();
+    let error = tree.read("ubuntu/smoke.yaml").await.unwrap_err();
+    assert_eq!(error.class(), Class::Job);
+    assert_eq!(Chain(&error).to_string(), format!("{prefix}commit {commit} has no file `ubuntu/smoke.yaml`"));
+    fs::remove_dir_all(&path).unwrap();
+    let (class, text) = bench.failure(None, None).await;
+    assert_eq!(class, Class::Infrastructure);
+    assert!(text.starts_with(&format!("{prefix}the repository cannot be read: ")), "{text}");
+    assert!(text.contains("does not appear to be a git repository"), "{text}");
+}
+
+#[tokio::test]
+async fn locks_that_a_killed_git_left_do_no_harm() {
+    let bench = bench();
+    bench.commit("f", "1");
+    bench.checkout(None, None).await.unwrap();
+    let commit = bench.commit("f", "2");
+    let clone = fs::read_dir(bench.cache.directory().join("git"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir())
+        .unwrap();
+    fs::write(clone.join("packed-refs.lock"), "").unwrap();
+    fs::write(clone.join("refs/heads/trunk.lock"), "").unwrap();
+    assert_eq!(bench.checkout(None, None).await.unwrap().commit(), commit);
+}
+
+#[tokio::test]
+async fn an_origin_that_does_not_answer_is_given_up_at_the_deadline() {
+    let bench = bench();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("git://{}/r.git", listener.local_addr().unwrap());
+    let request = GitRequest { url, ..GitRequest::default() };
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let error = checkout(&request, &bench.mirrors, &bench.cache, deadline).await.unwrap_err();
+    assert!(Chain(&error).to_string().contains("has not ended after"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_would_run_a_program_is_refused() {
+    let bench = bench();
+    let request = GitRequest { url: "ext::sh -c false".into(), ..GitRequest::default() };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let error = checkout(&request, &bench.mirrors, &bench.cache, deadline).await.unwrap_err();
+    assert!(Chain(&error).to_string().contains("'ext' not allowed"), "{error:?}");
+}

@@ -1,0 +1,73 @@
+//! The bench's `[[mirror]]` rules: where the bytes of a URL really come from.
+
+use std::borrow::Cow;
+
+use super::url::percent_decode;
+
+/// Rewrites one prefix of URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The prefix, such as `https://images.validation.linaro.org/`.
+    pub from: String,
+    /// What stands in its place: another URL's prefix, or an absolute path.
+    pub to: String,
+}
+
+/// All rules of a bench.
+#[derive(Clone, Debug, Default)]
+pub struct Mirrors {
+    /// Longest prefix first.
+    rules: Vec<Rule>,
+}
+
+impl Mirrors {
+    /// Makes a set of rules; of two with the same prefix the first counts.
+    pub fn new(mut rules: Vec<Rule>) -> Self {
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.from.len()));
+        Self { rules }
+    }
+
+    /// Returns where `url` is fetched from: by the rule with the longest matching prefix, or as it is.
+    ///
+    /// What follows the prefix is percent-decoded if it becomes part of a path.
+    pub fn rewrite<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let matching = self.rules.iter().find_map(|rule| Some((rule, url.strip_prefix(&rule.from)?)));
+        match matching {
+            Some((rule, rest)) if rule.to.starts_with('/') => {
+                Cow::Owned(format!("{}{}", rule.to, percent_decode(rest)))
+            }
+            Some((rule, rest)) => Cow::Owned(format!("{}{rest}", rule.to)),
+            None => Cow::Borrowed(url),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mirrors, Rule};
+
+    fn mirrors(rules: &[(&str, &str)]) -> Mirrors {
+        Mirrors::new(rules.iter().map(|(from, to)| Rule { from: (*from).into(), to: (*to).into() }).collect())
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_whatever_the_order() {
+        let mirrors =
+            mirrors(&[("https://a/", "/all/"), ("https://a/b/", "https://c/"), ("git://g/x.git", "/x")]);
+        assert_eq!(mirrors.rewrite("https://a/f"), "/all/f");
+        assert_eq!(mirrors.rewrite("https://a/b/f"), "https://c/f");
+        assert_eq!(mirrors.rewrite("git://g/x.git"), "/x");
+    }
+
+    #[test]
+    fn what_no_rule_matches_stays_as_it_is() {
+        assert_eq!(mirrors(&[("https://a/", "/all/")]).rewrite("http://a/f"), "http://a/f");
+    }
+
+    #[test]
+    fn percent_signs_are_decoded_in_paths_only() {
+        let mirrors = mirrors(&[("https://a/", "/all/"), ("https://b/", "https://c/")]);
+        assert_eq!(mirrors.rewrite("https://a/x%20y"), "/all/x y");
+        assert_eq!(mirrors.rewrite("https://b/x%20y"), "https://c/x%20y");
+    }
+}

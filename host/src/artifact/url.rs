@@ -1,0 +1,80 @@
+//! Where an artifact is: what URLs mean here.
+
+use std::path::PathBuf;
+
+/// Where an artifact's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Location {
+    /// A file of this PC.
+    File(PathBuf),
+    /// Behind `http://` or `https://`; the whole URL.
+    Http(String),
+}
+
+impl Location {
+    /// Reads a URL (`http`, `https`, `file`) or an absolute path; `None` for anything else.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.starts_with('/') {
+            return Some(Self::File(text.into()));
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" | "https" => Some(Self::Http(text.to_owned())),
+            "file" => {
+                let path = rest.strip_prefix("localhost").unwrap_or(rest);
+                path.starts_with('/').then(|| Self::File(percent_decode(path).into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Replaces `%XX` by its byte (RFC 3986 §2.1); what is no such triple, or would not be UTF-8, stays.
+pub(super) fn percent_decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, tail)) = rest.split_first() {
+        let digits = tail.first_chunk::<2>().filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let decoded = digits
+            .filter(|_| *byte == b'%')
+            .and_then(|digits| str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match decoded {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, percent_decode};
+
+    #[test]
+    fn urls_and_absolute_paths_are_located() {
+        let file = |path: &str| Some(Location::File(path.into()));
+        assert_eq!(Location::parse("/a/b%20c"), file("/a/b%20c"));
+        assert_eq!(Location::parse("file:///a/b%20c"), file("/a/b c"));
+        assert_eq!(Location::parse("file://localhost/a"), file("/a"));
+        assert_eq!(Location::parse("HTTP://h/a"), Some(Location::Http("HTTP://h/a".into())));
+        for other in ["ftp://h/a", "file://host/a", "a/b", "", "://"] {
+            assert_eq!(Location::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn percent_signs_that_are_no_triples_stay() {
+        for (text, decoded) in
+            [("%41b", "Ab"), ("100%", "100%"), ("%4", "%4"), ("%zz", "%zz"), ("%ff", "%ff")]
+        {
+            assert_eq!(percent_decode(text), decoded);
+        }
+    }
+}
