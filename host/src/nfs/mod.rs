@@ -1,1 +1,31 @@
-//! NFSv3 and MOUNT server (RFC 1813) on ONC RPC (RFC 5531).
+//! NFSv3 and MOUNT server (RFC 1813) on ONC RPC (RFC 5531), for root filesystems of boards.
+//!
+//! ```text
+//! TCP ─▶ server ─▶ record ─▶ service::call(peer, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
+//!                                  │                             ├▶ mount ─▶ exports
+//!                             reply_cache                        └▶ portmap
+//! ```
+//!
+//! A call is a pure function of the caller's address and the record; only `server` knows sockets. Arguments are decoded
+//! in place by `xdr`, which allocates nothing on a length from outside; results are packed by `nfs3_types`.
+//! An address sees only its own exports. AUTH_SYS is believed: whoever may use a board's address is that board.
+
+mod attributes;
+mod credential;
+mod exports;
+mod mount;
+mod portmap;
+mod procedures;
+mod record;
+mod reply_cache;
+mod rpc;
+mod server;
+mod service;
+mod xdr;
+
+pub use exports::{Activity, ExportGuard, Exports};
+pub use server::serve;
+pub use service::Service;
+
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,9 @@ pub enum MemberProblem {
     #[error("has a sparse map that contradicts itself")]
     BadSparseMap,
     /// A member of a type that is not supported.
-    #[error("is of type {0:?}, which is not supported; make the archive again without --sparse or --multi-volume")]
+    #[error(
+        "is of type {0:?}, which is not supported; make the archive again without --sparse or --multi-volume"
+    )]
     Unsupported(String),
 }
 

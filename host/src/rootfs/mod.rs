@@ -26,12 +26,15 @@ mod upper_file;
 
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::Credential;
-pub use error::{FsError, RootfsError};
+pub use error::{FsError, MemberProblem, RootfsError};
+pub(crate) use layer::MAX_LINKS;
 pub use layer::{
-    Created, CreateMode, DirectoryEntry, Layer, ListEnd, NewNode, Permissions, ReadOutcome, Renamed, Usage, WccPair,
+    CreateMode, Created, DirectoryEntry, Layer, ListEnd, NewNode, Permissions, ReadOutcome, Renamed, Usage,
+    WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;
+pub(crate) use tree::MAX_NAME;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -6,9 +6,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{
-    Attributes, CreateMode, Credential, FsError, Ino, Kind, Layer, NewNode, SetAttributes,
-};
+use super::{Attributes, CreateMode, Credential, FsError, Ino, Kind, Layer, NewNode, SetAttributes};
 
 /// Symbolic links that are followed on one path, as Linux allows.
 const MAX_LINKS: u32 = 40;
@@ -115,7 +113,8 @@ impl Layer {
             Ok(_) | Err(FsError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let size = usize::try_from(object.size).ok().filter(|size| *size <= max).ok_or(FsError::FileTooLarge)?;
+        let size =
+            usize::try_from(object.size).ok().filter(|size| *size <= max).ok_or(FsError::FileTooLarge)?;
         let mut bytes = vec![0; size];
         let outcome = self.read(object.ino, 0, &mut bytes, &Credential::root())?;
         bytes.truncate(outcome.count);

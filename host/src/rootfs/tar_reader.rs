@@ -40,7 +40,10 @@ impl Read for HeaderReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.position)?;
         let left = self.allowance.0.get().checked_sub(count as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("headers of one member exceed {HEADER_LIMIT} bytes"))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("headers of one member exceed {HEADER_LIMIT} bytes"),
+            )
         })?;
         self.allowance.0.set(left);
         self.position += count as u64;

@@ -10,7 +10,7 @@ use super::upper_file::UpperFile;
 use super::{Attributes, Credential, FsError, Ino, Kind, Lower, Timestamp};
 
 /// The longest name, in bytes (NAME_MAX).
-pub(super) const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
 /// The longest path or target of a symbolic link, in bytes with its end (PATH_MAX).
 pub(super) const MAX_TARGET: usize = 4096;
 /// Size that directories state, in bytes.

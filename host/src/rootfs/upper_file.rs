@@ -318,7 +318,8 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (0..20_000u16, 0..9_000u16, 1..=255u8).prop_map(|(at, count, value)| Step::Write(at, count, value)),
+            (0..20_000u16, 0..9_000u16, 1..=255u8)
+                .prop_map(|(at, count, value)| Step::Write(at, count, value)),
             (0..20_000u16).prop_map(Step::Cut),
         ]
     }

@@ -63,7 +63,13 @@ impl Layer {
     /// [`FsError::Exists`], [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`],
     /// [`FsError::NoSpace`], [`FsError::NotDirectory`], [`FsError::Stale`], and those of
     /// [`Layer::set_attributes`].
-    pub fn create(&self, dir: Ino, name: &[u8], how: CreateMode, who: &Credential) -> Result<Created, FsError> {
+    pub fn create(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        how: CreateMode,
+        who: &Credential,
+    ) -> Result<Created, FsError> {
         let existing = {
             let mut tree = self.tree_mut();
             tree.may_search(dir, who)?;
@@ -186,7 +192,10 @@ impl Layer {
         meta.nlink += 1;
         meta.ctime = now;
         tree.touch(dir, 0, now)?;
-        Ok(Created { object: tree.attributes(ino)?, directory: WccPair { before, after: tree.attributes(dir)? } })
+        Ok(Created {
+            object: tree.attributes(ino)?,
+            directory: WccPair { before, after: tree.attributes(dir)? },
+        })
     }
 }
 

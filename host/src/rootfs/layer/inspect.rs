@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Layer;
+use crate::rootfs::tree::MAX_NAME;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind};
 
 /// What a caller may do with a file or directory.
@@ -40,8 +41,12 @@ impl Layer {
     /// The inode `name` of `dir`; `.` and `..` included.
     ///
     /// # Errors
-    /// [`FsError::NotFound`], [`FsError::AccessDenied`], [`FsError::NotDirectory`], [`FsError::Stale`].
+    /// [`FsError::NotFound`], [`FsError::AccessDenied`], [`FsError::NotDirectory`], [`FsError::NameTooLong`],
+    /// [`FsError::Stale`].
     pub fn lookup(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<Attributes, FsError> {
+        if name.len() > MAX_NAME {
+            return Err(FsError::NameTooLong);
+        }
         let tree = self.tree();
         tree.may_search(dir, who)?;
         let ino = tree.lookup(dir, name)?;

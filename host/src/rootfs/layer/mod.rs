@@ -10,7 +10,8 @@ mod remove;
 mod rename;
 mod set_attributes;
 
-pub use create::{Created, CreateMode, NewNode};
+pub(crate) use create::MAX_LINKS;
+pub use create::{CreateMode, Created, NewNode};
 pub use data::ReadOutcome;
 pub use inspect::{DirectoryEntry, ListEnd, Permissions};
 pub use open::{Layer, Usage, WccPair};

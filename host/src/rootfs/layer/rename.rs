@@ -24,12 +24,7 @@ impl Layer {
     /// [`FsError::NotDirectory`] and [`FsError::IsDirectory`] if the target cannot be replaced;
     /// [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky directory), [`FsError::NameTooLong`],
     /// [`FsError::NoSpace`], [`FsError::Stale`].
-    pub fn rename(
-        &self,
-        from: (Ino, &[u8]),
-        to: (Ino, &[u8]),
-        who: &Credential,
-    ) -> Result<Renamed, FsError> {
+    pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), who: &Credential) -> Result<Renamed, FsError> {
         let mut tree = self.tree_mut();
         if [from.1, to.1].iter().any(|name| matches!(*name, b"." | b"..")) {
             return Err(FsError::Invalid);

@@ -71,7 +71,12 @@ pub(super) fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Re
 }
 
 /// Makes `change`, which was checked; the size is the caller's part.
-pub(super) fn apply(tree: &mut Tree, ino: Ino, change: &SetAttributes, who: &Credential) -> Result<(), FsError> {
+pub(super) fn apply(
+    tree: &mut Tree,
+    ino: Ino,
+    change: &SetAttributes,
+    who: &Credential,
+) -> Result<(), FsError> {
     let now = Timestamp::now();
     let inode = tree.inode_mut(ino)?;
     // The verifier of an exclusive CREATE stands for the file until its creator goes on with it.
@@ -83,7 +88,8 @@ pub(super) fn apply(tree: &mut Tree, ino: Ino, change: &SetAttributes, who: &Cre
             meta.drop_set_ids();
         }
     }
-    if (change.uid.is_some() || change.gid.is_some()) && meta.kind != Kind::Directory && change.mode.is_none() {
+    if (change.uid.is_some() || change.gid.is_some()) && meta.kind != Kind::Directory && change.mode.is_none()
+    {
         meta.drop_set_ids();
     }
     meta.uid = change.uid.unwrap_or(meta.uid);

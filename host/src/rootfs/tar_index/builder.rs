@@ -79,7 +79,11 @@ impl Builder {
     /// A tree with an empty root.
     pub(super) fn new() -> Self {
         let content = NodeContent::Directory { parent: ROOT, children: BTreeMap::new() };
-        Self { nodes: vec![Node { meta: Meta::directory(0o755), content }], extents: Vec::new(), pending: Vec::new() }
+        Self {
+            nodes: vec![Node { meta: Meta::directory(0o755), content }],
+            extents: Vec::new(),
+            pending: Vec::new(),
+        }
     }
 
     fn children(&self, dir: usize) -> Option<&BTreeMap<Box<[u8]>, usize>> {
@@ -161,13 +165,17 @@ impl Builder {
     /// Gives `node` a name; whatever had it loses it.
     fn enter(&mut self, dir: usize, name: &[u8], node: usize) {
         self.remove(dir, name);
-        if let Some(NodeContent::Directory { children, .. }) = self.nodes.get_mut(dir).map(|dir| &mut dir.content) {
+        if let Some(NodeContent::Directory { children, .. }) =
+            self.nodes.get_mut(dir).map(|dir| &mut dir.content)
+        {
             children.insert(name.into(), node);
         }
     }
 
     fn remove(&mut self, dir: usize, name: &[u8]) {
-        let Some(NodeContent::Directory { children, .. }) = self.nodes.get_mut(dir).map(|dir| &mut dir.content) else {
+        let Some(NodeContent::Directory { children, .. }) =
+            self.nodes.get_mut(dir).map(|dir| &mut dir.content)
+        else {
             return;
         };
         children.remove(name);
@@ -185,7 +193,12 @@ impl Builder {
             }
             let Some(next) = self.child(dir, &part) else {
                 let meta = create.ok_or(MemberProblem::NotDirectory)?;
-                let meta = Meta { mtime: meta.mtime, ctime: meta.ctime, atime: meta.atime, ..Meta::directory(0o755) };
+                let meta = Meta {
+                    mtime: meta.mtime,
+                    ctime: meta.ctime,
+                    atime: meta.atime,
+                    ..Meta::directory(0o755)
+                };
                 let content = NodeContent::Directory { parent: dir, children: BTreeMap::new() };
                 self.nodes.push(Node { meta, content });
                 let made = self.nodes.len() - 1;
@@ -211,7 +224,13 @@ impl Builder {
         Ok(dir)
     }
 
-    fn add_link(&mut self, dir: usize, name: &[u8], target: &[u8], member: &[u8]) -> Result<(), MemberProblem> {
+    fn add_link(
+        &mut self,
+        dir: usize,
+        name: &[u8],
+        target: &[u8],
+        member: &[u8],
+    ) -> Result<(), MemberProblem> {
         check_path(target)?;
         match self.find(target) {
             // A link to its own name leaves the file as it is.

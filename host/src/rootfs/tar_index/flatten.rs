@@ -42,7 +42,10 @@ pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
             NodeContent::Data { offset, size } => (*size, LowerContent::Data { offset: *offset }),
             NodeContent::Sparse { first, count, size } => (
                 *size,
-                LowerContent::Sparse { first: u32::try_from(*first).ok()?, count: u32::try_from(*count).ok()? },
+                LowerContent::Sparse {
+                    first: u32::try_from(*first).ok()?,
+                    count: u32::try_from(*count).ok()?,
+                },
             ),
             NodeContent::Directory { parent, children } => {
                 let first = u32::try_from(lower.entries.len()).ok()?;

@@ -30,16 +30,19 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
     let mut count = 0;
     let (reader, allowance) = HeaderReader::new(&file);
     let mut archive = Archive::new(reader);
-    let broken =
-        |after: &str, index, source| RootfsError::Archive { path: path.to_owned(), after: after.into(), index, source };
+    let broken = |after: &str, index, source| RootfsError::Archive {
+        path: path.to_owned(),
+        after: after.into(),
+        index,
+        source,
+    };
     let mut entries = archive.entries_with_seek().map_err(|source| broken("", 0, source))?;
     loop {
         allowance.renew();
         let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(|source| broken(&after, count, source))?;
         after = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let refused =
-            |problem| RootfsError::Member { path: path.to_owned(), member: after.clone(), problem };
+        let refused = |problem| RootfsError::Member { path: path.to_owned(), member: after.clone(), problem };
         let extents = builder.extents.len();
         if let Some(member) = read_member(&file, length, &mut entry, extents).map_err(refused)? {
             builder.add(member).map_err(refused)?;
@@ -128,7 +131,8 @@ fn kind_of(kind: EntryType) -> Kind {
 
 fn meta(header: &Header) -> Result<Meta, MemberProblem> {
     let bad = MemberProblem::BadField;
-    let id = |value: io::Result<u64>, field| value.ok().and_then(|id| u32::try_from(id).ok()).ok_or(bad(field));
+    let id =
+        |value: io::Result<u64>, field| value.ok().and_then(|id| u32::try_from(id).ok()).ok_or(bad(field));
     let seconds = header.mtime().map_err(|_| bad("mtime"))?;
     let time = Timestamp { seconds: u32::try_from(seconds).unwrap_or(u32::MAX), nanoseconds: 0 };
     Ok(Meta {

@@ -172,9 +172,8 @@ fn sparse(first: (u64, u64), second: (u64, u64), real_size: u64) -> TarBuilder {
 fn sparse_members_show_their_holes() {
     let lower = sparse((1024, 512), (10_000, 100), 10_100).file("after", b"after").index().unwrap();
     let bytes = contents(&lower, "sparse");
-    let expected: Vec<u8> = (0..10_100)
-        .map(|at| if (1024..1536).contains(&at) || at >= 10_000 { b'x' } else { 0 })
-        .collect();
+    let expected: Vec<u8> =
+        (0..10_100).map(|at| if (1024..1536).contains(&at) || at >= 10_000 { b'x' } else { 0 }).collect();
     assert!(bytes == expected);
     assert_eq!(contents(&lower, "after"), b"after");
 }

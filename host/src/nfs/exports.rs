@@ -1,0 +1,168 @@
+//! Which address sees which layer, and how busy it is.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use nfs3_types::nfs3::nfsstat3;
+
+use crate::rootfs::{Ino, Layer, Timestamp};
+
+/// Bytes of a file handle: export (8), inode number (4).
+pub(super) const HANDLE_LENGTH: usize = 12;
+
+/// The exports of a server. An address sees only what was added for it.
+#[derive(Debug)]
+pub struct Exports {
+    by_id: RwLock<HashMap<u64, Arc<Export>>>,
+    epoch: u32,
+    next: AtomicU32,
+}
+
+/// One exported layer.
+#[derive(Debug)]
+pub(super) struct Export {
+    pub(super) id: u64,
+    pub(super) peer: IpAddr,
+    pub(super) path: String,
+    pub(super) layer: Arc<Layer>,
+    pub(super) mounted: AtomicBool,
+    calls: AtomicU64,
+    read_bytes: AtomicU64,
+    written_bytes: AtomicU64,
+    last_call: Mutex<Option<Instant>>,
+}
+
+/// What has happened on an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Whether the board has mounted it and not unmounted since.
+    pub mounted: bool,
+    /// NFS calls on it.
+    pub calls: u64,
+    /// Bytes of file data read by the board.
+    pub read_bytes: u64,
+    /// Bytes of file data written by the board.
+    pub written_bytes: u64,
+    /// When the last call came.
+    pub last_call: Option<Instant>,
+}
+
+/// An export for as long as this lives; its handles are stale afterwards.
+#[derive(Debug)]
+pub struct ExportGuard {
+    exports: Arc<Exports>,
+    export: Arc<Export>,
+}
+
+impl Exports {
+    /// No exports.
+    pub fn new() -> Arc<Self> {
+        let now = Timestamp::now();
+        // Handles of an earlier server must not mean anything here.
+        let epoch = now.seconds.rotate_left(8) ^ now.nanoseconds ^ std::process::id().rotate_left(16);
+        Arc::new(Self { by_id: RwLock::default(), epoch, next: AtomicU32::new(1) })
+    }
+
+    /// Lets `peer` mount `layer` as `path`; a newer export hides an older one of the same address and path.
+    pub fn add(self: &Arc<Self>, peer: IpAddr, path: String, layer: Arc<Layer>) -> ExportGuard {
+        let id = u64::from(self.epoch) << 32 | u64::from(self.next.fetch_add(1, Ordering::Relaxed));
+        let export = Arc::new(Export {
+            id,
+            peer: peer.to_canonical(),
+            path,
+            layer,
+            mounted: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
+            last_call: Mutex::new(None),
+        });
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&export));
+        ExportGuard { exports: Arc::clone(self), export }
+    }
+
+    /// The exports of `peer`, newest first.
+    pub(super) fn of(&self, peer: IpAddr) -> Vec<Arc<Export>> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let mut exports: Vec<_> = by_id.values().filter(|export| export.peer == peer).cloned().collect();
+        exports.sort_by_key(|export| std::cmp::Reverse(export.id));
+        exports
+    }
+
+    /// Export and inode of a handle that came from `peer`; counts the call.
+    ///
+    /// # Errors
+    /// `NFS3ERR_BADHANDLE` for what never was a handle of this server's kind, `NFS3ERR_STALE` for one of an export
+    /// that has ended or belongs to another address.
+    pub(super) fn resolve(&self, peer: IpAddr, handle: &[u8]) -> Result<(Arc<Export>, Ino), nfsstat3> {
+        let (id, ino) = handle.split_first_chunk().ok_or(nfsstat3::NFS3ERR_BADHANDLE)?;
+        let ino: [u8; 4] = ino.try_into().map_err(|_| nfsstat3::NFS3ERR_BADHANDLE)?;
+        let export = {
+            let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+            by_id.get(&u64::from_be_bytes(*id)).filter(|export| export.peer == peer).cloned()
+        };
+        let export = export.ok_or(nfsstat3::NFS3ERR_STALE)?;
+        let ino = Ino::new(u32::from_be_bytes(ino)).ok_or(nfsstat3::NFS3ERR_BADHANDLE)?;
+        export.calls.fetch_add(1, Ordering::Relaxed);
+        *export.last_call.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok((export, ino))
+    }
+}
+
+impl Export {
+    /// The handle of `ino`, stable for the life of the export.
+    pub(super) fn handle(&self, ino: Ino) -> [u8; HANDLE_LENGTH] {
+        let mut handle = [0; HANDLE_LENGTH];
+        let (export, inode) = handle.split_at_mut(8);
+        export.copy_from_slice(&self.id.to_be_bytes());
+        inode.copy_from_slice(&ino.get().to_be_bytes());
+        handle
+    }
+
+    /// Tells one life of the layer's data from another (RFC 1813 §3.3.7): data lives as long as the export.
+    pub(super) const fn write_verifier(&self) -> [u8; 8] {
+        self.id.to_be_bytes()
+    }
+
+    pub(super) fn count_read(&self, bytes: usize) {
+        self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_written(&self, bytes: usize) {
+        self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl ExportGuard {
+    /// The path to mount.
+    pub fn path(&self) -> &str {
+        &self.export.path
+    }
+
+    /// The exported layer.
+    pub fn layer(&self) -> &Arc<Layer> {
+        &self.export.layer
+    }
+
+    /// What has happened so far.
+    pub fn activity(&self) -> Activity {
+        let export = &self.export;
+        Activity {
+            mounted: export.mounted.load(Ordering::Relaxed),
+            calls: export.calls.load(Ordering::Relaxed),
+            read_bytes: export.read_bytes.load(Ordering::Relaxed),
+            written_bytes: export.written_bytes.load(Ordering::Relaxed),
+            last_call: *export.last_call.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl Drop for ExportGuard {
+    fn drop(&mut self) {
+        let mut by_id = self.exports.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        by_id.remove(&self.export.id);
+    }
+}

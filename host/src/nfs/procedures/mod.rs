@@ -1,0 +1,12 @@
+//! The procedures of NFSv3 (RFC 1813 §3.3), by what they work on.
+
+mod attributes;
+mod context;
+mod create;
+mod data;
+mod directory;
+mod file_system;
+mod lookup;
+mod remove;
+
+pub(super) use context::{Context, call, changes_names, moves_data};

@@ -1,0 +1,102 @@
+//! Replies to calls that must not be carried out twice.
+//!
+//! A client that lost its connection sends the same call again, with the same xid; a REMOVE that was carried out would
+//! now fail. The repeated call gets the reply of the first, and if that is still being worked out, waits for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Replies kept; the oldest goes. Each has some hundred bytes.
+const CAPACITY: usize = 8192;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    peer: IpAddr,
+    xid: u32,
+    checksum: u64,
+}
+
+type Slot = Arc<Mutex<Option<Arc<[u8]>>>>;
+
+/// The cache.
+#[derive(Debug, Default)]
+pub(super) struct ReplyCache {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    slots: HashMap<Key, Slot>,
+    order: VecDeque<Key>,
+}
+
+impl ReplyCache {
+    /// The reply to `record` from `peer`: the one given before, or that of `carry_out`.
+    pub(super) fn reply(
+        &self,
+        peer: IpAddr,
+        xid: u32,
+        record: &[u8],
+        carry_out: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        let mut hasher = DefaultHasher::new();
+        record.hash(&mut hasher);
+        let slot = self.slot(Key { peer, xid, checksum: hasher.finish() });
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reply) = &*slot {
+            return Some(reply.to_vec());
+        }
+        let reply = carry_out()?;
+        *slot = Some(reply.as_slice().into());
+        Some(reply)
+    }
+
+    fn slot(&self, key: Key) -> Slot {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = inner.slots.get(&key) {
+            return Arc::clone(slot);
+        }
+        if inner.order.len() >= CAPACITY
+            && let Some(oldest) = inner.order.pop_front()
+        {
+            inner.slots.remove(&oldest);
+        }
+        let slot = Slot::default();
+        inner.slots.insert(key, Arc::clone(&slot));
+        inner.order.push_back(key);
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn only_the_same_call_of_the_same_peer_is_answered_again() {
+        let cache = ReplyCache::default();
+        let first = cache.reply(PEER, 1, b"call", || Some(vec![1]));
+        assert_eq!(first, Some(vec![1]));
+        assert_eq!(cache.reply(PEER, 1, b"call", || panic!("carried out twice")), first);
+        assert_eq!(cache.reply(PEER, 2, b"call", || Some(vec![2])), Some(vec![2]));
+        assert_eq!(cache.reply(PEER, 1, b"other", || Some(vec![3])), Some(vec![3]));
+        let other = IpAddr::V4(Ipv4Addr::BROADCAST);
+        assert_eq!(cache.reply(other, 1, b"call", || Some(vec![4])), Some(vec![4]));
+    }
+
+    #[test]
+    fn the_oldest_reply_goes_when_the_cache_is_full() {
+        let cache = ReplyCache::default();
+        for xid in 0..=CAPACITY as u32 {
+            cache.reply(PEER, xid, b"", || Some(vec![]));
+        }
+        assert_eq!(cache.inner.lock().unwrap().slots.len(), CAPACITY);
+        assert_eq!(cache.reply(PEER, 0, b"", || Some(vec![9])), Some(vec![9]));
+    }
+}

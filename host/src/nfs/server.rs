@@ -1,0 +1,144 @@
+//! The server on TCP: connections, and how many calls at once.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::exports::Exports;
+use super::record;
+use super::service::Service;
+
+/// Connections of one address; the next is closed at once. Linux uses one per mount.
+const MAX_CONNECTIONS: usize = 16;
+/// Calls of one connection that are being carried out or whose replies are not yet sent; then it is not read from.
+const MAX_CALLS: usize = 16;
+/// Read ahead on a connection, in bytes.
+const READ_BUFFER: usize = 64 << 10;
+/// Pause after a connection could not be accepted, as when the process has too many files open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves NFS, MOUNT and the port mapper on `listener` until `stop`, then ends all connections and returns.
+///
+/// Calls on file data run in parallel on blocking threads, all others in the order of their arrival. A connection on
+/// which anything but calls arrives, or whose peer stalls within a message or does not take its replies for 60 s, is
+/// closed.
+pub async fn serve(listener: TcpListener, exports: Arc<Exports>, stop: CancellationToken) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let service = Arc::new(Service::new(exports, port));
+    let mut connections = JoinSet::new();
+    let mut per_peer: HashMap<IpAddr, usize> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = connections.join_next() => {
+                if let Ok(peer) = ended && let Some(count) = per_peer.get_mut(&peer) {
+                    *count -= 1;
+                    if *count == 0 {
+                        per_peer.remove(&peer);
+                    }
+                }
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, from)) => {
+                    let peer = from.ip().to_canonical();
+                    let count = per_peer.entry(peer).or_default();
+                    if *count < MAX_CONNECTIONS {
+                        *count += 1;
+                        connections.spawn(serve_tcp(stream, peer, Arc::clone(&service), stop.child_token()));
+                    }
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve_tcp(
+    stream: TcpStream,
+    peer: IpAddr,
+    service: Arc<Service>,
+    stop: CancellationToken,
+) -> IpAddr {
+    // Without it a reply may wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
+    serve_stream(reader, writer, peer, service, stop).await;
+    peer
+}
+
+/// Answers the calls on one stream until it ends or `stop`.
+pub(super) async fn serve_stream<R, W>(
+    reader: R,
+    writer: W,
+    peer: IpAddr,
+    service: Arc<Service>,
+    stop: CancellationToken,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let tasks = TaskTracker::new();
+    let (replies, queue) = mpsc::channel(MAX_CALLS);
+    tasks.spawn(send_replies(writer, queue, stop.clone()));
+    let mut reader = BufReader::with_capacity(READ_BUFFER, reader);
+    loop {
+        let next = async {
+            let place = replies.clone().reserve_owned().await.ok()?;
+            let record = record::read(&mut reader).await.ok()??;
+            Some((place, record))
+        };
+        let (place, record) = tokio::select! {
+            () = stop.cancelled() => break,
+            next = next => match next {
+                Some(next) => next,
+                None => break,
+            },
+        };
+        let may_block = Service::may_block(&record);
+        let (service, useless) = (Arc::clone(&service), stop.clone());
+        let answer = move || match service.call(peer, &record) {
+            Some(reply) => drop(place.send(reply)),
+            None => useless.cancel(),
+        };
+        if may_block {
+            tasks.spawn_blocking(answer);
+        } else {
+            answer();
+        }
+    }
+    drop(replies);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn send_replies<W: AsyncWrite + Unpin>(
+    mut writer: W,
+    mut queue: mpsc::Receiver<Vec<u8>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let reply = tokio::select! {
+            () = stop.cancelled() => break,
+            reply = queue.recv() => match reply {
+                Some(reply) => reply,
+                None => break,
+            },
+        };
+        let sent = tokio::select! {
+            () = stop.cancelled() => break,
+            sent = record::write(&mut writer, &reply) => sent,
+        };
+        if sent.is_err() {
+            stop.cancel();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! One call: a function of the caller's address and a record.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::exports::Exports;
+use super::reply_cache::ReplyCache;
+use super::rpc::{self, CallHeader, HeaderError, Refusal};
+use super::xdr::Reader;
+use super::{mount, portmap, procedures};
+
+/// Programs and versions that are spoken.
+pub(super) const NFS_PROGRAM: u32 = nfs3_types::nfs3::PROGRAM;
+pub(super) const NFS_VERSION: u32 = nfs3_types::nfs3::VERSION;
+pub(super) const MOUNT_PROGRAM: u32 = nfs3_types::mount::PROGRAM;
+pub(super) const MOUNT_VERSION: u32 = nfs3_types::mount::VERSION;
+const PORTMAP_PROGRAM: u32 = nfs3_types::portmap::PROGRAM;
+const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
+
+/// The programs of a server: NFS, MOUNT and the port mapper, without sockets.
+#[derive(Debug)]
+pub struct Service {
+    exports: Arc<Exports>,
+    replies: ReplyCache,
+    port: u16,
+}
+
+impl Service {
+    /// Serves `exports`, and tells those who ask the port mapper that everything is on TCP `port`.
+    pub fn new(exports: Arc<Exports>, port: u16) -> Self {
+        Self { exports, replies: ReplyCache::default(), port }
+    }
+
+    /// Carries out the call in `record` (one whole RPC message, without record mark), and returns the reply.
+    ///
+    /// `None` if the record is no RPC call: the connection is of no use then. A call that must not be carried out
+    /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply.
+    pub fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Vec<u8>> {
+        let peer = peer.to_canonical();
+        let (header, arguments) = match rpc::parse(record) {
+            Ok(call) => call,
+            Err(HeaderError::Denied(reply)) => return Some(reply),
+            Err(HeaderError::NotACall) => return None,
+        };
+        let carry_out = || self.carry_out(peer, &header, arguments);
+        let repeatable = header.program != NFS_PROGRAM || !procedures::changes_names(header.procedure);
+        if repeatable || self.exports.of(peer).is_empty() {
+            return carry_out();
+        }
+        self.replies.reply(peer, header.xid, record, carry_out)
+    }
+
+    /// Whether the call in `record` reads or writes file data, and so may wait for a disk.
+    pub fn may_block(record: &[u8]) -> bool {
+        rpc::peek(record)
+            .is_some_and(|(program, procedure)| program == NFS_PROGRAM && procedures::moves_data(procedure))
+    }
+
+    fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Vec<u8>> {
+        let carried_out = rpc::accepted(header.xid).and_then(|mut reply| {
+            self.dispatch(peer, header, &mut arguments, &mut reply)?;
+            Ok(reply)
+        });
+        carried_out.map_or_else(|refusal| rpc::refused(header.xid, refusal), Some)
+    }
+
+    fn dispatch(
+        &self,
+        peer: IpAddr,
+        header: &CallHeader,
+        arguments: &mut Reader<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        match (header.program, header.version) {
+            (NFS_PROGRAM, NFS_VERSION) => {
+                let context = procedures::Context { exports: &self.exports, peer, who: &header.caller };
+                procedures::call(&context, header.procedure, arguments, out)
+            }
+            (MOUNT_PROGRAM, MOUNT_VERSION) => {
+                mount::call(&self.exports, peer, header.procedure, arguments, out)
+            }
+            (PORTMAP_PROGRAM, PORTMAP_VERSION) => portmap::call(self.port, header.procedure, arguments, out),
+            (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION)),
+            (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION)),
+            (PORTMAP_PROGRAM, _) => Err(Refusal::ProgramMismatch(PORTMAP_VERSION)),
+            _ => Err(Refusal::ProgramUnavailable),
+        }
+    }
+}
