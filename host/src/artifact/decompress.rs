@@ -46,10 +46,10 @@ impl FromStr for Compression {
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Gzip => "a gzip file",
-            Self::Bzip2 => "a bzip2 file",
-            Self::Xz => "an xz file",
-            Self::Zstd => "a zstd file",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
         })
     }
 }
@@ -191,7 +191,7 @@ mod tests {
         for compression in ALL {
             let whole = compress(compression, &noise);
             let cut = &whole[..whole.len() / 2];
-            assert_eq!(run(compression, cut, 10_000).unwrap_err(), format!("damaged {compression}"));
+            assert_eq!(run(compression, cut, 10_000).unwrap_err(), format!("damaged {compression} file"));
             let mut damaged = whole.clone();
             for byte in &mut damaged[whole.len() / 3..whole.len() / 2] {
                 *byte ^= 0x55;
@@ -212,9 +212,9 @@ mod tests {
     #[test]
     fn what_is_not_compressed_says_how_it_begins() {
         let error = run(Compression::Gzip, b"<html>", 100).unwrap_err();
-        assert_eq!(error, "not a gzip file: begins with 3c 68 74 6d 6c 3e (\"<html>\")");
+        assert_eq!(error, "not a valid gzip file: begins with 3c 68 74 6d 6c 3e (\"<html>\")");
         let error = run(Compression::Xz, b"", 100).unwrap_err();
-        assert_eq!(error, "not an xz file: begins with nothing: the file is empty");
+        assert_eq!(error, "not a valid xz file: begins with nothing: the file is empty");
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub enum Reason {
         limit: u64,
     },
     /// The file is not compressed as the job says.
-    #[error("not {compression}: begins with {begins}")]
+    #[error("not a valid {compression} file: begins with {begins}")]
     NotCompressed {
         /// What the job says.
         compression: Compression,
@@ -111,7 +111,7 @@ pub enum Reason {
         begins: String,
     },
     /// The compressed data is damaged.
-    #[error("damaged {compression}")]
+    #[error("damaged {compression} file")]
     Damaged {
         /// What the job says.
         compression: Compression,
@@ -146,6 +146,9 @@ pub enum Reason {
     /// Nobody wants it any more.
     #[error("cancelled")]
     Cancelled,
+    /// The system has no thread left.
+    #[error("no thread for the download")]
+    Thread(#[source] io::Error),
     /// The fetching thread panicked.
     #[error("fetching panicked")]
     Panicked,

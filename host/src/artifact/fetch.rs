@@ -115,9 +115,22 @@ impl Cache {
         let work = move || {
             Fetch { cache: &cache, request: &request, budget: &budget, progress: &progress }.run(&source)
         };
-        let result = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Reason::Panicked));
-        result.map_err(|reason| ArtifactError { url, mirrored, reason })
+        on_thread(work).await.map_err(|reason| ArtifactError { url, mirrored, reason })
     }
+}
+
+/// Runs `work` on a thread of its own. The runtime waits for its own blocking threads when it ends: a server
+/// that is silent would hold up a run that is cancelled.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Reason> + Send + 'static,
+) -> Result<T, Reason> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let work = move || {
+        // Nobody listens any more if the fetch was dropped.
+        let _ = sender.send(work());
+    };
+    std::thread::Builder::new().name("fetch".to_owned()).spawn(work).map_err(Reason::Thread)?;
+    receiver.await.unwrap_or(Err(Reason::Panicked))
 }
 
 /// One fetch, on a thread that may block.

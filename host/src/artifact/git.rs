@@ -164,7 +164,7 @@ pub async fn checkout(
         let (locks, name) = (cache.clone(), format!("git-{key}"));
         let lock = tokio::task::spawn_blocking(move || locks.lock(&name, &budget)).await;
         let _lock = lock.unwrap_or(Err(Reason::Panicked)).map_err(GitReason::Lock)?;
-        let clone = Clone { git: Git::new(cache.repository(&key))?, source, deadline };
+        let clone = BareClone { git: Git::new(cache.repository(&key))?, source, deadline };
         let commit = clone.commit(request).await?;
         let entries = clone.entries(&commit).await?;
         Ok((clone.git, commit, entries))
@@ -176,13 +176,13 @@ pub async fn checkout(
 }
 
 /// A bare clone in the cache, locked by this run.
-struct Clone {
+struct BareClone {
     git: Git,
     source: String,
     deadline: Instant,
 }
 
-impl Clone {
+impl BareClone {
     /// Finds the id of the commit that is asked for, and makes sure that it is here.
     async fn commit(&self, request: &GitRequest) -> Result<String, GitReason> {
         self.prepare().await?;

@@ -134,7 +134,7 @@ async fn what_is_not_compressed_as_the_job_says_is_named_with_its_origin() {
         Mirrors::new(vec![Rule { from: "https://a/f".into(), to: path.to_str().unwrap().to_owned() }]);
     let request = Request { compression: Some(Compression::Gzip), ..request("https://a/f") };
     let text = format!(
-        "cannot get https://a/f (mirrored to {}): not a gzip file: begins with 3c 68 74 6d 6c 3e (\"<html>\")",
+        "cannot get https://a/f (mirrored to {}): not a valid gzip file: begins with 3c 68 74 6d 6c 3e (\"<html>\")",
         path.display()
     );
     assert_eq!(bench.failure(&request).await, (Class::Infrastructure, text));

@@ -86,14 +86,17 @@ impl Git {
         time: Duration,
     ) -> Result<Finished, GitReason> {
         let mut child = self.spawn(arguments, Stdio::null())?;
-        let _group = Group::of(&child);
+        let mut group = Group::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let finish = async {
             let (stdout, stderr) = tokio::join!(read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
             Ok(Finished { stdout: stdout?, stderr: stderr?, status: child.wait().await? })
         };
         match tokio::time::timeout(time, finish).await {
-            Ok(result) => result.map_err(GitReason::Run),
+            Ok(result) => {
+                group.disarm();
+                result.map_err(GitReason::Run)
+            }
             Err(_) => Err(GitReason::Timeout { what, waited: time }),
         }
     }
@@ -136,7 +139,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<
     Ok(kept)
 }
 
-/// Kills git's process group when dropped: git's own helpers outlive it otherwise.
+/// Kills git's process group when dropped before git has ended: its helpers outlive it otherwise.
 #[derive(Debug)]
 pub(super) struct Group(Option<Pid>);
 
@@ -144,12 +147,17 @@ impl Group {
     pub(super) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
+
+    /// Git has ended: its number may be another process's from now on.
+    fn disarm(&mut self) {
+        self.0 = None;
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // Usually all of them have ended by now.
+            // It may have ended by itself just now.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
