@@ -1,1 +1,3 @@
 //! Fakes and harness for the end-to-end tests.
+
+pub mod fake_board;

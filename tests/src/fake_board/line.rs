@@ -1,0 +1,160 @@
+//! The line between runner and board: two byte streams.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+/// The board's end of its line.
+pub struct Line {
+    /// What the runner types.
+    pub input: Box<dyn Read + Send>,
+    /// What the board says.
+    pub output: Box<dyn Write + Send>,
+}
+
+impl Line {
+    /// Standard input and output of this process.
+    pub fn stdio() -> Self {
+        Self { input: Box::new(io::stdin()), output: Box::new(Unbuffered) }
+    }
+
+    /// The first connection to `address`; the port is told on standard error.
+    ///
+    /// # Errors
+    /// Those of the sockets.
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        writeln!(io::stderr(), "listening on {}", listener.local_addr()?)?;
+        Self::connection(listener.accept()?.0)
+    }
+
+    /// An open TCP connection.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn connection(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { input: Box::new(stream.try_clone()?), output: Box::new(stream) })
+    }
+}
+
+/// Standard output without the line buffer that would hold prompts back.
+struct Unbuffered;
+
+impl Write for Unbuffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pseudo-terminal, used as a null-modem cable: the board holds one end, the runner opens the other by path.
+#[derive(Debug)]
+pub struct PtyPair {
+    board: OwnedFd,
+    path: PathBuf,
+    link: Option<PathBuf>,
+}
+
+impl PtyPair {
+    /// Makes a pseudo-terminal in raw mode.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new() -> io::Result<Self> {
+        let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&board)?;
+        unlockpt(&board)?;
+        let path = PathBuf::from(OsStr::from_bytes(ptsname(&board, Vec::new())?.as_bytes()));
+        let pair = Self { board, path, link: None };
+        let port = pair.open()?;
+        let mut termios = tcgetattr(&port)?;
+        termios.make_raw();
+        tcsetattr(&port, OptionalActions::Now, &termios)?;
+        Ok(pair)
+    }
+
+    /// Makes a pseudo-terminal that is found at `link`, the adapter's stable name, until this value is dropped.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn linked(link: &Path) -> io::Result<Self> {
+        let mut pair = Self::new()?;
+        std::os::unix::fs::symlink(&pair.path, link)?;
+        pair.link = Some(link.to_owned());
+        Ok(pair)
+    }
+
+    /// Where the runner's end is: the link if there is one.
+    pub fn path(&self) -> &Path {
+        self.link.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Opens the runner's end.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn open(&self) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&self.path, flags, Mode::empty())?.into())
+    }
+
+    /// The board's end.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn board(&self) -> io::Result<File> {
+        Ok(self.board.try_clone()?.into())
+    }
+
+    /// The board's end as a line.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn line(&self) -> io::Result<Line> {
+        Ok(Line { input: Box::new(PtyReader { board: self.board()? }), output: Box::new(self.board()?) })
+    }
+}
+
+impl Drop for PtyPair {
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(link);
+        }
+    }
+}
+
+/// How often a port that nobody has open is looked at.
+const CARRIER_CHECK: Duration = Duration::from_millis(10);
+
+/// The board's end as a UART has it: it does not end when nobody has the other end open.
+struct PtyReader {
+    board: File,
+}
+
+impl Read for PtyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.board.read(buffer) {
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                    thread::sleep(CARRIER_CHECK);
+                }
+                result => return result,
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! A small NFSv3 client: as much as a board needs to read files from its root.
+
+mod client;
+mod rpc;
+mod xdr;
+
+pub(super) use client::{Kind, Mount, Node};

@@ -1,0 +1,79 @@
+//! What kind of board is played.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A scripted board for tests: U-Boot, kernel and root shell that answer at once.
+///
+/// U-Boot fetches by TFTP from `serverip` (port: variable `tftpdstp`), the kernel reads its NFS root, and typing
+/// `/lava-<id>/bin/lava-agent console` runs that program. Every option can also be given in the environment.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "fake-board", version)]
+pub struct Options {
+    /// Makes a pseudo-terminal and links PATH to it, instead of standard input and output.
+    #[arg(long, value_name = "PATH", env = "FAKE_BOARD_PTY", conflicts_with = "tcp")]
+    pub pty: Option<PathBuf>,
+    /// Serves one TCP connection on ADDRESS:PORT, instead of standard input and output; port 0 picks one and
+    /// prints it on standard error.
+    #[arg(long, value_name = "ADDRESS", env = "FAKE_BOARD_TCP")]
+    pub tcp: Option<SocketAddr>,
+    /// Runs this agent whatever lies in the root file system: one for this PC's architecture.
+    #[arg(long, value_name = "PROGRAM", env = "FAKE_BOARD_AGENT")]
+    pub agent: Option<PathBuf>,
+    /// U-Boot's TFTP server port, until `tftpdstp` is set.
+    #[arg(long, value_name = "PORT", env = "FAKE_BOARD_TFTP_PORT", default_value_t = 69)]
+    pub tftp_port: u16,
+    /// The port mapper's port, asked for NFS ports that the boot arguments do not give.
+    #[arg(long, value_name = "PORT", env = "FAKE_BOARD_PORTMAP_PORT", default_value_t = 111)]
+    pub portmap_port: u16,
+    /// Starts OpenSSH's sshd on 127.0.0.1:PORT with host key and authorized_keys of the root file system.
+    #[arg(long, value_name = "PORT", env = "FAKE_BOARD_SSHD_PORT")]
+    pub sshd_port: Option<u16>,
+    /// Where sshd is.
+    #[arg(long, value_name = "PROGRAM", env = "FAKE_BOARD_SSHD", default_value = "/usr/sbin/sshd")]
+    pub sshd: PathBuf,
+    /// Asks for a login instead of giving a root shell.
+    #[arg(long, env = "FAKE_BOARD_LOGIN")]
+    pub login: bool,
+    /// The password that the login wants; none: the user name is enough.
+    #[arg(long, env = "FAKE_BOARD_PASSWORD")]
+    pub password: Option<String>,
+    /// Milliseconds from the kernel's first message to the prompt.
+    #[arg(long, value_name = "MS", env = "FAKE_BOARD_BOOT_MS", default_value = "0", value_parser = milliseconds)]
+    pub boot_time: Duration,
+    /// What goes wrong.
+    #[arg(long, value_enum, env = "FAKE_BOARD_FAULT")]
+    pub fault: Option<Fault>,
+}
+
+/// What goes wrong with the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fault {
+    /// Every TFTP transfer ends with an error.
+    TftpError,
+    /// No kernel image has the right magic.
+    BadMagic,
+    /// The boot command comes back to U-Boot's prompt.
+    PromptFallback,
+    /// The board resets at every U-Boot command.
+    ResetLoop,
+    /// The kernel panics.
+    Panic,
+    /// The kernel finds no root file system.
+    NoRootfs,
+    /// Nothing follows the kernel log.
+    NoLogin,
+    /// The login asks for a password and refuses every one.
+    WrongPassword,
+    /// The board says nothing at all.
+    Silent,
+    /// The board sends noise, as with a wrong baud rate.
+    Garbage,
+    /// The line is closed in the middle of the kernel log.
+    HangUp,
+}
+
+fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.parse().map(Duration::from_millis)
+}

@@ -1,0 +1,159 @@
+//! The board's root file system: what of its NFS root the runner cares for, copied into a temporary directory.
+
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use super::nfs::{Kind, Mount, Node};
+
+/// An NFS root as boot arguments name it: `nfsroot=SERVER:PATH[,port=N][,mountport=N]…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NfsRoot {
+    server: IpAddr,
+    path: String,
+    port: Option<u16>,
+    mount_port: Option<u16>,
+}
+
+impl NfsRoot {
+    /// Finds the NFS root in `bootargs`.
+    pub(super) fn parse(bootargs: &str) -> Option<Self> {
+        let value = bootargs.split_whitespace().find_map(|word| word.strip_prefix("nfsroot="))?;
+        let (server, rest) = value.split_once(':')?;
+        let mut options = rest.split(',');
+        let mut root = Self {
+            server: server.parse().ok()?,
+            path: options.next()?.to_owned(),
+            port: None,
+            mount_port: None,
+        };
+        for option in options {
+            match option.split_once('=') {
+                Some(("port", port)) => root.port = port.parse().ok(),
+                Some(("mountport", port)) => root.mount_port = port.parse().ok(),
+                _ => {}
+            }
+        }
+        Some(root)
+    }
+}
+
+/// A directory tree that stands for `/`.
+#[derive(Debug)]
+pub(super) struct Rootfs {
+    directory: tempfile::TempDir,
+}
+
+impl Rootfs {
+    /// A root with nothing in it.
+    pub(super) fn empty() -> io::Result<Self> {
+        Ok(Self { directory: tempfile::Builder::new().prefix("fake-board-").tempdir()? })
+    }
+
+    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source`.
+    pub(super) fn fetch(source: &NfsRoot, portmap_port: u16) -> io::Result<Self> {
+        let rootfs = Self::empty()?;
+        let mut mount =
+            Mount::new(source.server, &source.path, (source.port, source.mount_port), portmap_port)?;
+        let mut copies = Copies::default();
+        let root = mount.root();
+        for (name, node) in mount.list(&root)? {
+            if name.starts_with("lava-") && node.kind == Kind::Directory {
+                copies.copy(&mut mount, &node, &rootfs.path().join(name))?;
+            }
+        }
+        for (parent, name) in [("root", ".ssh"), ("etc", "ssh")] {
+            let found = mount.lookup(&root, parent).and_then(|parent| mount.lookup(&parent, name));
+            match found {
+                Ok(node) => {
+                    let target = rootfs.path().join(parent);
+                    fs::create_dir_all(&target)?;
+                    copies.copy(&mut mount, &node, &target.join(name))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(rootfs)
+    }
+
+    /// Where `/` is.
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Puts `agent` in the place of every `/lava-*/bin/lava-agent`.
+    pub(super) fn replace_agent(&self, agent: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(self.path())? {
+            let binary = entry?.path().join("bin/lava-agent");
+            if binary.exists() {
+                // Written in place: hard links to it are the helpers.
+                fs::copy(agent, &binary)?;
+                fs::set_permissions(&binary, Permissions::from_mode(0o755))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was copied, so that hard links stay hard links.
+#[derive(Default)]
+struct Copies(HashMap<u64, PathBuf>);
+
+impl Copies {
+    fn copy(&mut self, mount: &mut Mount, node: &Node, target: &Path) -> io::Result<()> {
+        match node.kind {
+            Kind::Directory => {
+                fs::create_dir_all(target)?;
+                for (name, child) in mount.list(node)? {
+                    if name.contains('/') {
+                        return Err(io::Error::new(
+                            io::ErrorKind::InvalidData,
+                            format!("file name {name:?}"),
+                        ));
+                    }
+                    self.copy(mount, &child, &target.join(name))?;
+                }
+                fs::set_permissions(target, Permissions::from_mode(node.mode | 0o700))
+            }
+            Kind::File => {
+                if let Some(first) = self.0.get(&node.inode) {
+                    return fs::hard_link(first, target);
+                }
+                let content = mount.read(node)?;
+                if content.len() as u64 != node.size {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("{}: short", target.display()),
+                    ));
+                }
+                fs::write(target, content)?;
+                self.0.insert(node.inode, target.to_owned());
+                fs::set_permissions(target, Permissions::from_mode(node.mode))
+            }
+            Kind::Link => symlink(mount.read_link(node)?, target),
+            Kind::Other => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nfs_root_is_found_in_the_boot_arguments() {
+        let bootargs = "console=ttyO0,115200n8 root=/dev/nfs rw nfsroot=127.0.0.1:/123/rootfs,tcp,hard,port=20049,mountport=20048 ip=dhcp";
+        let expected = NfsRoot {
+            server: "127.0.0.1".parse().unwrap(),
+            path: "/123/rootfs".to_owned(),
+            port: Some(20049),
+            mount_port: Some(20048),
+        };
+        assert_eq!(NfsRoot::parse(bootargs), Some(expected));
+        assert_eq!(NfsRoot::parse("root=/dev/mmcblk0p2"), None);
+    }
+}

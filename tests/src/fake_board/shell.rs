@@ -1,0 +1,123 @@
+//! Login and a minimal root shell, which runs what lies under `/lava-*` for real.
+
+use std::io;
+use std::process::Command;
+
+use super::options::{Fault, Options};
+use super::rootfs::Rootfs;
+use super::uart::Uart;
+
+/// How the shell ended.
+pub(super) enum Exit {
+    /// The board goes down and starts again.
+    Reboot,
+    /// The board is off.
+    PowerOff,
+}
+
+/// Asks for a login where the options want one, then runs shells until the board goes down.
+pub(super) fn run(uart: &mut Uart, options: &Options, rootfs: &Rootfs) -> io::Result<Exit> {
+    loop {
+        login(uart, options)?;
+        if let Some(exit) = session(uart, rootfs)? {
+            return Ok(exit);
+        }
+    }
+}
+
+fn login(uart: &mut Uart, options: &Options) -> io::Result<()> {
+    let refuse = options.fault == Some(Fault::WrongPassword);
+    if !options.login && !refuse {
+        return Ok(());
+    }
+    loop {
+        uart.cooked(true)?;
+        uart.say("debian login: ")?;
+        let name = uart.line()?;
+        if name.trim().is_empty() {
+            continue;
+        }
+        if !refuse && options.password.is_none() {
+            return Ok(());
+        }
+        uart.cooked(false)?;
+        uart.say("Password: ")?;
+        let password = uart.line()?;
+        uart.say("\n")?;
+        if !refuse && Some(&password) == options.password.as_ref() {
+            return Ok(());
+        }
+        uart.say("\nLogin incorrect\n")?;
+    }
+}
+
+/// One shell; `None` when it was left by `exit`.
+fn session(uart: &mut Uart, rootfs: &Rootfs) -> io::Result<Option<Exit>> {
+    let mut status = 0;
+    loop {
+        uart.cooked(true)?;
+        uart.say("\x1b[?2004hroot@debian:~# ")?;
+        let line = uart.line()?;
+        uart.say("\x1b[?2004l\r")?;
+        for command in line.split(';').map(str::trim).filter(|command| !command.is_empty()) {
+            match command.split_whitespace().next() {
+                Some("exit" | "logout") => return Ok(None),
+                Some("reboot") => {
+                    uart.say("[   20.000000] reboot: Restarting system\n")?;
+                    return Ok(Some(Exit::Reboot));
+                }
+                Some("poweroff") => {
+                    uart.say("[   20.000000] reboot: Power down\n")?;
+                    return Ok(Some(Exit::PowerOff));
+                }
+                _ => status = execute(uart, rootfs, command, status)?,
+            }
+        }
+    }
+}
+
+fn execute(uart: &mut Uart, rootfs: &Rootfs, command: &str, last_status: i32) -> io::Result<i32> {
+    let words: Vec<String> = command.split_whitespace().map(|word| word.replace(['"', '\''], "")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["echo", text @ ..] => {
+            uart.say(&format!("{}\n", text.join(" ").replace("$?", &last_status.to_string())))?;
+            Ok(0)
+        }
+        ["true" | ":" | "stty" | "export" | "sync", ..] => Ok(0),
+        ["false"] => Ok(1),
+        ["uname", "-m"] => {
+            uart.say("armv7l\n")?;
+            Ok(0)
+        }
+        ["test", "-x" | "-e", path] => {
+            Ok(i32::from(!rootfs.path().join(path.trim_start_matches('/')).exists()))
+        }
+        [program, arguments @ ..] if program.starts_with("/lava-") => {
+            run_program(uart, rootfs, program, arguments)
+        }
+        [unknown, ..] => {
+            uart.say(&format!("-bash: {unknown}: command not found\n"))?;
+            Ok(127)
+        }
+        [] => Ok(last_status),
+    }
+}
+
+fn run_program(uart: &mut Uart, rootfs: &Rootfs, program: &str, arguments: &[&str]) -> io::Result<i32> {
+    let status = Command::new(rootfs.path().join(program.trim_start_matches('/')))
+        .args(arguments)
+        .current_dir(rootfs.path())
+        .env("HOME", rootfs.path().join("root"))
+        .stdin(uart.stdio()?)
+        .stdout(uart.stdio()?)
+        .stderr(uart.stdio()?)
+        .status();
+    match status {
+        Ok(status) => Ok(status.code().unwrap_or(128)),
+        Err(error) => {
+            uart.say(&format!("-bash: {program}: {error}\n"))?;
+            Ok(126)
+        }
+    }
+}
