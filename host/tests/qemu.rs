@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn network() -> VirtualNetwork {
     let program = Path::new(env!("CARGO_BIN_EXE_host-runner"));
-    VirtualNetwork::start(program, Ipv4Addr::new(10, 77, 0, 1), 24, 1).await.unwrap()
+    VirtualNetwork::start(program, Ipv4Addr::new(10, 77, 0, 1), 24, 1).await.expect("a virtual network")
 }
 
 fn config(network: &VirtualNetwork) -> QemuConfig {
@@ -22,7 +22,7 @@ fn config(network: &VirtualNetwork) -> QemuConfig {
         binary: "qemu-system-arm".into(),
         firmware: "/usr/lib/u-boot/qemu_arm/u-boot.bin".into(),
         memory_mb: 128,
-        tap: network.tap(0).unwrap(),
+        tap: network.tap(0).expect("the network has a tap"),
         mac: mac_address(0),
     }
 }
@@ -32,7 +32,7 @@ async fn expect(console: &mut UnixStream, pattern: &str) -> String {
     let mut seen = Vec::new();
     let reading = async {
         while !String::from_utf8_lossy(&seen).contains(pattern) {
-            if console.read_buf(&mut seen).await.unwrap() == 0 {
+            if console.read_buf(&mut seen).await.expect("the console can be read") == 0 {
                 break;
             }
         }

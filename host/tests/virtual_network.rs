@@ -31,21 +31,24 @@ fn any_port() -> SocketAddr {
 
 /// Starts a shell command whose output is returned.
 async fn spawn(network: &VirtualNetwork, script: &str) -> (NamespaceProcess, std::io::PipeReader) {
-    let (output, theirs) = std::io::pipe().unwrap();
-    let stdin = std::fs::File::open("/dev/null").unwrap();
+    let (output, theirs) = std::io::pipe().expect("a pipe");
+    let stdin = std::fs::File::open("/dev/null").expect("/dev/null opens");
     let stdio = Stdio {
         stdin: stdin.into(),
-        stdout: theirs.try_clone().unwrap().into(),
+        stdout: theirs.try_clone().expect("a pipe can be cloned").into(),
         stderr: OwnedFd::from(theirs),
     };
     let argv = ["sh", "-c", script].map(OsString::from);
-    (network.spawn(&argv, stdio).await.unwrap(), output)
+    (network.spawn(&argv, stdio).await.expect("the process starts"), output)
 }
 
 /// A handle that tells whether the process has ended; made while it lives.
 fn watch(pid: u32) -> OwnedFd {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    pidfd_open(pid, PidfdFlags::empty()).unwrap()
+    pidfd_open(process_id(pid), PidfdFlags::empty()).expect("the process lives")
+}
+
+fn process_id(pid: u32) -> Pid {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 #[track_caller]
@@ -160,8 +163,7 @@ async fn a_killed_helper_takes_its_processes_along() {
     let (process, output) = spawn(&network, "echo up; exec sleep 1000").await;
     BufReader::new(output).read_line(&mut String::new()).unwrap();
     let sleeper = watch(process.pid());
-    let helper = Pid::from_raw(i32::try_from(network.helper_pid()).unwrap()).unwrap();
-    rustix::process::kill_process(helper, rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(process_id(network.helper_pid()), rustix::process::Signal::KILL).unwrap();
     assert_ends(&sleeper);
 }
 

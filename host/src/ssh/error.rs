@@ -59,14 +59,14 @@ pub enum SshError {
         /// The command.
         command: String,
     },
-    /// A command of the runner's own ended with a failure.
-    #[error("`{command}` failed with {status}: {stderr}")]
-    Command {
-        /// The command.
-        command: String,
-        /// How it ended.
+    /// The host could not write a file.
+    #[error("upload to {path} failed with {status}: {stderr}")]
+    Upload {
+        /// The file.
+        path: String,
+        /// How the shell ended.
         status: ExecStatus,
-        /// The end of its standard error.
+        /// The shell's own words.
         stderr: String,
     },
 }
@@ -90,7 +90,7 @@ impl SshError {
             | Self::Denied { .. }
             | Self::GaveUp { .. }
             | Self::Refused { .. }
-            | Self::Command { .. } => false,
+            | Self::Upload { .. } => false,
         }
     }
 }

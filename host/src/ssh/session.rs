@@ -78,10 +78,9 @@ impl SshSession {
     /// Missing directories are made, for the user only. The file appears with its whole content or not at all.
     ///
     /// # Errors
-    /// [`SshError::Command`] with the shell's own words; [`SshError::Timeout`] when the host stops taking bytes for 30 s.
+    /// [`SshError::Upload`] with the shell's own words; [`SshError::Timeout`] when the host stops taking bytes for 30 s.
     pub async fn upload(&self, path: &str, mode: u32, bytes: &[u8]) -> Result<(), SshError> {
-        let command = upload_command(path, mode);
-        let mut channel = self.exec(&command).await?;
+        let mut channel = self.exec(&upload_command(path, mode)).await?;
         for chunk in bytes.chunks(UPLOAD_CHUNK) {
             let written = timeout(UPLOAD_TIMEOUT, channel.write_all(chunk)).await;
             match written {
@@ -89,7 +88,10 @@ impl SshSession {
                 // The shell has ended early, and its status says why.
                 Ok(Err(_)) => break,
                 Err(_) => {
-                    return Err(SshError::Timeout { awaited: "progress of an upload", limit: UPLOAD_TIMEOUT });
+                    return Err(SshError::Timeout {
+                        awaited: "progress of an upload",
+                        limit: UPLOAD_TIMEOUT,
+                    });
                 }
             }
         }
@@ -97,7 +99,11 @@ impl SshSession {
         if end.status == ExecStatus::Code(0) {
             return Ok(());
         }
-        Err(SshError::Command { command, status: end.status, stderr: end.stderr.trim().to_owned() })
+        Err(SshError::Upload {
+            path: path.to_owned(),
+            status: end.status,
+            stderr: end.stderr.trim().to_owned(),
+        })
     }
 
     /// Says goodbye and ends the connection.
