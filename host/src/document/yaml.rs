@@ -24,7 +24,7 @@ pub(crate) fn parse_yaml(source: &Source) -> Result<Node, Box<Diagnostic>> {
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(&source.text, options).map_err(|error| {
-        let span = error.location().map(to_span).unwrap_or_default();
+        let span = error.location().map(|location| span_of_error(location, source)).unwrap_or_default();
         Box::new(Diagnostic::error("yaml-syntax", span, message_of(&error)))
     })
 }
@@ -34,6 +34,19 @@ fn message_of(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let end = text.find(" at line ").or_else(|| text.find("\n")).unwrap_or(text.len());
     text.get(..end).unwrap_or(&text).trim().to_owned()
+}
+
+/// Errors may come with a line and a column only.
+fn span_of_error(location: serde_saphyr::Location, source: &Source) -> Span {
+    if location.span().byte_offset().is_some() {
+        return to_span(location);
+    }
+    let from_zero = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let (line, column) = (from_zero(location.line()), from_zero(location.column()));
+    let before: usize = source.text.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = source.text.get(before..).unwrap_or_default();
+    let within = rest.char_indices().nth(column).map_or(rest.len(), |(index, _)| index);
+    Span { offset: before + within, len: 0 }
 }
 
 fn to_span(location: serde_saphyr::Location) -> Span {

@@ -1,5 +1,13 @@
 //! What will be done: job and bench bound together into typed steps per node. Pure.
 
+mod assign;
+mod bind;
+mod script;
 mod step;
+mod substitute;
+#[cfg(test)]
+mod tests;
 
+pub use script::{ScriptPlace, environment_script, install_script, run_script};
 pub use step::{Action, BootUboot, NodeKind, NodePlan, Plan, Step, TestAction};
+pub use substitute::{BootValues, NfsValues, RamdiskValues, substitute};

@@ -15,7 +15,7 @@ pub struct Plan {
     pub job_name: String,
     /// Time of the whole job.
     pub job_timeout: Duration,
-    /// The nodes: a MultiNode group, or one node alone; boards before the connections to them where the job allows.
+    /// The nodes, in the order of the job's roles: a MultiNode group, or one node alone.
     pub nodes: Vec<NodePlan>,
     /// `secrets`: names and values; masked wherever they are shown.
     pub secrets: Vec<(String, String)>,

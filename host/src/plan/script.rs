@@ -1,0 +1,186 @@
+//! Shell scripts of a test definition, and the environment that they share.
+
+use std::fmt::Write as _;
+
+use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
+
+/// Where a definition's scripts run on the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScriptPlace<'a> {
+    /// The agent's directory, such as `/lava-7`.
+    pub root: &'a str,
+    /// Ordinal of the test step on its node, from 0.
+    pub stage: u32,
+}
+
+impl ScriptPlace<'_> {
+    /// The definition's directory, absolute: `/lava-7/0/tests/1_smoke-tests`.
+    pub fn directory(&self, spec: &DefinitionSpec) -> String {
+        format!("{}/{}", self.root, self.relative_directory(spec))
+    }
+
+    /// The definition's directory, relative to the agent's: `0/tests/1_smoke-tests`.
+    pub fn relative_directory(&self, spec: &DefinitionSpec) -> String {
+        format!("{}/tests/{}", self.stage, spec.dir)
+    }
+}
+
+/// `run.sh`: parameters, then the steps in the definition's directory. To be run with `-e`.
+pub fn run_script(place: ScriptPlace<'_>, spec: &DefinitionSpec, definition: &TestDefinition) -> String {
+    let mut script = preamble(place, spec, definition);
+    script.push_str("set -e\nset -x\n");
+    push_lines(&mut script, &definition.steps);
+    script
+}
+
+/// `install.sh`: keys, sources and packages, then the install steps in the definition's directory; `None` if the
+/// definition installs nothing. `os` is the target's distribution, whose own packages (`deps-debian`) replace `deps`.
+///
+/// As in LAVA, only the last step's status decides, so it is to be run without `-e`; packages must all be there.
+pub fn install_script(
+    place: ScriptPlace<'_>,
+    spec: &DefinitionSpec,
+    definition: &TestDefinition,
+    os: Option<&str>,
+) -> Option<String> {
+    let install = &definition.install;
+    let skips = |part| spec.skip_install.iter().any(|&skip| skip == part || skip == InstallPart::All);
+    let chosen = |part, items: &[String]| if skips(part) { Vec::new() } else { items.to_vec() };
+    let by_distro = install.deps_by_distro.iter().find(|(distro, _)| Some(distro.as_str()) == os);
+    let keys = chosen(InstallPart::Keys, &install.keys);
+    let sources = chosen(InstallPart::Sources, &install.sources);
+    let deps = chosen(InstallPart::Deps, by_distro.map_or(&install.deps, |(_, deps)| deps));
+    let steps = chosen(InstallPart::Steps, &install.steps);
+    if [&keys, &sources, &deps, &steps].iter().all(|items| items.is_empty()) {
+        return None;
+    }
+    let mut script = preamble(place, spec, definition);
+    script.push_str("set -x\n");
+    for (helper, items) in [("lava-add-keys", keys), ("lava-add-sources", sources)] {
+        push_lines(&mut script, &items.iter().map(|item| format!("{helper} {item}")).collect::<Vec<_>>());
+    }
+    if !deps.is_empty() {
+        push_lines(&mut script, &[format!("lava-install-packages {} || exit $?", deps.join(" "))]);
+    }
+    push_lines(&mut script, &steps);
+    Some(script)
+}
+
+/// `environment`: one `export` a line.
+pub fn environment_script(variables: &[(String, String)]) -> String {
+    variables.iter().map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
+}
+
+/// The shared environment, the parameters (the definition's own first, so that the job's win) and the directory.
+fn preamble(place: ScriptPlace<'_>, spec: &DefinitionSpec, definition: &TestDefinition) -> String {
+    let mut script = format!("#!/bin/sh\n. {}\n", quote(&format!("{}/environment", place.root)));
+    for (name, value) in definition.params.iter().chain(&spec.params) {
+        push_line(&mut script, format_args!("{name}={}", quote(value)));
+    }
+    push_line(&mut script, format_args!("export TESTRUN_ID={}", quote(&spec.dir)));
+    push_line(&mut script, format_args!("cd {} || exit $?", quote(&place.directory(spec))));
+    script
+}
+
+fn push_lines(script: &mut String, lines: &[String]) {
+    for line in lines {
+        push_line(script, format_args!("{}", line.trim_end_matches('\n')));
+    }
+}
+
+fn push_line(script: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(script, "{line}");
+}
+
+/// `text` in single quotes, as one word of a POSIX shell.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{ScriptPlace, environment_script, install_script, run_script};
+    use crate::diagnostic::Source;
+    use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
+
+    const PLACE: ScriptPlace<'static> = ScriptPlace { root: "/lava-7", stage: 0 };
+
+    const DEFINITION: &str = "\
+metadata: {name: demo, format: Lava-Test Test Definition 1.0}
+install:
+  deps: [openssh-server, ntpdate]
+  deps-fedora: [openssh]
+  steps: [make]
+params: {GREETING: it's, COUNT: 010}
+run:
+  steps:
+    - echo \"$GREETING\"
+    - |
+      for i in 1 2; do
+        echo $i
+      done
+";
+
+    fn definition() -> TestDefinition {
+        TestDefinition::parse(&Source::new("demo.yaml", DEFINITION)).unwrap().0
+    }
+
+    fn spec(skip_install: Vec<InstallPart>) -> DefinitionSpec {
+        DefinitionSpec {
+            name: "demo".to_owned(),
+            dir: "0_demo".to_owned(),
+            source: DefinitionSource::Inline(Box::default()),
+            params: vec![("COUNT".to_owned(), "3".to_owned())],
+            skip_install,
+            expected: None,
+            place: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_run_script_has_parameters_directory_and_steps() {
+        insta::assert_snapshot!(run_script(PLACE, &spec(Vec::new()), &definition()), @r#"
+        #!/bin/sh
+        . '/lava-7/environment'
+        GREETING='it'\''s'
+        COUNT='010'
+        COUNT='3'
+        export TESTRUN_ID='0_demo'
+        cd '/lava-7/0/tests/0_demo' || exit $?
+        set -e
+        set -x
+        echo "$GREETING"
+        for i in 1 2; do
+          echo $i
+        done
+        "#);
+    }
+
+    #[test]
+    fn the_install_script_asks_for_the_packages_of_the_distribution() {
+        let script = |os| install_script(PLACE, &spec(Vec::new()), &definition(), os).unwrap();
+        assert!(
+            script(Some("debian"))
+                .contains("\nlava-install-packages openssh-server ntpdate || exit $?\nmake\n")
+        );
+        assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\nmake\n"));
+    }
+
+    #[test]
+    fn skipped_parts_of_the_installation_are_left_out() {
+        let script = install_script(PLACE, &spec(vec![InstallPart::Deps]), &definition(), None).unwrap();
+        assert!(!script.contains("lava-install-packages") && script.contains("\nmake\n"));
+        assert_eq!(install_script(PLACE, &spec(vec![InstallPart::All]), &definition(), None), None);
+    }
+
+    #[test]
+    fn values_reach_the_shell_unchanged() {
+        let value = "a 'quoted' $HOME `id` \\ \"x\"\nsecond line é";
+        let script = environment_script(&[("VALUE".to_owned(), value.to_owned())]);
+        let output = Command::new("/bin/sh").args(["-c", &format!("{script}printf %s \"$VALUE\"")]).output();
+        assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), value);
+    }
+}

@@ -1,0 +1,1 @@
+//! Binding jobs to benches.
