@@ -56,7 +56,8 @@ pub struct ExecEnd {
 
 /// A running command: reads its standard output, writes its standard input.
 ///
-/// Shutting down the writing side ends the command's input. Dropping the channel closes it, and the host hangs up on the command.
+/// Shutting down the writing side ends the command's input. Dropping the channel closes it: input and output end for the command,
+/// which the host does not kill.
 /// Reads and writes may be dropped half-way without loss.
 #[derive(Debug)]
 pub struct SshChannel {

@@ -266,7 +266,7 @@ async fn a_host_that_hangs_up_at_first_is_tried_again() {
     let session = connect(&target, Instant::now() + PATIENCE, |_| retries += 1).await.unwrap();
     assert_eq!(retries, 1);
 
-    let channel = session.exec("sleep 1000").await.unwrap();
+    let channel = session.exec("cat").await.unwrap();
     proxy.abort();
     let error = channel.finish(PATIENCE).await.unwrap_err();
     assert!(matches!(error, SshError::Lost { .. }), "{error}");
@@ -292,7 +292,7 @@ async fn a_host_that_falls_silent_is_noticed_by_its_missing_answers() {
         std::future::pending::<()>().await;
     });
     let session = connect(&target, Instant::now() + PATIENCE, |error| panic!("{error}")).await.unwrap();
-    let channel = session.exec("sleep 1000").await.unwrap();
+    let channel = session.exec("cat").await.unwrap();
     silence.send(()).unwrap();
     tokio::time::pause();
     let started = Instant::now();

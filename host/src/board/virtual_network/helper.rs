@@ -11,9 +11,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::Refusal;
 use super::process::Exit;
 use super::wire::{self, Answer, Family, Kind, Packet, Request};
-use super::{HELPER_COMMAND, Refusal};
+
+/// First argument that makes the program the helper: see [`helper_main`].
+pub const HELPER_COMMAND: &str = "virtual-network";
 
 /// Serves the runner at the other end of standard input, a Unix seqpacket socket, until that end is closed.
 ///

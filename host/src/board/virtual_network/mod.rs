@@ -22,11 +22,8 @@ mod process;
 mod wire;
 
 pub use client::Namespace;
-pub use helper::helper_main;
+pub use helper::{HELPER_COMMAND, helper_main};
 pub use links::Layout;
 pub use network::{VirtualNetwork, VirtualNetworkError};
 pub use process::{Exit, NamespaceProcess, Stdio};
 pub use wire::Refusal;
-
-/// First argument that makes the program the helper: see [`helper_main`].
-pub const HELPER_COMMAND: &str = "virtual-network";

@@ -81,16 +81,16 @@ fn namespace_help() -> String {
             "kernel.apparmor_restrict_unprivileged_userns=0",
         ),
     ];
-    SETTINGS
-        .iter()
-        .find(|(path, forbidding, _)| fs::read_to_string(path).is_ok_and(|value| value.trim() == *forbidding))
-        .map_or_else(
-            || {
-                "run as root, or where user namespaces are permitted (not in a restricted container)"
-                    .to_owned()
-            },
-            |(_, _, setting)| format!("permit user namespaces (`sysctl -w {setting}`), or run as root"),
-        )
+    if rustix::process::geteuid().is_root() {
+        return "root lacks CAP_SYS_ADMIN or CAP_NET_ADMIN here, as in most containers: give it both"
+            .to_owned();
+    }
+    let is_forbidding =
+        |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+    match SETTINGS.iter().find(|(path, value, _)| is_forbidding(path, value)) {
+        Some((_, _, setting)) => format!("permit user namespaces (`sysctl -w {setting}`), or run as root"),
+        None => "run as root, or where user namespaces are permitted (most containers do not)".to_owned(),
+    }
 }
 
 /// The network of the virtual boards, alive as long as this value.
