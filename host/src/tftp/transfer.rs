@@ -78,12 +78,11 @@ pub struct Done {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// The client went silent.
-    #[error("no acknowledgement of {awaited} of {last} for {waited:?} (sent {sends} times)")]
+    #[error("no acknowledgement of {awaited} for {waited:?} (sent {sends} times)")]
     Unacknowledged {
-        /// What was awaited, such as `block 17` or `the options`.
+        /// What was awaited, such as `block 17 of 20` or `the options`. If it was the last block, the client may
+        /// have it, and only its acknowledgement is lost.
         awaited: String,
-        /// Number of the last block.
-        last: u64,
         /// How long.
         waited: Duration,
         /// How often it was sent.
@@ -193,10 +192,9 @@ impl Transfer {
         if waited >= self.policy.give_up {
             let awaited = match self.state {
                 State::AwaitingOptionAck { .. } => "the options".to_owned(),
-                _ => format!("block {}", self.acked + 1),
+                _ => format!("block {} of {}", self.acked + 1, self.last()),
             };
-            let failure =
-                Failure::Unacknowledged { awaited, last: self.last(), waited, sends: self.clock.sends };
+            let failure = Failure::Unacknowledged { awaited, waited, sends: self.clock.sends };
             return self.end(Err(failure), None);
         }
         self.clock.interval = (self.clock.interval * 2).min(self.policy.max_timeout);
