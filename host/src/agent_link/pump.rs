@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         let now_ms = self.now_ms();
         self.link.handle_timeout(now_ms);
         self.fill_outgoing(now_ms);
-        if !self.outgoing.is_pending() && (self.failure().is_some()) {
+        if !self.outgoing.is_pending() && self.failure().is_some() {
             return Ok(());
         }
         if let Some((_, error)) = self.broken.take_if(|(at, _)| at.elapsed() >= LAST_WORDS || self.ended) {
@@ -117,10 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         let (stream, incoming, outgoing) = (&mut self.stream, &mut self.incoming, &mut self.outgoing);
         let reading = !self.ended;
         let happened = poll_fn(|cx| {
-            if outgoing.is_pending() {
-                if let Poll::Ready(result) = outgoing.poll_write(Pin::new(stream), cx) {
-                    return Poll::Ready(Ok(Happened::Wrote(result)));
-                }
+            if outgoing.is_pending()
+                && let Poll::Ready(result) = outgoing.poll_write(Pin::new(stream), cx)
+            {
+                return Poll::Ready(Ok(Happened::Wrote(result)));
             }
             if reading {
                 let mut buffer = ReadBuf::new(incoming);

@@ -159,10 +159,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
                 .inbox
                 .iter()
                 .position(|message| matches!(message.decode(), Ok(AgentToHost::FileDone { .. })));
-            if let Some(message) = kept.and_then(|at| self.inbox.remove(at)) {
-                if let Ok(AgentToHost::FileDone { errno, bytes }) = message.decode() {
-                    return Ok((errno, bytes));
-                }
+            let kept = kept.and_then(|at| self.inbox.remove(at));
+            if let Some(Ok(AgentToHost::FileDone { errno, bytes })) = kept.as_ref().map(Message::decode) {
+                return Ok((errno, bytes));
             }
             self.wait_for_more(awaited).await?;
         }

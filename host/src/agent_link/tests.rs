@@ -100,6 +100,14 @@ async fn opened(stream: DuplexStream) -> (AgentSession<DuplexStream>, Text) {
     (session, text)
 }
 
+/// A session with an agent that moves only until Ready has arrived.
+async fn opened_with(stream: DuplexStream, agent: &mut Agent) -> AgentSession<DuplexStream> {
+    tokio::select! {
+        (session, _) = opened(stream) => session,
+        () = async { while agent.pump.step().await.is_ok() {} } => unreachable!("the agent's stream failed"),
+    }
+}
+
 fn run_script(run: u32) -> HostToAgent<'static> {
     HostToAgent::RunScript { run, script: "say hello", shell: "/bin/sh", errexit: true, timeout_s: 60 }
 }
@@ -229,6 +237,7 @@ async fn text_around_the_session_passes_and_the_stream_is_given_back() {
             agent.pump.step().await.unwrap();
         }
         let mut stream = agent.pump.into_stream();
+        tokio::time::sleep(Duration::from_millis(50)).await;
         stream.write_all(b"prompt").await.unwrap();
         stream
     });
@@ -266,12 +275,7 @@ async fn an_agent_that_falls_silent_is_lost() {
 
     let (ours, theirs) = duplex(4096);
     let mut agent = Agent::new(theirs);
-    let (opened, ()) = tokio::join!(opened(ours), async {
-        while agent.pump.link.state() != State::Open || !agent.pump.link.is_delivered() {
-            agent.pump.step().await.unwrap();
-        }
-    });
-    let mut session = opened.0;
+    let mut session = opened_with(ours, &mut agent).await;
     let began = Instant::now();
     let error = session.recv().await.unwrap_err();
     let AgentLinkError::Link { source: LinkError::Lost { .. }, last } = &error else { panic!("{error}") };
@@ -283,12 +287,7 @@ async fn an_agent_that_falls_silent_is_lost() {
 async fn what_the_agent_said_before_it_died_is_still_received() {
     let (ours, theirs) = duplex(64 * 1024);
     let mut agent = Agent::new(theirs);
-    let (opened, ()) = tokio::join!(opened(ours), async {
-        while agent.pump.link.state() != State::Open || !agent.pump.link.is_delivered() {
-            agent.pump.step().await.unwrap();
-        }
-    });
-    let mut session = opened.0;
+    let mut session = opened_with(ours, &mut agent).await;
     agent.say(&AgentToHost::Started { run: 9 }).await;
     agent.pump.step().await.unwrap();
     drop(agent);
