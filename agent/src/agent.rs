@@ -141,14 +141,14 @@ impl<'a> Agent<'a> {
         if self.line.is_writing() {
             watch(self.line.output, PollFlags::OUT);
         }
-        let script = self.script.as_ref().filter(|_| can_send);
-        let report = script.and_then(Script::reports).and_then(|fd| watch(fd, PollFlags::IN));
-        script.filter(|script| script.ended().is_none()).and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
         let accept = self.calls.listener().and_then(|fd| watch(fd, PollFlags::IN));
-        let first_call = accept.map_or(0, |index| index + 1);
+        let script = self.script.as_ref().filter(|script| can_send && script.ended().is_none());
+        let report = script.and_then(Script::reports).and_then(|fd| watch(fd, PollFlags::IN));
+        script.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
+        let first_call = fds.len();
         if can_send {
             for fd in self.calls.connections() {
-                watch(fd, PollFlags::IN);
+                let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
         }
         let due = [self.link.poll_timeout(), self.script.as_ref().and_then(Script::poll_timeout)];
@@ -250,7 +250,8 @@ impl<'a> Agent<'a> {
     /// Passes on what the script has printed, as far as the link takes it, and then its end.
     fn take_output(&mut self) {
         while self.link.can_send() {
-            let Some(script) = self.script.as_ref().filter(|script| script.output().is_some() || script.ended().is_some())
+            let Some(script) =
+                self.script.as_ref().filter(|script| script.output().is_some() || script.ended().is_some())
             else {
                 return;
             };
@@ -284,7 +285,8 @@ impl<'a> Agent<'a> {
             match self.calls.read(index, &mut buffer) {
                 Event::Called(call, request) => {
                     if let Err(SendError::Encode(_)) = self.link.send(&AgentToHost::Call { call, request }) {
-                        self.calls.reply(call, &Reply::Refused { reason: "the call is too long for one message" });
+                        self.calls
+                            .reply(call, &Reply::Refused { reason: "the call is too long for one message" });
                     }
                 }
                 Event::Gone(call) => self.send(&AgentToHost::CallGone { call }),

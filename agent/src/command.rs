@@ -94,18 +94,20 @@ pub(crate) fn run(invocation: &Invocation<'_>) -> u8 {
 }
 
 fn console(invocation: &Invocation<'_>, baud: Option<u32>) -> Result<(), Failure> {
-    let terminal = RawTerminal::enter(stdio::stdin()).map_err(Failure::system("standard input is no terminal"))?;
+    let terminal =
+        RawTerminal::enter(stdio::stdin()).map_err(Failure::system("standard input is no terminal"))?;
     let rate = baud.unwrap_or_else(|| terminal.baud()) / BITS_PER_BYTE;
     serve(invocation, "console", (rate > 0).then_some(rate))
 }
 
 fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u32>) -> Result<(), Failure> {
     runtime::shield_from_signals();
-    let directory =
-        path::own_directory(invocation).ok_or(Failure::Plain("cannot tell which directory it was started from"))?;
-    let socket =
-        joined(directory.as_str(), SOCKET_NAME).map_err(Failure::system("the agent's directory is too deep"))?;
-    let calls = Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
+    let directory = path::own_directory(invocation)
+        .ok_or(Failure::Plain("cannot tell which directory it was started from"))?;
+    let socket = joined(directory.as_str(), SOCKET_NAME)
+        .map_err(Failure::system("the agent's directory is too deep"))?;
+    let calls =
+        Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
     let unblocked = [stdio::stdin(), stdio::stdout()].map(NonBlocking::enter);
     let setting = Setting { invocation, directory: directory.as_str(), link, bytes_per_s };
     let line = Line::new(stdio::stdin(), stdio::stdout());

@@ -33,7 +33,13 @@ impl Additions {
         let directory = directory.as_bytes();
         Some(Self {
             search: CText::join(&[b"PATH=", directory, b"/bin:", inherited.as_bytes()])?,
-            socket: CText::join(&[SOCKET_VARIABLE.as_bytes(), b"=", directory, b"/", SOCKET_NAME.as_bytes()])?,
+            socket: CText::join(&[
+                SOCKET_VARIABLE.as_bytes(),
+                b"=",
+                directory,
+                b"/",
+                SOCKET_NAME.as_bytes(),
+            ])?,
             link: CText::join(&[LINK_VARIABLE.as_bytes(), b"=", link.as_bytes()])?,
             cache: CText::join(&[b"LAVA_MULTI_NODE_CACHE=", directory, b"/multi_node_cache.txt"])?,
         })
@@ -52,7 +58,11 @@ impl Additions {
                 .any(|name| value_of(variable.to_bytes(), name).is_some())
         };
         let inherited = invocation.variables.iter().copied().filter(|variable| !is_replaced(variable));
-        [self.search.as_c_str()].into_iter().chain(own).chain(inherited).all(|variable| variables.push(variable).is_ok())
+        [self.search.as_c_str()]
+            .into_iter()
+            .chain(own)
+            .chain(inherited)
+            .all(|variable| variables.push(variable).is_ok())
     }
 }
 

@@ -44,7 +44,10 @@ impl Failure {
             Self::Refused(reason) => stdio::say(stderr, &[command, ": ", reason, "\n"]),
             Self::System(doing, errno) => {
                 let number = decimal(errno.raw_os_error().unsigned_abs().into());
-                stdio::say(stderr, &[command, ": ", doing, ": ", meaning(*errno), " (errno ", &number, ")\n"]);
+                stdio::say(
+                    stderr,
+                    &[command, ": ", doing, ": ", meaning(*errno), " (errno ", &number, ")\n"],
+                );
             }
         }
     }

@@ -30,9 +30,10 @@ impl<'a> Invocation<'a> {
     /// Returns the value of an environment variable; none if it is absent or not UTF-8.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&'a str> {
-        self.variables.iter().find_map(|variable| value_of(variable.to_bytes(), name)).and_then(|value| {
-            core::str::from_utf8(value).ok()
-        })
+        self.variables
+            .iter()
+            .find_map(|variable| value_of(variable.to_bytes(), name))
+            .and_then(|value| core::str::from_utf8(value).ok())
     }
 }
 

@@ -196,7 +196,11 @@ mod tests {
         dump.extend(address([AF_INET, 24, 0, 0], 2, &v4));
         let link_local: Ipv6Addr = "fe80::1".parse().expect("an address");
         let global: Ipv6Addr = "2001:db8::2".parse().expect("an address");
-        dump.extend(address([AF_INET6, 64, 0, 253], 2, &[attribute_bytes(IFA_ADDRESS, &link_local.octets())]));
+        dump.extend(address(
+            [AF_INET6, 64, 0, 253],
+            2,
+            &[attribute_bytes(IFA_ADDRESS, &link_local.octets())],
+        ));
         dump.extend(address([AF_INET6, 64, 0, 0], 2, &[attribute_bytes(IFA_ADDRESS, &global.octets())]));
         let mut found = Addresses::default();
         assert_eq!(found.read(&dump, 2), Ok(false));

@@ -90,7 +90,9 @@ fn spawn(
 /// The errno of the system call that failed.
 pub(crate) fn wait(child: Pid) -> Result<WaitStatus> {
     loop {
-        if let Some((_, status)) = retry_on_intr(|| rustix::process::waitpid(Some(child), WaitOptions::empty()))? {
+        if let Some((_, status)) =
+            retry_on_intr(|| rustix::process::waitpid(Some(child), WaitOptions::empty()))?
+        {
             return Ok(status);
         }
     }

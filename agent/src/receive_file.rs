@@ -160,7 +160,10 @@ mod tests {
         let mut reception = Reception::default();
         reception.open(scratch.path(), "one", 0o644);
         reception.append(b"1");
-        assert_eq!(reception.open(scratch.path(), "two", 0o644), Some(AgentToHost::FileDone { errno: 0, bytes: 1 }));
+        assert_eq!(
+            reception.open(scratch.path(), "two", 0o644),
+            Some(AgentToHost::FileDone { errno: 0, bytes: 1 })
+        );
         assert_eq!(reception.close(), AgentToHost::FileDone { errno: 0, bytes: 0 });
     }
 }

@@ -106,7 +106,13 @@ impl Script {
         let waiter = match runtime::fork()? {
             Forked::Child => {
                 runtime::close_all_but(&[output_writer.as_raw_fd(), reports_writer.as_raw_fd()]);
-                wait_for_shell(order, shell.as_c_str(), script.as_c_str(), output_writer, reports_writer.as_fd())
+                wait_for_shell(
+                    order,
+                    shell.as_c_str(),
+                    script.as_c_str(),
+                    output_writer,
+                    reports_writer.as_fd(),
+                )
             }
             Forked::Parent(waiter) => waiter,
         };

@@ -57,8 +57,7 @@ impl Calls {
     pub(crate) fn listen(path: &core::ffi::CStr) -> Result<Self> {
         text_file::remove(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let listener =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
         let bound = rustix::net::bind(&listener, &SocketAddrUnix::new(path)?);
         rustix::process::umask(umask);
@@ -101,7 +100,8 @@ impl Calls {
             }
         };
         let Ok(request) = postcard::from_bytes(buffer.get(..count).unwrap_or_default()) else {
-            let refused = Reply::Refused { reason: "malformed call; is the helper of another version than the agent?" };
+            let refused =
+                Reply::Refused { reason: "malformed call; is the helper of another version than the agent?" };
             if send(connection, &refused).is_err() {
                 self.connections.remove(index);
             }

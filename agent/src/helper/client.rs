@@ -49,8 +49,9 @@ impl Client {
             .map_err(Failure::system("cannot send to the agent"))?;
         let mut buffer = [0; MAX_MESSAGE];
         loop {
-            let (count, _) = retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))
-                .map_err(Failure::system("cannot hear from the agent"))?;
+            let (count, _) =
+                retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))
+                    .map_err(Failure::system("cannot hear from the agent"))?;
             if count == 0 {
                 return Err(Failure::Plain("the run ended before this call was answered"));
             }

@@ -45,7 +45,9 @@ pub(crate) fn path(invocation: &Invocation<'_>, kind: &Kind) -> Result<PathText,
         let (directory, _) = invocation.variable(SOCKET_VARIABLE)?.rsplit_once('/')?;
         PathText::join(&[directory.as_bytes(), b"/", kind.file_name()])
     };
-    named.or_else(beside_socket).ok_or(Failure::Plain("neither the cache's path nor LAVA_AGENT_SOCKET is set"))
+    named
+        .or_else(beside_socket)
+        .ok_or(Failure::Plain("neither the cache's path nor LAVA_AGENT_SOCKET is set"))
 }
 
 /// The cache files of one wait; they appear with the first data.
@@ -64,7 +66,8 @@ impl Writer {
         let lavas = || PathText::join(&[b"/tmp/lava_", kind.file_name()]);
         let paths = [Some(path(invocation, kind)?), on_console.then(lavas).flatten()];
         for path in paths.iter().flatten() {
-            text_file::remove(path.as_c_str()).map_err(Failure::system("cannot remove the old message cache"))?;
+            text_file::remove(path.as_c_str())
+                .map_err(Failure::system("cannot remove the old message cache"))?;
         }
         Ok(Self { paths, files: [None, None] })
     }

@@ -135,7 +135,10 @@ const NO_NAME: Failure = Failure::Plain("LAVA_NODE_NAME is not set: this works o
 ///
 /// # Errors
 /// As [`Client::call`].
-pub(crate) fn for_each_member(context: &Context<'_>, mut take: impl FnMut(&str, &str)) -> Result<(), Failure> {
+pub(crate) fn for_each_member(
+    context: &Context<'_>,
+    mut take: impl FnMut(&str, &str),
+) -> Result<(), Failure> {
     Client::connect(context.invocation)?.call(&Call::Group, |reply| {
         if let Reply::Members { members, .. } = reply {
             members.iter().for_each(|(name, role)| take(name, role));

@@ -56,7 +56,8 @@ pub(crate) fn network(context: &Context<'_>) -> Result<u8, Failure> {
 fn broadcast(context: &Context<'_>, interface: &str) -> Result<u8, Failure> {
     let addresses = addresses(interface)?;
     let mut pairs = PairText::new();
-    let mut push = |key, value: &str| if value.is_empty() { Ok(()) } else { push_pair(&mut pairs, key, value) };
+    let mut push =
+        |key, value: &str| if value.is_empty() { Ok(()) } else { push_pair(&mut pairs, key, value) };
     if let Some(ipv4) = addresses.ipv4 {
         push("ipv4", &shown(ipv4.address))?;
         push("netmask", &shown(ipv4.mask()))?;
@@ -104,7 +105,8 @@ fn hosts(context: &Context<'_>, file: &str, alias: bool) -> Result<u8, Failure> 
     let mut counts: heapless::LinearMap<String<64>, u64, MAX_ROLES> = heapless::LinearMap::new();
     multinode::for_each_member(context, |member, role| {
         let number = count(&mut counts, role);
-        let (Some(address), Some(name)) = (lookup(cache, member, "ipv4"), lookup(cache, member, "hostname")) else {
+        let (Some(address), Some(name)) = (lookup(cache, member, "ipv4"), lookup(cache, member, "hostname"))
+        else {
             return;
         };
         if alias {
@@ -142,9 +144,9 @@ fn first_line<'b>(path: &core::ffi::CStr, buffer: &'b mut [u8]) -> &'b str {
 
 /// Finds the value in the line `host:key=value`.
 fn lookup<'t>(cache: &'t str, host: &str, key: &str) -> Option<&'t str> {
-    cache.lines().find_map(|line| {
-        line.strip_prefix(host)?.strip_prefix(':')?.strip_prefix(key)?.strip_prefix('=')
-    })
+    cache
+        .lines()
+        .find_map(|line| line.strip_prefix(host)?.strip_prefix(':')?.strip_prefix(key)?.strip_prefix('='))
 }
 
 /// Finds the name with a domain that `/etc/hosts` gives a host, else returns the host's name.
@@ -153,7 +155,9 @@ fn full_name<'t>(hosts: &'t str, name: &'t str) -> &'t str {
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default())
         .flat_map(|line| line.split_ascii_whitespace().skip(1))
-        .find(|candidate| candidate.strip_prefix(name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.')))
+        .find(|candidate| {
+            candidate.strip_prefix(name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+        })
         .unwrap_or(name)
 }
 
@@ -212,7 +216,8 @@ mod tests {
 
     #[test]
     fn only_name_server_lines_name_servers() {
-        let found: Vec<&str> = name_servers("search lab\nnameserver 10.0.0.1\n# nameserver x\nnameserver ::1\n").collect();
+        let found: Vec<&str> =
+            name_servers("search lab\nnameserver 10.0.0.1\n# nameserver x\nnameserver ::1\n").collect();
         assert_eq!(found, ["10.0.0.1", "::1"]);
     }
 

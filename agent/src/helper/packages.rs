@@ -26,7 +26,12 @@ const MANAGERS: &[Manager] = &[
     Manager { program: "dnf", refresh: None, install: &[c"install", c"-y"], dpkg: false },
     Manager { program: "yum", refresh: None, install: &[c"install", c"-y"], dpkg: false },
     Manager { program: "zypper", refresh: None, install: &[c"--non-interactive", c"install"], dpkg: false },
-    Manager { program: "pacman", refresh: None, install: &[c"-Sy", c"--noconfirm", c"--needed"], dpkg: false },
+    Manager {
+        program: "pacman",
+        refresh: None,
+        install: &[c"-Sy", c"--noconfirm", c"--needed"],
+        dpkg: false,
+    },
     Manager { program: "apk", refresh: Some(&[c"update"]), install: &[c"add"], dpkg: false },
     Manager { program: "opkg", refresh: Some(&[c"update"]), install: &[c"install"], dpkg: false },
 ];
@@ -44,7 +49,9 @@ pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
     let query = manager.dpkg.then(|| program::find("dpkg-query", search)).flatten();
     let packages = invocation.arguments.iter().copied().skip(1);
     let missing: Vec<&CStr, MAX_ARGUMENTS> = packages
-        .filter(|package| !query.as_ref().is_some_and(|query| is_installed(invocation, query.as_c_str(), package)))
+        .filter(|package| {
+            !query.as_ref().is_some_and(|query| is_installed(invocation, query.as_c_str(), package))
+        })
         .collect();
     if missing.is_empty() {
         return Ok(0);
@@ -83,8 +90,11 @@ fn run(
         .and_then(|()| command.iter().chain(packages).try_for_each(|word| words.push(word)))
         .map_err(|_| Failure::Usage("too many packages"))?;
     let mut variables: Vec<&CStr, { MAX_VARIABLES + 1 }> = invocation.variables.iter().copied().collect();
-    variables.push(c"DEBIAN_FRONTEND=noninteractive").map_err(|_| Failure::Plain("the environment is too large"))?;
-    let status = program::run(path, &words, &variables).map_err(Failure::system("cannot run the package manager"))?;
+    variables
+        .push(c"DEBIAN_FRONTEND=noninteractive")
+        .map_err(|_| Failure::Plain("the environment is too large"))?;
+    let status =
+        program::run(path, &words, &variables).map_err(Failure::system("cannot run the package manager"))?;
     // A manager that a signal ended has no code of its own.
     Ok(status.exit_status().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

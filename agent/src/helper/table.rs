@@ -57,9 +57,9 @@ pub(crate) fn find(name: &str) -> Option<&'static Helper> {
 
 /// Runs a helper and returns the exit code.
 pub(crate) fn run(helper: &Helper, invocation: &Invocation<'_>) -> u8 {
-    match arguments(invocation).and_then(|arguments| {
-        (helper.run)(&Context { invocation, arguments: &arguments })
-    }) {
+    match arguments(invocation)
+        .and_then(|arguments| (helper.run)(&Context { invocation, arguments: &arguments }))
+    {
         Ok(code) => code,
         Err(failure) => {
             failure.say(helper.name);

@@ -41,13 +41,17 @@ pub(crate) fn storage(context: &Context<'_>) -> Result<u8, Failure> {
         }
         found = true;
     }
-    if found || wanted.is_none() { Ok(0) } else { Err(Failure::Plain("the target has no storage of that kind")) }
+    if found || wanted.is_none() {
+        Ok(0)
+    } else {
+        Err(Failure::Plain("the target has no storage of that kind"))
+    }
 }
 
 /// Prints the settings that are shared by the group, or one of them; LAVA itself never sets any.
 pub(crate) fn config(context: &Context<'_>) -> Result<u8, Failure> {
-    let shared: String<1024> =
-        setting(context.invocation, "LAVA_SHARED_CONFIG").ok_or(Failure::Plain("there is no shared config"))?;
+    let shared: String<1024> = setting(context.invocation, "LAVA_SHARED_CONFIG")
+        .ok_or(Failure::Plain("there is no shared config"))?;
     match context.arguments {
         [] => stdio::say(stdio::stdout(), &[&shared, "\n"]),
         [key] => {

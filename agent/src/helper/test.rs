@@ -106,7 +106,8 @@ pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {
 }
 
 pub(crate) fn reference(context: &Context<'_>) -> Result<u8, Failure> {
-    let (id, options) = context.arguments.split_first().ok_or(Failure::Usage("the test case id is missing"))?;
+    let (id, options) =
+        context.arguments.split_first().ok_or(Failure::Usage("the test case id is missing"))?;
     let (result, url) = match options {
         ["--result", result, "--reference", url] | ["--reference", url, "--result", result] => (result, url),
         _ => return Err(Failure::Usage("--result and --reference are needed")),
@@ -157,9 +158,14 @@ mod tests {
 
     #[test]
     fn incomplete_calls_say_what_is_missing() {
-        for arguments in
-            [&[][..], &["--result", "pass"], &["id"], &["id", "--result"], &["id", "--shell"], &["id", "--x", "y"]]
-        {
+        for arguments in [
+            &[][..],
+            &["--result", "pass"],
+            &["id"],
+            &["id", "--result"],
+            &["id", "--shell"],
+            &["id", "--x", "y"],
+        ] {
             assert!(matches!(Case::parse(arguments), Err(Failure::Usage(_))), "{arguments:?}");
         }
     }
