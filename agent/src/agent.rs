@@ -1,6 +1,6 @@
 //! The agent at work: one loop over the link, the helpers and the running script.
 
-use heapless::{String, Vec};
+use heapless::Vec;
 use protocol::agent_to_host::ExitStatus;
 use protocol::frame::Side;
 use protocol::helper::Reply;
@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::clock;
+use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::line::Line;
 use crate::receive_file::{Reception, number};
@@ -311,19 +312,16 @@ impl<'a> Agent<'a> {
     }
 }
 
-impl Lost {
-    /// Says what happened.
-    pub(crate) fn text(&self) -> String<256> {
-        use core::fmt::Write;
-        let mut text = String::new();
-        // A text that does not fit is cut.
-        let _ = match self {
-            Self::Line => text.write_str("the line hung up"),
-            Self::Link(error) => write!(text, "{error}"),
-            Self::Message => text.write_str("the runner sent a message that this agent does not know"),
-            Self::Poll(errno) => write!(text, "poll failed with errno {}", errno.raw_os_error()),
-        };
-        text
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Line => Self::Plain("the line hung up"),
+            Lost::Link(LinkError::Lost { .. }) => Self::Plain("the runner has said nothing for 30 s"),
+            Lost::Link(LinkError::Restarted { .. }) => Self::Plain("the runner has restarted"),
+            Lost::Link(LinkError::Version { .. }) => Self::Plain("the runner is of an incompatible version"),
+            Lost::Message => Self::Plain("the runner sent a message that this agent does not know"),
+            Lost::Poll(errno) => Self::System("cannot wait for anything to happen", errno),
+        }
     }
 }
 

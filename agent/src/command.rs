@@ -5,11 +5,10 @@ use crate::environment::SOCKET_NAME;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::line::Line;
-use crate::path::{self};
 use crate::receive_file::joined;
 use crate::socket::Calls;
 use crate::terminal::{NonBlocking, RawTerminal};
-use crate::{runtime, stdio};
+use crate::{helper, path, runtime, stdio, text_file};
 
 const HELP: &str = "\
 lava-agent: runs test definitions on a board for host-runner
@@ -21,10 +20,7 @@ usage: lava-agent console [--baud RATE]   speak to the runner over the terminal 
 RATE is the real speed of the line in bits per second, 0 if it has none (an emulator);
 without it, the terminal's own setting counts.
 
-Called as lava-send, lava-wait, lava-wait-all, lava-sync, lava-group, lava-role, lava-self, lava-network,
-lava-echo-ipv4, lava-test-case, lava-test-set, lava-test-reference, lava-test-raise, lava-test-event,
-lava-target-ip, lava-target-mac, lava-target-storage, lava-echo-config, lava-os-build or
-lava-install-packages, it is that helper.
+Under these names it is a helper for test definitions:
 ";
 
 /// Exit code for a wrong command line.
@@ -73,6 +69,7 @@ pub(crate) fn run(invocation: &Invocation<'_>) -> u8 {
         }
         Some(Command::Help) => {
             stdio::say(stdio::stdout(), &[HELP]);
+            helper::list();
             Ok(())
         }
         Some(Command::Version) => {
@@ -114,8 +111,8 @@ fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u3
     let served = Agent::new(setting, line, calls).run();
     // The second was saved after the first was changed, and both may be one open file.
     unblocked.into_iter().rev().for_each(drop);
-    let _ = crate::text_file::remove(socket.as_c_str());
-    served.map_err(|lost| Failure::refused(&lost.text()))
+    let _ = text_file::remove(socket.as_c_str());
+    served.map_err(Failure::from)
 }
 
 #[cfg(test)]

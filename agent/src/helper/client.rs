@@ -40,7 +40,7 @@ impl Client {
     pub(crate) fn call(
         &self,
         call: &Call<'_>,
-        mut take: impl FnMut(&Reply<'_>) -> Result<(), Failure>,
+        take: &mut dyn FnMut(&Reply<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut buffer = [0; MAX_CALL];
         let packet = postcard::to_slice(call, &mut buffer)
@@ -73,6 +73,6 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub(crate) fn tell(&self, call: &Call<'_>) -> Result<(), Failure> {
-        self.call(call, |_| Ok(()))
+        self.call(call, &mut |_| Ok(()))
     }
 }

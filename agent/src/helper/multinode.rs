@@ -74,7 +74,7 @@ pub(crate) fn sync(context: &Context<'_>) -> Result<u8, Failure> {
 pub(crate) fn collect(context: &Context<'_>, call: &Call<'_>, kind: &Kind) -> Result<u8, Failure> {
     let client = Client::connect(context.invocation)?;
     let mut cache = Writer::new(context.invocation, kind)?;
-    client.call(call, |reply| match reply {
+    client.call(call, &mut |reply| match reply {
         Reply::Messages { lines, .. } => cache.append(lines),
         _ => Ok(()),
     })?;
@@ -88,43 +88,39 @@ pub(crate) fn group(context: &Context<'_>) -> Result<u8, Failure> {
         _ => return Err(Failure::Usage("at most one role")),
     };
     let mut found = false;
-    for_each_member(context, |name, role| match wanted {
-        None => {
-            found = true;
-            stdio::say(stdio::stdout(), &[name, "\t", role, "\n"]);
+    for_each_member(context, &mut |name, role| {
+        match wanted {
+            None => stdio::say(stdio::stdout(), &[name, "\t", role, "\n"]),
+            Some(wanted) if wanted == role => stdio::say(stdio::stdout(), &[name, "\n"]),
+            Some(_) => return Ok(()),
         }
-        Some(wanted) if wanted == role => {
-            found = true;
-            stdio::say(stdio::stdout(), &[name, "\n"]);
-        }
-        Some(_) => {}
+        found = true;
+        Ok(())
     })?;
     if found { Ok(0) } else { Err(Failure::Plain("nobody in the group has that role")) }
 }
 
 pub(crate) fn role(context: &Context<'_>) -> Result<u8, Failure> {
-    match context.arguments {
-        [] => {
-            let own = target::setting::<256>(context.invocation, NAME_VARIABLE).ok_or(NO_NAME)?;
-            let mut found = false;
-            for_each_member(context, |name, role| {
-                if name == own {
-                    found = true;
-                    stdio::say(stdio::stdout(), &[role]);
-                }
-            })?;
-            if found { Ok(0) } else { Err(Failure::Plain("this node is not in the group")) }
+    let own = match context.arguments {
+        [] => Some(target::setting(context.invocation, NAME_VARIABLE).ok_or(NO_NAME)?),
+        ["list"] => None,
+        _ => return Err(Failure::Usage("no argument but `list`")),
+    };
+    let mut found = false;
+    for_each_member(context, &mut |name, role| {
+        match &own {
+            None => stdio::say(stdio::stdout(), &[role, "\n"]),
+            Some(own) if own.as_str() == name => stdio::say(stdio::stdout(), &[role]),
+            Some(_) => return Ok(()),
         }
-        ["list"] => {
-            for_each_member(context, |_, role| stdio::say(stdio::stdout(), &[role, "\n"]))?;
-            Ok(0)
-        }
-        _ => Err(Failure::Usage("no argument but `list`")),
-    }
+        found = true;
+        Ok(())
+    })?;
+    if found { Ok(0) } else { Err(Failure::Plain("this node is not in the group")) }
 }
 
 pub(crate) fn own_name(context: &Context<'_>) -> Result<u8, Failure> {
-    let name = target::setting::<256>(context.invocation, NAME_VARIABLE).ok_or(NO_NAME)?;
+    let name = target::setting(context.invocation, NAME_VARIABLE).ok_or(NO_NAME)?;
     stdio::say(stdio::stdout(), &[&name, "\n"]);
     Ok(0)
 }
@@ -134,16 +130,14 @@ const NO_NAME: Failure = Failure::Plain("LAVA_NODE_NAME is not set: this works o
 /// Calls `take` with name and role of every member, in group order.
 ///
 /// # Errors
-/// As [`Client::call`].
+/// As [`Client::call`], or that of `take`.
 pub(crate) fn for_each_member(
     context: &Context<'_>,
-    mut take: impl FnMut(&str, &str),
+    take: &mut dyn FnMut(&str, &str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    Client::connect(context.invocation)?.call(&Call::Group, |reply| {
-        if let Reply::Members { members, .. } = reply {
-            members.iter().for_each(|(name, role)| take(name, role));
-        }
-        Ok(())
+    Client::connect(context.invocation)?.call(&Call::Group, &mut |reply| match reply {
+        Reply::Members { members, .. } => members.iter().try_for_each(|(name, role)| take(name, role)),
+        _ => Ok(()),
     })
 }
 

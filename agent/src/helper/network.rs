@@ -3,14 +3,12 @@
 //! LAVA's `lava-echo-ipv4` exits with 0 and prints nothing for an unknown interface; this one exits with 1. LAVA dropped
 //! `lava-network` in 2017; jobs that call it are still around.
 
-use core::fmt::{Display, Write};
-
 use heapless::String;
 use protocol::helper::{Call, Pairs};
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::decimal::decimal;
+use crate::decimal::{self as shown, decimal};
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client::Client;
@@ -29,15 +27,15 @@ const MESSAGE_ID: &str = "network_info";
 /// Bytes of a cache that are searched.
 const MAX_CACHE: usize = 32 * 1024;
 
-/// Roles that `alias-hosts` can count the members of.
-const MAX_ROLES: usize = 16;
+/// Bytes of the roles of all members, one after the other.
+const MAX_ROLES: usize = 8 * 1024;
 
 pub(crate) fn echo_ipv4(context: &Context<'_>) -> Result<u8, Failure> {
     let [interface] = context.arguments else {
         return Err(Failure::Usage("the interface to query is missing"));
     };
     let ipv4 = addresses(interface)?.ipv4.ok_or(Failure::Plain("the interface has no IPv4 address"))?;
-    stdio::say(stdio::stdout(), &[&shown(ipv4.address), "\n"]);
+    stdio::say(stdio::stdout(), &[&shown::ipv4(ipv4.address), "\n"]);
     Ok(0)
 }
 
@@ -59,11 +57,11 @@ fn broadcast(context: &Context<'_>, interface: &str) -> Result<u8, Failure> {
     let mut push =
         |key, value: &str| if value.is_empty() { Ok(()) } else { push_pair(&mut pairs, key, value) };
     if let Some(ipv4) = addresses.ipv4 {
-        push("ipv4", &shown(ipv4.address))?;
-        push("netmask", &shown(ipv4.mask()))?;
-        push("broadcast", &ipv4.broadcast.map(shown).unwrap_or_default())?;
+        push("ipv4", &shown::ipv4(ipv4.address))?;
+        push("netmask", &shown::ipv4(ipv4.mask()))?;
+        push("broadcast", &ipv4.broadcast.map(shown::ipv4).unwrap_or_default())?;
     }
-    push("ipv6", &addresses.ipv6.map(shown).unwrap_or_default())?;
+    push("ipv6", &addresses.ipv6.map(shown::ipv6).unwrap_or_default())?;
     let mut buffer = [0; 4096];
     let hardware = PathText::join(&[b"/sys/class/net/", interface.as_bytes(), b"/address"]);
     push("mac", hardware.map_or("", |path| first_line(path.as_c_str(), &mut buffer)))?;
@@ -73,7 +71,7 @@ fn broadcast(context: &Context<'_>, interface: &str) -> Result<u8, Failure> {
     push("hostname", &name)?;
     push("hostname-full", full_name(text_file::read(c"/etc/hosts", &mut buffer).unwrap_or_default(), &name))?;
     let routes = text_file::read(c"/proc/net/route", &mut buffer).unwrap_or_default();
-    push("default-gateway", &default_gateway(routes, interface).map(shown).unwrap_or_default())?;
+    push("default-gateway", &default_gateway(routes, interface).map(shown::ipv4).unwrap_or_default())?;
     let resolvers = text_file::read(c"/etc/resolv.conf", &mut buffer).unwrap_or_default();
     for (key, server) in ["dns_1", "dns_2", "dns_3"].into_iter().zip(name_servers(resolvers)) {
         push(key, server)?;
@@ -102,30 +100,31 @@ fn hosts(context: &Context<'_>, file: &str, alias: bool) -> Result<u8, Failure> 
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
     let output = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::from_raw_mode(0o644))
         .map_err(Failure::system("cannot open the hosts file"))?;
-    let mut counts: heapless::LinearMap<String<64>, u64, MAX_ROLES> = heapless::LinearMap::new();
-    multinode::for_each_member(context, |member, role| {
-        let number = count(&mut counts, role);
+    let mut roles = String::new();
+    multinode::for_each_member(context, &mut |member, role| {
+        let number = count(&mut roles, role)?;
         let (Some(address), Some(name)) = (lookup(cache, member, "ipv4"), lookup(cache, member, "hostname"))
         else {
-            return;
+            return Ok(());
         };
+        stdio::say(output.as_fd(), &[address, "\t", name]);
         if alias {
             let padding = if number < 10 { "0" } else { "" };
-            stdio::say(output.as_fd(), &[address, "\t", name, "\t", role, padding, &decimal(number), "\n"]);
-        } else {
-            stdio::say(output.as_fd(), &[address, "\t", name, "\n"]);
+            stdio::say(output.as_fd(), &["\t", role, padding, &decimal(number)]);
         }
+        stdio::say(output.as_fd(), &["\n"]);
+        Ok(())
     })?;
     Ok(0)
 }
 
-/// Counts the members of a role, from 1; roles beyond [`MAX_ROLES`] share the number 0.
-fn count(counts: &mut heapless::LinearMap<String<64>, u64, MAX_ROLES>, role: &str) -> u64 {
-    let Ok(role) = String::try_from(role) else {
-        return 0;
-    };
-    let number = counts.get(&role).copied().unwrap_or(0) + 1;
-    counts.insert(role, number).map_or(0, |_| number)
+/// Returns the number of a role's next member, from 1. `seen` lists the roles so far, each ended by NUL.
+fn count(seen: &mut String<MAX_ROLES>, role: &str) -> Result<u64, Failure> {
+    let before = seen.split_terminator('\0').filter(|earlier| *earlier == role).count();
+    seen.push_str(role)
+        .and_then(|()| seen.push('\0'))
+        .map_err(|()| Failure::Plain("the group is too large for alias-hosts"))?;
+    Ok(before as u64 + 1)
 }
 
 fn addresses(interface: &str) -> Result<netlink::Addresses, Failure> {
@@ -180,13 +179,6 @@ fn name_servers(resolvers: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Writes an address; the longest, of IPv6, has 39 characters.
-fn shown(address: impl Display) -> String<40> {
-    let mut text = String::new();
-    let _ = write!(text, "{address}");
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +215,7 @@ mod tests {
 
     #[test]
     fn members_of_a_role_are_numbered_from_one() {
-        let mut counts = heapless::LinearMap::new();
-        assert_eq!(["a", "b", "a"].map(|role| count(&mut counts, role)), [1, 1, 2]);
+        let mut roles = String::new();
+        assert_eq!(["a", "b", "a"].map(|role| count(&mut roles, role).expect("room")), [1, 1, 2]);
     }
 }

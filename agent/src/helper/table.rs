@@ -50,6 +50,13 @@ const HELPERS: &[Helper] = &[
     Helper { name: "lava-install-packages", usage: "PACKAGE...", run: packages::install },
 ];
 
+/// Prints the names of all helpers.
+pub(crate) fn list() {
+    for helper in HELPERS {
+        stdio::say(stdio::stdout(), &["  ", helper.name, " ", helper.usage, "\n"]);
+    }
+}
+
 /// Finds a helper by the name the program was called by.
 pub(crate) fn find(name: &str) -> Option<&'static Helper> {
     HELPERS.iter().find(|helper| helper.name == name)
@@ -87,7 +94,7 @@ fn arguments<'a>(invocation: &Invocation<'a>) -> Result<Vec<&'a str, MAX_ARGUMEN
 /// Tells the runner about a wrong call; without a runner the text on standard error must do.
 fn report(invocation: &Invocation<'_>, helper: &str, problem: &str) {
     if let Ok(client) = Client::connect(invocation) {
-        let _ = client.call(&Call::BadCall { helper, problem }, |_| Ok(()));
+        let _ = client.tell(&Call::BadCall { helper, problem });
     }
 }
 

@@ -13,6 +13,9 @@ use crate::path::PathText;
 use crate::socket::SOCKET_VARIABLE;
 use crate::{stdio, text_file};
 
+/// The value of a setting.
+type Value = String<1024>;
+
 /// Bytes of a settings file that are searched.
 const MAX_FILE: usize = 16 * 1024;
 
@@ -31,7 +34,7 @@ pub(crate) fn storage(context: &Context<'_>) -> Result<u8, Failure> {
         [method] => Some(*method),
         _ => return Err(Failure::Usage("at most one method")),
     };
-    let storage: String<1024> = setting(context.invocation, "LAVA_TARGET_STORAGE").unwrap_or_default();
+    let storage = setting(context.invocation, "LAVA_TARGET_STORAGE").unwrap_or_default();
     let mut found = false;
     for (method, id) in storage.split_ascii_whitespace().filter_map(|device| device.split_once('=')) {
         match wanted {
@@ -50,7 +53,7 @@ pub(crate) fn storage(context: &Context<'_>) -> Result<u8, Failure> {
 
 /// Prints the settings that are shared by the group, or one of them; LAVA itself never sets any.
 pub(crate) fn config(context: &Context<'_>) -> Result<u8, Failure> {
-    let shared: String<1024> = setting(context.invocation, "LAVA_SHARED_CONFIG")
+    let shared = setting(context.invocation, "LAVA_SHARED_CONFIG")
         .ok_or(Failure::Plain("there is no shared config"))?;
     match context.arguments {
         [] => stdio::say(stdio::stdout(), &[&shared, "\n"]),
@@ -70,7 +73,7 @@ pub(crate) fn os_build(_context: &Context<'_>) -> Result<u8, Failure> {
     let mut buffer = [0; MAX_FILE];
     for path in [c"/etc/os-release", c"/usr/lib/os-release"] {
         let release = text_file::read(path, &mut buffer).unwrap_or_default();
-        if let Some(name) = assigned::<256>(release, "PRETTY_NAME") {
+        if let Some(name) = assigned(release, "PRETTY_NAME") {
             stdio::say(stdio::stdout(), &[&name, "\n"]);
             return Ok(0);
         }
@@ -81,7 +84,7 @@ pub(crate) fn os_build(_context: &Context<'_>) -> Result<u8, Failure> {
 }
 
 /// Returns a setting from the environment, else from the file `environment` beside the agent.
-pub(crate) fn setting<const N: usize>(invocation: &Invocation<'_>, name: &str) -> Option<String<N>> {
+pub(crate) fn setting(invocation: &Invocation<'_>, name: &str) -> Option<Value> {
     if let Some(value) = invocation.variable(name) {
         return String::try_from(value).ok();
     }
@@ -93,22 +96,22 @@ pub(crate) fn setting<const N: usize>(invocation: &Invocation<'_>, name: &str) -
 
 /// Prints a setting, or an empty line as LAVA does.
 fn print(context: &Context<'_>, name: &str) -> Result<u8, Failure> {
-    let value: String<256> = setting(context.invocation, name).unwrap_or_default();
+    let value = setting(context.invocation, name).unwrap_or_default();
     stdio::say(stdio::stdout(), &[&value, "\n"]);
     Ok(0)
 }
 
 /// Finds the value that a file of shell assignments, `export` before them or not, gives a variable.
-fn assigned<const N: usize>(file: &str, name: &str) -> Option<String<N>> {
+fn assigned(file: &str, name: &str) -> Option<Value> {
     file.lines().find_map(|line| {
-        let line = line.trim_start();
-        let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
+        let line = line.trim_ascii_start();
+        let assignment = line.strip_prefix("export ").map_or(line, str::trim_ascii_start);
         unquoted(assignment.strip_prefix(name)?.strip_prefix('=')?)
     })
 }
 
 /// Removes a shell word's quotes: single, double, and backslash.
-fn unquoted<const N: usize>(word: &str) -> Option<String<N>> {
+fn unquoted(word: &str) -> Option<Value> {
     let mut text = String::new();
     let mut quote = None;
     let mut characters = word.chars();
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn assignments_are_read_as_a_shell_would() {
         let file = "# NAME=no\nexport NAME='two words'\nQUOTED=\"a \\\" b\"\nPLAIN=x y\nJOINED='it'\\''s'\n";
-        let value = |name| assigned::<64>(file, name);
+        let value = |name| assigned(file, name);
         assert_eq!(value("NAME").as_deref(), Some("two words"));
         assert_eq!(value("QUOTED").as_deref(), Some("a \" b"));
         assert_eq!(value("PLAIN").as_deref(), Some("x"));
