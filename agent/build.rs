@@ -26,10 +26,16 @@ fn main() {
             "-Wl,--build-id=none",
             "-Wl,-z,noseparate-code",
             "-Wl,-z,norelro",
+            // The data follow the code in the file without filling up a page.
+            "-Wl,-z,common-page-size=64",
             "-Wl,--hash-style=gnu",
             "-Wl,--no-eh-frame-hdr",
         ] {
             println!("cargo::rustc-link-arg-bins={argument}");
+        }
+        if variable("CARGO_CFG_TARGET_ARCH") == "arm" {
+            println!("cargo::rerun-if-changed=discard.ld");
+            println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/discard.ld", variable("CARGO_MANIFEST_DIR"));
         }
     }
 }

@@ -276,7 +276,7 @@ impl<'a> Agent<'a> {
 
     /// Passes on what the helpers on the ready connections have to say, as far as the link takes it.
     ///
-    /// From the last to the first, because a connection that ends moves those behind it.
+    /// From the last to the first, because in the place of a connection that ends comes the last one.
     fn take_calls(&mut self, ready: &[bool]) {
         for (index, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
             if !self.link.can_send() {

@@ -24,7 +24,7 @@ impl<const N: usize> CText<N> {
 
     /// Returns the text as system calls want it.
     pub(crate) fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_with_nul(&self.0).unwrap_or_default()
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
     }
 
     /// Returns the text without its NUL; empty if it is not UTF-8.

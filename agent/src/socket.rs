@@ -71,7 +71,7 @@ impl Calls {
         (!self.connections.is_full()).then(|| self.listener.as_fd())
     }
 
-    /// Returns the connections, oldest first.
+    /// Returns the connections, by index.
     pub(crate) fn connections(&self) -> impl DoubleEndedIterator<Item = BorrowedFd<'_>> {
         self.connections.iter().map(|connection| connection.fd.as_fd())
     }
@@ -95,7 +95,7 @@ impl Calls {
             Ok((count, _)) if count > 0 && connection.call.is_none() => count,
             _ => {
                 let call = connection.call;
-                self.connections.remove(index);
+                self.connections.swap_remove(index);
                 return call.map_or(Event::Nothing, Event::Gone);
             }
         };
@@ -103,7 +103,7 @@ impl Calls {
             let refused =
                 Reply::Refused { reason: "malformed call; is the helper of another version than the agent?" };
             if send(connection, &refused).is_err() {
-                self.connections.remove(index);
+                self.connections.swap_remove(index);
             }
             return Event::Nothing;
         };
@@ -126,7 +126,7 @@ impl Calls {
             }
             // A helper that does not read what it asked for sees its connection end.
             if sent.is_err() {
-                self.connections.remove(index);
+                self.connections.swap_remove(index);
             }
         }
     }
