@@ -1,6 +1,5 @@
 //! Why a command on the board failed, and how that is said.
 
-use heapless::String;
 use rustix::io::Errno;
 
 use crate::decimal::decimal;
@@ -13,8 +12,8 @@ pub(crate) enum Failure {
     Usage(&'static str),
     /// A system call failed.
     System(&'static str, Errno),
-    /// The runner refused what was asked, for the reason given.
-    Refused(String<512>),
+    /// What the runner refused, and why, was said already.
+    Said,
     /// Anything else, in words.
     Plain(&'static str),
 }
@@ -25,23 +24,12 @@ impl Failure {
         move |errno| Self::System(doing, errno)
     }
 
-    /// Keeps as much of a reason as fits.
-    pub(crate) fn refused(reason: &str) -> Self {
-        let mut kept = String::new();
-        for character in reason.chars() {
-            if kept.push(character).is_err() {
-                break;
-            }
-        }
-        Self::Refused(kept)
-    }
-
     /// Says the failure on standard error, behind the name of the command that failed.
     pub(crate) fn say(&self, command: &str) {
         let stderr = stdio::stderr();
         match self {
             Self::Usage(text) | Self::Plain(text) => stdio::say(stderr, &[command, ": ", text, "\n"]),
-            Self::Refused(reason) => stdio::say(stderr, &[command, ": ", reason, "\n"]),
+            Self::Said => {}
             Self::System(doing, errno) => {
                 let number = decimal(errno.raw_os_error().unsigned_abs().into());
                 stdio::say(

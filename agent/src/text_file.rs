@@ -20,9 +20,8 @@ pub(crate) fn read<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b str> {
         }
     }
     let bytes = buffer.get(..filled).unwrap_or_default();
-    let text = core::str::from_utf8(bytes).or_else(|error| {
-        core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
-    });
+    let text = core::str::from_utf8(bytes)
+        .or_else(|error| core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()));
     Ok(text.unwrap_or_default())
 }
 

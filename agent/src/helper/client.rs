@@ -9,18 +9,20 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFla
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::socket::{MAX_CALL, SOCKET_VARIABLE};
+use crate::stdio;
 
 /// An open connection to the agent.
-pub(crate) struct Client {
+pub(crate) struct Client<'a> {
+    helper: &'a str,
     socket: OwnedFd,
 }
 
-impl Client {
+impl<'a> Client<'a> {
     /// Connects to the agent that the environment names.
     ///
     /// # Errors
     /// Says what is missing if there is no run, and the errno if the agent cannot be reached.
-    pub(crate) fn connect(invocation: &Invocation<'_>) -> Result<Self, Failure> {
+    pub(crate) fn connect(invocation: &Invocation<'a>) -> Result<Self, Failure> {
         let path = invocation.variable(SOCKET_VARIABLE).ok_or(Failure::Plain(
             "LAVA_AGENT_SOCKET is not set: this works only inside a test that host-runner runs",
         ))?;
@@ -30,13 +32,13 @@ impl Client {
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(Failure::system(refused))?;
         retry_on_intr(|| rustix::net::connect(&socket, &address)).map_err(Failure::system(refused))?;
-        Ok(Self { socket })
+        Ok(Self { helper: invocation.name(), socket })
     }
 
     /// Asks and hands every part of the answer to `take`.
     ///
     /// # Errors
-    /// [`Failure::Refused`] with the runner's reason, or what was wrong with the connection.
+    /// [`Failure::Said`] after the runner's reason was said, or what was wrong with the connection.
     pub(crate) fn call(
         &self,
         call: &Call<'_>,
@@ -59,7 +61,8 @@ impl Client {
             let reply = postcard::from_bytes(packet)
                 .map_err(|_| Failure::Plain("the agent's answer is malformed; is it of another version?"))?;
             if let Reply::Refused { reason } = reply {
-                return Err(Failure::refused(reason));
+                stdio::say(stdio::stderr(), &[self.helper, ": ", reason, "\n"]);
+                return Err(Failure::Said);
             }
             take(&reply)?;
             if !matches!(reply, Reply::Messages { more: true, .. } | Reply::Members { more: true, .. }) {

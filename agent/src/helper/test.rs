@@ -108,9 +108,9 @@ pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {
 pub(crate) fn reference(context: &Context<'_>) -> Result<u8, Failure> {
     let (id, options) =
         context.arguments.split_first().ok_or(Failure::Usage("the test case id is missing"))?;
-    let (result, url) = match options {
-        ["--result", result, "--reference", url] | ["--reference", url, "--result", result] => (result, url),
-        _ => return Err(Failure::Usage("--result and --reference are needed")),
+    let (["--result", result, "--reference", url] | ["--reference", url, "--result", result]) = options
+    else {
+        return Err(Failure::Usage("--result and --reference are needed"));
     };
     Client::connect(context.invocation)?.tell(&Call::TestReference { id, result, url })?;
     Ok(0)
