@@ -1,6 +1,11 @@
 //! The two clocks: one to measure with, one that may be wrong.
 
-use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
+#[cfg(not(target_arch = "arm"))]
+use rustix::time::clock_gettime;
+use rustix::time::{ClockId, Timespec, clock_settime};
+
+#[cfg(target_arch = "arm")]
+use crate::runtime::clock_gettime;
 
 /// When this program was built, in seconds since 1970: no clock that shows less can be right.
 const BUILT_UNIX_S: u64 = parse(env!("AGENT_BUILT_UNIX_S"));
