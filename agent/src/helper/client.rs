@@ -1,0 +1,81 @@
+//! A helper's connection to the agent: one packet per message over a Unix socket.
+
+use protocol::helper::{Call, Reply};
+use protocol::limits::MAX_MESSAGE;
+use rustix::fd::OwnedFd;
+use rustix::io::retry_on_intr;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::socket::{MAX_CALL, SOCKET_VARIABLE};
+use crate::stdio;
+
+/// An open connection to the agent.
+pub(crate) struct Client<'a> {
+    helper: &'a str,
+    socket: OwnedFd,
+}
+
+impl<'a> Client<'a> {
+    /// Connects to the agent that the environment names.
+    ///
+    /// # Errors
+    /// Says what is missing if there is no run, and the errno if the agent cannot be reached.
+    pub(crate) fn connect(invocation: &Invocation<'a>) -> Result<Self, Failure> {
+        let path = invocation.variable(SOCKET_VARIABLE).ok_or(Failure::Plain(
+            "LAVA_AGENT_SOCKET is not set: this works only inside a test that host-runner runs",
+        ))?;
+        let refused = "cannot reach the agent at LAVA_AGENT_SOCKET";
+        let address = SocketAddrUnix::new(path).map_err(Failure::system(refused))?;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(Failure::system(refused))?;
+        retry_on_intr(|| rustix::net::connect(&socket, &address)).map_err(Failure::system(refused))?;
+        Ok(Self { helper: invocation.name(), socket })
+    }
+
+    /// Asks and hands every part of the answer to `take`.
+    ///
+    /// # Errors
+    /// [`Failure::Said`] after the runner's reason was said, or what was wrong with the connection.
+    pub(crate) fn call(
+        &self,
+        call: &Call<'_>,
+        take: &mut dyn FnMut(&Reply<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut buffer = [0; MAX_CALL];
+        let packet = postcard::to_slice(call, &mut buffer)
+            .map_err(|_| Failure::Plain("the arguments are too long for one message (2 KiB in all)"))?;
+        retry_on_intr(|| rustix::net::send(&self.socket, packet, SendFlags::NOSIGNAL))
+            .map_err(Failure::system("cannot send to the agent"))?;
+        let mut buffer = [0; MAX_MESSAGE];
+        loop {
+            let (count, _) =
+                retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))
+                    .map_err(Failure::system("cannot hear from the agent"))?;
+            if count == 0 {
+                return Err(Failure::Plain("the run ended before this call was answered"));
+            }
+            let packet = buffer.get(..count).unwrap_or_default();
+            let reply = postcard::from_bytes(packet)
+                .map_err(|_| Failure::Plain("the agent's answer is malformed; is it of another version?"))?;
+            if let Reply::Refused { reason } = reply {
+                stdio::say(stdio::stderr(), &[self.helper, ": ", reason, "\n"]);
+                return Err(Failure::Said);
+            }
+            take(&reply)?;
+            if !matches!(reply, Reply::Messages { more: true, .. } | Reply::Members { more: true, .. }) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Asks something that is answered with a mere acknowledgement.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) fn tell(&self, call: &Call<'_>) -> Result<(), Failure> {
+        self.call(call, &mut |_| Ok(()))
+    }
+}

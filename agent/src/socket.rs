@@ -1,0 +1,140 @@
+//! The agent's side of its Unix socket: helpers' connections, and which call belongs to which.
+//!
+//! The socket keeps message boundaries (`SOCK_SEQPACKET`): one packet is one message, so no connection needs a buffer.
+
+use heapless::Vec;
+use protocol::helper::{Call, Reply};
+use protocol::limits::MAX_MESSAGE;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::Mode;
+use rustix::io::{Errno, Result};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
+};
+
+use crate::text_file;
+
+/// Environment variable with the path of the agent's socket.
+pub(crate) const SOCKET_VARIABLE: &str = "LAVA_AGENT_SOCKET";
+
+/// Environment variable that tells what the agent's link runs over: `console` or `stdio`.
+pub(crate) const LINK_VARIABLE: &str = "LAVA_AGENT_LINK";
+
+/// Most helpers that are served at once; more wait in the socket's queue.
+pub(crate) const MAX_CONNECTIONS: usize = 16;
+
+/// Longest call of a helper: what goes into one message beside the call's number.
+pub(crate) const MAX_CALL: usize = MAX_MESSAGE - 16;
+
+/// Helpers' connections.
+pub(crate) struct Calls {
+    listener: OwnedFd,
+    connections: Vec<Connection, MAX_CONNECTIONS>,
+    next_call: u32,
+}
+
+struct Connection {
+    fd: OwnedFd,
+    /// The number of the call that waits for its reply.
+    call: Option<u32>,
+}
+
+/// What a readable connection had.
+pub(crate) enum Event<'b> {
+    /// A call, numbered.
+    Called(u32, Call<'b>),
+    /// The helper has gone while the call of this number waited for its reply.
+    Gone(u32),
+    /// Nothing that the runner must know.
+    Nothing,
+}
+
+impl Calls {
+    /// Listens at `path`, for the owner alone. What an agent before this one left there is removed.
+    ///
+    /// # Errors
+    /// The errno of the system call that failed.
+    pub(crate) fn listen(path: &core::ffi::CStr) -> Result<Self> {
+        text_file::remove(path)?;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let bound = rustix::net::bind(&listener, &SocketAddrUnix::new(path)?);
+        rustix::process::umask(umask);
+        bound?;
+        rustix::net::listen(&listener, MAX_CONNECTIONS as i32)?;
+        Ok(Self { listener, connections: Vec::new(), next_call: 1 })
+    }
+
+    /// Returns the socket to accept from, if there is room for another connection.
+    pub(crate) fn listener(&self) -> Option<BorrowedFd<'_>> {
+        (!self.connections.is_full()).then(|| self.listener.as_fd())
+    }
+
+    /// Returns the connections, by index.
+    pub(crate) fn connections(&self) -> impl DoubleEndedIterator<Item = BorrowedFd<'_>> {
+        self.connections.iter().map(|connection| connection.fd.as_fd())
+    }
+
+    /// Takes the connection that waits, if one does.
+    pub(crate) fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        // A helper that has given up meanwhile is nobody's trouble.
+        if let Ok(fd) = accept_with(&self.listener, flags) {
+            let _ = self.connections.push(Connection { fd, call: None });
+        }
+    }
+
+    /// Reads one packet from connection `index`; ends the connection at its end or if it is out of turn.
+    pub(crate) fn read<'b>(&mut self, index: usize, buffer: &'b mut [u8; MAX_MESSAGE]) -> Event<'b> {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return Event::Nothing;
+        };
+        let count = match rustix::net::recv(&connection.fd, &mut buffer[..], RecvFlags::DONTWAIT) {
+            Err(Errno::AGAIN | Errno::INTR) => return Event::Nothing,
+            Ok((count, _)) if count > 0 && connection.call.is_none() => count,
+            _ => {
+                let call = connection.call;
+                self.connections.swap_remove(index);
+                return call.map_or(Event::Nothing, Event::Gone);
+            }
+        };
+        let Ok(request) = postcard::from_bytes(buffer.get(..count).unwrap_or_default()) else {
+            let refused =
+                Reply::Refused { reason: "malformed call; is the helper of another version than the agent?" };
+            if send(connection, &refused).is_err() {
+                self.connections.swap_remove(index);
+            }
+            return Event::Nothing;
+        };
+        let call = self.next_call;
+        self.next_call = self.next_call.wrapping_add(1);
+        connection.call = Some(call);
+        Event::Called(call, request)
+    }
+
+    /// Passes a reply on to the helper that waits for it; one whose helper has gone is dropped.
+    pub(crate) fn reply(&mut self, call: u32, reply: &Reply<'_>) {
+        let Some(index) = self.connections.iter().position(|connection| connection.call == Some(call)) else {
+            return;
+        };
+        let more = matches!(reply, Reply::Messages { more: true, .. } | Reply::Members { more: true, .. });
+        if let Some(connection) = self.connections.get_mut(index) {
+            let sent = send(connection, reply);
+            if !more {
+                connection.call = None;
+            }
+            // A helper that does not read what it asked for sees its connection end.
+            if sent.is_err() {
+                self.connections.swap_remove(index);
+            }
+        }
+    }
+}
+
+fn send(connection: &Connection, reply: &Reply<'_>) -> Result<()> {
+    let mut buffer = [0; MAX_MESSAGE];
+    let packet = postcard::to_slice(reply, &mut buffer).map_err(|_| Errno::MSGSIZE)?;
+    rustix::net::send(&connection.fd, packet, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
+    Ok(())
+}
