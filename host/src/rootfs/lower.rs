@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::directory::FIRST_COOKIE;
 use super::sparse::Extent;
@@ -182,10 +181,5 @@ impl Lower {
     /// Whether `ino` is a regular file here.
     pub(super) fn is_file(&self, ino: Ino) -> bool {
         self.get(ino).is_some_and(|inode| inode.meta.kind == Kind::Regular)
-    }
-
-    /// A handle that a file over this layer keeps.
-    pub(super) fn share(self: &Arc<Self>) -> Arc<Self> {
-        Arc::clone(self)
     }
 }

@@ -100,6 +100,9 @@ pub(super) struct Inode {
     pub(super) verifier: Option<[u8; 8]>,
 }
 
+/// Names of a directory with their cookies, in the order of the cookies.
+pub(super) type Names<'a> = Box<dyn Iterator<Item = (u32, &'a [u8], Ino)> + 'a>;
+
 /// All inodes of a layer.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -249,11 +252,7 @@ impl Tree {
     }
 
     /// Names of `dir` with cookies above `after`, in the order of the cookies; `.` and `..` are not among them.
-    pub(super) fn list(
-        &self,
-        dir: Ino,
-        after: u32,
-    ) -> Result<Box<dyn Iterator<Item = (u32, &[u8], Ino)> + '_>, FsError> {
+    pub(super) fn list(&self, dir: Ino, after: u32) -> Result<Names<'_>, FsError> {
         Ok(match self.directory(dir)? {
             Some(directory) => Box::new(directory.list(after)),
             None => Box::new(self.lower.list(dir, after)?),

@@ -113,7 +113,7 @@ impl Layer {
             return Err(FsError::Invalid);
         }
         let size = self.lower.size(ino);
-        let file = Arc::new(UpperFile::over(Arc::clone(&self.store), self.lower.share(), ino, size));
+        let file = Arc::new(UpperFile::over(Arc::clone(&self.store), Arc::clone(&self.lower), ino, size));
         tree.inode_mut(ino)?.content = Content::File(Arc::clone(&file));
         Ok(file)
     }

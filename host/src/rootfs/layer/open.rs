@@ -89,7 +89,7 @@ impl Layer {
         let file: File = tempfile::tempfile_in(&upper_dir)
             .map_err(|source| RootfsError::Open { path: upper_dir.clone(), source })?;
         Ok(Self {
-            tree: RwLock::new(Tree::new(lower.share())),
+            tree: RwLock::new(Tree::new(Arc::clone(&lower))),
             store: Arc::new(BlockStore::new(file, budget)),
             lower,
             _directory: directory,

@@ -25,10 +25,24 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
     let open = |source| RootfsError::Open { path: path.to_owned(), source };
     let file = File::open(path).map_err(open)?;
     let length = file.metadata().map_err(open)?.len();
+    let mut builder = read_members(path, &file, length)?;
+    builder.resolve_links().map_err(|(member, problem)| RootfsError::Member {
+        path: path.to_owned(),
+        member: String::from_utf8_lossy(&member).into_owned(),
+        problem,
+    })?;
+    super::flatten::flatten(builder, file).ok_or_else(|| RootfsError::TooLarge {
+        path: path.to_owned(),
+        what: "bytes of names",
+        limit: u64::from(u32::MAX),
+    })
+}
+
+fn read_members(path: &Path, file: &File, length: u64) -> Result<Builder, RootfsError> {
     let mut builder = Builder::new();
     let mut after = String::new();
     let mut count = 0;
-    let (reader, allowance) = HeaderReader::new(&file);
+    let (reader, allowance) = HeaderReader::new(file);
     let mut archive = Archive::new(reader);
     let broken = |after: &str, index, source| RootfsError::Archive {
         path: path.to_owned(),
@@ -44,7 +58,7 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
         after = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let refused = |problem| RootfsError::Member { path: path.to_owned(), member: after.clone(), problem };
         let extents = builder.extents.len();
-        if let Some(member) = read_member(&file, length, &mut entry, extents).map_err(refused)? {
+        if let Some(member) = read_member(file, length, &mut entry, extents).map_err(refused)? {
             builder.add(member).map_err(refused)?;
         }
         count += 1;
@@ -55,18 +69,7 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
     if count == 0 {
         return Err(RootfsError::Empty { path: path.to_owned() });
     }
-    builder.resolve_links().map_err(|(member, problem)| RootfsError::Member {
-        path: path.to_owned(),
-        member: String::from_utf8_lossy(&member).into_owned(),
-        problem,
-    })?;
-    drop(entries);
-    drop(archive);
-    super::flatten::flatten(builder, file).ok_or_else(|| RootfsError::TooLarge {
-        path: path.to_owned(),
-        what: "bytes of names",
-        limit: u64::from(u32::MAX),
-    })
+    Ok(builder)
 }
 
 /// One member, or `None` for records that describe the archive and not a file.

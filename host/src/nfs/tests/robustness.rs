@@ -1,0 +1,163 @@
+use nfs3_types::nfs3::{
+    GETATTR3args, REMOVE3args, REMOVE3resfail, REMOVE3resok, WRITE3args, nfsstat3, stable_how,
+};
+use nfs3_types::rpc::{accept_stat_data, auth_stat, msg_body, rejected_reply, reply_body, rpc_msg};
+use nfs3_types::xdr_codec::{Opaque, Pack, Unpack, Void};
+use proptest::prelude::*;
+
+use super::client::{BOARD, Client, MOUNT, NFS, STRANGER};
+
+/// Procedures of NFSv3.
+const PROCEDURES: u32 = 22;
+
+/// A call of GETATTR up to and without the credential.
+fn head(version: u32) -> Vec<u8> {
+    [9, 0, version, NFS.0, NFS.1, 1].iter().flat_map(|word: &u32| word.to_be_bytes()).collect()
+}
+
+fn with_credential(flavor: u32, length: u32, body: &[u8]) -> Vec<u8> {
+    let mut record = head(2);
+    record.extend(flavor.to_be_bytes());
+    record.extend(length.to_be_bytes());
+    record.extend(body);
+    record.extend([0; 8]);
+    record
+}
+
+fn denial(client: &Client, record: &[u8]) -> rejected_reply {
+    let reply = client.service.call(BOARD, record).unwrap();
+    match rpc_msg::unpack(&mut &reply[..]).unwrap().0 {
+        rpc_msg { xid: 9, body: msg_body::REPLY(reply_body::MSG_DENIED(denied)) } => denied,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_absurd_number_of_groups_is_a_bad_credential() {
+    let client = Client::new();
+    for count in [17, 0xffff, u32::MAX] {
+        let mut body = Vec::new();
+        for word in [0, 0, 0, 0, count] {
+            word.pack(&mut body).unwrap();
+        }
+        let record = with_credential(1, body.len() as u32, &body);
+        let denied = denial(&client, &record);
+        assert!(matches!(denied, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADCRED)), "{denied:?}");
+    }
+}
+
+#[test]
+fn malformed_and_foreign_credentials_are_denied() {
+    let client = Client::new();
+    let long = denial(&client, &with_credential(1, 401, &[0; 404]));
+    assert!(matches!(long, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADCRED)), "{long:?}");
+    let short = denial(&client, &with_credential(1, 4, &[0; 4]));
+    assert!(matches!(short, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADCRED)), "{short:?}");
+    let gss = denial(&client, &with_credential(6, 0, &[]));
+    assert!(matches!(gss, rejected_reply::AUTH_ERROR(auth_stat::AUTH_TOOWEAK)), "{gss:?}");
+    let mut version = head(3);
+    version.extend([0; 16]);
+    let version = denial(&client, &version);
+    assert!(matches!(version, rejected_reply::RPC_MISMATCH { low: 2, high: 2 }), "{version:?}");
+}
+
+#[test]
+fn what_is_no_call_gets_no_reply() {
+    let client = Client::new();
+    let record = client.record(NFS, 0, &Void);
+    for length in 0..40 {
+        assert_eq!(client.service.call(BOARD, &record[..length]), None, "{length}");
+    }
+    let mut reply = record;
+    reply[7] = 1;
+    assert_eq!(client.service.call(BOARD, &reply), None);
+}
+
+#[test]
+fn unknown_programs_versions_and_procedures_are_told_apart() {
+    let client = Client::new();
+    let stat = |program, procedure| client.send(&client.record(program, procedure, &Void)).0;
+    assert!(matches!(stat((100_021, 4), 0), accept_stat_data::PROG_UNAVAIL));
+    assert!(matches!(stat((NFS.0, 4), 0), accept_stat_data::PROG_MISMATCH { low: 3, high: 3 }));
+    assert!(matches!(stat((MOUNT.0, 1), 0), accept_stat_data::PROG_MISMATCH { low: 3, high: 3 }));
+    assert!(matches!(stat((100_000, 4), 0), accept_stat_data::PROG_MISMATCH { low: 2, high: 2 }));
+    assert!(matches!(stat(NFS, 22), accept_stat_data::PROC_UNAVAIL));
+    assert!(matches!(stat(MOUNT, 6), accept_stat_data::PROC_UNAVAIL));
+}
+
+#[test]
+fn cut_arguments_are_garbage_in_every_procedure() {
+    let client = Client::new();
+    for procedure in 1..PROCEDURES {
+        for arguments in [&[][..], &[0xff; 4], &[0, 0, 0, 65], &[0, 0, 0, 12, 1, 2]] {
+            let mut record = client.record(NFS, procedure, &Void);
+            record.extend(arguments);
+            assert!(matches!(client.send(&record).0, accept_stat_data::GARBAGE_ARGS), "{procedure}");
+        }
+    }
+    assert!(matches!(client.send(&client.record(MOUNT, 1, &1025_u32)).0, accept_stat_data::GARBAGE_ARGS));
+}
+
+#[test]
+fn a_write_whose_lengths_disagree_is_garbage() {
+    let client = Client::new();
+    let file = client.lookup("etc/hostname");
+    let write = WRITE3args {
+        file,
+        offset: 0,
+        count: 9,
+        stable: stable_how::UNSTABLE,
+        data: Opaque::borrowed(b"abc"),
+    };
+    assert!(matches!(client.send(&client.record(NFS, 7, &write)).0, accept_stat_data::GARBAGE_ARGS));
+}
+
+#[test]
+fn a_call_that_comes_again_gets_the_same_reply() {
+    let client = Client::new();
+    let remove = REMOVE3args { object: Client::at(&client.lookup("etc"), "hostname") };
+    let record = client.record(NFS, 12, &remove);
+    let first = client.service.call(BOARD, &record).unwrap();
+    assert_eq!(client.service.call(BOARD, &record).unwrap(), first);
+    let fresh = client.nfs::<REMOVE3resok, REMOVE3resfail>(12, &remove);
+    assert_eq!(fresh.unwrap_err(), nfsstat3::NFS3ERR_NOENT);
+    let stolen = client.service.call(STRANGER, &record).unwrap();
+    assert_ne!(stolen, first);
+}
+
+#[test]
+fn without_a_credential_the_caller_is_nobody() {
+    let client = Client::new();
+    let mut record = with_credential(0, 0, &[]);
+    record[23] = 4;
+    let object = client.lookup("etc/shadow");
+    GETATTR3args { object }.pack(&mut record).unwrap();
+    0x3f_u32.pack(&mut record).unwrap();
+    let (stat, results) = client.send(&record);
+    assert!(matches!(stat, accept_stat_data::SUCCESS), "{stat:?}");
+    assert_eq!(results[results.len() - 4..], [0; 4]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mutated_records_never_panic(
+        procedure in 0..PROCEDURES,
+        tail in prop::collection::vec(any::<u8>(), 0..200),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        whole in any::<bool>(),
+    ) {
+        let client = Client::new();
+        let mut record = client.record(NFS, procedure, &GETATTR3args { object: client.root() });
+        record.extend(tail);
+        for (at, value) in changes {
+            let at = at.index(record.len());
+            record[at] = value;
+        }
+        let length = if whole { record.len() } else { cut.index(record.len()) };
+        let _ = client.service.call(BOARD, &record[..length]);
+        client.attributes(&client.root()).unwrap();
+    }
+}

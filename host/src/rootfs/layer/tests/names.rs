@@ -1,0 +1,186 @@
+use super::{MODE, find, layer, make_dir, make_file, names, read_all, root, user};
+use crate::rootfs::{CreateMode, Credential, FsError, Ino, Kind, NewNode, SetAttributes};
+
+#[test]
+fn hard_links_of_the_lower_layer_stay_one_file() {
+    let layer = layer();
+    let file = find(&layer, "etc/passwd");
+    assert_eq!((file.nlink, find(&layer, "etc/passwd-").ino), (2, file.ino));
+    layer.write(file.ino, 0, b"R", &root()).unwrap();
+    assert_eq!(read_all(&layer, find(&layer, "etc/passwd-").ino), b"Root:x:0:0\n");
+    layer.remove(find(&layer, "etc").ino, b"passwd", &root()).unwrap();
+    assert_eq!(layer.attributes(file.ino).unwrap().nlink, 1);
+    layer.remove(find(&layer, "etc").ino, b"passwd-", &root()).unwrap();
+    assert_eq!(layer.attributes(file.ino), Err(FsError::Stale));
+}
+
+#[test]
+fn exclusive_create_is_repeatable_with_its_verifier_only() {
+    let layer = layer();
+    let tmp = find(&layer, "tmp").ino;
+    let create = |verifier| layer.create(tmp, b"f", CreateMode::Exclusive(verifier), &user(1));
+    let file = create([1; 8]).unwrap().object;
+    assert_eq!(create([1; 8]).unwrap().object.ino, file.ino);
+    assert_eq!(create([2; 8]), Err(FsError::Exists));
+    layer.set_attributes(file.ino, &MODE(0o600), None, &user(1)).unwrap();
+    assert_eq!(create([1; 8]), Err(FsError::Exists));
+}
+
+#[test]
+fn unchecked_create_cuts_what_is_there() {
+    let layer = layer();
+    let etc = find(&layer, "etc").ino;
+    let cut = CreateMode::Unchecked(SetAttributes { size: Some(0), ..MODE(0o777) });
+    let file = layer.create(etc, b"shadow", cut, &root()).unwrap().object;
+    assert_eq!((file.size, file.mode), (0, 0o600));
+    assert_eq!(layer.create(etc, b"passwd", cut, &user(1)), Err(FsError::AccessDenied));
+    assert_eq!(layer.create(Ino::ROOT, b"etc", cut, &root()), Err(FsError::Exists));
+    assert_eq!(layer.create(Ino::ROOT, b"link", cut, &root()), Err(FsError::Exists));
+}
+
+#[test]
+fn names_are_checked() {
+    let layer = layer();
+    let long = "n".repeat(256);
+    let make = |name: &str| make_file(&layer, Ino::ROOT, name, 0o644, &root()).map(|file| file.kind);
+    assert_eq!(make(&long), Err(FsError::NameTooLong));
+    assert_eq!(make(&long[..255]), Ok(Kind::Regular));
+    for (name, error) in [
+        ("", FsError::Invalid),
+        ("a/b", FsError::Invalid),
+        ("a\0", FsError::Invalid),
+        ("..", FsError::Exists),
+    ] {
+        assert_eq!(
+            make(name).err(),
+            Some(if name.is_empty() { FsError::Invalid } else { error }),
+            "{name:?}"
+        );
+    }
+    assert_eq!(layer.lookup(Ino::ROOT, long.as_bytes(), &root()), Err(FsError::NameTooLong));
+    assert_eq!(layer.lookup(Ino::ROOT, b"..", &root()).unwrap().ino, Ino::ROOT);
+}
+
+#[test]
+fn special_files_keep_kind_and_numbers() {
+    let layer = layer();
+    let tmp = find(&layer, "tmp").ino;
+    let make =
+        |name: &str, node, who: &Credential| layer.make_node(tmp, name.as_bytes(), node, &MODE(0o600), who);
+    let device = make("null", NewNode::CharacterDevice(1, 3), &root()).unwrap().object;
+    assert_eq!((device.kind, device.device), (Kind::CharacterDevice, (1, 3)));
+    assert_eq!(make("sda", NewNode::BlockDevice(8, 0), &user(1)), Err(FsError::NotPermitted));
+    assert_eq!(make("fifo", NewNode::Fifo, &user(1)).unwrap().object.kind, Kind::Fifo);
+    assert_eq!(make("sock", NewNode::Socket, &user(1)).unwrap().object.kind, Kind::Socket);
+    let link = make("l", NewNode::Symlink(b"target".to_vec()), &user(1)).unwrap().object;
+    assert_eq!((link.mode, link.size), (0o777, 6));
+    assert_eq!(layer.read_link(link.ino).unwrap().0, b"target");
+    assert_eq!(make("e", NewNode::Symlink(vec![]), &user(1)), Err(FsError::Invalid));
+    assert_eq!(make("e", NewNode::Symlink(vec![b'x'; 4096]), &user(1)), Err(FsError::NameTooLong));
+    assert_eq!(layer.read(device.ino, 0, &mut [0], &root()).unwrap_err(), FsError::Invalid);
+    assert_eq!(layer.read_link(device.ino).unwrap_err(), FsError::Invalid);
+}
+
+#[test]
+fn links_are_counted_and_directories_get_none() {
+    let layer = layer();
+    let tmp = find(&layer, "tmp").ino;
+    let file = find(&layer, "home/mine").ino;
+    assert_eq!(layer.link(file, tmp, b"l", &user(1)).unwrap().object.nlink, 2);
+    assert_eq!(layer.link(file, tmp, b"l", &user(1)), Err(FsError::Exists));
+    assert_eq!(layer.link(tmp, tmp, b"d", &root()), Err(FsError::NotPermitted));
+    assert_eq!(find(&layer, "tmp").nlink, 2);
+    make_dir(&layer, tmp, "d", 0o755, &root()).unwrap();
+    assert_eq!(find(&layer, "tmp").nlink, 3);
+}
+
+#[test]
+fn removing_tells_files_from_directories() {
+    let layer = layer();
+    let remove_dir = |name: &[u8]| layer.remove_directory(Ino::ROOT, name, &root()).map(drop);
+    let remove = |name: &[u8]| layer.remove(Ino::ROOT, name, &root()).map(drop);
+    assert_eq!(remove(b"etc"), Err(FsError::IsDirectory));
+    assert_eq!(remove_dir(b"etc"), Err(FsError::NotEmpty));
+    assert_eq!(remove_dir(b"link"), Err(FsError::NotDirectory));
+    assert_eq!(remove(b"absent"), Err(FsError::NotFound));
+    assert_eq!(remove_dir(b"."), Err(FsError::Invalid));
+    let (tmp, before) = (find(&layer, "tmp").ino, layer.attributes(Ino::ROOT).unwrap().nlink);
+    assert_eq!(remove_dir(b"tmp"), Ok(()));
+    assert_eq!(layer.attributes(Ino::ROOT).unwrap().nlink, before - 1);
+    assert_eq!(layer.attributes(tmp), Err(FsError::Stale));
+    assert_eq!(make_file(&layer, tmp, "f", 0o644, &root()), Err(FsError::Stale));
+}
+
+#[test]
+fn rename_replaces_what_fits_and_refuses_what_does_not() {
+    let layer = layer();
+    let top = Ino::ROOT;
+    let a = make_dir(&layer, top, "a", 0o755, &root()).unwrap().ino;
+    let sub = make_dir(&layer, a, "sub", 0o755, &root()).unwrap().ino;
+    make_dir(&layer, top, "empty", 0o755, &root()).unwrap();
+    make_file(&layer, top, "f", 0o644, &root()).unwrap();
+    let rename = |from: (Ino, &str), to: (Ino, &str)| {
+        layer.rename((from.0, from.1.as_bytes()), (to.0, to.1.as_bytes()), &root()).map(drop)
+    };
+    assert_eq!(rename((top, "a"), (sub, "x")), Err(FsError::Invalid));
+    assert_eq!(rename((top, "a"), (a, "x")), Err(FsError::Invalid));
+    assert_eq!(rename((top, "empty"), (top, "a")), Err(FsError::NotEmpty));
+    assert_eq!(rename((top, "f"), (top, "a")), Err(FsError::IsDirectory));
+    assert_eq!(rename((top, "a"), (top, "f")), Err(FsError::NotDirectory));
+    assert_eq!(rename((top, "absent"), (top, "f")), Err(FsError::NotFound));
+    assert_eq!(rename((top, "."), (top, "x")), Err(FsError::Invalid));
+    let links = layer.attributes(top).unwrap().nlink;
+    assert_eq!(rename((top, "a"), (top, "empty")), Ok(()));
+    assert_eq!(layer.attributes(top).unwrap().nlink, links - 1);
+    assert_eq!(find(&layer, "empty/sub").ino, sub);
+    assert_eq!(rename((a, "sub"), (top, "moved")), Ok(()));
+    assert_eq!(layer.lookup(sub, b"..", &root()).unwrap().ino, top);
+    assert_eq!(layer.attributes(a).unwrap().nlink, 2);
+}
+
+#[test]
+fn rename_of_two_names_of_one_file_does_nothing() {
+    let layer = layer();
+    let etc = find(&layer, "etc").ino;
+    layer.rename((etc, b"passwd"), (etc, b"passwd-"), &root()).unwrap();
+    assert_eq!(find(&layer, "etc/passwd").nlink, 2);
+    layer.rename((etc, b"passwd"), (etc, b"shadow"), &root()).unwrap();
+    assert_eq!(layer.lookup(etc, b"passwd", &root()), Err(FsError::NotFound));
+    assert_eq!(read_all(&layer, find(&layer, "etc/shadow").ino), b"root:x:0:0\n");
+}
+
+#[test]
+fn listings_go_on_while_names_come_and_go() {
+    let layer = layer();
+    let tmp = find(&layer, "tmp").ino;
+    for index in 0..100 {
+        make_file(&layer, tmp, &format!("f{index:02}"), 0o644, &root()).unwrap();
+    }
+    let (first, complete) = names(&layer, tmp, 0, 50);
+    assert!(!complete);
+    assert_eq!(first[0], (1, ".".into()));
+    assert_eq!(first[1], (2, "..".into()));
+    for index in (0..100).step_by(2) {
+        layer.remove(tmp, format!("f{index:02}").as_bytes(), &root()).unwrap();
+    }
+    make_file(&layer, tmp, "new", 0o644, &root()).unwrap();
+    let (rest, complete) = names(&layer, tmp, first.last().unwrap().0, 1000);
+    assert!(complete);
+    let rest: Vec<_> = rest.into_iter().map(|(_, name)| name).collect();
+    let expected = (48..100).filter(|index| index % 2 == 1).map(|index| format!("f{index:02}"));
+    let expected: Vec<_> = expected.into_iter().chain(["new".to_owned()]).collect();
+    assert_eq!(rest, expected);
+}
+
+#[test]
+fn cookies_of_the_lower_layer_survive_the_first_change() {
+    let layer = layer();
+    let etc = find(&layer, "etc").ino;
+    let (before, _) = names(&layer, etc, 0, 100);
+    make_file(&layer, etc, "aaa", 0o644, &root()).unwrap();
+    let (after, _) = names(&layer, etc, 0, 100);
+    assert_eq!(after[..before.len()], before[..]);
+    assert_eq!(after.last().unwrap().1, "aaa");
+    assert_eq!(names(&layer, etc, before[3].0, 100).0, after[4..]);
+    assert_eq!(names(&layer, etc, u32::MAX, 100), (vec![], true));
+}
