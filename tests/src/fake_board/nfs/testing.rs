@@ -53,6 +53,7 @@ pub(in crate::fake_board) fn serve() -> u16 {
 }
 
 fn converse(mut stream: TcpStream, port: u16) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     loop {
         let mut header = [0; 4];
         stream.read_exact(&mut header)?;
