@@ -224,6 +224,23 @@ fn one_reset_begins_the_commands_again_and_a_loop_ends_them() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_line_begins_the_commands_again() {
+    let mut board = Board::new(COMMANDS, boots);
+    board.say(BANNER_TEXT);
+    board.say(AUTOBOOT);
+    assert_eq!(board.dialog.poll_transmit().unwrap(), b" ");
+    board.take(b' ');
+    assert!(board.dialog.poll_transmit().unwrap().starts_with(b"setenv"));
+    board.at_prompt = false;
+    board.say("set");
+    board.say(BANNER_TEXT);
+    while board.dialog.poll_transmit().is_some() {}
+    board.say(AUTOBOOT);
+    assert_eq!(board.run(), Ok(UbootReport { resets: 1 }));
+    assert_eq!(board.typed, COMMANDS);
+}
+
+#[test]
 fn a_missed_autoboot_is_told_from_silence() {
     let mut board = Board::new(COMMANDS, boots);
     board.say("\r\nStarting kernel ...\r\n");
