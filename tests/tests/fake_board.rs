@@ -19,6 +19,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-board");
+/// A board that is killed leaves its files here.
+const TEMPORARY: &str = concat!("TMPDIR=", env!("CARGO_TARGET_TMPDIR"));
 /// Long enough for a loaded machine; no test waits it out.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -75,7 +77,7 @@ async fn connect(target: &Target) -> Result<Console, OpenError> {
 }
 
 async fn board(arguments: &[&str]) -> Console {
-    let words = [&[PROGRAM], arguments].concat().into_iter().map(str::to_owned).collect();
+    let words = [&["env", TEMPORARY, PROGRAM], arguments].concat().into_iter().map(str::to_owned).collect();
     connect(&Target::Command(words)).await.unwrap()
 }
 
@@ -254,7 +256,12 @@ struct Process(Child);
 impl Process {
     fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         Self(command.spawn().unwrap())
     }
 }
