@@ -1,4 +1,5 @@
 //! The fake board against the runner's own links and dialogs: each way to connect, each fault.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
@@ -14,10 +15,13 @@ use host_runner::dialog::{
 use host_runner::link::{Console, DriveError, Notice, OpenError, Tap, Target, drive, open};
 use host_runner::net::Net;
 use regex::bytes::Regex;
+use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-board");
-/// Long enough for a loaded machine; only faults that are silence wait it out, in virtual time.
+/// A board that is killed leaves its files here.
+const TEMPORARY: &str = concat!("TMPDIR=", env!("CARGO_TARGET_TMPDIR"));
+/// Long enough for a loaded machine; no test waits it out.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn regex(pattern: &str) -> Regex {
@@ -73,7 +77,7 @@ async fn connect(target: &Target) -> Result<Console, OpenError> {
 }
 
 async fn board(arguments: &[&str]) -> Console {
-    let words = [&[PROGRAM], arguments].concat().into_iter().map(str::to_owned).collect();
+    let words = [&["env", TEMPORARY, PROGRAM], arguments].concat().into_iter().map(str::to_owned).collect();
     connect(&Target::Command(words)).await.unwrap()
 }
 
@@ -205,17 +209,31 @@ async fn faults_on_the_way_to_the_login_are_told_apart() {
     let error = login_error(&["--fault", "hang-up"], login_settings()).await;
     assert!(matches!(&error, DriveError::Line(error) if error.to_string().contains("ended")), "{error:?}");
 
-    let brief = LoginSettings { timeout: Duration::from_millis(100), ..login_settings() };
-    let error = login_error(&["--fault", "no-login"], brief).await;
+    let mut console = board(&["--fault", "no-login"]).await;
+    boot(&mut console).await.unwrap();
+    arrive(&mut console, |output| output.windows(8).any(|window| window == b"<debian>")).await;
+    let brief = LoginSettings { timeout: Duration::from_millis(1), ..login_settings() };
+    let error = drive(&mut console, Login::new(brief, now())).await.unwrap_err();
     assert!(error.to_string().contains("Hostname set to <debian>."), "{error}");
+}
+
+/// Waits until what the board says is `enough`, and leaves it to the next reader.
+async fn arrive(console: &mut Console, enough: impl Fn(&[u8]) -> bool) {
+    let mut output = Vec::new();
+    while !enough(&output) {
+        console.read_buf(&mut output).await.unwrap();
+    }
+    console.unread(&output);
 }
 
 #[tokio::test]
 async fn silence_and_noise_end_with_a_time_out_that_tells_them_apart() {
-    for (fault, expected) in [("silent", "the board said nothing"), ("garbage", "a wrong baud rate")] {
+    for (fault, bytes, expected) in
+        [("silent", 0, "the board said nothing"), ("garbage", 64, "a wrong baud rate")]
+    {
         let mut console = board(&["--fault", fault]).await;
-        // Noise takes a moment to arrive; silence needs none.
-        let settings = UbootSettings { interrupt_timeout: Duration::from_millis(500), ..uboot_settings() };
+        arrive(&mut console, |output| output.len() >= bytes).await;
+        let settings = UbootSettings { interrupt_timeout: Duration::from_millis(1), ..uboot_settings() };
         let dialog = Uboot::new(settings, Vec::new(), Start::PowerOn, Goal::Prompt, now()).unwrap();
         let error = drive(&mut console, dialog).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -238,7 +256,12 @@ struct Process(Child);
 impl Process {
     fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         Self(command.spawn().unwrap())
     }
 }

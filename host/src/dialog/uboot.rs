@@ -13,7 +13,9 @@
 //!     Clearing --> Typing: prompt / type again, slowly
 //!     Typing --> Running: whole line echoed / newline
 //!     Running --> Typing: prompt / next command
-//!     Running --> AwaitingAutoboot: U-Boot's banner, a few times
+//!     Typing --> AwaitingAutoboot: banner
+//!     Clearing --> AwaitingAutoboot: banner
+//!     Running --> AwaitingAutoboot: banner, a few times
 //!     Running --> [*]: final message, or prompt after the last command
 //! ```
 //!
@@ -73,7 +75,7 @@ enum State {
 }
 
 /// How often the board started, by its banners; a start prints one of each, or the second alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Banners {
     spl: u32,
     main: u32,
@@ -189,6 +191,21 @@ impl Uboot {
         self.banners.resets() > self.settings.max_resets
     }
 
+    /// Goes back to the autoboot prompt if the board has started again; true if so.
+    fn handle_restart(&mut self, now: Instant) -> bool {
+        let before = self.banners;
+        if self.count_banners() {
+            self.reset_loop();
+            return true;
+        }
+        if self.banners == before {
+            return false;
+        }
+        self.state = State::AwaitingAutoboot { since: now };
+        self.handle_boot_output(now, now);
+        true
+    }
+
     fn reset_loop(&mut self) {
         let error = UbootError::ResetLoop { resets: self.banners.resets(), last_output: self.scan.tail() };
         self.finish(Err(error));
@@ -222,15 +239,8 @@ impl Uboot {
             return self.succeed();
         }
         // `version` prints the banner itself.
-        if !self.command(index).starts_with("version") {
-            let before = self.banners.spl + self.banners.main;
-            if self.count_banners() {
-                return self.reset_loop();
-            }
-            if self.banners.spl + self.banners.main > before {
-                self.state = State::AwaitingAutoboot { since: now };
-                return self.handle_boot_output(now, now);
-            }
+        if !self.command(index).starts_with("version") && self.handle_restart(now) {
+            return;
         }
         if self.scan.at_prompt(&self.settings.prompt) {
             self.enter_command(now, index + 1, 0);
@@ -244,6 +254,10 @@ impl Dialog for Uboot {
 
     fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.scan.push(bytes);
+        let typing = matches!(self.state, State::Typing { .. } | State::Clearing { .. });
+        if typing && self.handle_restart(now) {
+            return;
+        }
         match self.state {
             State::AwaitingAutoboot { since } | State::AwaitingPrompt { since, .. } => {
                 self.handle_boot_output(now, since);

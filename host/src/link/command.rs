@@ -3,18 +3,23 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Lines of the program's standard error that are kept for errors.
 const KEPT_LINES: usize = 10;
 /// Longest kept line, in bytes.
 const LINE_LIMIT: u64 = 512;
+/// How long a program may clean up after its console was dropped.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Why a console program could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,15 +52,27 @@ fn said(stderr: &[String]) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it last said: {}", stderr.join(" / ")) }
 }
 
-/// A running console program; the program and its process group are killed on drop.
+/// A running console program; on drop it sees the end of its input, and its process group is killed a moment later.
 #[derive(Debug)]
 pub(super) struct CommandStream {
     command: String,
-    child: Child,
-    group: Option<Pid>,
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    status: Arc<OnceLock<ExitStatus>>,
+    _dropped: DropGuard,
+}
+
+/// Kills a process group on drop.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Gone already is as good as killed.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 /// Starts `words[0]` with the other words as arguments, in a process group of its own.
@@ -75,7 +92,7 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    let group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    let group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -83,7 +100,28 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
     };
     let lines = Arc::new(Mutex::new(VecDeque::new()));
     tokio::spawn(keep_last_lines(stderr, lines.clone()));
-    Ok(CommandStream { command, child, group, stdin, stdout, stderr: lines })
+    let (status, dropped) = (Arc::new(OnceLock::new()), CancellationToken::new());
+    tokio::spawn(supervise(child, group, status.clone(), dropped.clone()));
+    Ok(CommandStream { command, stdin, stdout, stderr: lines, status, _dropped: dropped.drop_guard() })
+}
+
+/// Notes how the program ended; gives it a moment to clean up once its console is dropped.
+async fn supervise(
+    mut child: Child,
+    _group: Group,
+    status: Arc<OnceLock<ExitStatus>>,
+    dropped: CancellationToken,
+) {
+    let ended = tokio::select! {
+        ended = child.wait() => ended,
+        () = dropped.cancelled() => timeout(GRACE, child.wait()).await.unwrap_or_else(|elapsed| Err(elapsed.into())),
+    };
+    if let Ok(ended) = ended {
+        // The only place that sets it.
+        let _ = status.set(ended);
+        // Its children may go on holding the console.
+        dropped.cancelled().await;
+    }
 }
 
 async fn keep_last_lines(stderr: ChildStderr, lines: Arc<Mutex<VecDeque<String>>>) {
@@ -105,24 +143,12 @@ async fn keep_last_lines(stderr: ChildStderr, lines: Arc<Mutex<VecDeque<String>>
 
 impl CommandStream {
     fn ended(&mut self) -> io::Error {
-        let status = match self.child.try_wait() {
-            Ok(Some(status)) => format!(" ({status})"),
-            Ok(None) | Err(_) => String::new(),
-        };
+        let status = self.status.get().map(|status| format!(" ({status})")).unwrap_or_default();
         let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         io::Error::new(
             io::ErrorKind::BrokenPipe,
             CommandError::Ended { command: self.command.clone(), status, stderr },
         )
-    }
-}
-
-impl Drop for CommandStream {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // Gone already is as good as killed.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
     }
 }
 

@@ -44,6 +44,8 @@ pub async fn drive<D: Dialog>(console: &mut Console, mut dialog: D) -> Result<D:
             return outcome.map_err(DriveError::Dialog);
         }
         let count = tokio::select! {
+            // What has arrived in time counts, however late this task is woken.
+            biased;
             count = console.read(&mut buffer) => count?,
             () = until(dialog.poll_timeout()) => {
                 dialog.handle_timeout(Instant::now().into_std());
@@ -64,6 +66,11 @@ pub async fn drive<D: Dialog>(console: &mut Console, mut dialog: D) -> Result<D:
                 return outcome.map_err(DriveError::Dialog);
             }
             rest = tail;
+        }
+        // A board that never stops talking does not put the deadline off.
+        let now = Instant::now().into_std();
+        if dialog.poll_timeout().is_some_and(|deadline| now >= deadline) {
+            dialog.handle_timeout(now);
         }
     }
 }

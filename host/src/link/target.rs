@@ -1,5 +1,6 @@
 //! What a board's line can be, and opening it.
 
+use crate::fault::Class;
 use crate::net::Net;
 
 use super::command::{self, CommandError};
@@ -47,6 +48,21 @@ pub enum OpenError {
     /// A program.
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+impl OpenError {
+    /// Whose fault it is: what the bench file or this PC's set-up gets wrong is the bench's, what is not there or
+    /// taken is the infrastructure's.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Serial(SerialError::Permission(_) | SerialError::Setup { .. })
+            | Self::Tcp(TcpError::Resolve { .. })
+            | Self::Command(CommandError::Empty | CommandError::Start { .. }) => Class::Bench,
+            Self::Serial(SerialError::Absent(_) | SerialError::Busy { .. })
+            | Self::Tcp(TcpError::Connect { .. } | TcpError::Silent { .. })
+            | Self::Command(CommandError::Ended { .. }) => Class::Infrastructure,
+        }
+    }
 }
 
 /// Opens the console at `target`; sockets are made in `net`.

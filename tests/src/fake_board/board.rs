@@ -19,6 +19,8 @@ const NOISE: [u8; 8] = [0xf8, 0x00, 0x80, 0xe6, 0x1e, 0xfe, 0x98, 0x06];
 pub fn run(options: Options) -> io::Result<()> {
     if let Some(path) = &options.pty {
         let pair = PtyPair::linked(path)?;
+        // The countdown would be over before a test has found the port.
+        pair.wait_for_peer()?;
         return on_line(&options, pair.line()?);
     }
     let line = options.tcp.map_or_else(|| Ok(Line::stdio()), Line::tcp)?;

@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -44,7 +45,27 @@ impl Line {
     /// Those of the socket.
     pub fn connection(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { input: Box::new(stream.try_clone()?), output: Box::new(stream) })
+        Ok(Self { input: Box::new(stream.try_clone()?), output: Box::new(Connection(stream)) })
+    }
+}
+
+/// A connection that ends with the board, though the reader still waits on it.
+struct Connection(TcpStream);
+
+impl Write for Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Closed by the other side already is as good.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
@@ -110,6 +131,21 @@ impl PtyPair {
     pub fn open(&self) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         Ok(rustix::fs::open(&self.path, flags, Mode::empty())?.into())
+    }
+
+    /// Waits until somebody has the runner's end open.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn wait_for_peer(&self) -> io::Result<()> {
+        loop {
+            let mut state = [PollFd::new(&self.board, PollFlags::empty())];
+            poll(&mut state, Some(&Timespec::default()))?;
+            if !state[0].revents().contains(PollFlags::HUP) {
+                return Ok(());
+            }
+            thread::sleep(CARRIER_CHECK);
+        }
     }
 
     /// The board's end.

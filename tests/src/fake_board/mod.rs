@@ -27,3 +27,6 @@ mod uboot;
 pub use board::{on_line, run};
 pub use line::{Line, PtyPair};
 pub use options::{Fault, Options};
+
+#[cfg(test)]
+mod tests;

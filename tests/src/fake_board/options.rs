@@ -8,6 +8,7 @@ use std::time::Duration;
 ///
 /// U-Boot fetches by TFTP from `serverip` (port: variable `tftpdstp`), the kernel reads its NFS root, and typing
 /// `/lava-<id>/bin/lava-agent console` runs that program. Every option can also be given in the environment.
+/// The root file system is copied to a directory under TMPDIR, which is removed when the line ends.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "fake-board", version)]
 pub struct Options {

@@ -142,7 +142,44 @@ impl Copies {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::read_to_string;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::super::nfs::testing;
     use super::*;
+
+    #[test]
+    fn what_the_runner_put_there_is_copied_and_nothing_else() {
+        let port = testing::serve();
+        let source =
+            NfsRoot::parse(&format!("nfsroot=127.0.0.1:/123,tcp,port={port},mountport={port}")).unwrap();
+        let rootfs = Rootfs::fetch(&source, port).unwrap();
+
+        let bin = rootfs.path().join("lava-7/bin");
+        let agent = fs::metadata(bin.join("lava-agent")).unwrap();
+        assert_eq!(agent.mode() & 0o777, 0o755);
+        assert_eq!(fs::metadata(bin.join("lava-send")).unwrap().ino(), agent.ino());
+        assert_eq!(fs::read_link(bin.join("lava-wait")).unwrap(), Path::new("lava-agent"));
+        let long = read_to_string(rootfs.path().join("lava-7/environment")).unwrap();
+        assert_eq!(long.len(), testing::ENVIRONMENT_SIZE);
+        assert_eq!(
+            read_to_string(rootfs.path().join("root/.ssh/authorized_keys")).unwrap(),
+            "ssh-ed25519 key\n"
+        );
+        assert!(!rootfs.path().join("home").exists());
+
+        rootfs.replace_agent(&bin.join("../environment")).unwrap();
+        assert_eq!(fs::metadata(bin.join("lava-send")).unwrap().len(), testing::ENVIRONMENT_SIZE as u64);
+    }
+
+    #[test]
+    fn ports_are_asked_of_the_port_mapper_and_a_missing_export_is_named() {
+        let port = testing::serve();
+        let source = NfsRoot::parse("nfsroot=127.0.0.1:/123,tcp").unwrap();
+        assert!(Rootfs::fetch(&source, port).is_ok());
+        let source = NfsRoot::parse("nfsroot=127.0.0.1:/absent,tcp").unwrap();
+        assert!(Rootfs::fetch(&source, port).unwrap_err().to_string().contains("MNT /absent"));
+    }
 
     #[test]
     fn the_nfs_root_is_found_in_the_boot_arguments() {

@@ -59,3 +59,74 @@ pub(super) fn start(program: &Path, port: u16, rootfs: &Rootfs) -> io::Result<Ss
         .spawn()?;
     Ok(Sshd(child))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn make_key(path: &Path) {
+        let status =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+        assert!(status.unwrap().success());
+    }
+
+    #[test]
+    fn a_command_arrives_with_its_paths_in_the_fake_root() {
+        let program = Path::new("/usr/sbin/sshd");
+        if !program.exists() || !Path::new("/run/sshd").exists() {
+            // OpenSSH's server is no requirement of the project.
+            return;
+        }
+        let rootfs = Rootfs::empty().unwrap();
+        let root = rootfs.path();
+        for directory in ["etc/ssh", "root/.ssh", "lava-7"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        make_key(&root.join("etc/ssh/ssh_host_ed25519_key"));
+        make_key(&root.join("key"));
+        fs::copy(root.join("key.pub"), root.join("root/.ssh/authorized_keys")).unwrap();
+        let host_key = fs::read_to_string(root.join("etc/ssh/ssh_host_ed25519_key.pub")).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(root.join("known_hosts"), format!("[127.0.0.1]:{port} {host_key}")).unwrap();
+
+        let _sshd = start(program, port, &rootfs).unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let log = fs::read_to_string(root.join("sshd.log")).unwrap();
+            assert!(started.elapsed() < Duration::from_secs(30), "sshd does not listen: {log}");
+            std::thread::yield_now();
+        }
+        let output = Command::new("ssh")
+            .args([
+                "-F",
+                "none",
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "StrictHostKeyChecking=yes",
+            ])
+            .arg("-o")
+            .arg(format!("UserKnownHostsFile={}", root.join("known_hosts").display()))
+            .arg("-i")
+            .arg(root.join("key"))
+            .args(["-p", &port.to_string(), "127.0.0.1", "cat > /lava-7/file; ls /lava-7; exit 4"])
+            .stdin(fs::File::open(root.join("key.pub")).unwrap())
+            .output()
+            .unwrap();
+
+        let log = fs::read_to_string(root.join("sshd.log")).unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "file\n",
+            "{}\n{log}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(output.status.code(), Some(4));
+        assert!(fs::read(root.join("lava-7/file")).unwrap().starts_with(b"ssh-ed25519 "));
+    }
+}

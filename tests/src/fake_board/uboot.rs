@@ -13,7 +13,7 @@ use super::uart::Uart;
 const PROMPT: &str = "=> ";
 /// `CONFIG_SYS_CBSIZE` less one.
 const LINE_LIMIT: usize = 1023;
-const AUTOBOOT: Duration = Duration::from_secs(2);
+const AUTOBOOT: Duration = Duration::from_secs(5);
 const CONTROL_C: u8 = 0x03;
 /// Offset and value of a zImage's magic number (Linux, Documentation/arch/arm/booting.rst).
 const MAGIC: (usize, [u8; 4]) = (0x24, 0x016f_2818_u32.to_le_bytes());
@@ -84,7 +84,7 @@ impl Uboot<'_> {
 
     /// Counts down; true when nobody stopped it.
     fn autoboot(&mut self) -> io::Result<bool> {
-        self.uart.say("Hit any key to stop autoboot:  2 ")?;
+        self.uart.say("Hit any key to stop autoboot:  5 ")?;
         let stopped = self.uart.byte(Some(AUTOBOOT))?.is_some();
         self.uart.say("\u{8}\u{8}\u{8} 0 \n")?;
         Ok(!stopped)

@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 
 use crate::dialog::expired::LastOutput;
 use crate::dialog::{Expired, KernelFailure};
+use crate::fault::Class;
 
 /// What is awaited between boot loader and shell; from the job's boot action and the board type.
 #[derive(Clone, Debug)]
@@ -49,9 +50,6 @@ pub struct LoggedIn {
 }
 
 /// Why there is no shell prompt.
-///
-/// [`Refused`](Self::Refused), [`PasswordWanted`](Self::PasswordWanted) and
-/// [`FailureMessage`](Self::FailureMessage) follow from the job, the others from board, kernel or root file system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// Something did not come in time.
@@ -88,4 +86,16 @@ pub enum LoginError {
         /// The board's last lines.
         last_output: String,
     },
+}
+
+impl LoginError {
+    /// Whose fault it is: a login that does not fit the system is the job's, everything else the board's.
+    ///
+    /// Source: LAVA's auto-login action makes "Login incorrect" a JobError.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Refused { .. } | Self::PasswordWanted { .. } => Class::Job,
+            Self::Expired(_) | Self::Kernel { .. } | Self::FailureMessage { .. } => Class::Infrastructure,
+        }
+    }
 }

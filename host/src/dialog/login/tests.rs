@@ -111,7 +111,12 @@ fn a_login_without_password_goes_straight_to_the_shell() {
 fn a_wrong_password_and_a_missing_one_are_told_apart() {
     let now = Instant::now();
     let mut dialog = Login::new(with_login(Some("wrong"), &[]), now);
-    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPassword: \r\n\r\nLogin incorrect\r\ndebian login: "));
+    say(
+        &mut dialog,
+        now,
+        1,
+        &format!("{KERNEL}{LOGIN}root\r\nPassword: \r\n\r\nLogin incorrect\r\ndebian login: "),
+    );
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::Refused { .. }))));
 
     let mut dialog = Login::new(with_login(None, &[]), now);
@@ -144,7 +149,13 @@ fn a_panic_a_missing_root_and_a_reset_end_the_wait_at_once() {
         let mut dialog = Login::new(settings(), now);
         say(&mut dialog, now, 1, &format!("{KERNEL}{output}"));
         let error = dialog.poll_done().unwrap().unwrap_err();
-        assert!(matches!(error, LoginError::Kernel { failure: KernelFailure::Panic(_) | KernelFailure::NoRoot(_) | KernelFailure::Reset(_), .. }));
+        assert!(matches!(
+            error,
+            LoginError::Kernel {
+                failure: KernelFailure::Panic(_) | KernelFailure::NoRoot(_) | KernelFailure::Reset(_),
+                ..
+            }
+        ));
         assert!(error.to_string().starts_with(expected), "{error}");
     }
 }
@@ -154,7 +165,10 @@ fn oopses_on_the_way_are_kept_and_end_nothing() {
     let now = Instant::now();
     let mut dialog = Login::new(settings(), now);
     say(&mut dialog, now, 7, &format!("{KERNEL}[    1.2] Internal error: Oops: 5 [#1] SMP ARM\r\n{PROMPT}"));
-    assert_eq!(dialog.poll_done().unwrap().unwrap().warnings, ["[    1.2] Internal error: Oops: 5 [#1] SMP ARM"]);
+    assert_eq!(
+        dialog.poll_done().unwrap().unwrap().warnings,
+        ["[    1.2] Internal error: Oops: 5 [#1] SMP ARM"]
+    );
 }
 
 #[test]
@@ -189,7 +203,10 @@ fn a_time_out_says_what_was_awaited_how_long_and_what_came_last() {
     let now = Instant::now();
     let mut dialog = Login::new(settings(), now);
     let error = expire(&mut dialog).to_string();
-    assert!(error.contains("no kernel start message `Linux version [0-9]` within 60 s; the board said nothing"), "{error}");
+    assert!(
+        error.contains("no kernel start message `Linux version [0-9]` within 60 s; the board said nothing"),
+        "{error}"
+    );
 
     let mut dialog = Login::new(settings(), now);
     say(&mut dialog, now, 64, KERNEL);

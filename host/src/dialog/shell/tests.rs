@@ -34,7 +34,10 @@ proptest! {
 fn a_status_is_found_though_the_shell_wraps_the_echo() {
     let now = Instant::now();
     let mut dialog = command("test -x /lava-1/bin/lava-agent", now);
-    dialog.handle_input(now, b"test -x /lava-1/bin/lava-agent; echo \"<status:$ \r?>\"\r\n<status:126>\r\nroot@debian:~# ");
+    dialog.handle_input(
+        now,
+        b"test -x /lava-1/bin/lava-agent; echo \"<status:$ \r?>\"\r\n<status:126>\r\nroot@debian:~# ",
+    );
     assert_eq!(dialog.poll_done(), Some(Ok(CommandOutput { status: 126, output: String::new() })));
 }
 

@@ -2,11 +2,9 @@
 
 use crate::dialog::Expired;
 use crate::dialog::expired::LastOutput;
+use crate::fault::Class;
 
 /// Why a conversation with U-Boot failed.
-///
-/// [`LineTooLong`](Self::LineTooLong) and [`NotPrintable`](Self::NotPrintable) are the job's or the board type's
-/// fault, all others the infrastructure's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UbootError {
     /// A command is longer than U-Boot's line buffer.
@@ -72,4 +70,19 @@ pub enum UbootError {
         /// The board's last lines.
         last_output: String,
     },
+}
+
+impl UbootError {
+    /// Whose fault it is: a command that cannot be typed is the job's, everything else the board's.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::LineTooLong { .. } | Self::NotPrintable { .. } => Class::Job,
+            Self::Expired(_)
+            | Self::Missed { .. }
+            | Self::Echo { .. }
+            | Self::Command { .. }
+            | Self::FellBack { .. }
+            | Self::ResetLoop { .. } => Class::Infrastructure,
+        }
+    }
 }

@@ -13,7 +13,9 @@ fn settings() -> UbootSettings {
         autoboot_prompt: Regex::new("Hit any key to stop autoboot").unwrap(),
         interrupt: b" ".to_vec(),
         prompt: Regex::new("=> ?").unwrap(),
-        errors: ["Retry count exceeded", "Bad Linux ARM zImage magic!", "TFTP error"].map(str::to_owned).to_vec(),
+        errors: ["Retry count exceeded", "Bad Linux ARM zImage magic!", "TFTP error"]
+            .map(str::to_owned)
+            .to_vec(),
         final_message: Regex::new("Starting kernel").unwrap(),
         line_limit: 511,
         character_delay: Duration::ZERO,
@@ -162,7 +164,8 @@ fn a_board_that_is_at_its_prompt_already_is_used_as_it_is() {
 fn an_error_text_ends_the_conversation_and_names_command_and_line() {
     let mut board = Board::new(COMMANDS, |line| {
         if line.starts_with("tftp") {
-            "TFTP from server 10.77.0.1\r\nTFTP error: 'File not found' (1)\r\nNot retrying...\r\n=> ".to_owned()
+            "TFTP from server 10.77.0.1\r\nTFTP error: 'File not found' (1)\r\nNot retrying...\r\n=> "
+                .to_owned()
         } else {
             boots(line)
         }
@@ -221,6 +224,23 @@ fn one_reset_begins_the_commands_again_and_a_loop_ends_them() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_line_begins_the_commands_again() {
+    let mut board = Board::new(COMMANDS, boots);
+    board.say(BANNER_TEXT);
+    board.say(AUTOBOOT);
+    assert_eq!(board.dialog.poll_transmit().unwrap(), b" ");
+    board.take(b' ');
+    assert!(board.dialog.poll_transmit().unwrap().starts_with(b"setenv"));
+    board.at_prompt = false;
+    board.say("set");
+    board.say(BANNER_TEXT);
+    while board.dialog.poll_transmit().is_some() {}
+    board.say(AUTOBOOT);
+    assert_eq!(board.run(), Ok(UbootReport { resets: 1 }));
+    assert_eq!(board.typed, COMMANDS);
+}
+
+#[test]
 fn a_missed_autoboot_is_told_from_silence() {
     let mut board = Board::new(COMMANDS, boots);
     board.say("\r\nStarting kernel ...\r\n");
@@ -229,7 +249,9 @@ fn a_missed_autoboot_is_told_from_silence() {
     let mut board = Board::new(COMMANDS, boots);
     let error = board.run().unwrap_err().to_string();
     assert!(
-        error.contains("no autoboot prompt `Hit any key to stop autoboot` within 60 s; the board said nothing"),
+        error.contains(
+            "no autoboot prompt `Hit any key to stop autoboot` within 60 s; the board said nothing"
+        ),
         "{error}"
     );
 }
@@ -266,7 +288,8 @@ fn a_line_that_never_comes_back_is_an_error_after_some_attempts() {
 
 #[test]
 fn commands_that_u_boot_cannot_take_are_refused_before_anything_is_typed() {
-    let new = |command: String| Uboot::new(settings(), vec![command], Start::PowerOn, Goal::Kernel, Instant::now());
+    let new =
+        |command: String| Uboot::new(settings(), vec![command], Start::PowerOn, Goal::Kernel, Instant::now());
     let error = new("x".repeat(512)).unwrap_err();
     assert!(matches!(error, UbootError::LineTooLong { length: 512, limit: 511, .. }));
     assert!(matches!(new("echo a\nreset".to_owned()), Err(UbootError::NotPrintable { .. })));

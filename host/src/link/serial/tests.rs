@@ -4,7 +4,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::sync::{Arc, Mutex};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -20,7 +22,13 @@ impl Adapter {
         let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
-        symlink(ptsname(&master, Vec::new()).unwrap().to_str().unwrap(), link).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        // A new pseudo-terminal echoes, which no serial adapter does.
+        let port = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let mut termios = tcgetattr(&port).unwrap();
+        termios.make_raw();
+        tcsetattr(&port, OptionalActions::Now, &termios).unwrap();
+        symlink(name.to_str().unwrap(), link).unwrap();
         Self { board: master.into(), link: link.to_owned() }
     }
 

@@ -5,3 +5,6 @@ mod rpc;
 mod xdr;
 
 pub(super) use client::{Kind, Mount, Node};
+
+#[cfg(test)]
+pub(super) mod testing;
