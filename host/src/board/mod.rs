@@ -3,6 +3,8 @@
 mod bench;
 mod bench_file;
 mod board_type;
+#[cfg(test)]
+mod tests;
 
 pub use bench::{
     Bench, BenchError, Board, ConsoleTarget, Location, Mirror, MirrorTarget, Power, QemuSettings,

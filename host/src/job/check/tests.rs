@@ -194,7 +194,7 @@ fn syntax_errors_have_a_place() {
 
 #[test]
 fn unknown_keys_are_told_all_at_once_with_a_suggestion() {
-    insta::assert_snapshot!(bad("unknown-key"), @"
+    insta::assert_snapshot!(bad("unknown-key"), @r#"
     unknown-key
 
       x `job` has no key `minute`
@@ -205,7 +205,27 @@ fn unknown_keys_are_told_all_at_once_with_a_suggestion() {
      6 |   action: {minutes: 5}
        `----
       help: did you mean `minutes`?
-    ");
+    unknown-key
+
+      x `deploy` has no key `nfsroofts`
+        ,-[bad/unknown-key.yaml:18:5]
+     17 |     dtb: {url: "https://artifacts.example.org/bbb/am335x-boneblack.dtb"}
+     18 |     nfsroofts: {url: "https://artifacts.example.org/bbb/rootfs.tar.gz", compression: gz}
+        :     ^^^^^^^^^
+     19 | - boot:
+        `----
+      help: did you mean `nfsrootfs`?
+    unknown-key
+
+      x `boot` has no key `promts`
+        ,-[bad/unknown-key.yaml:22:5]
+     21 |     commands: nfs
+     22 |     promts: 'root@debian:'
+        :     ^^^^^^
+     23 |     timeout: {minutes: 4}
+        `----
+      help: did you mean `prompts`?
+    "#);
 }
 
 #[test]
@@ -269,6 +289,15 @@ fn timeouts_need_a_unit_and_a_number() {
      6 |   action: {minutes: 5}
        `----
       help: write `job: { seconds: 20 }`
+    invalid-timeout
+
+      x `minutes` must be a whole number from 1
+        ,-[bad/invalid-timeout.yaml:23:24]
+     22 |     prompts: 'root@debian:'
+     23 |     timeout: {minutes: 0}
+        :                        ^
+     24 |     timeouts:
+        `----
     ");
 }
 
@@ -348,7 +377,7 @@ fn misspelt_values_are_corrected() {
         :                                                                     ^^^^^^
      17 |     dtb: {url: "https://artifacts.example.org/bbb/am335x-boneblack.dtb"}
         `----
-      help: did you mean `zimage`?
+      help: did you mean `zimage`? it is one of `zimage`, `image`, `uimage`
     unknown-value
 
       x `compression` cannot be `gzip`
@@ -358,7 +387,7 @@ fn misspelt_values_are_corrected() {
         :                                                                                      ^^^^
      19 | - boot:
         `----
-      help: did you mean `zip`?
+      help: did you mean `zip`? it is one of `bz2`, `gz`, `xz`, `zip`, `zstd`
     "#);
 }
 

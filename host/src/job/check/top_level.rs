@@ -38,17 +38,14 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let environment = top.get("environment").map(|node| reader.pairs(node, "environment"));
     let secrets = top.get("secrets").map(|node| reader.pairs(node, "secrets"));
     let actions = top.require(reader, "actions");
-    let blocks = match (actions, &timeouts) {
-        (Some(actions), Some(timeouts)) => block::read(reader, actions, timeouts, &roles),
-        _ => None,
-    };
+    let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
     top.finish(reader);
     let blocks = blocks?;
     order::check(reader, &roles.checked, &blocks);
     Some(Job {
         source: reader.source.clone(),
         name: name?,
-        timeout: timeouts?.job,
+        timeout: timeouts.job,
         roles: roles.checked,
         blocks,
         environment: environment.unwrap_or_default(),
