@@ -219,6 +219,7 @@ pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Role
         if roles.grouped {
             let message = format!("`{}` needs `role`: every action of a job with roles does", block.what);
             reader.report(Diagnostic::error("missing-key", block.span, message));
+            return Vec::new();
         }
         return roles.declared.clone();
     };
