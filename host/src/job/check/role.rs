@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::protocol::Multinode;
+use super::testdef;
 use super::timeout;
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
@@ -107,7 +108,7 @@ fn role(
     let own_timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
     let kind = kind(reader, &fields);
     let delayed_start = delayed_start(reader, &fields, own_timeout);
-    let environment = fields.get("environment").map(|node| reader.pairs(node, "environment"));
+    let environment = fields.get("environment").map(|node| testdef::variables(reader, node, "environment"));
     fields.finish(reader);
     Some(Role {
         name,
