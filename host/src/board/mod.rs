@@ -7,6 +7,8 @@ pub mod lease;
 pub mod power;
 pub mod qemu;
 pub mod virtual_network;
+#[cfg(test)]
+mod tests;
 
 pub use bench::{
     Bench, BenchError, Board, ConsoleTarget, Location, Mirror, MirrorTarget, Power, QemuSettings,

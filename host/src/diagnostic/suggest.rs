@@ -7,7 +7,7 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|&(distance, _)| distance <= limit)
-        .min_by_key(|&(distance, _)| distance)
+        .min_by_key(|&(distance, candidate)| (distance, !candidate.starts_with(word)))
         .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
 }
 
@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(did_you_mean("nfsroofts", known).as_deref(), Some("did you mean `nfsrootfs`?"));
         assert_eq!(did_you_mean("kernle", known).as_deref(), Some("did you mean `kernel`?"));
         assert_eq!(did_you_mean("nfs-rootfs", known).as_deref(), Some("did you mean `nfsrootfs`?"));
+        assert_eq!(did_you_mean("of", ["on", "off"]).as_deref(), Some("did you mean `off`?"));
         assert_eq!(did_you_mean("completely", known), None);
         assert_eq!(did_you_mean("", known), None);
     }

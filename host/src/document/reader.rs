@@ -135,8 +135,12 @@ impl<'a> Reader<'a> {
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
         let message = format!("`{what}` cannot be `{text}`");
-        let help = did_you_mean(&text, choices.iter().map(|(name, _)| *name))
-            .unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
+        let near = did_you_mean(&text, choices.iter().map(|(name, _)| *name));
+        let all = match names.as_slice() {
+            [only] => format!("it can only be {only}"),
+            _ => format!("it is one of {}", names.join(", ")),
+        };
+        let help = near.map_or(all.clone(), |near| format!("{near} {all}"));
         self.report(Diagnostic::error("unknown-value", node.span, message).with_help(help));
         None
     }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Source, Span};
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 /// Most values that are read, aliases counted wherever they are used.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 20_000;
 
 /// Parses the one document of `source`.
 ///

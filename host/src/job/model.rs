@@ -94,11 +94,11 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq)]
 pub enum BlockKind {
     /// `deploy` with `to: tftp`.
-    DeployTftp(DeployTftp),
+    DeployTftp(Box<DeployTftp>),
     /// `deploy` with `to: ssh`.
     DeploySsh(DeploySsh),
     /// `boot` with `method: u-boot`.
-    BootUboot(BootUboot),
+    BootUboot(Box<BootUboot>),
     /// `boot` with `method: ssh`.
     BootSsh(BootSsh),
     /// `test` with `definitions`.

@@ -50,3 +50,85 @@ pub struct GitRepo {
     /// Name of its directory; the repository's own without it.
     pub destination: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{GitRepo, TestDefinition};
+    use crate::diagnostic::Source;
+
+    const FULL: &str = r"
+metadata:
+  format: Lava-Test Test Definition 1.0
+  name: full
+  description: All that a definition can have
+  os: [debian]
+install:
+  keys: ['7C751B3F']
+  sources: ['ppa:linaro-maintainers/tools']
+  deps: [curl]
+  deps-fedora: [libcurl]
+  git-repos:
+  - https://git.example.org/a.git
+  - {url: 'https://git.example.org/b.git', branch: main, destination: b}
+  steps: ./configure && make
+params: {A: 1}
+parameters: {B: yes}
+run:
+  steps:
+  - ./run $A
+  - true
+parse:
+  pattern: '^(?P<test_case_id>\S+): (?P<result>\S+)$'
+  fixupdict: {PASSED: pass}
+expected: [boot]
+";
+
+    fn source(text: &str) -> Source {
+        Source::new("tests/full.yaml", text)
+    }
+
+    #[test]
+    fn a_definition_with_everything_is_read() {
+        let (definition, warnings) = TestDefinition::parse(&source(FULL)).unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!((definition.name.as_str(), definition.text.as_str()), ("full", FULL));
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(definition.params, [pair("A", "1"), pair("B", "yes")], "as written, not as YAML sees it");
+        assert_eq!(definition.steps, ["./run $A", "true"]);
+        assert_eq!(definition.fixups, [pair("PASSED", "pass")]);
+        assert!(definition.pattern.is_some());
+        assert_eq!(definition.expected.as_deref(), Some(["boot".to_owned()].as_slice()));
+        let install = definition.install;
+        assert_eq!((install.keys.len(), install.sources.len()), (1, 1));
+        assert_eq!(install.steps, ["./configure && make"]);
+        assert_eq!(install.deps_by_distro, [("fedora".to_owned(), vec!["libcurl".to_owned()])]);
+        let b = GitRepo {
+            url: "https://git.example.org/b.git".to_owned(),
+            branch: Some("main".to_owned()),
+            destination: Some("b".to_owned()),
+        };
+        assert_eq!((install.git_repos.len(), &install.git_repos[1]), (2, &b));
+    }
+
+    #[test]
+    fn steps_may_be_one_text_and_unknown_keys_are_no_more_than_a_warning() {
+        let text = "metadata: {name: x}\nrun: {steps: 'echo a'}\nsteps: [echo b]\n";
+        let (definition, warnings) = TestDefinition::parse(&source(text)).unwrap();
+        assert_eq!(definition.steps, ["echo a"]);
+        assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["unknown-key"]);
+    }
+
+    #[test]
+    fn all_problems_of_a_definition_are_told_at_once() {
+        let text = "metadata: {description: x}\nparams: {a-b: 1}\nrun: {}\nparse: {pattern: '('}\n\
+                    install: {git-repos: [{url: u, destination: ../x}]}\n";
+        let problems = TestDefinition::parse(&source(text)).unwrap_err();
+        insta::assert_snapshot!(problems, @r"
+        tests/full.yaml:1:11: error[missing-key]: `metadata` needs `name`
+        tests/full.yaml:2:10: error[invalid-name]: `a-b` cannot be the name of a shell variable
+        tests/full.yaml:3:6: error[missing-key]: `run` needs `steps`
+        tests/full.yaml:4:18: error[invalid-regex]: `pattern` is not a regular expression: unclosed group (escape characters that have a meaning in regular expressions with `\`)
+        tests/full.yaml:5:45: error[invalid-path]: `destination` must be a relative path without `..`
+        ");
+    }
+}

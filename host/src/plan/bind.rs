@@ -175,7 +175,7 @@ impl Binder<'_> {
             BlockKind::BootUboot(boot) => {
                 let NodeKind::Board { board } = state.kind else { return None };
                 let boot = self.boot_uboot(boot, block, board, state.kernel_type)?;
-                ("boot-u-boot".to_owned(), Action::BootUboot(boot))
+                ("boot-u-boot".to_owned(), Action::BootUboot(Box::new(boot)))
             }
             BlockKind::BootSsh(boot) => ("boot-ssh".to_owned(), Action::BootSsh(boot.clone())),
             BlockKind::Test(test) => {

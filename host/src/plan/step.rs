@@ -74,11 +74,11 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Fetches files and serves them by TFTP and NFS.
-    DeployTftp(DeployTftp),
+    DeployTftp(Box<DeployTftp>),
     /// Makes the requests that an SSH connection needs.
     DeploySsh(DeploySsh),
     /// Boots a board through U-Boot.
-    BootUboot(BootUboot),
+    BootUboot(Box<BootUboot>),
     /// Logs in over SSH.
     BootSsh(BootSsh),
     /// Runs test definitions.

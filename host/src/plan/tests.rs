@@ -1,1 +1,143 @@
 //! Binding jobs to benches.
+
+use std::path::Path;
+
+use super::{Action, NodeKind, Plan};
+use crate::board::Bench;
+use crate::diagnostic::Source;
+use crate::fault::Class;
+use crate::job::{BootImage, Job};
+
+const VIRTUAL: &str = r#"
+[boards.vb1]
+type = "qemu-virt-arm"
+device_types = ["beaglebone-black", "qemu-virt-arm"]
+console = "qemu"
+address = "10.77.0.2"
+"#;
+
+fn bench(text: &str) -> Bench {
+    Bench::parse(&Source::new("bench.toml", text), Path::new("/bench")).unwrap()
+}
+
+fn fixture(name: &str) -> String {
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/jobs"));
+    Source::read(&directory.join(name)).unwrap().text.to_string()
+}
+
+fn job(text: &str) -> Job {
+    Job::parse(&Source::new("job.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Classes, places, messages and helps of all faults, one a line.
+fn faults(text: &str, bench: &Bench) -> String {
+    let faults = Plan::bind(&job(text), bench).unwrap_err();
+    let line = |fault: &crate::fault::Fault| {
+        let help = fault.help.as_deref().unwrap_or("-");
+        format!("{} {}: {} ({help})", fault.class, fault.place, fault.message)
+    };
+    faults.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_seed_becomes_one_board_and_three_connections_to_it() {
+    let plan = Plan::bind(&job(&fixture("seed.yaml")), &bench(VIRTUAL)).unwrap();
+    let nodes: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(nodes, ["host", "guest-1", "guest-2", "guest-3"]);
+    assert!(matches!(&plan.nodes[0].kind, NodeKind::Board { board } if board.name == "vb1"));
+    for guest in &plan.nodes[1..] {
+        assert!(matches!(&guest.kind, NodeKind::Secondary { host } if host == "host"));
+        assert_eq!(guest.delayed_start.as_ref().unwrap().expect_role, "host");
+    }
+    let phases =
+        |index: usize| -> Vec<_> { plan.nodes[index].steps.iter().map(|s| s.phase.as_str()).collect() };
+    assert_eq!(phases(0), ["deploy-tftp", "boot-u-boot", "test-0"]);
+    assert_eq!(phases(3), ["deploy-ssh", "boot-ssh", "test-0"]);
+    assert_eq!(plan.nodes[0].steps[0].place, "job.yaml:44:5");
+}
+
+#[test]
+fn the_boots_commands_and_messages_come_from_the_board_type() {
+    let plan = Plan::bind(&job(&fixture("seed.yaml")), &bench(VIRTUAL)).unwrap();
+    let Action::BootUboot(boot) = &plan.nodes[0].steps[1].action else { panic!("{plan:?}") };
+    assert_eq!(boot.image, BootImage::Zimage);
+    assert_eq!(boot.commands.last().unwrap(), "{BOOTX}");
+    assert_eq!(boot.shutdown_message.as_deref(), Some("reboot: Restarting system"));
+    assert_eq!(boot.kernel_start_message, "Linux version [0-9]");
+    let Action::Test(test) = &plan.nodes[0].steps[2].action else { panic!("{plan:?}") };
+    assert_eq!((test.stage, test.os.as_deref()), (0, Some("debian")));
+}
+
+#[test]
+fn the_example_of_our_own_binds_to_the_example_bench() {
+    let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"));
+    let job = Job::parse(&Source::read(&examples.join("bbb-ssh-guest.yaml")).unwrap()).unwrap();
+    let bench = Bench::load(&examples.join("bench-beaglebone.toml")).unwrap();
+    let plan = Plan::bind(&job, &bench).unwrap();
+    assert_eq!((plan.nodes.len(), plan.warnings.len()), (4, 0));
+}
+
+#[test]
+fn a_device_type_that_no_board_serves_is_a_fault_of_the_bench() {
+    let text = fixture("single-node.yaml").replace("beaglebone-black", "beaglebone-blak");
+    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    bench job.yaml:2:14: no board of bench.toml serves device type `beaglebone-blak` of role `board` (did you mean `beaglebone-black`?)
+    ");
+    let text = text.replace("beaglebone-blak", "panda");
+    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    bench job.yaml:2:14: no board of bench.toml serves device type `panda` of role `board` (the bench has boards for: beaglebone-black, qemu-virt-arm; see `device_types` of a board)
+    ");
+}
+
+#[test]
+fn every_node_needs_a_board_of_its_own() {
+    let text = fixture("seed.yaml")
+        .replace("count: 1", "count: 2")
+        .replace("host_role: host", "device_type: beaglebone-black");
+    let text = text.replace("count: 3", "count: 1").replace("        connection: ssh\n", "");
+    let text = text.split("actions:").next().unwrap().to_owned()
+        + "actions:\n- deploy: {to: tftp, role: [host, guest], kernel: {url: \"https://a.example.org/zImage\"}}\n";
+    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    bench job.yaml:24:22: no board is left for node `host-2`, a `beaglebone-black` (add another such board to bench.toml)
+    bench job.yaml:38:22: no board is left for node `guest`, a `beaglebone-black` (add another such board to bench.toml)
+    ");
+}
+
+#[test]
+fn commands_must_exist_and_hold_known_placeholders() {
+    let text = fixture("single-node.yaml");
+    insta::assert_snapshot!(faults(&text.replace("commands: nfs", "commands: nsf"), &bench(VIRTUAL)), @"
+    job job.yaml:21:15: board type `qemu-virt-arm` has no commands `nsf` (did you mean `nfs`?)
+    ");
+    let text = text.replace("commands: nfs", "commands: ['tftp {KERNEL_ADR} {KERNEL}', '{BOOTX}']");
+    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    job job.yaml:21:15: nothing replaces `{KERNEL_ADR}` in the commands (did you mean `KERNEL_ADDR`?)
+    ");
+}
+
+#[test]
+fn kernels_that_the_board_cannot_start_are_refused() {
+    let text = fixture("single-node.yaml").replace("type: zimage", "type: image");
+    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    job job.yaml:19:3: board type `qemu-virt-arm` cannot start a kernel of type Image (-)
+    ");
+}
+
+#[test]
+fn a_real_board_needs_to_know_where_its_files_are() {
+    let real = bench("[boards.bbb1]\ntype = \"beaglebone-black\"\nconsole = \"/dev/ttyUSB0\"\n");
+    insta::assert_snapshot!(faults(&fixture("single-node.yaml"), &real), @"
+    bench job.yaml:14:3: board `bbb1` cannot fetch files: the bench file does not say from where (add `[network]` with `address`, this PC's address on the board's network)
+    ");
+    let Err(faults) = Plan::bind(&job(&fixture("single-node.yaml")), &real) else { panic!("bound") };
+    assert_eq!(faults[0].class, Class::Bench);
+}
+
+#[test]
+fn phases_of_a_node_have_distinct_names() {
+    let text = fixture("single-node.yaml");
+    let blocks = text.rsplit_once("\nactions:\n").unwrap().1;
+    let plan = Plan::bind(&job(&format!("{text}{blocks}")), &bench(VIRTUAL)).unwrap();
+    let phases: Vec<_> = plan.nodes[0].steps.iter().map(|step| step.phase.as_str()).collect();
+    assert_eq!(phases, ["deploy-tftp", "boot-u-boot", "test-0", "deploy-tftp-2", "boot-u-boot-2", "test-1"]);
+}

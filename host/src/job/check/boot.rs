@@ -59,7 +59,7 @@ pub(crate) fn read(
     match method.as_str() {
         "u-boot" => {
             let timeouts = timeouts.of_block(reader, fields, &["uboot-action"]);
-            Some((BlockKind::BootUboot(uboot(reader, fields)?), timeouts))
+            Some((BlockKind::BootUboot(Box::new(uboot(reader, fields)?)), timeouts))
         }
         "ssh" => {
             let timeouts = timeouts.of_block(reader, fields, &["login-ssh"]);

@@ -49,7 +49,7 @@ pub(crate) fn read(
     match to.as_str() {
         "tftp" => {
             let timeouts = timeouts.of_block(reader, fields, &["tftp-deploy"]);
-            Some((BlockKind::DeployTftp(tftp(reader, fields)?), timeouts))
+            Some((BlockKind::DeployTftp(Box::new(tftp(reader, fields)?)), timeouts))
         }
         "ssh" => {
             let timeouts = timeouts.of_block(reader, fields, &["scp-overlay"]);

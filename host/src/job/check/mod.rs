@@ -6,6 +6,8 @@ mod block;
 mod boot;
 mod deploy;
 mod order;
+#[cfg(test)]
+mod problem_tests;
 mod protocol;
 mod role;
 mod test_block;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::protocol::Multinode;
+use super::testdef;
 use super::timeout;
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
@@ -107,7 +108,7 @@ fn role(
     let own_timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
     let kind = kind(reader, &fields);
     let delayed_start = delayed_start(reader, &fields, own_timeout);
-    let environment = fields.get("environment").map(|node| reader.pairs(node, "environment"));
+    let environment = fields.get("environment").map(|node| testdef::variables(reader, node, "environment"));
     fields.finish(reader);
     Some(Role {
         name,
@@ -219,6 +220,7 @@ pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Role
         if roles.grouped {
             let message = format!("`{}` needs `role`: every action of a job with roles does", block.what);
             reader.report(Diagnostic::error("missing-key", block.span, message));
+            return Vec::new();
         }
         return roles.declared.clone();
     };

@@ -108,12 +108,9 @@ fn definition_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 fn definition_source(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DefinitionSource> {
     let from_node = fields.require(reader, "from");
     let repository = fields.require(reader, "repository");
-    let path = fields.require(reader, "path").and_then(|node| reader.non_empty(node, "path"));
-    let text = |reader: &mut Reader<'_>, key: &'static str| {
-        fields.get(key).and_then(|node| reader.non_empty(node, key))
-    };
-    let branch = text(reader, "branch");
-    let revision = text(reader, "revision");
+    let path = fields.require(reader, "path").and_then(|node| testdef::relative_path(reader, node, "path"));
+    let branch = fields.get("branch").and_then(|node| git_ref(reader, node, "branch"));
+    let revision = fields.get("revision").and_then(|node| git_ref(reader, node, "revision"));
     let from_node = from_node?;
     let from = reader.string(from_node, "from")?;
     match from.as_str() {
@@ -142,7 +139,18 @@ fn definition_source(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Def
     }
 }
 
-/// `parameters`, and `params`, its older form; the first wins.
+/// A branch or commit. Git would take one that begins with `-` for an option.
+fn git_ref(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let name = reader.non_empty(node, what)?;
+    if name.starts_with('-') {
+        let message = format!("`{what}` cannot begin with `-`");
+        reader.report(Diagnostic::error("invalid-name", node.span, message));
+        return None;
+    }
+    Some(name)
+}
+
+/// `params`, and `parameters`, which wins.
 fn params(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<(String, String)> {
     let mut params = Vec::new();
     for key in ["params", "parameters"] {

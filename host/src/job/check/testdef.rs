@@ -123,17 +123,17 @@ fn git_repo(reader: &mut Reader<'_>, node: &Node) -> Option<GitRepo> {
     let fields = reader.fields(node, "git-repos")?;
     let url = fields.require(reader, "url").and_then(|node| reader.non_empty(node, "url"));
     let branch = fields.get("branch").and_then(|node| reader.non_empty(node, "branch"));
-    let destination = fields.get("destination").and_then(|node| destination(reader, node));
+    let destination = fields.get("destination").and_then(|node| relative_path(reader, node, "destination"));
     fields.accept(&["skip_by_default"]);
     fields.finish_leniently(reader);
     Some(GitRepo { url: url?, branch, destination })
 }
 
-/// A directory below the definition's own.
-fn destination(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let path = reader.non_empty(node, "destination")?;
+/// A path below the directory of a definition or repository.
+pub(super) fn relative_path(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let path = reader.non_empty(node, what)?;
     if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        let message = "`destination` must be a relative path without `..`";
+        let message = format!("`{what}` must be a relative path without `..`");
         reader.report(Diagnostic::error("invalid-path", node.span, message));
         return None;
     }

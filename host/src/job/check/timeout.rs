@@ -16,7 +16,7 @@ const MAX_SECONDS: u64 = 10 * 365 * 24 * 3600;
 const UNITS: [(&str, u64); 4] = [("days", 24 * 3600), ("hours", 3600), ("minutes", 60), ("seconds", 1)];
 
 /// `timeouts` of the job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct JobTimeouts {
     /// The whole job.
     pub(crate) job: Duration,
@@ -27,10 +27,13 @@ pub(crate) struct JobTimeouts {
 }
 
 impl JobTimeouts {
-    /// Reads the top level's `timeouts`.
-    pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Self> {
-        let node = top.require(reader, "timeouts")?;
-        let fields = reader.fields(node, "timeouts")?;
+    /// Reads the top level's `timeouts`. What cannot be read is noted and bounds nothing, so that the rest of the
+    /// file is checked all the same.
+    pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>) -> Self {
+        let node = top.require(reader, "timeouts");
+        let Some(fields) = node.and_then(|node| reader.fields(node, "timeouts")) else {
+            return Self { job: Duration::MAX, ..Self::default() };
+        };
         fields.accept(&["queue"]);
         let job = fields.require(reader, "job").and_then(|node| reader.duration(node, "job"));
         let mut bounded = |key: &'static str| {
@@ -43,7 +46,7 @@ impl JobTimeouts {
         let actions = named(reader, &fields, "actions", job);
         let connections = named(reader, &fields, "connections", job);
         fields.finish(reader);
-        Some(Self { job: job?, action, connection, actions, connections })
+        Self { job: job.unwrap_or(Duration::MAX), action, connection, actions, connections }
     }
 
     /// Time of a block that LAVA calls one of `names`, from its own `timeout` and `timeouts`.

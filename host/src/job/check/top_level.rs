@@ -4,6 +4,7 @@ use super::block;
 use super::order;
 use super::protocol;
 use super::role;
+use super::testdef;
 use super::timeout::JobTimeouts;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{Fields, Node, Reader, parse_yaml};
@@ -35,20 +36,17 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let timeouts = JobTimeouts::read(reader, &top);
     let multinode = protocol::multinode(reader, &top);
     let roles = role::read(reader, &top, multinode.as_ref());
-    let environment = top.get("environment").map(|node| reader.pairs(node, "environment"));
+    let environment = top.get("environment").map(|node| testdef::variables(reader, node, "environment"));
     let secrets = top.get("secrets").map(|node| reader.pairs(node, "secrets"));
     let actions = top.require(reader, "actions");
-    let blocks = match (actions, &timeouts) {
-        (Some(actions), Some(timeouts)) => block::read(reader, actions, timeouts, &roles),
-        _ => None,
-    };
+    let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
     top.finish(reader);
     let blocks = blocks?;
     order::check(reader, &roles.checked, &blocks);
     Some(Job {
         source: reader.source.clone(),
         name: name?,
-        timeout: timeouts?.job,
+        timeout: timeouts.job,
         roles: roles.checked,
         blocks,
         environment: environment.unwrap_or_default(),

@@ -1,0 +1,202 @@
+//! Bench files and board types, good and bad.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::board::{Bench, BenchError, BoardType, ConsoleTarget, Location, VirtualNetwork};
+use crate::diagnostic::Source;
+
+fn parse(text: &str) -> Result<Bench, BenchError> {
+    Bench::parse(&Source::new("bench.toml", text), Path::new("/bench"))
+}
+
+fn problems(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+const GOOD: &str = r#"
+[network]
+address = "192.168.7.1"
+[virtual_network]
+address = "10.88.0.1/16"
+[agent]
+directory = "../agent"
+[cache]
+directory = "/var/cache/runner"
+[[mirror]]
+from = "https://files.example.org/"
+to = "files/"
+[[mirror]]
+from = "https://files.example.org/bbb/"
+to = "https://mirror.example.org/"
+[[mirror]]
+from = "git://git.example.org/tests.git"
+to = "git/tests.git"
+[boards.vb1]
+type = "qemu-virt-arm"
+device_types = ["beaglebone-black"]
+console = "qemu"
+address = "10.88.3.2"
+[boards.vb1.qemu]
+initrd = "initrd.img"
+memory_mb = 256
+[boards.bbb1]
+type = "beaglebone-black"
+console = "/dev/ttyUSB0"
+baud = 57600
+linux_console = "ttyO0"
+[boards.bbb1.power]
+off = ["relay", "off", "3"]
+[boards.bbb1.uboot]
+prompts = ["U-Boot#"]
+character_delay_ms = 5
+commands.usb = ["usb start"]
+[boards.bbb2]
+type = "beaglebone-black"
+console = "telnet://[::1]:2001"
+[boards.bbb3]
+type = "beaglebone-black"
+console = ["picocom", "-q", "/dev/ttyUSB3"]
+"#;
+
+#[test]
+fn a_full_bench_file_is_read() {
+    let bench = parse(GOOD).unwrap();
+    assert_eq!(bench.address, Some([192, 168, 7, 1].into()));
+    assert_eq!(bench.virtual_network, VirtualNetwork { address: [10, 88, 0, 1].into(), prefix: 16 });
+    assert_eq!(bench.agent_directory.as_deref(), Some(Path::new("/bench/../agent")));
+    assert_eq!(bench.cache_directory.as_deref(), Some(Path::new("/var/cache/runner")));
+    let board = |name| bench.board(name).unwrap();
+    let qemu = board("vb1").qemu.as_ref().unwrap();
+    assert_eq!(qemu.initrd.as_deref(), Some(Path::new("/bench/initrd.img")));
+    assert_eq!((qemu.memory_mb, board("vb1").ssh_port), (256, 22));
+    let serial = ConsoleTarget::Serial { path: "/dev/ttyUSB0".into(), baud: 57600 };
+    assert_eq!(board("bbb1").console, serial);
+    assert_eq!(
+        (board("bbb1").linux_console.device.as_str(), board("bbb1").linux_console.baud),
+        ("ttyO0", 57600)
+    );
+    assert_eq!(board("bbb1").power.off.as_deref().unwrap(), ["relay", "off", "3"]);
+    assert_eq!(board("bbb2").console, ConsoleTarget::Telnet { host: "::1".to_owned(), port: 2001 });
+    assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
+    let command = ["picocom", "-q", "/dev/ttyUSB3"].map(str::to_owned).to_vec();
+    assert_eq!(board("bbb3").console, ConsoleTarget::Command(command));
+}
+
+#[test]
+fn a_boards_own_uboot_settings_win_over_its_types() {
+    let bench = parse(GOOD).unwrap();
+    let (own, plain) = (&bench.board("bbb1").unwrap().uboot, &bench.board("bbb2").unwrap().uboot);
+    assert_eq!(
+        (own.prompts.as_slice(), own.character_delay),
+        (["U-Boot#".to_owned()].as_slice(), Duration::from_millis(5))
+    );
+    assert_eq!(own.kernel_addr, plain.kernel_addr);
+    assert_eq!(own.commands.keys().collect::<Vec<_>>(), ["nfs", "ramdisk", "usb"]);
+    assert_eq!(plain.commands.keys().collect::<Vec<_>>(), ["nfs", "ramdisk"]);
+}
+
+#[test]
+fn the_longest_mirror_rule_decides_where_a_url_leads() {
+    let bench = parse(GOOD).unwrap();
+    let path = |path: &str| Location::Path(PathBuf::from(path));
+    let url = |url: &str| Location::Url(url.to_owned());
+    assert_eq!(bench.locate("https://files.example.org/a/b"), path("/bench/files/a/b"));
+    assert_eq!(
+        bench.locate("https://files.example.org/bbb/zImage"),
+        url("https://mirror.example.org/zImage")
+    );
+    assert_eq!(bench.locate("git://git.example.org/tests.git"), path("/bench/git/tests.git"));
+    assert_eq!(bench.locate("file:///tmp/x"), path("/tmp/x"));
+    assert_eq!(bench.locate("https://other.example.org/x"), url("https://other.example.org/x"));
+}
+
+#[test]
+fn every_built_in_board_type_is_valid_and_named_after_its_file() {
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../boards"));
+    let mut files = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let board_type = BoardType::parse(&Source::read(&path).unwrap()).unwrap_or_else(|p| panic!("{p}"));
+        assert_eq!(path.file_stem().unwrap().to_str().unwrap(), board_type.name);
+        assert!(BoardType::built_in(&board_type.name).is_some(), "{} is not built in", board_type.name);
+        assert!(["nfs", "ramdisk"].iter().all(|name| board_type.uboot.commands.contains_key(*name)));
+        files += 1;
+    }
+    assert_eq!(files, BoardType::built_in_names().count());
+}
+
+#[test]
+fn all_problems_of_a_bench_file_are_told_at_once() {
+    insta::assert_snapshot!(problems(r#"
+[netwrok]
+address = "192.168.7.1"
+[virtual_network]
+address = "10.77.0.1"
+[boards.bbb1]
+type = "beaglebone-blak"
+consol = "/dev/ttyUSB0"
+power = { on = "relay on", of = ["relay", "off"] }
+[boards.vb1]
+type = "qemu-virt-arm"
+console = "qemu"
+baud = 9600
+address = "192.168.1.2"
+[boards.vb2]
+type = "qemu-virt-arm"
+console = "serial"
+uboot = { kernel_addr = "high", prompts = ["("] }
+"#), @r"
+    bench.toml:2:2: error[unknown-key]: `bench` has no key `netwrok` (did you mean `network`?)
+    bench.toml:5:11: error[invalid-address]: `10.77.0.1` is not an address with a prefix such as `10.77.0.1/24`
+    bench.toml:7:8: error[unknown-board-type]: there is no board type `beaglebone-blak` (did you mean `beaglebone-black`?)
+    bench.toml:8:1: error[unknown-key]: `bbb1` has no key `consol` (did you mean `console`?)
+    bench.toml:9:16: error[wrong-type]: `on` must be a list of a program and its arguments, not text
+    bench.toml:9:28: error[unknown-key]: `power` has no key `of` (did you mean `off`?)
+    bench.toml:13:1: error[invalid-console]: `baud` is only for a console that is a device
+    bench.toml:14:1: error[invalid-address]: `192.168.1.2` is not free in the virtual boards' network 10.77.0.1/24
+    bench.toml:17:11: error[invalid-console]: `serial` is not a console (write a device such as `/dev/ttyUSB0`, `tcp://host:port`, `telnet://host:port`, a list of a command and its arguments, or `qemu`)
+    bench.toml:18:25: error[invalid-address]: `kernel_addr` must be an address such as `0x82000000`
+    bench.toml:18:44: error[invalid-regex]: `prompts` is not a regular expression: unclosed group (escape characters that have a meaning in regular expressions with `\`)
+    ");
+}
+
+#[test]
+fn boards_cannot_share_a_console_or_an_address() {
+    insta::assert_snapshot!(problems(r#"
+[boards.a]
+type = "beaglebone-black"
+console = "tcp://server:2000"
+address = "10.0.0.2"
+[boards.b]
+type = "beaglebone-black"
+console = "tcp://server:2000"
+address = "10.0.0.2"
+"#), @"
+    bench.toml:6:9: error[duplicate-board]: boards `a` and `b` have the same `console`
+    bench.toml:6:9: error[duplicate-board]: boards `a` and `b` have the same `address`
+    ");
+}
+
+#[test]
+fn text_that_is_not_toml_has_a_place() {
+    insta::assert_snapshot!(problems("[boards.a]\ntype = \n"), @"
+    bench.toml:2:8: error[toml-syntax]: string values must be quoted, expected literal string
+    ");
+}
+
+#[test]
+fn problems_of_a_board_type_file_are_told_with_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("mine.toml"), "name = \"mine\"\narch = \"armv8\"\n").unwrap();
+    let text = "[boards.a]\ntype = \"mine.toml\"\nconsole = \"/dev/ttyS0\"\n[boards.b]\ntype = \"none.toml\"\nconsole = \"/dev/ttyS1\"\n";
+    let error = Bench::parse(&Source::new("bench.toml", text), directory.path()).unwrap_err();
+    let text = error.to_string().replace(&*directory.path().to_string_lossy(), "DIR");
+    insta::assert_snapshot!(text, @"
+    bench.toml:5:8: error[unreadable-board-type]: cannot read `DIR/none.toml`: No such file or directory (os error 2)
+    DIR/mine.toml:1:1: error[missing-key]: `board type` needs `console`
+    DIR/mine.toml:1:1: error[missing-key]: `board type` needs `uboot`
+    DIR/mine.toml:1:1: error[missing-key]: `board type` needs `linux`
+    DIR/mine.toml:2:8: error[unknown-value]: `arch` cannot be `armv8` (did you mean `armv7`? it is one of `armv7`, `x86_64`)
+    ");
+}
