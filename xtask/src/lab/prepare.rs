@@ -39,7 +39,7 @@ pub(crate) fn packages() -> Vec<&'static str> {
 /// When a part cannot be made; the error says which command failed and where its log is.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Error> {
     let lab = Lab::open(workspace)?;
-    lab.part("kernel", &[kernel::ZIMAGE, kernel::DTB, kernel::MODULES], &kernel::inputs(), kernel::make)?;
+    lab.part("kernel", &[kernel::ZIMAGE, kernel::MODULES], &kernel::inputs(), kernel::make)?;
     lab.part("initrd", &[initrd::IMAGE], &initrd::inputs(&lab)?, initrd::make)?;
     lab.part("artifacts", &[artifacts::DIRECTORY], &artifacts::inputs(&lab), artifacts::make)?;
     lab.part("git-mirror", &[git_mirror::REPOSITORY], &git_mirror::inputs(&lab)?, git_mirror::make)?;

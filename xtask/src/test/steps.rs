@@ -89,12 +89,12 @@ fn check_sources(workspace: &Workspace) -> Vec<Step> {
         step("tests", || {
             let nextest = process::answer(workspace.cargo().args(["nextest", "--version"])).is_ok();
             cargo(if nextest {
-                &["nextest", "run", "--no-fail-fast"]
+                &["nextest", "run", "--workspace", "--no-fail-fast"]
             } else {
-                &["test", "--lib", "--bins", "--tests", "--no-fail-fast"]
+                &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
             })
         }),
-        step("examples in the documentation", || cargo(&["test", "--doc", "--quiet"])),
+        step("examples in the documentation", || cargo(&["test", "--workspace", "--doc", "--quiet"])),
         licences(workspace),
     ]
 }
