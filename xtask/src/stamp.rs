@@ -19,11 +19,15 @@ impl Inputs {
         self
     }
 
-    /// Adds the names and contents of all files under `directory`, in a fixed order.
+    /// Adds the names and contents of all files under `directory`, in a fixed order, wherever it is.
     ///
     /// # Errors
     /// When something there cannot be read.
-    pub(crate) fn tree(mut self, directory: &Path) -> Result<Self, Error> {
+    pub(crate) fn tree(self, directory: &Path) -> Result<Self, Error> {
+        self.subtree(directory, directory)
+    }
+
+    fn subtree(mut self, directory: &Path, root: &Path) -> Result<Self, Error> {
         let entries = fs::read_dir(directory).map_err(Error::file("cannot read", directory))?;
         let mut paths = entries
             .map(|entry| entry.map(|entry| entry.path()))
@@ -32,10 +36,10 @@ impl Inputs {
         paths.sort();
         for path in paths {
             if path.is_dir() {
-                self = self.tree(&path)?;
+                self = self.subtree(&path, root)?;
             } else {
                 let content = fs::read(&path).map_err(Error::file("cannot read", &path))?;
-                self = self.text(&path.to_string_lossy());
+                self = self.text(&path.strip_prefix(root).unwrap_or(&path).to_string_lossy());
                 self.0.update((content.len() as u64).to_le_bytes());
                 self.0.update(content);
             }
@@ -106,5 +110,15 @@ mod tests {
         let before = Inputs::default().tree(directory.path()).unwrap().digest();
         fs::write(&file, "two").unwrap();
         assert_ne!(before, Inputs::default().tree(directory.path()).unwrap().digest());
+    }
+
+    #[test]
+    fn the_same_tree_elsewhere_has_the_same_digest() {
+        let digest = || {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("file"), "one").unwrap();
+            Inputs::default().tree(directory.path()).unwrap().digest()
+        };
+        assert_eq!(digest(), digest());
     }
 }

@@ -7,7 +7,7 @@ use super::prepare::Lab;
 use crate::error::Error;
 use crate::stamp::Inputs;
 
-/// The directory of the kernel and the device tree, in the lab.
+/// The directory of the kernel and the device trees, in the lab.
 pub(super) const DIRECTORY: &str = "artifacts/bbb";
 
 /// What the artifacts are made from: the kernel part, whichever version that holds.
@@ -16,15 +16,15 @@ pub(super) fn inputs(lab: &Lab) -> Inputs {
     Inputs::default().text(&format!("{kernel:?}"))
 }
 
-/// Puts kernel and device tree where the bench file's mirror rules point.
+/// Puts kernel and device trees where the bench file's mirror rules point.
 ///
 /// # Errors
 /// When they cannot be copied.
 pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     let directory = lab.scratch.join("bbb");
     fs::create_dir_all(&directory).map_err(Error::file("cannot make", &directory))?;
-    for (from, name) in [(kernel::ZIMAGE, "zImage"), (kernel::DTB, "am335x-bone.dtb")] {
-        let from = lab.path(from);
+    for name in ["zImage"].into_iter().chain(kernel::DEVICE_TREES) {
+        let from = lab.path(kernel::DIRECTORY).join(name);
         fs::copy(&from, directory.join(name)).map_err(Error::file("cannot copy", &from))?;
     }
     lab.finish(&directory, DIRECTORY)

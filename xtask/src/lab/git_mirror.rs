@@ -26,26 +26,31 @@ pub(super) fn inputs(lab: &Lab) -> Result<Inputs, Error> {
 pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     let repository = lab.scratch.join("test-definitions.git");
     let files = lab.sources.join("test-definitions");
-    let run = |arguments: &[&str]| {
-        process::logged(git(&repository, &files).args(arguments), &lab.log("git-mirror"))
-    };
-    run(&["init", "--quiet", "--bare", "--initial-branch=master"])?;
-    run(&["add", "--all", "--force", "."])?;
-    run(&["commit", "--quiet", "--message=Test definitions of the lab"])?;
+    let run = |command: &mut Command| process::logged(command, &lab.log("git-mirror"));
+    run(git(&files).args(["init", "--quiet", "--bare", "--initial-branch=master"]).arg(&repository))?;
+    for arguments in [
+        &["add", "--all", "--force", "."][..],
+        &["commit", "--quiet", "--message=Test definitions of the lab"],
+    ] {
+        run(git(&files).arg("--git-dir").arg(&repository).arg("--work-tree").arg(&files).args(arguments))?;
+    }
     lab.finish(&repository, REPOSITORY)
 }
 
 /// git without the user's configuration, which could sign, filter or refuse.
-fn git(repository: &Path, files: &Path) -> Command {
+fn git(directory: &Path) -> Command {
     let mut command = Command::new("git");
-    command.current_dir(files);
+    command.current_dir(directory);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("TZ", "UTC");
     for role in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{role}_NAME"), "host-runner lab");
         command.env(format!("GIT_{role}_EMAIL"), "lab@example.org");
         command.env(format!("GIT_{role}_DATE"), "2025-01-01T00:00:00Z");
     }
-    command.env("GIT_DIR", repository).env_remove("GIT_INDEX_FILE");
-    command.arg("--work-tree").arg(files).args(["-c", "core.autocrlf=false", "-c", "core.fileMode=false"]);
+    // Set when this runs from a hook of the repository that it is part of.
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        command.env_remove(name);
+    }
+    command.args(["-c", "core.autocrlf=false", "-c", "core.fileMode=false"]);
     command
 }

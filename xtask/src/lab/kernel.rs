@@ -1,4 +1,4 @@
-//! Debian's kernel for armv7 boards, unpacked and not installed: the image, a device tree, the modules for the initrd.
+//! Debian's kernel for armv7 boards, unpacked and not installed: the image, device trees, the modules for the initrd.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,10 @@ use crate::stamp::Inputs;
 
 /// The kernel image, in the lab.
 pub(super) const ZIMAGE: &str = "kernel/zImage";
-/// A BeagleBone's device tree, which jobs fetch and the virtual board does not use; in the lab.
-pub(super) const DTB: &str = "kernel/am335x-bone.dtb";
+/// The BeagleBones' device trees, which jobs fetch and the virtual board does not use; in [`DIRECTORY`].
+pub(super) const DEVICE_TREES: [&str; 2] = ["am335x-bone.dtb", "am335x-boneblack.dtb"];
+/// The directory of all that is taken from the kernel package, in the lab.
+pub(super) const DIRECTORY: &str = "kernel";
 /// The modules that the initrd loads and the file `order` that lists them; in the lab.
 pub(super) const MODULES: &str = "kernel/modules";
 
@@ -22,7 +24,7 @@ const WANTED: [&str; 3] = ["virtio_pci", "virtio_net", "nfsv3"];
 
 /// What the kernel part is made from.
 pub(super) fn inputs() -> Inputs {
-    Inputs::default().text(METAPACKAGE).text(&WANTED.join(" "))
+    Inputs::default().text(METAPACKAGE).text(&WANTED.join(" ")).text(&DEVICE_TREES.join(" "))
 }
 
 /// Fetches the kernel package and takes what is needed from it.
@@ -42,9 +44,11 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     fs::create_dir_all(&modules).map_err(Error::file("cannot make", &modules))?;
     copy(&entry(&unpacked.join("boot"), "vmlinuz-")?, &kernel.join("zImage"))?;
     let trees = entry(&unpacked.join("usr/lib"), "linux-image-")?;
-    copy(&trees.join("am335x-bone.dtb"), &kernel.join("am335x-bone.dtb"))?;
+    for name in DEVICE_TREES {
+        copy(&trees.join(name), &kernel.join(name))?;
+    }
     take_modules(lab, &unpacked, &modules)?;
-    lab.finish(&kernel, "kernel")
+    lab.finish(&kernel, DIRECTORY)
 }
 
 fn take_modules(lab: &Lab, unpacked: &Path, modules: &Path) -> Result<(), Error> {

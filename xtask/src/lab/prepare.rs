@@ -1,5 +1,6 @@
 //! Making all parts of the lab, in order, each only when it is not there yet.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -38,7 +39,7 @@ pub(crate) fn packages() -> Vec<&'static str> {
 /// When a part cannot be made; the error says which command failed and where its log is.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Error> {
     let lab = Lab::open(workspace)?;
-    lab.part("kernel", &[kernel::ZIMAGE, kernel::DTB, kernel::MODULES], &kernel::inputs(), kernel::make)?;
+    lab.part("kernel", &[kernel::ZIMAGE, kernel::MODULES], &kernel::inputs(), kernel::make)?;
     lab.part("initrd", &[initrd::IMAGE], &initrd::inputs(&lab)?, initrd::make)?;
     lab.part("artifacts", &[artifacts::DIRECTORY], &artifacts::inputs(&lab), artifacts::make)?;
     lab.part("git-mirror", &[git_mirror::REPOSITORY], &git_mirror::inputs(&lab)?, git_mirror::make)?;
@@ -57,6 +58,8 @@ pub(super) struct Lab {
     pub(super) sources: PathBuf,
     /// Unfinished things; emptied at the start and at the end.
     pub(super) scratch: PathBuf,
+    /// Made when the first part needs it; its lists then serve the others.
+    apt: OnceCell<PrivateApt>,
     /// Held for as long as the lab is worked on.
     _lock: File,
 }
@@ -71,7 +74,7 @@ impl Lab {
         let scratch = directory.join("scratch");
         remove(&scratch)?;
         fs::create_dir_all(&scratch).map_err(Error::file("cannot make", &scratch))?;
-        Ok(Self { directory, sources: workspace.lab_sources(), scratch, _lock: file })
+        Ok(Self { directory, sources: workspace.lab_sources(), scratch, apt: OnceCell::new(), _lock: file })
     }
 
     fn close(self) -> Result<(), Error> {
@@ -106,8 +109,12 @@ impl Lab {
     }
 
     /// A package system that knows armhf; the user's own does not have to.
-    pub(super) fn apt(&self) -> Result<PrivateApt, Error> {
-        PrivateApt::new(self.scratch.join("apt"), &self.source()?)
+    pub(super) fn apt(&self) -> Result<&PrivateApt, Error> {
+        if let Some(apt) = self.apt.get() {
+            return Ok(apt);
+        }
+        let apt = PrivateApt::new(self.scratch.join("apt"), &self.source()?)?;
+        Ok(self.apt.get_or_init(|| apt))
     }
 
     fn part(

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// The jobs that must pass on four nodes, with the names of their steps.
 pub(super) const ALL: [(&str, &str); 2] = [
     ("job: U-Boot host with three SSH guests", "examples/bbb-ssh-guest.yaml"),
-    ("job: the same as first written for LAVA", "tests/fixtures/seed-job.yaml"),
+    ("job: the same as first written for LAVA", "tests/fixtures/jobs/seed.yaml"),
 ];
 
 /// Nodes of each of the jobs: one host and three guests.

@@ -31,9 +31,10 @@ struct Step {
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
     apt::ensure_installed(&[agent::packages(), lab::packages()].concat())?;
     let mut steps = std::thread::scope(|scope| {
-        let board = scope.spawn(|| prepare_board(workspace));
-        let mut steps = check_sources(workspace);
-        steps.extend(board.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let lab = scope.spawn(|| step(LAB, || lab::prepare(workspace)));
+        let mut steps = check_agent(workspace);
+        steps.extend(check_sources(workspace));
+        steps.push(lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         steps
     });
     let blocked = steps
@@ -53,19 +54,24 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
     Ok(sum_up(&steps))
 }
 
-const AGENT: &str = "agent and its size";
+const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";
 const RUNNER: &str = "build of the runner";
 /// Steps without which no job can run.
 const NEEDED_BY_JOBS: [&str; 3] = [AGENT, LAB, RUNNER];
 
-/// What needs time rather than cargo: the agent, whose toolchain may have to be fetched, and the virtual board.
-fn prepare_board(workspace: &Workspace) -> Vec<Step> {
-    vec![step(AGENT, || check_agent(workspace)), step(LAB, || lab::prepare(workspace))]
+/// Builds the agents, which tests run as well as boards, and measures the one that has to be small.
+fn check_agent(workspace: &Workspace) -> Vec<Step> {
+    let mut agents = None;
+    let build = step(AGENT, || {
+        agents = Some(agent::build(workspace)?);
+        Ok(())
+    });
+    let size = agents.map(|agents| step("size of the agent", || check_size(agents.armv7)));
+    [Some(build), size].into_iter().flatten().collect()
 }
 
-fn check_agent(workspace: &Workspace) -> Result<(), Error> {
-    let size = agent::build(workspace)?.armv7;
+fn check_size(size: u64) -> Result<(), Error> {
     if size > agent::ARMV7_BUDGET {
         return Err(Error::AgentSize { size, budget: agent::ARMV7_BUDGET });
     }
@@ -89,12 +95,12 @@ fn check_sources(workspace: &Workspace) -> Vec<Step> {
         step("tests", || {
             let nextest = process::answer(workspace.cargo().args(["nextest", "--version"])).is_ok();
             cargo(if nextest {
-                &["nextest", "run", "--no-fail-fast"]
+                &["nextest", "run", "--workspace", "--no-fail-fast"]
             } else {
-                &["test", "--lib", "--bins", "--tests", "--no-fail-fast"]
+                &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
             })
         }),
-        step("examples in the documentation", || cargo(&["test", "--doc", "--quiet"])),
+        step("examples in the documentation", || cargo(&["test", "--workspace", "--doc", "--quiet"])),
         licences(workspace),
     ]
 }
