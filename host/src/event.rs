@@ -3,13 +3,14 @@
 //! Events are owned and serialisable. The runner emits them; terminal, `run.jsonl`, `results.json`, JUnit and the
 //! console logs are readers; `host-runner replay` feeds a stored run to the same readers.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,13 +168,13 @@ pub struct TestCase {
     /// The result.
     pub result: TestResult,
     /// The test set that was open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub set: Option<String>,
     /// The measured value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub measurement: Option<f64>,
     /// Units of the measurement.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub units: Option<String>,
     /// `lava-test-reference`'s URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,8 +198,8 @@ pub enum TestResult {
     Unknown,
 }
 
-/// How a phase, definition, node or run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a phase, definition, node or run ended, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// As it should.
@@ -209,6 +210,42 @@ pub enum Outcome {
     Error,
     /// The user stopped it.
     Cancelled,
+}
+
+impl Outcome {
+    /// The outcome that goes with a fault.
+    pub const fn of(fault: Option<&Fault>) -> Self {
+        match fault {
+            None => Self::Pass,
+            Some(fault) => match fault.class {
+                Class::Test => Self::Fail,
+                Class::Cancelled => Self::Cancelled,
+                Class::Job | Class::Infrastructure | Class::Bench | Class::Bug => Self::Error,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+impl fmt::Display for TestResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+            Self::Unknown => "unknown",
+        })
+    }
 }
 
 /// Direction on a console, from the runner's side.
@@ -252,16 +289,16 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 /// Durations as seconds with three decimals.
-mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
     }

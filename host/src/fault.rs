@@ -62,6 +62,13 @@ impl Fault {
         Self::new(class, place, Chain(error))
     }
 
+    /// Adds what to do about it, if that is known.
+    #[must_use]
+    pub fn with_optional_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {

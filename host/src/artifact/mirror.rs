@@ -14,7 +14,7 @@ pub struct Rule {
 }
 
 /// All rules of a bench.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mirrors {
     /// Longest prefix first.
     rules: Vec<Rule>,

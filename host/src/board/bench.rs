@@ -1,10 +1,11 @@
 //! The bench file: which boards there are and how they are reached.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
+use crate::artifact::Mirrors;
 use crate::diagnostic::{Diagnostics, ReadError};
 
 /// A checked bench file. Relative paths of the file are resolved against its directory.
@@ -20,8 +21,8 @@ pub struct Bench {
     pub agent_directory: Option<PathBuf>,
     /// `[cache] directory`; without it, the user's cache.
     pub cache_directory: Option<PathBuf>,
-    /// Rules that rewrite URLs, longest prefix first.
-    pub mirrors: Vec<Mirror>,
+    /// Rules that rewrite URLs.
+    pub mirrors: Mirrors,
     /// The boards, by name.
     pub boards: Vec<Arc<Board>>,
 }
@@ -33,24 +34,6 @@ pub struct VirtualNetwork {
     pub address: Ipv4Addr,
     /// Length of its prefix, in bits.
     pub prefix: u8,
-}
-
-/// A rule that rewrites URLs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirror {
-    /// Prefix that is replaced.
-    pub from: String,
-    /// What it is replaced by.
-    pub to: MirrorTarget,
-}
-
-/// What a mirror rule leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MirrorTarget {
-    /// Another URL prefix.
-    Url(String),
-    /// A directory or file.
-    Path(PathBuf),
 }
 
 /// A board of the bench: its type and what the bench file says of it.
@@ -134,15 +117,6 @@ pub struct QemuSettings {
     pub memory_mb: u32,
 }
 
-/// A URL after the bench's mirror rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// To be fetched.
-    Url(String),
-    /// At hand.
-    Path(PathBuf),
-}
-
 /// Why a bench file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
@@ -169,26 +143,6 @@ impl Bench {
     /// The board called `name`.
     pub fn board(&self, name: &str) -> Option<&Arc<Board>> {
         self.boards.iter().find(|board| board.name == name)
-    }
-
-    /// Where `url` really leads: the longest matching mirror rule decides, and `file://` URLs are paths.
-    pub fn locate(&self, url: &str) -> Location {
-        for mirror in &self.mirrors {
-            let Some(rest) = url.strip_prefix(&mirror.from) else { continue };
-            match &mirror.to {
-                MirrorTarget::Url(to) => return path_or_url(format!("{to}{rest}")),
-                MirrorTarget::Path(to) if rest.is_empty() => return Location::Path(to.clone()),
-                MirrorTarget::Path(to) => return Location::Path(to.join(rest.trim_start_matches('/'))),
-            }
-        }
-        path_or_url(url.to_owned())
-    }
-}
-
-fn path_or_url(url: String) -> Location {
-    match url.strip_prefix("file://") {
-        Some(path) => Location::Path(Path::new(path).to_owned()),
-        None => Location::Url(url),
     }
 }
 

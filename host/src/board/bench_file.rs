@@ -4,10 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bench::{
-    Bench, BenchError, Board, ConsoleTarget, Mirror, MirrorTarget, Power, QemuSettings, VirtualNetwork,
-};
+use super::bench::{Bench, BenchError, Board, ConsoleTarget, Power, QemuSettings, VirtualNetwork};
 use super::board_type::{self, BoardType};
+use crate::artifact::{Mirrors, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
 
@@ -21,8 +20,10 @@ impl Bench {
     /// A file cannot be read, or files have problems: all of them at once.
     pub fn load(path: &Path) -> Result<Self, BenchError> {
         let source = Source::read(path)?;
-        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self::parse(&source, &directory)
+        // Paths of the bench file must mean the same wherever they are used.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        Self::parse(&source, directory)
     }
 
     /// Checks a bench file whose relative paths are relative to `directory`.
@@ -67,8 +68,7 @@ impl BenchFile<'_> {
         let virtual_network = virtual_network.unwrap_or(VirtualNetwork::DEFAULT);
         let agent_directory = self.table(&fields, "agent", |file, table| file.path(table, "directory"));
         let cache_directory = self.table(&fields, "cache", |file, table| file.path(table, "directory"));
-        let mut mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
-        mirrors.sort_by_key(|mirror| std::cmp::Reverse(mirror.from.len()));
+        let mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
         let boards = fields.require(&mut self.reader, "boards");
         let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
         fields.finish(&mut self.reader);
@@ -78,7 +78,7 @@ impl BenchFile<'_> {
             virtual_network,
             agent_directory,
             cache_directory,
-            mirrors,
+            mirrors: Mirrors::new(mirrors),
             boards,
         })
     }
@@ -127,7 +127,7 @@ impl BenchFile<'_> {
         network
     }
 
-    fn mirrors(&mut self, node: &Node) -> Vec<Mirror> {
+    fn mirrors(&mut self, node: &Node) -> Vec<Rule> {
         let Value::Sequence(items) = &node.value else {
             let problem = self.reader.wrong_type(node, "mirror", "a list");
             self.reader.report(problem.with_help("write `[[mirror]]`"));
@@ -136,20 +136,21 @@ impl BenchFile<'_> {
         items.iter().filter_map(|item| self.mirror(item)).collect()
     }
 
-    fn mirror(&mut self, node: &Node) -> Option<Mirror> {
+    fn mirror(&mut self, node: &Node) -> Option<Rule> {
         let fields = self.reader.fields(node, "mirror")?;
         let from = fields.require(&mut self.reader, "from");
         let from = from.and_then(|node| self.reader.non_empty(node, "from"));
         let to = fields.require(&mut self.reader, "to");
         let to = to.and_then(|node| self.reader.non_empty(node, "to"));
         fields.finish(&mut self.reader);
-        let to = to?;
-        let to = if to.contains("://") {
-            MirrorTarget::Url(to)
-        } else {
-            MirrorTarget::Path(self.directory.join(to))
-        };
-        Some(Mirror { from: from?, to })
+        let (from, mut to) = (from?, to?);
+        if !to.contains("://") {
+            to = self.directory.join(to).display().to_string();
+        }
+        if from.ends_with('/') && !to.ends_with('/') {
+            to.push('/');
+        }
+        Some(Rule { from, to })
     }
 
     fn boards(&mut self, node: &Node, network: VirtualNetwork) -> Vec<Arc<Board>> {

@@ -6,12 +6,9 @@ mod board_type;
 pub mod lease;
 pub mod power;
 pub mod qemu;
-pub mod virtual_network;
 #[cfg(test)]
 mod tests;
+pub mod virtual_network;
 
-pub use bench::{
-    Bench, BenchError, Board, ConsoleTarget, Location, Mirror, MirrorTarget, Power, QemuSettings,
-    VirtualNetwork,
-};
+pub use bench::{Bench, BenchError, Board, ConsoleTarget, Power, QemuSettings, VirtualNetwork};
 pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};

@@ -1,3 +1,10 @@
-//! The command line, one file per subcommand.
+//! The command line, one file per subcommand. The only place that prints.
 
+mod args;
+mod message;
 pub mod problems;
+mod replay;
+mod run;
+mod validate;
+
+pub use args::main;

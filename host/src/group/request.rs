@@ -1,5 +1,7 @@
 //! What members ask of the group, and what they get.
 
+use std::fmt;
+
 use super::Refusal;
 
 /// Longest message id, in bytes.
@@ -43,6 +45,22 @@ pub enum Request {
 pub struct Released {
     /// Sender, key and value, by sender in group order.
     pub messages: Vec<(String, String, String)>,
+}
+
+/// As it would be typed on the target.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { id, data } => {
+                write!(f, "lava-send {id}")?;
+                data.iter().try_for_each(|(key, value)| write!(f, " {key}={value}"))
+            }
+            Self::Wait { id } => write!(f, "lava-wait {id}"),
+            Self::WaitAll { id, role: None } => write!(f, "lava-wait-all {id}"),
+            Self::WaitAll { id, role: Some(role) } => write!(f, "lava-wait-all {id} {role}"),
+            Self::Sync { id } => write!(f, "lava-sync {id}"),
+        }
+    }
 }
 
 impl Request {

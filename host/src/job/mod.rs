@@ -10,7 +10,7 @@ pub mod testdef;
 
 pub use model::{
     Archive, ArtifactSpec, AutoLogin, Block, BlockKind, BootCommands, BootImage, BootSsh, BootUboot,
-    Checksums, Compression, DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp,
-    GroupRequest, InstallPart, Job, Located, ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
+    DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest, InstallPart, Job,
+    Located, ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
 };
 pub use testdef::TestDefinition;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::testdef::TestDefinition;
+use crate::artifact::{Checksums, Compression};
 use crate::diagnostic::{Diagnostic, Source, Span};
 
 /// A checked job file.
@@ -161,32 +162,6 @@ pub struct ArtifactSpec {
     pub checksums: Checksums,
     /// `file:line:column` of the URL.
     pub place: String,
-}
-
-/// Expected hashes, in lower-case hexadecimal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checksums {
-    /// `md5sum`.
-    pub md5: Option<String>,
-    /// `sha256sum`.
-    pub sha256: Option<String>,
-    /// `sha512sum`.
-    pub sha512: Option<String>,
-}
-
-/// Compression of an artifact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// bzip2.
-    Bz2,
-    /// gzip.
-    Gz,
-    /// xz.
-    Xz,
-    /// zip with one member.
-    Zip,
-    /// Zstandard.
-    Zstd,
 }
 
 /// Kind of an archive.

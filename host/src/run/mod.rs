@@ -1,1 +1,29 @@
 //! Carrying out a plan: one task per node, deadlines, cancellation, clean-up.
+//!
+//! ```text
+//! job_run   the whole run: networks, group, one task per node, the verdict
+//! node      one node: its steps in order under their deadlines, and clean-up on every way out
+//! context   what the actions of a node work with
+//! networks  TFTP, NFS and SNTP for the boards of the run
+//! group     the MultiNode group, as the nodes' tasks use it
+//! ```
+
+mod bench;
+mod context;
+mod emitter;
+mod group;
+mod job_run;
+mod lease;
+mod networks;
+mod node;
+mod scratch;
+mod signals;
+mod verdict;
+
+pub(crate) use context::{HostAccess, NodeContext, Phase, Resources};
+pub use emitter::Emitter;
+pub(crate) use group::GroupMember;
+pub use job_run::{JobRun, run};
+pub use lease::lease_boards;
+pub(crate) use networks::Services;
+pub use signals::cancel_on_signals;

@@ -1,14 +1,14 @@
 //! Files to fetch.
 
+use crate::artifact::{Checksums, Compression};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Fields, Node, Reader};
-use crate::job::model::{Archive, ArtifactSpec, Checksums, Compression};
+use crate::job::model::{Archive, ArtifactSpec};
 
-const COMPRESSIONS: [(&str, Compression); 5] = [
-    ("bz2", Compression::Bz2),
-    ("gz", Compression::Gz),
+const COMPRESSIONS: [(&str, Compression); 4] = [
+    ("bz2", Compression::Bzip2),
+    ("gz", Compression::Gzip),
     ("xz", Compression::Xz),
-    ("zip", Compression::Zip),
     ("zstd", Compression::Zstd),
 ];
 

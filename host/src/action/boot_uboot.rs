@@ -1,0 +1,203 @@
+//! `boot` by `u-boot`: power, boot loader, kernel, login.
+
+use std::time::{Duration, Instant};
+
+use regex::bytes::Regex;
+
+use crate::action::power::power_on;
+use crate::board::Board;
+use crate::dialog::{
+    AutoLogin, Goal, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
+};
+use crate::event::EventKind;
+use crate::fault::{Class, Fault};
+use crate::link::{Console, DriveError, drive};
+use crate::plan::{BootUboot, BootValues, NfsValues, NodeKind, RamdiskValues, Step, substitute};
+use crate::run::{NodeContext, Phase, Resources};
+
+/// Longest command line that every U-Boot takes: `CONFIG_SYS_CBSIZE` is 512 or more on boards with a network.
+const LINE_LIMIT: usize = 511;
+
+/// How often a board may start over in the boot loader before that counts as a loop.
+const MAX_RESETS: u32 = 3;
+
+/// What asks for a password, where the job does not say.
+const PASSWORD_PROMPT: &str = "[Pp]assword:";
+
+/// Boots the node's board to a shell prompt.
+pub(crate) async fn boot_uboot(
+    node: &NodeContext,
+    phase: &Phase,
+    step: &Step,
+    boot: &BootUboot,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    let NodeKind::Board { board } = &node.plan.kind else {
+        return Err(phase.fault(Class::Job, "a secondary connection has no U-Boot; use `method: ssh`"));
+    };
+    for attempt in 1.. {
+        match boot_once(node, phase, step, boot, board, resources).await {
+            Err(fault) if attempt < boot.attempts && fault.class == Class::Infrastructure => node
+                .emitter
+                .warn(format!("boot {attempt} of {} failed, trying again: {}", boot.attempts, fault.message)),
+            result => return result,
+        }
+    }
+    Ok(())
+}
+
+async fn boot_once(
+    node: &NodeContext,
+    phase: &Phase,
+    step: &Step,
+    boot: &BootUboot,
+    board: &Board,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    let commands = commands(node, phase, boot, board, resources)?;
+    let mut console = power_on(node, phase, board, resources).await?;
+    let settings = uboot_settings(phase, step, boot, board)?;
+    let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
+        .map_err(|error| phase.error(uboot_class(&error), &error))?;
+    let report =
+        drive(&mut console, dialog).await.map_err(|error| drive_fault(phase, &error, uboot_class))?;
+    if report.resets > 0 {
+        node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
+    }
+    node.emitter.note("U-Boot started the kernel");
+    log_in(node, phase, step, boot, &mut console).await?;
+    resources.console = Some(console);
+    Ok(())
+}
+
+async fn log_in(
+    node: &NodeContext,
+    phase: &Phase,
+    step: &Step,
+    boot: &BootUboot,
+    console: &mut Console,
+) -> Result<(), Fault> {
+    let pattern = |text: &str| compile(phase, text);
+    let auto_login = match &boot.auto_login {
+        None => None,
+        Some(login) => Some(AutoLogin {
+            login_prompt: pattern(&login.login_prompt)?,
+            username: login.username.clone(),
+            password_prompt: pattern(login.password_prompt.as_deref().unwrap_or(PASSWORD_PROMPT))?,
+            password: login.password.clone(),
+            login_commands: login.login_commands.clone(),
+        }),
+    };
+    let settings = LoginSettings {
+        kernel_start: Some(pattern(&boot.kernel_start_message)?),
+        kernel_timeout: left(phase),
+        prompts: boot.prompts.iter().map(|prompt| pattern(prompt)).collect::<Result<_, _>>()?,
+        auto_login,
+        failure_message: boot.failure_message.as_deref().map(pattern).transpose()?,
+        timeout: step.timeouts.part("auto-login-action").min(left(phase)),
+    };
+    let logged_in = drive(console, Login::new(settings, Instant::now()))
+        .await
+        .map_err(|error| drive_fault(phase, &error, login_class))?;
+    if !boot.ignore_kernel_messages {
+        for warning in &logged_in.warnings {
+            node.emitter.emit(EventKind::Warning { text: format!("the kernel says: {warning}") });
+        }
+    }
+    node.emitter.note(format!("shell prompt {:?}", logged_in.prompt));
+    Ok(())
+}
+
+fn uboot_settings(
+    phase: &Phase,
+    step: &Step,
+    boot: &BootUboot,
+    board: &Board,
+) -> Result<UbootSettings, Fault> {
+    let pattern = |text: &str| compile(phase, text);
+    let uboot = &board.uboot;
+    Ok(UbootSettings {
+        autoboot_prompt: pattern(&uboot.autoboot_prompt)?,
+        interrupt: uboot.interrupt.clone().into_bytes(),
+        prompt: pattern(&any_of(&uboot.prompts))?,
+        errors: uboot.errors.clone(),
+        final_message: pattern(&boot.bootloader_final_message)?,
+        line_limit: LINE_LIMIT,
+        character_delay: uboot.character_delay,
+        interrupt_timeout: step.timeouts.part("bootloader-interrupt").min(left(phase)),
+        command_timeout: step.timeouts.part("bootloader-commands").min(left(phase)),
+        max_resets: MAX_RESETS,
+    })
+}
+
+/// The boot commands with the `{NAMES}` in them replaced.
+fn commands(
+    node: &NodeContext,
+    phase: &Phase,
+    boot: &BootUboot,
+    board: &Board,
+    resources: &Resources,
+) -> Result<Vec<String>, Fault> {
+    let services = node.services(board, phase)?;
+    let deployed = resources
+        .deployed
+        .as_ref()
+        .ok_or_else(|| phase.fault(Class::Job, "nothing was deployed: there is no kernel to boot"))?;
+    let values = BootValues {
+        server_ip: services.address,
+        board_ip: board.address,
+        job_id: &node.id,
+        kernel: &deployed.kernel,
+        dtb: deployed.dtb.as_deref(),
+        ramdisk: deployed
+            .ramdisk
+            .as_deref()
+            .map(|path| RamdiskValues { path, has_header: deployed.ramdisk_has_header }),
+        nfs: deployed.export.as_deref().map(|export| NfsValues {
+            server_ip: services.address,
+            port: services.nfs_port,
+            export,
+        }),
+    };
+    Ok(substitute(&boot.commands, &board.uboot, &board.linux_console, boot.image, &values))
+}
+
+/// One pattern for several.
+fn any_of(patterns: &[String]) -> String {
+    patterns.iter().map(|pattern| format!("(?:{pattern})")).collect::<Vec<_>>().join("|")
+}
+
+/// Patterns were compiled when they were read; one that fails now is our fault.
+fn compile(phase: &Phase, pattern: &str) -> Result<Regex, Fault> {
+    Regex::new(pattern).map_err(|error| phase.error(Class::Bug, &error))
+}
+
+fn left(phase: &Phase) -> Duration {
+    phase.deadline.saturating_duration_since(tokio::time::Instant::now())
+}
+
+fn drive_fault<E: std::error::Error + 'static>(
+    phase: &Phase,
+    error: &DriveError<E>,
+    class: impl Fn(&E) -> Class,
+) -> Fault {
+    let class = match error {
+        DriveError::Dialog(error) => class(error),
+        _ => Class::Infrastructure,
+    };
+    phase.error(class, error)
+}
+
+fn uboot_class(error: &UbootError) -> Class {
+    match error {
+        UbootError::LineTooLong { .. } | UbootError::NotPrintable { .. } => Class::Job,
+        _ => Class::Infrastructure,
+    }
+}
+
+fn login_class(error: &LoginError) -> Class {
+    match error {
+        LoginError::Refused { .. } | LoginError::PasswordWanted { .. } => Class::Job,
+        _ => Class::Infrastructure,
+    }
+}

@@ -1,0 +1,237 @@
+//! `deploy` to `tftp`: kernel, device tree and RAM disk for U-Boot, a root filesystem for NFS.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::action::Overlay;
+use crate::artifact::Artifact;
+use crate::board::Board;
+use crate::event::EventKind;
+use crate::fault::{Class, Fault};
+use crate::job::{ArtifactSpec, DeployTftp};
+use crate::plan::NodeKind;
+use crate::rootfs::{Layer, Lower};
+use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
+use crate::tftp;
+use crate::{artifact, nfs};
+
+/// Most bytes that a job may write into its root filesystem.
+const LAYER_BUDGET: u64 = 8 << 30;
+
+/// Files served to a board.
+pub(crate) struct Deployed {
+    /// TFTP name of the kernel.
+    pub(crate) kernel: String,
+    /// TFTP name of the device tree.
+    pub(crate) dtb: Option<String>,
+    /// TFTP name of the RAM disk.
+    pub(crate) ramdisk: Option<String>,
+    /// Whether the RAM disk comes with U-Boot's header.
+    pub(crate) ramdisk_has_header: bool,
+    /// The root filesystem.
+    pub(crate) layer: Option<Arc<Layer>>,
+    /// NFS path of the root filesystem.
+    pub(crate) export: Option<String>,
+    _files: Vec<tftp::Guard>,
+    _export: Option<nfs::ExportGuard>,
+}
+
+/// Fetches the files and serves them to the node's board.
+pub(crate) async fn deploy_tftp(
+    node: &NodeContext,
+    phase: &Phase,
+    deploy: &DeployTftp,
+    overlay: &Overlay,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    let NodeKind::Board { board } = &node.plan.kind else {
+        return Err(phase.fault(Class::Job, "a secondary connection has no board to deploy to"));
+    };
+    let peer = board.address.ok_or_else(|| {
+        phase
+            .fault(
+                Class::Bench,
+                format!("the bench file does not give the address of board `{}`", board.name),
+            )
+            .with_help(format!(
+                "add `address = \"…\"` to `[boards.{}]`: TFTP and NFS answer only boards they know",
+                board.name
+            ))
+    })?;
+    let services = node.services(board, phase)?;
+    let mut files = Files { node, phase, services, peer, guards: Vec::new() };
+    let kernel = files.fetch_and_serve("kernel", &deploy.kernel).await?;
+    let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
+    let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
+    if ramdisk.is_none()
+        && let Some(own) = board.qemu.as_ref().and_then(|qemu| qemu.initrd.as_ref())
+    {
+        ramdisk = Some(files.serve("ramdisk", "initrd", own.clone()));
+    }
+    let guards = files.guards;
+    let mut deployed = Deployed {
+        kernel,
+        dtb,
+        ramdisk,
+        ramdisk_has_header: deploy.ramdisk.is_some() && deploy.ramdisk_has_header,
+        layer: None,
+        export: None,
+        _files: guards,
+        _export: None,
+    };
+    if let Some(spec) = &deploy.nfsrootfs {
+        let layer = open_rootfs(node, phase, spec).await?;
+        apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
+        let export = format!("/{}/rootfs", node.id);
+        deployed._export = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
+        deployed.export = Some(export);
+        if deploy.authorize_ssh {
+            node.run.set_host(&node.plan.name, host_access(board, services, &layer));
+        }
+        deployed.layer = Some(layer);
+    }
+    resources.deployed = Some(deployed);
+    Ok(())
+}
+
+fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>) -> HostAccess {
+    HostAccess { net: services.net.clone(), port: board.ssh_port, layer: Arc::clone(layer) }
+}
+
+/// Files on their way into the TFTP server's table.
+struct Files<'a> {
+    node: &'a NodeContext,
+    phase: &'a Phase,
+    services: &'a Services,
+    peer: IpAddr,
+    guards: Vec<tftp::Guard>,
+}
+
+impl Files<'_> {
+    async fn serve_optional(
+        &mut self,
+        kind: &str,
+        spec: Option<&ArtifactSpec>,
+    ) -> Result<Option<String>, Fault> {
+        match spec {
+            Some(spec) => self.fetch_and_serve(kind, spec).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
+        let artifact = self.node.fetch(self.phase, kind, spec).await?;
+        let name = spec.url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(kind);
+        Ok(self.serve(kind, name, artifact.path))
+    }
+
+    /// Serves a file under `<id>/<kind>/<name>`.
+    fn serve(&mut self, kind: &str, name: &str, path: PathBuf) -> String {
+        let name = format!("{}/{kind}/{name}", self.node.id);
+        self.guards.push(self.services.files.add(self.peer, &name, tftp::Source::File(path)));
+        name
+    }
+}
+
+/// Fetches a root filesystem and puts an empty layer over it.
+async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> Result<Arc<Layer>, Fault> {
+    let artifact = node.fetch(phase, "nfsrootfs", spec).await?;
+    let rootfs_fault = |error: &dyn std::error::Error| {
+        Fault::new(
+            Class::Infrastructure,
+            spec.place.clone(),
+            format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
+        )
+    };
+    let upper = node
+        .run
+        .scratch
+        .subdirectory(&node.id)
+        .map_err(|error| phase.error(Class::Infrastructure, &error))?;
+    let path = artifact.path.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let lower = Arc::new(Lower::from_tar(&path)?);
+        Layer::with_budget(lower, upper, LAYER_BUDGET)
+    });
+    let layer = opened
+        .await
+        .map_err(|error| phase.fault(Class::Bug, error))?
+        .map_err(|error| rootfs_fault(&error))?;
+    Ok(Arc::new(layer))
+}
+
+/// Writes agent, definitions and keys into the layer, through the code that serves NFS writes.
+fn apply_overlay(
+    node: &NodeContext,
+    phase: &Phase,
+    layer: &Layer,
+    overlay: &Overlay,
+    authorize_ssh: bool,
+) -> Result<(), Fault> {
+    let fault = |error: &dyn std::error::Error| {
+        phase.fault(
+            Class::Infrastructure,
+            format!("cannot write into the root filesystem: {}", crate::fault::Chain(error)),
+        )
+    };
+    let directory = node.agent_directory();
+    for file in overlay.files() {
+        let path = format!("{directory}/{}", file.path);
+        let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+        layer.make_dirs(parent, 0o755).map_err(|error| fault(&error))?;
+        layer.write_file(&path, file.mode, &file.content).map_err(|error| fault(&error))?;
+    }
+    if authorize_ssh {
+        let line = format!("{}\n", node.run.key.authorized_keys_line(&format!("host-runner {}", node.id)));
+        layer.make_dirs("/root/.ssh", 0o700).map_err(|error| fault(&error))?;
+        layer
+            .append_file("/root/.ssh/authorized_keys", 0o600, line.as_bytes())
+            .map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+/// What the cache is asked for.
+fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
+    artifact::Request {
+        url: spec.url.clone(),
+        compression: spec.compression,
+        checksums: spec.checksums.clone(),
+    }
+}
+
+impl NodeContext {
+    /// Fetches an artifact, with progress.
+    async fn fetch(&self, phase: &Phase, kind: &str, spec: &ArtifactSpec) -> Result<Artifact, Fault> {
+        let emitter = self.emitter.clone();
+        let what = format!("fetch {kind}");
+        let progress =
+            move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
+        let request = artifact_request(spec);
+        let artifact = self
+            .run
+            .cache
+            .fetch(&request, &self.run.mirrors, phase.deadline.into_std(), progress)
+            .await
+            .map_err(|error| {
+                Fault::from_error(error.class(), format!("{} ({})", phase.place, spec.place), &error)
+            })?;
+        let how = if artifact.from_cache { "from the cache" } else { "fetched" };
+        self.emitter.note(format!(
+            "{kind} {} {how}, {:.1} MB, sha256 {:.12}",
+            spec.url,
+            artifact.size as f64 / 1e6,
+            artifact.sha256
+        ));
+        Ok(artifact)
+    }
+
+    /// What is served to `board`.
+    pub(crate) fn services(&self, board: &Board, phase: &Phase) -> Result<&Services, Fault> {
+        self.run
+            .networks
+            .services(board)
+            .ok_or_else(|| phase.fault(Class::Bug, "nothing is served in the network of the board"))
+    }
+}

@@ -1,0 +1,258 @@
+//! What goes into `/lava-<id>` on the target: agent, environment, test definitions and their scripts.
+
+use std::fs;
+use std::path::Path;
+
+use crate::artifact::git::{self, GitError, GitRequest, GitTree, Mode};
+use crate::diagnostic::Source;
+use crate::fault::{Class, Fault};
+use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
+use crate::plan::{
+    Action, NodeKind, ScriptPlace, TestAction, environment_script, install_script, run_script,
+};
+use crate::run::{NodeContext, Phase};
+
+/// The agent's binary, relative to `/lava-<id>`.
+const AGENT_PATH: &str = "bin/lava-agent";
+
+/// Most bytes that one definition's repository may bring.
+const MAX_DEFINITION_BYTES: u64 = 64 << 20;
+
+/// Largest agent that is believed to be one.
+const MAX_AGENT_BYTES: u64 = 8 << 20;
+
+/// What goes into `/lava-<id>`.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    files: Vec<OverlayFile>,
+    stages: Vec<Stage>,
+}
+
+/// A file below `/lava-<id>`.
+#[derive(Debug)]
+pub(crate) struct OverlayFile {
+    /// Path relative to `/lava-<id>`.
+    pub(crate) path: String,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// What is in it.
+    pub(crate) content: Vec<u8>,
+}
+
+/// The definitions of one test step.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    number: u32,
+    /// The definitions, in order.
+    pub(crate) definitions: Vec<PreparedDefinition>,
+}
+
+/// A definition whose files are in the overlay.
+#[derive(Debug)]
+pub(crate) struct PreparedDefinition {
+    /// Name of its results, such as `0_smoke-tests`.
+    pub(crate) name: String,
+    /// Its directory, relative to `/lava-<id>`.
+    directory: String,
+    /// Whether it has an install script.
+    pub(crate) has_install: bool,
+    /// Cases that must be reported.
+    pub(crate) expected: Option<Vec<String>>,
+}
+
+impl Overlay {
+    /// The agent's binary, if there are tests.
+    pub(crate) fn agent(&self) -> Option<&OverlayFile> {
+        self.files.iter().find(|file| file.path == AGENT_PATH)
+    }
+
+    /// All files.
+    pub(crate) fn files(&self) -> &[OverlayFile] {
+        &self.files
+    }
+
+    /// The definitions of test step `number`.
+    pub(crate) fn stage(&self, number: u32) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.number == number)
+    }
+
+    fn add(&mut self, path: impl Into<String>, mode: u32, content: impl Into<Vec<u8>>) {
+        self.files.push(OverlayFile { path: path.into(), mode, content: content.into() });
+    }
+}
+
+impl PreparedDefinition {
+    /// Path of the install script, relative to `/lava-<id>`.
+    pub(crate) fn install_script(&self) -> String {
+        format!("{}/install.sh", self.directory)
+    }
+
+    /// Path of the run script, relative to `/lava-<id>`.
+    pub(crate) fn run_script(&self) -> String {
+        format!("{}/run.sh", self.directory)
+    }
+}
+
+/// Fetches and checks what the node's tests need, before any board is touched.
+pub(crate) async fn prepare(node: &NodeContext, phase: &Phase) -> Result<Overlay, Fault> {
+    let mut overlay = Overlay::default();
+    let tests: Vec<&TestAction> = node
+        .plan
+        .steps
+        .iter()
+        .filter_map(|step| if let Action::Test(test) = &step.action { Some(test) } else { None })
+        .collect();
+    if tests.is_empty() {
+        return Ok(overlay);
+    }
+    overlay.add(AGENT_PATH, 0o755, find_agent(node, phase)?);
+    overlay.add("environment", 0o644, environment(node));
+    for test in tests {
+        let mut definitions = Vec::new();
+        for spec in &test.definitions {
+            definitions.push(prepare_definition(node, phase, test, spec, &mut overlay).await?);
+        }
+        overlay.stages.push(Stage { number: test.stage, definitions });
+    }
+    Ok(overlay)
+}
+
+async fn prepare_definition(
+    node: &NodeContext,
+    phase: &Phase,
+    test: &TestAction,
+    spec: &DefinitionSpec,
+    overlay: &mut Overlay,
+) -> Result<PreparedDefinition, Fault> {
+    let place = ScriptPlace { root: &node.agent_directory(), stage: test.stage };
+    let directory = place.relative_directory(spec);
+    let fetched;
+    let definition = match &spec.source {
+        DefinitionSource::Inline(definition) => definition.as_ref(),
+        DefinitionSource::Git { url, branch, revision, path } => {
+            let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
+            let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
+            let tree = git::checkout(&request, &node.run.mirrors, &node.run.cache, phase.deadline.into_std())
+                .await
+                .map_err(|error| git_fault(&error))?;
+            node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
+            let text = tree.read(path).await.map_err(|error| git_fault(&error))?;
+            fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;
+            copy_tree(&tree, &directory, spec, overlay).await?;
+            &fetched
+        }
+    };
+    overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
+    overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
+    overlay.add(format!("{directory}/run.sh"), 0o755, run_script(place, spec, definition));
+    let install = install_script(place, spec, definition, test.os.as_deref());
+    let has_install = install.is_some();
+    if let Some(install) = install {
+        overlay.add(format!("{directory}/install.sh"), 0o755, install);
+    }
+    let expected = spec.expected.clone().or_else(|| definition.expected.clone());
+    Ok(PreparedDefinition { name: spec.dir.clone(), directory, has_install, expected })
+}
+
+/// Reads and checks the text of a definition that came from elsewhere.
+fn parse_definition(
+    node: &NodeContext,
+    name: &str,
+    text: Vec<u8>,
+    spec: &DefinitionSpec,
+) -> Result<TestDefinition, Fault> {
+    let text = String::from_utf8(text).map_err(|_| {
+        Fault::new(Class::Job, spec.place.clone(), format!("the test definition `{name}` is not UTF-8 text"))
+    })?;
+    let source = Source::new(name, text);
+    let (definition, warnings) =
+        TestDefinition::parse(&source).map_err(|problems| problems.into_fault(Class::Job))?;
+    for warning in warnings {
+        node.emitter.warn(format!("{}: {}", source.place(warning.span()), warning.message));
+    }
+    Ok(definition)
+}
+
+/// Copies a git tree into the definition's directory: its scripts come with it.
+async fn copy_tree(
+    tree: &GitTree,
+    directory: &str,
+    spec: &DefinitionSpec,
+    overlay: &mut Overlay,
+) -> Result<(), Fault> {
+    let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
+    let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
+    if total > MAX_DEFINITION_BYTES {
+        return Err(Fault::new(
+            Class::Job,
+            spec.place.clone(),
+            format!(
+                "the repository of definition `{}` has more than {MAX_DEFINITION_BYTES} bytes",
+                spec.name
+            ),
+        ));
+    }
+    let mut reader = tree.reader().map_err(|error| git_fault(&error))?;
+    for entry in tree.entries() {
+        let mode = match entry.mode {
+            Mode::File => 0o644,
+            Mode::Executable => 0o755,
+            // A link may point anywhere on the target, and a submodule has no content.
+            Mode::Symlink | Mode::Submodule => continue,
+        };
+        let content = reader.read(entry).await.map_err(|error| git_fault(&error))?;
+        overlay.add(format!("{directory}/{}", entry.path), mode, content);
+    }
+    Ok(())
+}
+
+/// The agent's binary for the node's target.
+fn find_agent(node: &NodeContext, phase: &Phase) -> Result<Vec<u8>, Fault> {
+    let arch = node.arch();
+    let candidates = node.run.agents.iter().map(|directory| directory.join(arch).join("lava-agent"));
+    let candidates: Vec<_> = candidates.collect();
+    let Some(path) = candidates.iter().find(|path| path.exists()) else {
+        let tried =
+            candidates.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ");
+        return Err(phase
+            .fault(Class::Bench, format!("there is no agent for {arch}: none of {tried} exists"))
+            .with_help("build it with `cargo xtask agent`, or name its directory with `[agent] directory` in the bench file"));
+    };
+    read_bounded(path, MAX_AGENT_BYTES).map_err(|error| {
+        phase.fault(Class::Bench, format!("cannot read the agent `{}`: {error}", path.display()))
+    })
+}
+
+fn read_bounded(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let length = fs::metadata(path)?.len();
+    if length > limit {
+        return Err(std::io::Error::other(format!("{length} bytes, more than {limit}")));
+    }
+    fs::read(path)
+}
+
+/// `/lava-<id>/environment`: variables for the test scripts.
+fn environment(node: &NodeContext) -> String {
+    let mut variables = vec![
+        ("LAVA_JOB_ID".to_owned(), node.id.clone()),
+        ("LAVA_ROLE".to_owned(), node.plan.role.clone()),
+        ("LAVA_NODE".to_owned(), node.plan.name.clone()),
+    ];
+    variables.extend(node.plan.environment.iter().cloned());
+    environment_script(&variables)
+}
+
+impl NodeContext {
+    /// The agent's directory on the target.
+    pub(crate) fn agent_directory(&self) -> String {
+        format!("/lava-{}", self.id)
+    }
+
+    /// Architecture of the node's target: its board's, or that of the board it connects to.
+    fn arch(&self) -> &str {
+        self.run.arch_of(match &self.plan.kind {
+            NodeKind::Board { .. } => &self.plan.name,
+            NodeKind::Secondary { host } => host,
+        })
+    }
+}

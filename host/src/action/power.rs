@@ -1,0 +1,140 @@
+//! A board that is switched on, its console, and switching it off again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::board::power::{PowerCommands, PowerError};
+use crate::board::qemu::{QemuBoard, QemuConfig, mac_address};
+use crate::board::{Board, ConsoleTarget};
+use crate::event::Direction;
+use crate::fault::{Class, Fault};
+use crate::link::{self, Console, Notice, Tap, Target};
+use crate::run::{NodeContext, Phase, Resources};
+
+/// How long a power command may take.
+const POWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The emulator of virtual boards.
+const QEMU: &str = "qemu-system-arm";
+
+/// A board that is, or may be, switched on.
+pub(crate) enum PoweredBoard {
+    /// A virtual board: the emulator runs.
+    Virtual(QemuBoard),
+    /// A real board, with the commands that switch it.
+    Commands(PowerCommands),
+}
+
+impl PoweredBoard {
+    /// Switches the board off.
+    pub(crate) async fn off(self, phase: &Phase) -> Result<(), Fault> {
+        let off = match self {
+            Self::Virtual(board) => {
+                board.power_off().await.map_err(|error| phase.error(Class::Infrastructure, &error))
+            }
+            Self::Commands(commands) => commands.off().await.map_err(|error| power_fault(phase, &error)),
+        };
+        off.map_err(|fault| fault.with_help("look at the board: it may still be on"))
+    }
+}
+
+/// Switches the node's board on, or resets it, with its console open; what is acquired goes into `resources`.
+pub(super) async fn power_on(
+    node: &NodeContext,
+    phase: &Phase,
+    board: &Board,
+    resources: &mut Resources,
+) -> Result<Console, Fault> {
+    if board.console == ConsoleTarget::Qemu {
+        return start_virtual(node, phase, board, resources).await;
+    }
+    // The console first: the boot loader speaks at once, and does not wait.
+    let console = match resources.console.take() {
+        Some(console) => console,
+        None => open_console(node, phase, board).await?,
+    };
+    match power_commands(board) {
+        Some(commands) => {
+            // Counts as switched on even if that fails half-way.
+            resources.power = Some(PoweredBoard::Commands(commands.clone()));
+            commands.reset().await.map_err(|error| power_fault(phase, &error))?;
+        }
+        None => node.emitter.warn(format!(
+            "the bench file has no power commands for board `{}`: switch it on or reset it now",
+            board.name
+        )),
+    }
+    Ok(console)
+}
+
+async fn start_virtual(
+    node: &NodeContext,
+    phase: &Phase,
+    board: &Board,
+    resources: &mut Resources,
+) -> Result<Console, Fault> {
+    if let Some(power) = resources.power.take() {
+        power.off(phase).await?;
+    }
+    let network = node
+        .run
+        .networks
+        .virtual_network()
+        .ok_or_else(|| phase.fault(Class::Bug, "there is no network for virtual boards"))?;
+    let settings = board
+        .qemu
+        .as_ref()
+        .ok_or_else(|| phase.fault(Class::Bench, format!("board `{}` has no [qemu] table", board.name)))?;
+    let index = node.run.virtual_index(&node.plan.name);
+    let tap = network
+        .tap(usize::from(index))
+        .ok_or_else(|| phase.fault(Class::Bug, format!("there is no tap for virtual board {index}")))?;
+    let config = QemuConfig {
+        binary: QEMU.into(),
+        firmware: settings.firmware.clone(),
+        memory_mb: settings.memory_mb,
+        tap,
+        mac: mac_address(index),
+    };
+    let (stream, machine) = QemuBoard::power_on(network, &config).await.map_err(|error| {
+        let fault = phase.error(Class::Infrastructure, &error);
+        match error.help() {
+            Some(help) => fault.with_help(help),
+            None => fault,
+        }
+    })?;
+    resources.power = Some(PoweredBoard::Virtual(machine));
+    Ok(Console::new(stream, tap_of(node)))
+}
+
+async fn open_console(node: &NodeContext, phase: &Phase, board: &Board) -> Result<Console, Fault> {
+    let target = match &board.console {
+        ConsoleTarget::Serial { path, baud } => Target::Serial { path: path.clone(), baud: *baud },
+        ConsoleTarget::Tcp { host, port } => Target::Tcp { host: host.clone(), port: *port },
+        ConsoleTarget::Telnet { host, port } => Target::Telnet { host: host.clone(), port: *port },
+        ConsoleTarget::Command(words) => Target::Command(words.clone()),
+        ConsoleTarget::Qemu => {
+            return Err(phase.fault(Class::Bug, "a virtual board's console opens with its power"));
+        }
+    };
+    let emitter = node.emitter.clone();
+    let notice: Notice = Arc::new(move |text: &str| emitter.warn(text));
+    link::open(&target, &crate::net::Net::Host, tap_of(node), notice)
+        .await
+        .map_err(|error| phase.error(Class::Infrastructure, &error))
+}
+
+/// Everything that crosses a node's console is an event.
+pub(super) fn tap_of(node: &NodeContext) -> Tap {
+    let emitter = node.emitter.clone();
+    Arc::new(move |direction: Direction, bytes: &[u8]| emitter.console(direction, bytes))
+}
+
+fn power_commands(board: &Board) -> Option<PowerCommands> {
+    let (on, off) = (board.power.on.clone()?, board.power.off.clone()?);
+    Some(PowerCommands { on, off, reset: board.power.reset.clone(), timeout: POWER_TIMEOUT })
+}
+
+fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
+    phase.error(Class::Infrastructure, error)
+}

@@ -1,0 +1,174 @@
+//! Calls of helpers: answered at once, or when the group has decided.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use protocol::helper::{Call, Pairs, Reply};
+use protocol::limits::MAX_CHUNK;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::event::EventKind;
+use crate::group::{Released, Request};
+use crate::run::{Emitter, GroupMember};
+
+use super::case_book::{CaseBook, Report};
+
+/// An answer, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Done,
+    Messages { lines: String, more: bool },
+    Members { members: String, more: bool },
+    Refused(String),
+}
+
+impl Answer {
+    /// The answer as it goes over the link.
+    pub(super) fn as_wire(&self) -> Reply<'_> {
+        match self {
+            Self::Done => Reply::Done,
+            Self::Messages { lines, more } => Reply::Messages { lines, more: *more },
+            Self::Members { members, more } => Reply::Members { members: Pairs(members), more: *more },
+            Self::Refused(reason) => Reply::Refused { reason: clip(reason) },
+        }
+    }
+}
+
+/// The calls of a node's helpers that wait for the group.
+pub(super) struct Calls {
+    member: GroupMember,
+    timeout: Duration,
+    waiting: JoinSet<(u32, Vec<Answer>)>,
+    handles: HashMap<u32, AbortHandle>,
+}
+
+impl Calls {
+    pub(super) fn new(member: GroupMember, timeout: Duration) -> Self {
+        Self { member, timeout, waiting: JoinSet::new(), handles: HashMap::new() }
+    }
+
+    /// Handles a call; its answer, if it has one already.
+    pub(super) fn handle(
+        &mut self,
+        call: u32,
+        request: &Call<'_>,
+        book: &mut CaseBook,
+        emitter: &Emitter,
+    ) -> Option<Answer> {
+        let emit = |event: EventKind| {
+            emitter.emit(event);
+            Some(Answer::Done)
+        };
+        let tell = |event: Result<EventKind, String>| match event {
+            Ok(event) => emit(event),
+            Err(reason) => Some(Answer::Refused(reason)),
+        };
+        match *request {
+            Call::TestCase { id, result, measurement, units } => {
+                emit(book.case(Report { id, result, measurement, units, reference: None }))
+            }
+            Call::TestReference { id, result, url } => {
+                emit(book.case(Report { id, result, measurement: None, units: None, reference: Some(url) }))
+            }
+            Call::TestSetStart { name } => tell(book.start_set(name)),
+            Call::TestSetStop => tell(book.stop_set()),
+            Call::TestRaise { message } => emit(book.raised(message)),
+            Call::TestEvent { message } => {
+                emit(EventKind::Note { text: format!("lava-test-event: {message}") })
+            }
+            Call::BadCall { helper, problem } => emit(book.bad_call(helper, problem)),
+            Call::Group => Some(self.members()),
+            Call::Send { id, data } => {
+                let data = data.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+                self.ask(call, Request::Send { id: id.to_owned(), data })
+            }
+            Call::Wait { id } => self.ask(call, Request::Wait { id: id.to_owned() }),
+            Call::WaitAll { id, role } => {
+                self.ask(call, Request::WaitAll { id: id.to_owned(), role: role.map(str::to_owned) })
+            }
+            Call::Sync { id } => self.ask(call, Request::Sync { id: id.to_owned() }),
+        }
+    }
+
+    /// The next call that the group has decided; never resolves while none waits. Cancel-safe.
+    pub(super) async fn answered(&mut self) -> (u32, Vec<Answer>) {
+        loop {
+            match self.waiting.join_next().await {
+                Some(Ok((call, answers))) => {
+                    self.handles.remove(&call);
+                    return (call, answers);
+                }
+                // The helper has gone; nobody wants the answer.
+                Some(Err(_)) => (),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The helper of a call has gone.
+    pub(super) fn gone(&mut self, call: u32) {
+        if let Some(handle) = self.handles.remove(&call) {
+            handle.abort();
+        }
+    }
+
+    /// The script has ended, and with it every helper that waited.
+    pub(super) fn abandon(&mut self) {
+        self.waiting.abort_all();
+        self.handles.clear();
+    }
+
+    fn ask(&mut self, call: u32, request: Request) -> Option<Answer> {
+        let (member, timeout) = (self.member.clone(), self.timeout);
+        let handle = self.waiting.spawn(async move {
+            let what = request.to_string();
+            let answers = match tokio::time::timeout(timeout, member.call(request)).await {
+                Ok(Ok(released)) => messages(&released),
+                Ok(Err(refusal)) => vec![Answer::Refused(refusal.to_string())],
+                Err(_) => vec![Answer::Refused(format!("{what}: timed out after {} s", timeout.as_secs()))],
+            };
+            (call, answers)
+        });
+        self.handles.insert(call, handle);
+        None
+    }
+
+    fn members(&self) -> Answer {
+        let members = self
+            .member
+            .members()
+            .iter()
+            .map(|member| format!("{}\0{}\0", member.name, member.role))
+            .collect();
+        Answer::Members { members, more: false }
+    }
+}
+
+/// The messages that a wait was released with, cut into answers that fit.
+fn messages(released: &Released) -> Vec<Answer> {
+    let mut answers = vec![String::new()];
+    for (sender, key, value) in &released.messages {
+        let line = format!("{sender}:{key}={value}\0");
+        match answers.last_mut() {
+            Some(last) if last.len() + line.len() <= MAX_CHUNK => last.push_str(&line),
+            _ => answers.push(line),
+        }
+    }
+    if released.messages.is_empty() {
+        return vec![Answer::Done];
+    }
+    let count = answers.len();
+    answers
+        .into_iter()
+        .enumerate()
+        .map(|(index, lines)| Answer::Messages { lines, more: index + 1 < count })
+        .collect()
+}
+
+/// The text, cut to what fits into one message.
+fn clip(text: &str) -> &str {
+    match text.char_indices().find(|(at, c)| at + c.len_utf8() > MAX_CHUNK) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}

@@ -1,0 +1,211 @@
+//! The results of one definition: every report becomes exactly one event, also a malformed one. Pure.
+
+use crate::event::{EventKind, TestCase, TestResult};
+
+/// Longest test case id, set name or reference that is accepted, in bytes.
+const MAX_NAME: usize = 512;
+
+/// Keeps what a definition reported.
+#[derive(Debug)]
+pub(super) struct CaseBook {
+    definition: String,
+    set: Option<String>,
+    reported: Vec<String>,
+}
+
+/// A report as it came from the board.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report<'a> {
+    pub(super) id: &'a str,
+    pub(super) result: &'a str,
+    pub(super) measurement: Option<&'a str>,
+    pub(super) units: Option<&'a str>,
+    pub(super) reference: Option<&'a str>,
+}
+
+impl CaseBook {
+    pub(super) fn new(definition: &str) -> Self {
+        Self { definition: definition.to_owned(), set: None, reported: Vec::new() }
+    }
+
+    /// The definition whose results these are.
+    pub(super) fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    /// A case was reported. What is wrong with the report makes it a failure and goes into its comment.
+    pub(super) fn case(&mut self, report: Report<'_>) -> EventKind {
+        let mut problems = Vec::new();
+        if let Some(problem) = id_problem(report.id) {
+            problems.push(problem);
+        }
+        let result = parse_result(report.result).unwrap_or_else(|| {
+            problems.push(format!("result `{}` is none of pass, fail, skip, unknown", clip(report.result)));
+            TestResult::Fail
+        });
+        let measurement = report.measurement.and_then(|text| match text.trim().parse::<f64>() {
+            Ok(value) if value.is_finite() => Some(value),
+            _ => {
+                problems.push(format!("measurement `{}` is not a number", clip(text)));
+                None
+            }
+        });
+        let result = if problems.is_empty() { result } else { TestResult::Fail };
+        let case = clip(report.id);
+        self.reported.push(case.clone());
+        EventKind::TestCase(TestCase {
+            definition: self.definition.clone(),
+            case,
+            result,
+            set: self.set.clone(),
+            measurement,
+            units: report.units.map(clip),
+            reference: report.reference.map(clip),
+            comment: (!problems.is_empty()).then(|| problems.join("; ")),
+        })
+    }
+
+    /// A malformed call of a helper, as a failed case of the helper's name.
+    pub(super) fn bad_call(&mut self, helper: &str, problem: &str) -> EventKind {
+        self.failed(helper, format!("wrong call: {}", clip(problem)))
+    }
+
+    /// `lava-test-raise MESSAGE`, as a failed case; the helper's exit code ends the definition.
+    pub(super) fn raised(&mut self, message: &str) -> EventKind {
+        self.failed("lava-test-raise", clip(message))
+    }
+
+    fn failed(&self, case: &str, comment: String) -> EventKind {
+        EventKind::TestCase(TestCase {
+            definition: self.definition.clone(),
+            case: clip(case),
+            result: TestResult::Fail,
+            set: self.set.clone(),
+            measurement: None,
+            units: None,
+            reference: None,
+            comment: Some(comment),
+        })
+    }
+
+    /// `lava-test-set start NAME`.
+    ///
+    /// # Errors
+    /// When a set is open already.
+    pub(super) fn start_set(&mut self, name: &str) -> Result<EventKind, String> {
+        if let Some(open) = &self.set {
+            return Err(format!("test set `{open}` is still open"));
+        }
+        self.set = Some(clip(name));
+        Ok(EventKind::TestSet { definition: self.definition.clone(), set: self.set.clone() })
+    }
+
+    /// `lava-test-set stop`.
+    ///
+    /// # Errors
+    /// When no set is open.
+    pub(super) fn stop_set(&mut self) -> Result<EventKind, String> {
+        match self.set.take() {
+            Some(_) => Ok(EventKind::TestSet { definition: self.definition.clone(), set: None }),
+            None => Err("no test set is open".to_owned()),
+        }
+    }
+
+    /// Failed cases for those that were expected and never reported.
+    pub(super) fn missing(&self, expected: &[String]) -> Vec<EventKind> {
+        let missing = expected.iter().filter(|case| !self.reported.contains(case));
+        missing.map(|case| self.failed(case, "expected, but never reported".to_owned())).collect()
+    }
+}
+
+fn parse_result(text: &str) -> Option<TestResult> {
+    match text.to_ascii_lowercase().as_str() {
+        "pass" => Some(TestResult::Pass),
+        "fail" => Some(TestResult::Fail),
+        "skip" => Some(TestResult::Skip),
+        "unknown" => Some(TestResult::Unknown),
+        _ => None,
+    }
+}
+
+fn id_problem(id: &str) -> Option<String> {
+    if id.is_empty() {
+        Some("the test case id is empty".to_owned())
+    } else if id.len() > MAX_NAME {
+        Some(format!("the test case id is longer than {MAX_NAME} bytes"))
+    } else if id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Some("the test case id has spaces or control characters".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The text, cut to the longest that is kept.
+fn clip(text: &str) -> String {
+    match text.char_indices().find(|(at, c)| at + c.len_utf8() > MAX_NAME) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report<'a>(id: &'a str, result: &'a str, measurement: Option<&'a str>) -> Report<'a> {
+        Report { id, result, measurement, units: None, reference: None }
+    }
+
+    fn case(kind: EventKind) -> TestCase {
+        match kind {
+            EventKind::TestCase(case) => case,
+            other => panic!("not a case: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_report_is_kept_as_it_is() {
+        let mut book = CaseBook::new("0_smoke");
+        let kept = case(book.case(Report { units: Some("MB/s"), ..report("speed", "pass", Some("12.5")) }));
+        assert_eq!(
+            (kept.result, kept.measurement, kept.units.as_deref()),
+            (TestResult::Pass, Some(12.5), Some("MB/s"))
+        );
+        assert_eq!(kept.comment, None);
+    }
+
+    #[test]
+    fn a_malformed_report_is_a_failed_case_that_says_why() {
+        let mut book = CaseBook::new("0_smoke");
+        for (id, result, measurement, why) in [
+            ("two words", "pass", None, "the test case id has spaces or control characters"),
+            ("", "pass", None, "the test case id is empty"),
+            ("odd", "maybe", None, "result `maybe` is none of pass, fail, skip, unknown"),
+            ("speed", "pass", Some("fast"), "measurement `fast` is not a number"),
+            ("speed", "pass", Some("inf"), "measurement `inf` is not a number"),
+        ] {
+            let kept = case(book.case(report(id, result, measurement)));
+            assert_eq!((kept.result, kept.comment.as_deref()), (TestResult::Fail, Some(why)));
+        }
+    }
+
+    #[test]
+    fn cases_belong_to_the_set_that_is_open() {
+        let mut book = CaseBook::new("0_smoke");
+        book.start_set("network").unwrap();
+        assert_eq!(book.start_set("disk"), Err("test set `network` is still open".to_owned()));
+        assert_eq!(case(book.case(report("ping", "pass", None))).set.as_deref(), Some("network"));
+        book.stop_set().unwrap();
+        assert_eq!(case(book.case(report("df", "pass", None))).set, None);
+        assert_eq!(book.stop_set(), Err("no test set is open".to_owned()));
+    }
+
+    #[test]
+    fn expected_cases_that_never_came_fail() {
+        let mut book = CaseBook::new("0_smoke");
+        book.case(report("ping", "pass", None));
+        let missing = book.missing(&["ping".to_owned(), "df".to_owned()]);
+        assert_eq!(missing.len(), 1);
+        assert_eq!(case(missing[0].clone()).case, "df");
+    }
+}

@@ -1,0 +1,158 @@
+//! The arguments, and which subcommand they mean.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::board::virtual_network;
+use crate::cli::{message, replay, run, validate};
+use crate::fault::{Class, exit_code};
+use crate::report::terminal;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   pass
+  1   test failure
+  2   usage or job file
+  3   infrastructure: board, network, artifact, boot
+  4   bench configuration
+  5   cancelled
+  70  a bug of host-runner";
+
+const EXAMPLES: &str = "\
+Examples:
+  host-runner run job.yaml                        bench.toml of this directory, or of ~/.config/host-runner
+  host-runner run job.yaml --bench lab/bench.toml --out results
+  host-runner validate job.yaml --bench lab/bench.toml
+  host-runner replay runs/20260102T030405Z-my-job";
+
+/// Runs LAVA job files on real boards.
+///
+/// Serves the kernel by TFTP and the root filesystem by NFS itself, drives U-Boot over the serial console, boots, runs the test definitions, coordinates MultiNode roles, opens SSH secondary connections and writes the results.
+#[derive(Debug, Parser)]
+#[command(name = "host-runner", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a job on the boards of a bench
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// Checks a job file, and against a bench if one is given, without touching a board
+    Validate(ValidateArgs),
+    /// Prints what the terminal printed during a stored run
+    Replay(ReplayArgs),
+    /// Holds the network of the virtual boards; started by `run`
+    #[command(name = virtual_network::HELPER_COMMAND, hide = true)]
+    VirtualNetwork,
+}
+
+/// `host-runner run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The LAVA job file
+    pub(super) job: PathBuf,
+    #[command(flatten)]
+    pub(super) bench: BenchArgs,
+    /// Directory for the results; it must not exist yet [default: runs/<UTC time>-<job name>]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) display: DisplayArgs,
+}
+
+/// `host-runner validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// The LAVA job files
+    #[arg(required = true)]
+    pub(super) jobs: Vec<PathBuf>,
+    /// Also binds the job to the boards of this bench file
+    #[arg(long, value_name = "FILE")]
+    pub(super) bench: Option<PathBuf>,
+}
+
+/// `host-runner replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The directory of the run
+    pub(super) directory: PathBuf,
+    #[command(flatten)]
+    pub(super) display: DisplayArgs,
+}
+
+/// Which bench.
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory]
+    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_BENCH")]
+    pub(super) bench: Option<PathBuf>,
+}
+
+/// What the terminal shows.
+#[derive(Debug, Args)]
+pub(super) struct DisplayArgs {
+    /// Shows console text and test output as well
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl DisplayArgs {
+    /// The terminal report's options; `live` asks for live lines where standard output is a terminal.
+    pub(super) fn terminal(&self, live: bool) -> terminal::Options {
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        terminal::Options {
+            colours: match self.color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => is_terminal && !no_color,
+            },
+            verbose: self.verbose,
+            live: live && is_terminal,
+        }
+    }
+}
+
+/// The program: reads the arguments and runs the subcommand.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not errors; wrong usage has the code of a wrong job.
+            let code = if error.use_stderr() { exit_code(Some(Class::Job)) } else { exit_code(None) };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(exit_code(Some(Class::Infrastructure))),
+            };
+        }
+    };
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Validate(args) => validate::validate(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::VirtualNetwork => return virtual_network::helper_main(),
+    };
+    let class = match result {
+        Ok(class) => class,
+        Err(failure) => {
+            message::print_failure(&failure);
+            Some(failure.class())
+        }
+    };
+    ExitCode::from(exit_code(class))
+}

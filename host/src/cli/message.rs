@@ -1,0 +1,74 @@
+//! What goes wrong before and after a run, printed for people on standard error.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+
+use crate::cli::problems::render_problems;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::fault::{Class, Fault};
+
+/// Why a subcommand could not do its work.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Problems of the user's files, and whose fault they are.
+    Problems(Vec<Diagnostics>, Class),
+    /// Anything else; at least one.
+    Faults(Vec<Fault>),
+}
+
+impl Failure {
+    /// Whose fault it is.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Problems(_, class) => *class,
+            Self::Faults(faults) => faults.first().map_or(Class::Bug, |fault| fault.class),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}
+
+/// Prints why a subcommand failed.
+pub(super) fn print_failure(failure: &Failure) {
+    match failure {
+        Failure::Problems(files, class) => {
+            for file in files {
+                let text = render_problems(&file.source, &file.problems, colours());
+                let errors = file.problems.iter().filter(|p| p.severity == Severity::Error).count();
+                let plural = if errors == 1 { "" } else { "s" };
+                print(&format!("{text}{class} error: {errors} problem{plural} in {}\n", file.source.name));
+            }
+        }
+        Failure::Faults(faults) => faults.iter().for_each(|fault| print(&describe(fault))),
+    }
+}
+
+fn describe(fault: &Fault) -> String {
+    let mut text = format!("{} error: {}\n", fault.class, fault.place);
+    for line in fault.message.lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    for line in fault.help.iter().flat_map(|help| help.lines()) {
+        let _ = writeln!(text, "  help: {line}");
+    }
+    text
+}
+
+/// Prints problems that do not stop a subcommand.
+pub(super) fn print_warnings(source: &Source, warnings: &[Diagnostic]) {
+    print(&render_problems(source, warnings, colours()));
+}
+
+fn colours() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !no_color
+}
+
+fn print(text: &str) {
+    // Nothing is left to be told if even standard error is closed.
+    let _ = io::stderr().write_all(text.as_bytes());
+}

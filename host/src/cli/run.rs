@@ -1,0 +1,127 @@
+//! `host-runner run JOB`: runs a job on the boards of a bench.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::board::{Bench, BenchError};
+use crate::cli::args::{BenchArgs, RunArgs};
+use crate::cli::message::{Failure, print_warnings};
+use crate::diagnostic::Source;
+use crate::fault::{Class, Fault};
+use crate::job::Job;
+use crate::plan::Plan;
+use crate::report::Reporter;
+use crate::report::console_log::ConsoleLogs;
+use crate::report::jsonl::Jsonl;
+use crate::report::junit::Junit;
+use crate::report::results_json::ResultsJson;
+use crate::report::terminal::Terminal;
+use crate::run::{self, Emitter, JobRun, cancel_on_signals};
+
+/// Runs the job; the class of the fault that decided it, if it did not pass.
+pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
+    let job = load_job(&args.job)?;
+    print_warnings(&job.source, &job.warnings);
+    let bench = load_bench(&find_bench(&args.bench)?)?;
+    let plan = make_plan(&job, &bench)?;
+    let started = jiff::Timestamp::now();
+    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, started));
+    let lease = run::lease_boards(&plan, &bench, &out, started)?;
+    make_out_directory(&out)?;
+    let emitter = Emitter::new(reports(args, &out)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::from_error(Class::Infrastructure, "start", &error))?;
+    let class = runtime.block_on(async {
+        let cancel = CancellationToken::new();
+        cancel_on_signals(cancel.clone())
+            .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
+        let run = JobRun { plan, bench, started, out: out.clone(), emitter: emitter.clone(), cancel };
+        Ok::<_, Fault>(run::run(run).await)
+    })?;
+    drop(lease);
+    if let Some(problem) = emitter.broken_reports().first() {
+        return Err(Fault::new(Class::Infrastructure, out.display().to_string(), problem).into());
+    }
+    Ok(class)
+}
+
+/// Reads and checks a job file.
+pub(super) fn load_job(path: &Path) -> Result<Job, Failure> {
+    let source = Source::read(path)
+        .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
+    Job::parse(&source).map_err(|problems| Failure::Problems(vec![problems], Class::Job))
+}
+
+/// Reads and checks a bench file.
+pub(super) fn load_bench(path: &Path) -> Result<Bench, Failure> {
+    Bench::load(path).map_err(|error| match error {
+        BenchError::Read(error) => Fault::from_error(Class::Bench, path.display().to_string(), &error).into(),
+        BenchError::Invalid(problems) => Failure::Problems(problems, Class::Bench),
+    })
+}
+
+/// Binds a job to a bench.
+pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Failure> {
+    Plan::bind(job, bench).map_err(Failure::Faults)
+}
+
+/// The bench file that was named, or the first of the usual ones that exists.
+fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
+    if let Some(path) = &args.bench {
+        return Ok(path.clone());
+    }
+    let configuration = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let usual = std::iter::once(PathBuf::from("bench.toml"))
+        .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")));
+    let usual: Vec<PathBuf> = usual.collect();
+    usual.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
+        let tried = usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or ");
+        Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
+            .with_help("name one with --bench FILE; examples/bench-beaglebone.toml is one to start from")
+    })
+}
+
+/// `runs/<UTC time>-<job name>`.
+fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
+    let name: String =
+        job_name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    Path::new("runs").join(format!("{}-{name}", started.strftime("%Y%m%dT%H%M%SZ")))
+}
+
+/// Creates the directory for the results, which must not exist yet.
+fn make_out_directory(path: &Path) -> Result<(), Fault> {
+    let fault = |error: &io::Error| {
+        let fault = Fault::from_error(Class::Infrastructure, path.display().to_string(), error);
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Fault { class: Class::Job, ..fault }.with_help(
+                "results are never overwritten; give a directory that does not exist with --out DIR",
+            ),
+            _ => fault,
+        }
+    };
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| fault(&error))?;
+    }
+    fs::create_dir(path).and_then(|()| fs::create_dir(path.join("console"))).map_err(|error| fault(&error))
+}
+
+/// The reports of a run.
+fn reports(args: &RunArgs, out: &Path) -> Result<Vec<Box<dyn Reporter>>, Fault> {
+    let jsonl = Jsonl::create(&out.join("run.jsonl"))
+        .map_err(|error| Fault::from_error(Class::Infrastructure, out.display().to_string(), &error))?;
+    Ok(vec![
+        Box::new(jsonl),
+        Box::new(ResultsJson::new(out.join("results.json"))),
+        Box::new(Junit::new(out.join("junit.xml"))),
+        Box::new(ConsoleLogs::new(out.join("console"))),
+        Box::new(Terminal::new(Box::new(io::stdout()), args.display.terminal(true))),
+    ])
+}

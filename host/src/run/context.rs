@@ -1,0 +1,256 @@
+//! What the actions of a node work with.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::action::{Deployed, PoweredBoard};
+use crate::artifact::{Cache, Mirrors};
+use crate::board::ConsoleTarget;
+use crate::fault::{Class, Fault};
+use crate::group::Member;
+use crate::link::Console;
+use crate::plan::{NodeKind, NodePlan};
+use crate::rootfs::Layer;
+use crate::run::bench;
+use crate::run::group::GroupHandle;
+use crate::run::networks::Networks;
+use crate::run::scratch::Scratch;
+use crate::run::{Emitter, GroupMember, JobRun};
+use crate::ssh::{KeyPair, SshSession};
+
+/// What the nodes of a run share.
+pub(crate) struct RunContext {
+    /// Networks and what is served there.
+    pub(crate) networks: Networks,
+    /// Artifacts.
+    pub(crate) cache: Cache,
+    /// Rules that rewrite URLs.
+    pub(crate) mirrors: Mirrors,
+    /// The job's own key for secondary connections.
+    pub(crate) key: KeyPair,
+    /// Where the agents' binaries are.
+    pub(crate) agents: Vec<PathBuf>,
+    /// Files of this run alone.
+    pub(crate) scratch: Scratch,
+    /// When the whole job's time is over.
+    pub(crate) deadline: Instant,
+    /// Stops the run.
+    pub(crate) cancel: CancellationToken,
+    emitter: Emitter,
+    group: GroupHandle,
+    hosts: Mutex<HashMap<String, HostAccess>>,
+    nodes: HashMap<String, NodeState>,
+    started: jiff::Timestamp,
+    archs: HashMap<String, String>,
+    virtual_boards: Vec<String>,
+}
+
+/// How secondary connections reach the board of a node.
+#[derive(Clone)]
+pub(crate) struct HostAccess {
+    /// Services of the network that the board is in.
+    pub(crate) net: crate::net::Net,
+    /// Port of its SSH server.
+    pub(crate) port: u16,
+    /// Its root filesystem: the host keys are read from it.
+    pub(crate) layer: Arc<Layer>,
+}
+
+/// Whether a node has ended, and the way to end it.
+#[derive(Debug)]
+struct NodeState {
+    host: Option<String>,
+    ended: watch::Sender<bool>,
+    stop: watch::Sender<Option<Fault>>,
+}
+
+impl RunContext {
+    /// Opens the cache, makes the key, and registers the group's members.
+    pub(crate) fn new(job: &JobRun, networks: Networks, deadline: Instant) -> Result<Self, Fault> {
+        let directory = bench::cache_directory(&job.bench)?;
+        let cache_fault = |error: &dyn std::error::Error| {
+            Fault::from_error(Class::Infrastructure, directory.display().to_string(), error)
+        };
+        let members = job
+            .plan
+            .nodes
+            .iter()
+            .map(|node| Member { name: node.name.clone(), role: node.role.clone() })
+            .collect();
+        let nodes = job.plan.nodes.iter().map(|node| (node.name.clone(), NodeState::new(node))).collect();
+        Ok(Self {
+            networks,
+            cache: Cache::open(&directory).map_err(|error| cache_fault(&error))?,
+            mirrors: job.bench.mirrors.clone(),
+            key: KeyPair::generate(),
+            agents: bench::agent_directories(&job.bench),
+            scratch: Scratch::create(&directory.join("scratch")).map_err(|error| cache_fault(&error))?,
+            deadline,
+            cancel: job.cancel.clone(),
+            emitter: job.emitter.clone(),
+            group: GroupHandle::new(members),
+            hosts: Mutex::default(),
+            nodes,
+            virtual_boards: virtual_boards(&job.plan.nodes),
+            archs: job.plan.nodes.iter().filter_map(arch).collect(),
+            started: job.started,
+        })
+    }
+
+    /// The context of one node.
+    pub(crate) fn node(self: &Arc<Self>, index: usize, plan: &NodePlan) -> NodeContext {
+        let emitter = self.emitter.for_node(&plan.name);
+        NodeContext {
+            id: node_id(self.started, index),
+            member: self.group.member(index, emitter.clone()),
+            emitter,
+            plan: plan.clone(),
+            run: Arc::clone(self),
+        }
+    }
+
+    /// Says how secondary connections reach the board of `node`.
+    pub(crate) fn set_host(&self, node: &str, access: HostAccess) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(node.to_owned(), access);
+    }
+
+    /// How secondary connections reach the board of `node`, once it was deployed with `authorize: ssh`.
+    pub(crate) fn host(&self, node: &str) -> Option<HostAccess> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+
+    /// Architecture of the board of `node`.
+    pub(crate) fn arch_of(&self, node: &str) -> &str {
+        self.archs.get(node).map_or("", String::as_str)
+    }
+
+    /// Number of the virtual board of `node` among those of the run.
+    pub(crate) fn virtual_index(&self, node: &str) -> u16 {
+        let position = self.virtual_boards.iter().position(|name| name == node);
+        position.and_then(|index| u16::try_from(index).ok()).unwrap_or(u16::MAX)
+    }
+
+    /// Marks a node as ended.
+    pub(super) fn set_ended(&self, node: &str) {
+        if let Some(state) = self.nodes.get(node) {
+            state.ended.send_replace(true);
+        }
+    }
+
+    /// Resolves when somebody else wants `node` to end, to the reason.
+    pub(super) async fn stopped(&self, node: &str) -> Fault {
+        let Some(state) = self.nodes.get(node) else { return std::future::pending().await };
+        let mut stop = state.stop.subscribe();
+        match stop.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
+            Ok(Some(fault)) => fault,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Waits at most `grace` for the guests of `host` to end, then ends each of them with a fault from `reason`.
+    pub(super) async fn end_guests(&self, host: &str, grace: Duration, reason: impl Fn(&str) -> Fault) {
+        let deadline = Instant::now() + grace;
+        let guests = self.nodes.iter().filter(|(_, state)| state.host.as_deref() == Some(host));
+        for (name, state) in guests {
+            let mut ended = state.ended.subscribe();
+            let in_time = tokio::time::timeout_at(deadline, ended.wait_for(|ended| *ended)).await.is_ok();
+            if !in_time {
+                state.stop.send_replace(Some(reason(name)));
+                // It ends at its next await; its own clean-up is bounded.
+                let _ = ended.wait_for(|ended| *ended).await;
+            }
+        }
+    }
+
+    /// Stops what is served.
+    pub(super) async fn shut_down(&self) {
+        self.networks.shut_down().await;
+    }
+}
+
+/// Decimal id of the node at `index` of a run: unique among the runs of a second, short enough to read.
+pub(super) fn node_id(started: jiff::Timestamp, index: usize) -> String {
+    format!("{}{index:02}", started.as_second())
+}
+
+fn arch(node: &NodePlan) -> Option<(String, String)> {
+    match &node.kind {
+        NodeKind::Board { board } => Some((node.name.clone(), board.arch.clone())),
+        NodeKind::Secondary { .. } => None,
+    }
+}
+
+fn virtual_boards(nodes: &[NodePlan]) -> Vec<String> {
+    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.console == ConsoleTarget::Qemu);
+    nodes.iter().filter(is_virtual).map(|node| node.name.clone()).collect()
+}
+
+impl NodeState {
+    fn new(plan: &NodePlan) -> Self {
+        let host = match &plan.kind {
+            NodeKind::Board { .. } => None,
+            NodeKind::Secondary { host } => Some(host.clone()),
+        };
+        Self { host, ended: watch::Sender::new(false), stop: watch::Sender::new(None) }
+    }
+}
+
+/// What the actions of one node work with.
+pub(crate) struct NodeContext {
+    /// What the node does.
+    pub(crate) plan: NodePlan,
+    /// Decimal id of the node: `/lava-<id>` on the target.
+    pub(crate) id: String,
+    /// Events of the node.
+    pub(crate) emitter: Emitter,
+    /// The node in its group.
+    pub(crate) member: GroupMember,
+    /// What all nodes share.
+    pub(crate) run: Arc<RunContext>,
+}
+
+/// One phase of a node: its name, where the job asks for it, and when its time is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Phase {
+    /// Name such as `boot-u-boot`.
+    pub(crate) name: String,
+    /// Node, phase and `file:line:column`, for faults.
+    pub(crate) place: String,
+    /// When its time is over.
+    pub(crate) deadline: Instant,
+    /// How long it may take.
+    pub(crate) timeout: Duration,
+}
+
+impl Phase {
+    /// A fault of this phase.
+    pub(crate) fn fault(&self, class: Class, message: impl std::fmt::Display) -> Fault {
+        Fault::new(class, self.place.clone(), message)
+    }
+
+    /// A fault of this phase, from an error and its causes.
+    pub(crate) fn error(&self, class: Class, error: &dyn std::error::Error) -> Fault {
+        Fault::from_error(class, self.place.clone(), error)
+    }
+}
+
+/// What a node has acquired; given back in reverse order on every way out.
+#[derive(Default)]
+pub(crate) struct Resources {
+    /// Files served to the board.
+    pub(crate) deployed: Option<Deployed>,
+    /// The board's power, if it was switched on.
+    pub(crate) power: Option<PoweredBoard>,
+    /// The board's console.
+    pub(crate) console: Option<Console>,
+    /// Values that the deployment of a secondary connection took from messages, by message id and key.
+    pub(crate) messages: HashMap<(String, String), String>,
+    /// The secondary connection.
+    pub(crate) ssh: Option<SshSession>,
+}

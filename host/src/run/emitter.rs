@@ -1,0 +1,101 @@
+//! Where events are made: numbered, timed and handed to the reports, in one order.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::event::{Bytes, Direction, Event, EventKind};
+use crate::report::results::NodeResults;
+use crate::report::{Reporter, Results};
+
+/// Makes events and hands them to the reports; a clone speaks for the same run.
+#[derive(Clone)]
+pub struct Emitter {
+    shared: Arc<Mutex<Shared>>,
+    node: Option<Arc<str>>,
+}
+
+struct Shared {
+    started: Instant,
+    next: u64,
+    reports: Vec<Box<dyn Reporter>>,
+    results: Results,
+    broken: Vec<String>,
+}
+
+impl Emitter {
+    /// Starts the run's clock.
+    pub fn new(reports: Vec<Box<dyn Reporter>>) -> Self {
+        let shared = Shared {
+            started: Instant::now(),
+            next: 0,
+            reports,
+            results: Results::default(),
+            broken: Vec::new(),
+        };
+        Self { shared: Arc::new(Mutex::new(shared)), node: None }
+    }
+
+    /// The same run, speaking for one node.
+    #[must_use]
+    pub fn for_node(&self, node: &str) -> Self {
+        Self { shared: Arc::clone(&self.shared), node: Some(node.into()) }
+    }
+
+    /// Reports that something happened.
+    pub fn emit(&self, kind: EventKind) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.publish(self.node.as_deref(), kind);
+    }
+
+    /// Reports something worth a line.
+    pub fn note(&self, text: impl Into<String>) {
+        self.emit(EventKind::Note { text: text.into() });
+    }
+
+    /// Reports something that should be looked at.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.emit(EventKind::Warning { text: text.into() });
+    }
+
+    /// Reports bytes on a console.
+    pub fn console(&self, direction: Direction, bytes: &[u8]) {
+        self.emit(EventKind::Console { direction, data: Bytes(bytes.to_vec()) });
+    }
+
+    /// What `node` has come to so far.
+    pub(crate) fn node_results(&self, node: &str) -> Option<NodeResults> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.results.nodes.iter().find(|results| results.name == node).cloned()
+    }
+
+    /// The reports that could not be written, each with its error.
+    pub fn broken_reports(&self) -> Vec<String> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).broken.clone()
+    }
+}
+
+impl Shared {
+    fn publish(&mut self, node: Option<&str>, kind: EventKind) {
+        let event = Event {
+            seq: self.next,
+            at: jiff::Timestamp::now(),
+            elapsed: self.started.elapsed(),
+            node: node.map(str::to_owned),
+            kind,
+        };
+        self.next += 1;
+        self.results.add(&event);
+        let mut failed = Vec::new();
+        self.reports.retain_mut(|report| match report.report(&event) {
+            Ok(()) => true,
+            Err(error) => {
+                failed.push(format!("{} cannot be written: {error}", report.name()));
+                false
+            }
+        });
+        for text in failed {
+            self.broken.push(text.clone());
+            self.publish(None, EventKind::Warning { text });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The whole run: what its nodes share, one task per node, and the verdict.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Bench;
+use crate::event::{EventKind, Node, Outcome};
+use crate::fault::{Class, Fault};
+use crate::plan::{NodeKind, NodePlan, Plan};
+use crate::run::context::RunContext;
+use crate::run::networks::Networks;
+use crate::run::{Emitter, node, verdict};
+
+/// A run that is ready to start.
+pub struct JobRun {
+    /// What is to be done.
+    pub plan: Plan,
+    /// Where.
+    pub bench: Bench,
+    /// When it started; part of the ids on the targets.
+    pub started: jiff::Timestamp,
+    /// Directory of the results; temporary files are kept below it.
+    pub out: PathBuf,
+    /// Where its events go.
+    pub emitter: Emitter,
+    /// Stops it.
+    pub cancel: CancellationToken,
+}
+
+/// Carries out a run: emits all of its events, from `RunStarted` to `RunFinished`, and cleans up.
+///
+/// Returns the class of the fault that decided it, `None` if it passed.
+pub async fn run(job: JobRun) -> Option<Class> {
+    let emitter = job.emitter.clone();
+    emitter.emit(EventKind::RunStarted {
+        job: job.plan.job_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        nodes: job.plan.nodes.iter().map(NodePlan::to_event).collect(),
+    });
+    for warning in &job.plan.warnings {
+        emitter.warn(warning);
+    }
+    let fault = match run_nodes(job).await {
+        Ok(faults) => verdict::run(&faults).cloned(),
+        Err(fault) => Some(fault),
+    };
+    let class = fault.as_ref().map(|fault| fault.class);
+    emitter.emit(EventKind::RunFinished { outcome: Outcome::of(fault.as_ref()), fault });
+    class
+}
+
+/// Runs all nodes; their faults in the order in which they happened.
+async fn run_nodes(job: JobRun) -> Result<Vec<Fault>, Fault> {
+    let deadline = Instant::now() + job.plan.job_timeout;
+    let networks = Networks::start(&job).await?;
+    let shared = Arc::new(RunContext::new(&job, networks, deadline)?);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    for (index, plan) in job.plan.nodes.iter().enumerate() {
+        let node = shared.node(index, plan);
+        let order = Arc::clone(&order);
+        tasks.spawn(async move {
+            if let Some(fault) = node::run(node).await {
+                order.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            let fault = Fault::new(Class::Bug, "host-runner", format!("a node's task ended badly: {error}"));
+            order.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        }
+    }
+    shared.shut_down().await;
+    let mut faults = order.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *faults))
+}
+
+impl NodePlan {
+    fn to_event(&self) -> Node {
+        Node { name: self.name.clone(), role: self.role.clone(), board: self.on().to_owned() }
+    }
+
+    /// What the node runs on: its board, or the node that it connects to.
+    pub fn on(&self) -> &str {
+        match &self.kind {
+            NodeKind::Board { board } => &board.name,
+            NodeKind::Secondary { host } => host,
+        }
+    }
+}

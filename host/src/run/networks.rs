@@ -1,0 +1,221 @@
+//! TFTP, NFS and SNTP for the boards of a run, in each network that its boards are in.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::board::virtual_network::VirtualNetwork;
+use crate::board::{Board, ConsoleTarget};
+use crate::event::EventKind;
+use crate::fault::{Chain, Class, Fault};
+use crate::net::Net;
+use crate::plan::NodeKind;
+use crate::run::context::node_id;
+use crate::run::{Emitter, JobRun};
+use crate::tftp::{TftpEvent, TftpEventKind};
+use crate::{nfs, sntp, tftp};
+
+const TFTP_PORT: u16 = 69;
+const NFS_PORT: u16 = 2049;
+const NTP_PORT: u16 = 123;
+
+/// The networks that a run's boards are in, with what is served there.
+pub(crate) struct Networks {
+    bench: Option<Services>,
+    virtual_boards: Option<(VirtualNetwork, Services)>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What is served in one network.
+#[derive(Clone)]
+pub(crate) struct Services {
+    /// Makes sockets in it.
+    pub(crate) net: Net,
+    /// Our own address in it.
+    pub(crate) address: IpAddr,
+    /// Files for TFTP.
+    pub(crate) files: Arc<tftp::Table>,
+    /// Root filesystems for NFS.
+    pub(crate) exports: Arc<nfs::Exports>,
+    /// Port of NFS and MOUNT.
+    pub(crate) nfs_port: u16,
+}
+
+impl Networks {
+    /// Makes the network of the virtual boards if there are any, and starts what is served.
+    pub(crate) async fn start(job: &JobRun) -> Result<Self, Fault> {
+        let boards = || {
+            job.plan.nodes.iter().filter_map(|node| match &node.kind {
+                NodeKind::Board { board } => Some(board),
+                NodeKind::Secondary { .. } => None,
+            })
+        };
+        let mut networks = Self {
+            bench: None,
+            virtual_boards: None,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let virtual_boards = boards().filter(|board| is_virtual(board)).count();
+        if virtual_boards > 0 {
+            let settings = job.bench.virtual_network;
+            let program = std::env::current_exe()
+                .map_err(|error| Fault::from_error(Class::Infrastructure, "virtual network", &error))?;
+            let network = VirtualNetwork::start(&program, settings.address, settings.prefix, virtual_boards)
+                .await
+                .map_err(|error| {
+                    Fault::from_error(Class::Infrastructure, "virtual network", &error)
+                        .with_optional_help(error.help())
+                })?;
+            let services = networks.serve(network.net(), settings.address.into(), job).await?;
+            networks.virtual_boards = Some((network, services));
+        }
+        if boards().any(|board| !is_virtual(board)) {
+            let address = job.bench.address.ok_or_else(|| {
+                Fault::new(
+                    Class::Bench,
+                    job.bench.path.display().to_string(),
+                    "the bench file does not say at which address the boards reach this PC",
+                )
+                .with_help("add `[network]` with `address = \"…\"`")
+            })?;
+            networks.bench = Some(networks.serve(Net::Host, address, job).await?);
+        }
+        Ok(networks)
+    }
+
+    /// What is served to `board`.
+    pub(crate) fn services(&self, board: &Board) -> Option<&Services> {
+        if is_virtual(board) {
+            self.virtual_boards.as_ref().map(|(_, services)| services)
+        } else {
+            self.bench.as_ref()
+        }
+    }
+
+    /// The network of the virtual boards.
+    pub(crate) fn virtual_network(&self) -> Option<&VirtualNetwork> {
+        self.virtual_boards.as_ref().map(|(network, _)| network)
+    }
+
+    /// Stops what is served.
+    pub(crate) async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn serve(&self, net: Net, address: IpAddr, job: &JobRun) -> Result<Services, Fault> {
+        let files = tftp::Table::new();
+        let tftp = tftp::Server::bind(net.clone(), SocketAddr::new(address, TFTP_PORT), Arc::clone(&files))
+            .await
+            .map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error.source))?;
+        self.supervise("TFTP", job, tftp.run(tftp_events(job), self.stop.clone()));
+
+        let exports = nfs::Exports::new();
+        // Boards are told the port, so any will do where 2049 belongs to somebody else.
+        let nfs = match net.listen_tcp(SocketAddr::new(address, NFS_PORT)).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => net.listen_tcp(SocketAddr::new(address, 0)).await,
+        };
+        let listener = nfs.map_err(|error| port_fault("NFS", address, NFS_PORT, &error))?;
+        let nfs_port =
+            listener.local_addr().map_err(|error| port_fault("NFS", address, NFS_PORT, &error))?.port();
+        self.tasks.spawn(nfs::serve(listener, Arc::clone(&exports), self.stop.clone()));
+
+        match net.bind_udp(SocketAddr::new(address, NTP_PORT)).await {
+            Ok(socket) => self.supervise("SNTP", job, sntp::serve(socket, self.stop.clone())),
+            Err(error) => job.emitter.warn(format!(
+                "time is not served to the boards: port {NTP_PORT} of {address} cannot be bound: {error}"
+            )),
+        }
+        Ok(Services { net, address, files, exports, nfs_port })
+    }
+}
+
+impl Networks {
+    /// Runs a server until the end of the run; one that fails before says so.
+    fn supervise(
+        &self,
+        what: &'static str,
+        job: &JobRun,
+        server: impl Future<Output = io::Result<()>> + Send + 'static,
+    ) {
+        let emitter = job.emitter.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = server.await {
+                emitter.warn(format!("the {what} server has failed: {error}"));
+            }
+        });
+    }
+}
+
+fn is_virtual(board: &Board) -> bool {
+    board.console == ConsoleTarget::Qemu
+}
+
+fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Fault {
+    let fault = Fault::new(
+        Class::Infrastructure,
+        format!("{what} server"),
+        format!("cannot bind {address}:{port}: {error}"),
+    );
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => fault.with_help(
+            "ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep` on the host-runner program, \
+             or `sysctl net.ipv4.ip_unprivileged_port_start=69`",
+        ),
+        io::ErrorKind::AddrInUse => fault.with_help(format!(
+            "another program holds the port; `ss -lnp 'sport = :{port}'` names it"
+        )),
+        io::ErrorKind::AddrNotAvailable => {
+            fault.with_help("`[network] address` of the bench file must be an address of this PC")
+        }
+        _ => fault,
+    }
+}
+
+/// Passes the TFTP server's events on, each for the node whose id the file name begins with.
+fn tftp_events(job: &JobRun) -> impl Fn(TftpEvent) + Send + Sync + 'static {
+    let nodes: HashMap<String, Emitter> = job
+        .plan
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| (node_id(job.started, index), job.emitter.for_node(&node.name)))
+        .collect();
+    let run = job.emitter.clone();
+    move |event| {
+        let id = event.name.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let emitter = nodes.get(id).unwrap_or(&run);
+        let file = event.name.rsplit('/').next().unwrap_or_default();
+        match &event.kind {
+            TftpEventKind::Started { .. } => (),
+            TftpEventKind::Progress { done, total } => emitter.emit(EventKind::Progress {
+                what: format!("tftp {file}"),
+                done: *done,
+                total: Some(*total),
+            }),
+            TftpEventKind::Done { bytes, took, retransmits } => emitter.note(format!(
+                "served {file} by TFTP: {:.1} MB in {:.1} s, {retransmits} blocks sent again",
+                *bytes as f64 / 1e6,
+                took.as_secs_f64()
+            )),
+            TftpEventKind::Failed(error) => {
+                emitter.warn(format!("TFTP of {file} to {} failed: {}", event.peer, Chain(error)));
+            }
+            TftpEventKind::Refused(error) => emitter.warn(format!(
+                "TFTP request of {} for `{}` refused: {}",
+                event.peer,
+                event.name,
+                Chain(error)
+            )),
+        }
+    }
+}

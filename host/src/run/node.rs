@@ -1,0 +1,206 @@
+//! One node: its steps in order under their deadlines, and clean-up on every way out.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::action::{self, Overlay};
+use crate::event::{EventKind, Outcome};
+use crate::fault::{Class, Fault};
+use crate::job::DelayedStart;
+use crate::plan::{Action, NodeKind, Step};
+use crate::run::context::Phase;
+use crate::run::{NodeContext, Resources, verdict};
+
+/// Time for what comes before the job's own actions: definitions are fetched and checked.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Time for giving back what the node has acquired.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
+const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
+
+/// How long guests may go on after their host has ended: they finish at the same time, give or take.
+const GUEST_GRACE: Duration = Duration::from_secs(10);
+
+/// The same for a host that failed: long enough for guests to tell what they were refused.
+const FAILED_HOST_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a node from its first event to its last; its fault, if it did not pass.
+pub(super) async fn run(node: NodeContext) -> Option<Fault> {
+    let node = Arc::new(node);
+    let resources = Arc::new(Mutex::new(Resources::default()));
+    let fault = run_steps(&node, &resources).await;
+    end(&node, fault.as_ref()).await;
+    let clean_up = clean_up(&node, &resources).await;
+    let results = node.emitter.node_results(&node.plan.name);
+    let fault = fault.or(clean_up).or_else(|| verdict::node(&results?));
+    node.emitter.emit(EventKind::NodeFinished { outcome: Outcome::of(fault.as_ref()), fault: fault.clone() });
+    node.run.set_ended(&node.plan.name);
+    fault
+}
+
+/// Runs the steps in a task of their own, so that a panic in them cannot skip the clean-up.
+async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -> Option<Fault> {
+    let (task_node, task_resources) = (Arc::clone(node), Arc::clone(resources));
+    let task = tokio::spawn(async move {
+        let mut resources = task_resources.lock().await;
+        steps(&task_node, &mut resources).await
+    });
+    let mut task = AbortOnDropHandle::new(task);
+    let name = &node.plan.name;
+    tokio::select! {
+        ended = &mut task => match ended {
+            Ok(result) => result.err(),
+            Err(error) => Some(Fault::new(Class::Bug, name.clone(), format!("the node's task ended badly: {error}"))),
+        },
+        () = node.run.cancel.cancelled() => {
+            Some(Fault::new(Class::Cancelled, name.clone(), "the run was stopped"))
+        }
+        fault = node.run.stopped(name) => Some(fault),
+    }
+}
+
+async fn steps(node: &NodeContext, resources: &mut Resources) -> Result<(), Fault> {
+    let prepare = node.phase("prepare", "", PREPARE_TIMEOUT);
+    let overlay = node.in_phase(prepare, async |phase| action::prepare(node, phase).await).await?;
+    if let Some(start) = &node.plan.delayed_start {
+        let phase = node.phase("lava-start", "", start.timeout);
+        node.in_phase(phase, async |phase| wait_for_start(node, start, phase).await).await?;
+    }
+    for step in &node.plan.steps {
+        let phase = node.phase(&step.phase, &step.place, step.timeouts.total);
+        node.in_phase(phase, async |phase| perform(node, step, phase, &overlay, resources).await).await?;
+    }
+    Ok(())
+}
+
+async fn perform(
+    node: &NodeContext,
+    step: &Step,
+    phase: &Phase,
+    overlay: &Overlay,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    match &step.action {
+        Action::DeployTftp(deploy) => action::deploy_tftp(node, phase, deploy, overlay, resources).await,
+        Action::DeploySsh(deploy) => action::deploy_ssh(node, phase, deploy, resources).await,
+        Action::BootUboot(boot) => action::boot_uboot(node, phase, step, boot, resources).await,
+        Action::BootSsh(boot) => action::boot_ssh(node, phase, boot, overlay, resources).await,
+        Action::Test(test) => action::test(node, phase, test, overlay, resources).await,
+    }
+}
+
+/// `request: lava-start`: waits until every member of the role has sent `lava_start`.
+async fn wait_for_start(node: &NodeContext, start: &DelayedStart, phase: &Phase) -> Result<(), Fault> {
+    let role = start.expect_role.clone();
+    let request = crate::group::Request::WaitAll { id: "lava_start".to_owned(), role: Some(role) };
+    match tokio::time::timeout_at(phase.deadline, node.member.call(request)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(refusal)) => Err(phase.fault(node.member.refusal_class(), refusal)),
+        Err(_) => Err(phase.fault(
+            Class::Infrastructure,
+            format!("no `lava_start` of role `{}` within {} s", start.expect_role, phase.timeout.as_secs()),
+        )),
+    }
+}
+
+/// Tells the group and the node's guests that the node has ended.
+async fn end(node: &NodeContext, fault: Option<&Fault>) {
+    node.member.ended(fault);
+    if !matches!(node.plan.kind, NodeKind::Board { .. }) {
+        return;
+    }
+    let host = &node.plan.name;
+    let (grace, class, how) = match fault {
+        None => (GUEST_GRACE, Class::Job, "has done all of its actions".to_owned()),
+        Some(fault) => (
+            FAILED_HOST_GRACE,
+            fault.class,
+            format!("failed: {}", fault.message.lines().next().unwrap_or_default()),
+        ),
+    };
+    node.run
+        .end_guests(host, grace, |guest| {
+            let fault =
+                Fault::new(class, guest, format!("its host `{host}` {how}, and the board is about to be switched off"));
+            match class {
+                Class::Job => fault.with_help(format!(
+                    "guests must end before their host: end the tests of `{host}` and of its guests with the same `lava-sync`"
+                )),
+                _ => fault,
+            }
+        })
+        .await;
+}
+
+/// Gives back what the node has acquired; power goes off whatever happened.
+async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fault> {
+    let mut resources = std::mem::take(&mut *resources.lock().await);
+    if let Some(session) = resources.ssh.take() {
+        // The guest's agent has ended or is beyond reach; either way the connection goes.
+        let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
+    }
+    drop(resources.console.take());
+    let power = resources.power.take()?;
+    let phase = Phase {
+        deadline: Instant::now() + CLEAN_UP_TIMEOUT,
+        ..node.phase("power-off", "", CLEAN_UP_TIMEOUT)
+    };
+    node.in_phase(phase, async |phase| power.off(phase).await).await.err()
+}
+
+impl NodeContext {
+    fn phase(&self, name: &str, place: &str, timeout: Duration) -> Phase {
+        let node = &self.plan.name;
+        let place =
+            if place.is_empty() { format!("{node}, {name}") } else { format!("{node}, {name} ({place})") };
+        let deadline = (Instant::now() + timeout).min(self.run.deadline);
+        Phase { name: name.to_owned(), place, deadline, timeout }
+    }
+
+    /// Runs `work` as a phase: events around it, its deadline over it.
+    async fn in_phase<T>(
+        &self,
+        phase: Phase,
+        work: impl AsyncFnOnce(&Phase) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let started = Instant::now();
+        let phase = Phase { deadline: phase.deadline.min(started + phase.timeout), ..phase };
+        self.emitter
+            .emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.deadline - started });
+        let result = within(&phase, self.run.deadline, work(&phase)).await;
+        self.emitter.emit(EventKind::PhaseFinished {
+            phase: phase.name,
+            took: started.elapsed(),
+            outcome: Outcome::of(result.as_ref().err()),
+        });
+        result
+    }
+}
+
+async fn within<T>(
+    phase: &Phase,
+    job_deadline: Instant,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout_at(phase.deadline + TIMEOUT_GRACE, work).await {
+        Ok(result) => result,
+        Err(_) => {
+            let whose = if phase.deadline >= job_deadline { "the job's time" } else { "its time" };
+            Err(phase.fault(
+                Class::Infrastructure,
+                format!(
+                    "{whose} was over before `{}` had ended (at most {} s)",
+                    phase.name,
+                    phase.timeout.as_secs()
+                ),
+            ))
+        }
+    }
+}

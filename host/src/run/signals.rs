@@ -1,0 +1,32 @@
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops the run and cleans up, the second ends the program at once.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::fault::{Class, exit_code};
+
+/// Cancels `token` at the first signal and ends the program at the second; must be called within a runtime.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn cancel_on_signals(token: CancellationToken) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        next(&mut interrupt, &mut terminate, &mut hang_up).await;
+        token.cancel();
+        next(&mut interrupt, &mut terminate, &mut hang_up).await;
+        #[expect(clippy::exit, reason = "the user asked twice; virtual boards die with this process")]
+        std::process::exit(i32::from(exit_code(Some(Class::Cancelled))));
+    });
+    Ok(())
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal, hang_up: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+        _ = hang_up.recv() => (),
+    }
+}
