@@ -103,6 +103,7 @@ fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u3
         .ok_or(Failure::Plain("cannot tell which directory it was started from"))?;
     let socket = joined(directory.as_str(), SOCKET_NAME)
         .map_err(Failure::system("the agent's directory is too deep"))?;
+    helper::link(directory.as_str());
     let calls =
         Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
     let unblocked = [stdio::stdin(), stdio::stdout()].map(NonBlocking::enter);

@@ -12,4 +12,4 @@ mod table;
 mod target;
 mod test;
 
-pub(crate) use table::{Context, find, list, run};
+pub(crate) use table::{Context, find, link, list, run};

@@ -2,11 +2,13 @@
 
 use heapless::Vec;
 use protocol::helper::Call;
+use rustix::fs::CWD;
 
 use crate::failure::Failure;
 use crate::helper::client::Client;
 use crate::helper::{multinode, network, packages, target, test};
 use crate::invocation::{Invocation, MAX_ARGUMENTS};
+use crate::path::PathText;
 use crate::stdio;
 
 /// Exit code of a helper that failed.
@@ -54,6 +56,17 @@ const HELPERS: &[Helper] = &[
 pub(crate) fn list() {
     for helper in HELPERS {
         stdio::say(stdio::stdout(), &["  ", helper.name, " ", helper.usage, "\n"]);
+    }
+}
+
+/// Makes the helpers: links to the agent beside it in the `bin` of its directory.
+///
+/// What is there already stays, and where nothing can be written the links must have been installed.
+pub(crate) fn link(directory: &str) {
+    for helper in HELPERS {
+        if let Some(path) = PathText::join(&[directory.as_bytes(), b"/bin/", helper.name.as_bytes()]) {
+            let _ = rustix::fs::symlinkat(c"lava-agent", CWD, path.as_c_str());
+        }
     }
 }
 

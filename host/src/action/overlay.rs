@@ -8,7 +8,7 @@ use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
 use crate::plan::{
-    Action, NodeKind, ScriptPlace, TestAction, environment_script, install_script, run_script,
+    Action, NodeKind, TestAction, definition_directory, environment_script, install_script, run_script,
 };
 use crate::run::{NodeContext, Phase};
 
@@ -124,8 +124,7 @@ async fn prepare_definition(
     spec: &DefinitionSpec,
     overlay: &mut Overlay,
 ) -> Result<PreparedDefinition, Fault> {
-    let place = ScriptPlace { root: &node.agent_directory(), stage: test.stage };
-    let directory = place.relative_directory(spec);
+    let directory = definition_directory(test.stage, spec);
     let fetched;
     let definition = match &spec.source {
         DefinitionSource::Inline(definition) => definition.as_ref(),
@@ -144,8 +143,8 @@ async fn prepare_definition(
     };
     overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
     overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
-    overlay.add(format!("{directory}/run.sh"), 0o755, run_script(place, spec, definition));
-    let install = install_script(place, spec, definition, test.os.as_deref());
+    overlay.add(format!("{directory}/run.sh"), 0o755, run_script(spec, definition));
+    let install = install_script(spec, definition, test.os.as_deref());
     let has_install = install.is_some();
     if let Some(install) = install {
         overlay.add(format!("{directory}/install.sh"), 0o755, install);
@@ -236,7 +235,7 @@ fn environment(node: &NodeContext) -> String {
     let mut variables = vec![
         ("LAVA_JOB_ID".to_owned(), node.id.clone()),
         ("LAVA_ROLE".to_owned(), node.plan.role.clone()),
-        ("LAVA_NODE".to_owned(), node.plan.name.clone()),
+        ("LAVA_NODE_NAME".to_owned(), node.plan.name.clone()),
     ];
     variables.extend(node.plan.environment.iter().cloned());
     environment_script(&variables)

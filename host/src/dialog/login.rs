@@ -143,6 +143,12 @@ impl Login {
         if end > limit {
             return false;
         }
+        let rest = self.scan.pending().get(end..).unwrap_or_default();
+        if rest.iter().take_while(|&&byte| byte != b'\n').any(|byte| !byte.is_ascii_whitespace()) {
+            // Somebody else answers it: `debian login: root (automatic login)`.
+            self.scan.advance(end);
+            return false;
+        }
         let username = login.username.clone();
         self.scan.advance(end);
         self.type_line(&username);

@@ -4,30 +4,15 @@ use std::fmt::Write as _;
 
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
 
-/// Where a definition's scripts run on the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScriptPlace<'a> {
-    /// The agent's directory, such as `/lava-7`.
-    pub root: &'a str,
-    /// Ordinal of the test step on its node, from 0.
-    pub stage: u32,
-}
-
-impl ScriptPlace<'_> {
-    /// The definition's directory, absolute: `/lava-7/0/tests/1_smoke-tests`.
-    pub fn directory(&self, spec: &DefinitionSpec) -> String {
-        format!("{}/{}", self.root, self.relative_directory(spec))
-    }
-
-    /// The definition's directory, relative to the agent's: `0/tests/1_smoke-tests`.
-    pub fn relative_directory(&self, spec: &DefinitionSpec) -> String {
-        format!("{}/tests/{}", self.stage, spec.dir)
-    }
+/// Directory of a definition below `/lava-<id>`, such as `0/tests/1_smoke-tests`; `stage` is the ordinal of the test
+/// step on its node, from 0.
+pub fn definition_directory(stage: u32, spec: &DefinitionSpec) -> String {
+    format!("{stage}/tests/{}", spec.dir)
 }
 
 /// `run.sh`: parameters, then the steps in the definition's directory. To be run with `-e`.
-pub fn run_script(place: ScriptPlace<'_>, spec: &DefinitionSpec, definition: &TestDefinition) -> String {
-    let mut script = preamble(place, spec, definition);
+pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
+    let mut script = preamble(spec, definition);
     script.push_str("set -e\nset -x\n");
     push_lines(&mut script, &definition.steps);
     script
@@ -38,7 +23,6 @@ pub fn run_script(place: ScriptPlace<'_>, spec: &DefinitionSpec, definition: &Te
 ///
 /// As in LAVA, only the last step's status decides, so it is to be run without `-e`; packages must all be there.
 pub fn install_script(
-    place: ScriptPlace<'_>,
     spec: &DefinitionSpec,
     definition: &TestDefinition,
     os: Option<&str>,
@@ -54,7 +38,7 @@ pub fn install_script(
     if [&keys, &sources, &deps, &steps].iter().all(|items| items.is_empty()) {
         return None;
     }
-    let mut script = preamble(place, spec, definition);
+    let mut script = preamble(spec, definition);
     script.push_str("set -x\n");
     for (helper, items) in [("lava-add-keys", keys), ("lava-add-sources", sources)] {
         push_lines(&mut script, &items.iter().map(|item| format!("{helper} {item}")).collect::<Vec<_>>());
@@ -72,13 +56,14 @@ pub fn environment_script(variables: &[(String, String)]) -> String {
 }
 
 /// The shared environment, the parameters (the definition's own first, so that the job's win) and the directory.
-fn preamble(place: ScriptPlace<'_>, spec: &DefinitionSpec, definition: &TestDefinition) -> String {
-    let mut script = format!("#!/bin/sh\n. {}\n", quote(&format!("{}/environment", place.root)));
+fn preamble(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
+    // Relative to the script itself: the tree may lie elsewhere, as on a board that was booted otherwise.
+    let mut script =
+        "#!/bin/sh\ncase $0 in */*) cd \"${0%/*}\" || exit $?;; esac\n. ../../../environment\n".to_owned();
     for (name, value) in definition.params.iter().chain(&spec.params) {
         push_line(&mut script, format_args!("{name}={}", quote(value)));
     }
     push_line(&mut script, format_args!("export TESTRUN_ID={}", quote(&spec.dir)));
-    push_line(&mut script, format_args!("cd {} || exit $?", quote(&place.directory(spec))));
     script
 }
 
@@ -102,11 +87,9 @@ fn quote(text: &str) -> String {
 mod tests {
     use std::process::Command;
 
-    use super::{ScriptPlace, environment_script, install_script, run_script};
+    use super::{definition_directory, environment_script, install_script, run_script};
     use crate::diagnostic::Source;
     use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
-
-    const PLACE: ScriptPlace<'static> = ScriptPlace { root: "/lava-7", stage: 0 };
 
     const DEFINITION: &str = "\
 metadata: {name: demo, format: Lava-Test Test Definition 1.0}
@@ -142,14 +125,14 @@ run:
 
     #[test]
     fn the_run_script_has_parameters_directory_and_steps() {
-        insta::assert_snapshot!(run_script(PLACE, &spec(Vec::new()), &definition()), @r#"
+        insta::assert_snapshot!(run_script(&spec(Vec::new()), &definition()), @r#"
         #!/bin/sh
-        . '/lava-7/environment'
+        case $0 in */*) cd "${0%/*}" || exit $?;; esac
+        . ../../../environment
         GREETING='it'\''s'
         COUNT='010'
         COUNT='3'
         export TESTRUN_ID='0_demo'
-        cd '/lava-7/0/tests/0_demo' || exit $?
         set -e
         set -x
         echo "$GREETING"
@@ -160,8 +143,25 @@ run:
     }
 
     #[test]
+    fn the_run_script_works_wherever_its_tree_lies() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = tree.path().join(definition_directory(0, &spec(Vec::new())));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(tree.path().join("environment"), "export ROLE='host'\n").unwrap();
+        let definition = TestDefinition { steps: vec!["echo $ROLE; pwd".to_owned()], ..Default::default() };
+        std::fs::write(directory.join("run.sh"), run_script(&spec(Vec::new()), &definition)).unwrap();
+        let output = Command::new("/bin/sh")
+            .args(["-e", "0/tests/0_demo/run.sh"])
+            .current_dir(tree.path())
+            .output()
+            .unwrap();
+        let directory = directory.canonicalize().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("host\n{}\n", directory.display()));
+    }
+
+    #[test]
     fn the_install_script_asks_for_the_packages_of_the_distribution() {
-        let script = |os| install_script(PLACE, &spec(Vec::new()), &definition(), os).unwrap();
+        let script = |os| install_script(&spec(Vec::new()), &definition(), os).unwrap();
         assert!(
             script(Some("debian"))
                 .contains("\nlava-install-packages openssh-server ntpdate || exit $?\nmake\n")
@@ -171,9 +171,9 @@ run:
 
     #[test]
     fn skipped_parts_of_the_installation_are_left_out() {
-        let script = install_script(PLACE, &spec(vec![InstallPart::Deps]), &definition(), None).unwrap();
+        let script = install_script(&spec(vec![InstallPart::Deps]), &definition(), None).unwrap();
         assert!(!script.contains("lava-install-packages") && script.contains("\nmake\n"));
-        assert_eq!(install_script(PLACE, &spec(vec![InstallPart::All]), &definition(), None), None);
+        assert_eq!(install_script(&spec(vec![InstallPart::All]), &definition(), None), None);
     }
 
     #[test]

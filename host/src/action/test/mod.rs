@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::agent_link::{AgentLinkError, AgentSession, Config};
+use crate::board::{Board, ConsoleTarget};
 use crate::event::Direction;
 use crate::fault::{Class, Fault};
 use crate::plan::{NodeKind, TestAction};
@@ -24,6 +25,9 @@ use crate::run::{NodeContext, Phase, Resources};
 use crate::ssh::SshSession;
 
 use script::Agent;
+
+/// Bits on a serial line for one byte: start, eight of data, stop.
+const BITS_PER_BYTE: u32 = 10;
 
 /// How long after a script's deadline the agent may take to say that it has stopped it.
 const AGENT_GRACE: Duration = Duration::from_secs(1);
@@ -40,7 +44,7 @@ pub(crate) async fn test(
         .stage(test.stage)
         .ok_or_else(|| phase.fault(Class::Bug, format!("stage {} was not prepared", test.stage)))?;
     match &node.plan.kind {
-        NodeKind::Board { .. } => on_console(node, phase, stage, overlay, resources).await,
+        NodeKind::Board { board } => on_console(node, phase, board, stage, overlay, resources).await,
         NodeKind::Secondary { .. } => over_ssh(node, phase, stage, overlay, resources).await,
     }
 }
@@ -49,6 +53,7 @@ pub(crate) async fn test(
 async fn on_console(
     node: &NodeContext,
     phase: &Phase,
+    board: &Board,
     stage: &Stage,
     overlay: &Overlay,
     resources: &mut Resources,
@@ -56,15 +61,26 @@ async fn on_console(
     let Some(mut console) = resources.console.take() else {
         return Err(phase.fault(Class::Job, "the board was not booted: there is no shell to run tests in"));
     };
-    let command = format!("{}/bin/lava-agent console\n", node.agent_directory());
+    let baud = line_speed(board);
+    let command = format!("{}/bin/lava-agent console --baud {}\n", node.agent_directory(), baud.unwrap_or(0));
     tokio::io::AsyncWriteExt::write_all(&mut console, command.as_bytes())
         .await
         .map_err(|error| phase.error(Class::Infrastructure, &error))?;
     let deployed = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
     let files = if deployed { None } else { Some(overlay) };
-    let console = run_stage(node, phase, stage, files, console).await?;
+    let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
+    let console = run_stage(node, phase, stage, files, console, config).await?;
     resources.console = Some(console);
     Ok(())
+}
+
+/// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
+fn line_speed(board: &Board) -> Option<u32> {
+    match &board.console {
+        ConsoleTarget::Serial { baud, .. } => Some(*baud),
+        ConsoleTarget::Tcp { .. } | ConsoleTarget::Telnet { .. } => Some(board.linux_console.baud),
+        ConsoleTarget::Command(_) | ConsoleTarget::Qemu => None,
+    }
 }
 
 /// Over the secondary connection: the agent runs on a channel of its own.
@@ -81,7 +97,7 @@ async fn over_ssh(
         );
     };
     let channel = open_agent_channel(node, phase, session).await?;
-    run_stage(node, phase, stage, Some(overlay), channel).await?;
+    run_stage(node, phase, stage, Some(overlay), channel, Config::default()).await?;
     Ok(())
 }
 
@@ -105,9 +121,10 @@ async fn run_stage<S: AsyncRead + AsyncWrite + Unpin + Send>(
     stage: &Stage,
     files: Option<&Overlay>,
     stream: S,
+    config: Config,
 ) -> Result<S, Fault> {
     let link_fault = |error: &AgentLinkError| phase.error(Class::Infrastructure, error);
-    let (session, ready) = AgentSession::open(stream, Config::default(), Box::new(|_| ()), phase.deadline)
+    let (session, ready) = AgentSession::open(stream, config, Box::new(|_| ()), phase.deadline)
         .await
         .map_err(|error| link_fault(&error))?;
     node.emitter.note(format!("agent {} is up", ready.build));
