@@ -147,6 +147,21 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// The same with its durations in whole milliseconds, as they are stored: a stored event and the one that was
+    /// reported live are equal.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        match &mut self {
+            Self::PhaseStarted { timeout: duration, .. }
+            | Self::PhaseFinished { took: duration, .. }
+            | Self::DefinitionFinished { took: duration, .. } => *duration = seconds::round(*duration),
+            _ => (),
+        }
+        self
+    }
+}
+
 /// A node of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -295,11 +310,55 @@ pub(crate) mod seconds {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+        serializer.serialize_f64(round(*duration).as_secs_f64())
+    }
+
+    /// To the nearest millisecond.
+    pub(crate) fn round(duration: Duration) -> Duration {
+        Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_the_same_after_it_was_stored() {
+        let kinds = [
+            EventKind::PhaseFinished {
+                phase: "boot-u-boot".to_owned(),
+                took: Duration::from_micros(1_234_567),
+                outcome: Outcome::Pass,
+            },
+            EventKind::Console { direction: Direction::Rx, data: Bytes(b"=> \xff\x1e".to_vec()) },
+            EventKind::Console { direction: Direction::Tx, data: Bytes(b"boot\n".to_vec()) },
+            EventKind::TestCase(TestCase {
+                definition: "0_smoke".to_owned(),
+                case: "speed".to_owned(),
+                result: TestResult::Pass,
+                set: None,
+                measurement: Some(0.1),
+                units: Some("MB/s".to_owned()),
+                reference: None,
+                comment: None,
+            }),
+        ];
+        for kind in kinds {
+            let event = Event {
+                seq: 7,
+                at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+                elapsed: Duration::from_millis(98_765),
+                node: Some("host".to_owned()),
+                kind: kind.rounded(),
+            };
+            let stored = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), event, "{stored}");
+        }
     }
 }

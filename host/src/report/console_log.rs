@@ -177,6 +177,9 @@ impl LineSplitter {
 
     /// Returns the last line if it was not ended.
     pub fn finish(&mut self) -> Option<String> {
+        if self.line.is_empty() {
+            return None;
+        }
         printable(&std::mem::take(&mut self.line))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::event::{Bytes, Direction, Event, EventKind};
+use crate::event::{Bytes, Direction, Event, EventKind, seconds};
 use crate::report::results::NodeResults;
 use crate::report::{Reporter, Results};
 
@@ -79,9 +79,9 @@ impl Shared {
         let event = Event {
             seq: self.next,
             at: jiff::Timestamp::now(),
-            elapsed: self.started.elapsed(),
+            elapsed: seconds::round(self.started.elapsed()),
             node: node.map(str::to_owned),
-            kind,
+            kind: kind.rounded(),
         };
         self.next += 1;
         self.results.add(&event);

@@ -74,10 +74,21 @@ async fn steps(node: &NodeContext, resources: &mut Resources) -> Result<(), Faul
         node.in_phase(phase, async |phase| wait_for_start(node, start, phase).await).await?;
     }
     for step in &node.plan.steps {
-        let phase = node.phase(&step.phase, &step.place, step.timeouts.total);
+        let phase = node.phase(&step.phase, &step.place, time_of(step));
         node.in_phase(phase, async |phase| perform(node, step, phase, &overlay, resources).await).await?;
     }
     Ok(())
+}
+
+/// Time of a step. Calls to the group have their own, which comes on top: waiting for others is not the step's work.
+fn time_of(step: &Step) -> Duration {
+    match &step.action {
+        Action::DeploySsh(deploy) => deploy
+            .protocol_calls
+            .iter()
+            .fold(step.timeouts.total, |sum, call| sum.saturating_add(call.timeout)),
+        _ => step.timeouts.total,
+    }
 }
 
 async fn perform(
@@ -148,8 +159,10 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
     }
     drop(resources.console.take());
     let power = resources.power.take()?;
+    // Also when the job's time is over.
     let phase = Phase {
         deadline: Instant::now() + CLEAN_UP_TIMEOUT,
+        timeout: CLEAN_UP_TIMEOUT,
         ..node.phase("power-off", "", CLEAN_UP_TIMEOUT)
     };
     node.in_phase(phase, async |phase| power.off(phase).await).await.err()
@@ -160,7 +173,9 @@ impl NodeContext {
         let node = &self.plan.name;
         let place =
             if place.is_empty() { format!("{node}, {name}") } else { format!("{node}, {name} ({place})") };
-        let deadline = (Instant::now() + timeout).min(self.run.deadline);
+        let now = Instant::now();
+        let timeout = timeout.min(self.run.deadline.saturating_duration_since(now));
+        let deadline = now + timeout;
         Phase { name: name.to_owned(), place, deadline, timeout }
     }
 
@@ -171,9 +186,7 @@ impl NodeContext {
         work: impl AsyncFnOnce(&Phase) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let started = Instant::now();
-        let phase = Phase { deadline: phase.deadline.min(started + phase.timeout), ..phase };
-        self.emitter
-            .emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.deadline - started });
+        self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.timeout });
         let result = within(&phase, self.run.deadline, work(&phase)).await;
         self.emitter.emit(EventKind::PhaseFinished {
             phase: phase.name,
