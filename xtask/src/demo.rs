@@ -38,12 +38,12 @@ fn prepare(workspace: &Workspace) -> Result<std::path::PathBuf, Error> {
     })
 }
 
-/// Compiles the runner with the profile of the tests, which is optimised enough and shares all its dependencies with
-/// this program's own build.
+/// Compiles the runner with the profile of the tests, which is optimised enough, and with the rest of the workspace: cargo
+/// chooses the features of dependencies for what is compiled together, and would compile them again otherwise.
 ///
 /// # Errors
 /// When it does not compile.
 pub(crate) fn build_runner(workspace: &Workspace) -> Result<std::path::PathBuf, Error> {
-    process::show(workspace.cargo().args(["build", "--package=host-runner", "--bin=host-runner"]))?;
+    process::show(workspace.cargo().args(["build", "--workspace", "--bins"]))?;
     Ok(workspace.target.join("debug/host-runner"))
 }

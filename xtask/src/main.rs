@@ -6,6 +6,7 @@ mod apt;
 mod demo;
 mod error;
 mod lab;
+mod picture;
 mod process;
 mod stamp;
 mod test;
@@ -45,6 +46,11 @@ enum Task {
     Agent,
     /// Prepare the virtual board: kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml
     Lab,
+    /// Draw a stored run as docs/run.svg
+    Picture {
+        /// The directory of the run
+        run: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -65,6 +71,10 @@ fn perform(task: Task) -> Result<ExitCode, Error> {
         Task::Agent => {
             apt::ensure_installed(&agent::packages())?;
             agent::build(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Picture { run } => {
+            picture::run(&workspace, &run)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Lab => {

@@ -29,7 +29,7 @@ struct Step {
 /// # Errors
 /// When the packages that everything needs cannot be installed.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
-    apt::ensure_installed(&[agent::packages(), lab::packages()].concat())?;
+    apt::ensure_installed(&[agent::packages(), lab::packages(), PEERS.to_vec()].concat())?;
     let mut steps = std::thread::scope(|scope| {
         let lab = scope.spawn(|| step(LAB, || lab::prepare(workspace)));
         let mut steps = check_agent(workspace);
@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
         steps.push(lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         steps
     });
+    steps.extend(run_tests(workspace));
     let blocked = steps
         .iter()
         .any(|step| NEEDED_BY_JOBS.contains(&step.name) && matches!(step.ending, Ending::Failed(_)));
@@ -53,6 +54,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
     }
     Ok(sum_up(&steps))
 }
+
+/// Real programs that tests talk to.
+const PEERS: [&str; 2] = ["openssh-client", "openssh-server"];
 
 const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";
@@ -92,6 +96,15 @@ fn check_sources(workspace: &Workspace) -> Vec<Step> {
             process::show(workspace.cargo().args(doc).env("RUSTDOCFLAGS", "--deny=warnings"))
         }),
         step(RUNNER, || demo::build_runner(workspace).map(drop)),
+        step("build of the tests", || cargo(&["test", "--workspace", "--no-run", "--quiet"])),
+        licences(workspace),
+    ]
+}
+
+/// The tests themselves: they boot virtual boards, so the lab is finished and nothing else runs beside them.
+fn run_tests(workspace: &Workspace) -> Vec<Step> {
+    let cargo = |arguments: &[&str]| process::show(workspace.cargo().args(arguments));
+    vec![
         step("tests", || {
             let nextest = process::answer(workspace.cargo().args(["nextest", "--version"])).is_ok();
             cargo(if nextest {
@@ -101,7 +114,6 @@ fn check_sources(workspace: &Workspace) -> Vec<Step> {
             })
         }),
         step("examples in the documentation", || cargo(&["test", "--workspace", "--doc", "--quiet"])),
-        licences(workspace),
     ]
 }
 
