@@ -58,9 +58,9 @@ async fn boot_once(
     let mut console = power_on(node, phase, board, resources).await?;
     let settings = uboot_settings(phase, step, boot, board)?;
     let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
-        .map_err(|error| phase.error(uboot_class(&error), &error))?;
+        .map_err(|error| phase.error(error.class(), &error))?;
     let report =
-        drive(&mut console, dialog).await.map_err(|error| drive_fault(phase, &error, uboot_class))?;
+        drive(&mut console, dialog).await.map_err(|error| drive_fault(phase, &error, UbootError::class))?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
     }
@@ -98,7 +98,7 @@ async fn log_in(
     };
     let logged_in = drive(console, Login::new(settings, Instant::now()))
         .await
-        .map_err(|error| drive_fault(phase, &error, login_class))?;
+        .map_err(|error| drive_fault(phase, &error, LoginError::class))?;
     if !boot.ignore_kernel_messages {
         for warning in &logged_in.warnings {
             node.emitter.emit(EventKind::Warning { text: format!("the kernel says: {warning}") });
@@ -186,18 +186,4 @@ fn drive_fault<E: std::error::Error + 'static>(
         _ => Class::Infrastructure,
     };
     phase.error(class, error)
-}
-
-fn uboot_class(error: &UbootError) -> Class {
-    match error {
-        UbootError::LineTooLong { .. } | UbootError::NotPrintable { .. } => Class::Job,
-        _ => Class::Infrastructure,
-    }
-}
-
-fn login_class(error: &LoginError) -> Class {
-    match error {
-        LoginError::Refused { .. } | LoginError::PasswordWanted { .. } => Class::Job,
-        _ => Class::Infrastructure,
-    }
 }

@@ -121,7 +121,7 @@ async fn open_console(node: &NodeContext, phase: &Phase, board: &Board) -> Resul
     let notice: Notice = Arc::new(move |text: &str| emitter.warn(text));
     link::open(&target, &crate::net::Net::Host, tap_of(node), notice)
         .await
-        .map_err(|error| phase.error(Class::Infrastructure, &error))
+        .map_err(|error| phase.error(error.class(), &error))
 }
 
 /// Everything that crosses a node's console is an event.
