@@ -28,7 +28,7 @@ pub(super) fn start(program: &Path, port: u16, rootfs: &Rootfs) -> io::Result<Ss
     let root = rootfs.path();
     let wrapper = root.join("ssh-command");
     let script = format!(
-        "#!/bin/sh\ncd '{0}' || exit 1\nexec sh -c \"$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's#/lava-#{0}/lava-#g')\"\n",
+        "#!/bin/sh\ncd '{0}' || exit 1\nexec sh -c \"$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's#/lava-\\([0-9]\\)#{0}/lava-\\1#g')\"\n",
         root.display()
     );
     fs::write(&wrapper, script)?;
