@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::artifact::git::{self, GitError, GitRequest, GitTree, Mode};
+use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
@@ -142,9 +142,10 @@ async fn prepare_definition(
         DefinitionSource::Git { url, branch, revision, path } => {
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
             let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
-            let tree = git::checkout(&request, &node.run.mirrors, &node.run.cache, phase.deadline.into_std())
-                .await
-                .map_err(|error| git_fault(&error))?;
+            let run = &node.run;
+            let checkout =
+                run.checkouts.get(&request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
+            let tree = checkout.map_err(|error| git_fault(&error))?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
             let text = tree.read(path).await.map_err(|error| git_fault(&error))?;
             fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;
