@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::artifact::git::{self, GitError, GitRequest, GitTree, Mode};
+use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
@@ -14,6 +14,9 @@ use crate::run::{NodeContext, Phase};
 
 /// The agent's binary, relative to `/lava-<id>`.
 const AGENT_PATH: &str = "bin/lava-agent";
+
+/// Variables for the test scripts, relative to `/lava-<id>`.
+const ENVIRONMENT_PATH: &str = "environment";
 
 /// Most bytes that one definition's repository may bring.
 const MAX_DEFINITION_BYTES: u64 = 64 << 20;
@@ -42,7 +45,8 @@ pub(crate) struct OverlayFile {
 /// The definitions of one test step.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    number: u32,
+    /// Ordinal of the test step on its node.
+    pub(crate) number: u32,
     /// The definitions, in order.
     pub(crate) definitions: Vec<PreparedDefinition>,
 }
@@ -69,6 +73,13 @@ impl Overlay {
     /// All files.
     pub(crate) fn files(&self) -> &[OverlayFile] {
         &self.files
+    }
+
+    /// What the agent at the other end of a link does not have yet when test step `number` begins: the environment
+    /// and the step's own files.
+    pub(crate) fn files_of(&self, number: u32) -> impl Iterator<Item = &OverlayFile> {
+        let stage = format!("{number}/");
+        self.files.iter().filter(move |file| file.path == ENVIRONMENT_PATH || file.path.starts_with(&stage))
     }
 
     /// The definitions of test step `number`.
@@ -106,7 +117,7 @@ pub(crate) async fn prepare(node: &NodeContext, phase: &Phase) -> Result<Overlay
         return Ok(overlay);
     }
     overlay.add(AGENT_PATH, 0o755, find_agent(node, phase)?);
-    overlay.add("environment", 0o644, environment(node));
+    overlay.add(ENVIRONMENT_PATH, 0o644, environment(node));
     for test in tests {
         let mut definitions = Vec::new();
         for spec in &test.definitions {
@@ -131,9 +142,10 @@ async fn prepare_definition(
         DefinitionSource::Git { url, branch, revision, path } => {
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
             let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
-            let tree = git::checkout(&request, &node.run.mirrors, &node.run.cache, phase.deadline.into_std())
-                .await
-                .map_err(|error| git_fault(&error))?;
+            let run = &node.run;
+            let checkout =
+                run.checkouts.get(&request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
+            let tree = checkout.map_err(|error| git_fault(&error))?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
             let text = tree.read(path).await.map_err(|error| git_fault(&error))?;
             fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;

@@ -3,6 +3,7 @@
 //! Nothing is checked out: a [`GitTree`] lists the files and reads them from git's objects, so that nothing is
 //! left behind and hooks, filters and line-end settings play no part. The `git` program does the work.
 
+mod checkouts;
 mod command;
 mod reader;
 
@@ -12,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use self::checkouts::Checkouts;
 use self::command::Git;
 pub use self::reader::{GitEntry, GitReader, GitTree, Mode};
 use super::cache::Cache;
@@ -22,7 +24,7 @@ use super::mirror::Mirrors;
 use crate::fault::Class;
 
 /// What a job says about a repository.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GitRequest {
     /// The URL, as in the job.
     pub url: String,
@@ -194,9 +196,10 @@ impl BareClone {
             return self.resolve(revision).await?.ok_or_else(no_revision);
         }
         let tip = self.remote_tip(request.branch.as_deref()).await?;
-        if !self.has(&tip).await? {
-            self.fetch().await?;
+        if let Some(commit) = self.resolve(&tip).await? {
+            return Ok(commit);
         }
+        self.fetch().await?;
         self.resolve(&tip).await?.ok_or(GitReason::NoRevision { revision: tip })
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::action::{Deployed, PoweredBoard};
+use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
 use crate::board::ConsoleTarget;
 use crate::fault::{Class, Fault};
@@ -32,6 +33,8 @@ pub(crate) struct RunContext {
     pub(crate) cache: Cache,
     /// Rules that rewrite URLs.
     pub(crate) mirrors: Mirrors,
+    /// Commits with test definitions.
+    pub(crate) checkouts: Checkouts,
     /// The job's own key for secondary connections.
     pub(crate) key: KeyPair,
     /// Where the agents' binaries are.
@@ -88,6 +91,7 @@ impl RunContext {
             networks,
             cache: Cache::open(&directory).map_err(|error| cache_fault(&error))?,
             mirrors: job.bench.mirrors.clone(),
+            checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
             scratch: Scratch::create(&directory.join("scratch")).map_err(|error| cache_fault(&error))?,

@@ -22,8 +22,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long authentication may take.
 const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Pause after the first attempt; it doubles with each attempt up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Pause after the first attempt; it doubles with each attempt up to [`MAX_PAUSE`]. A host that announces itself while
+/// its SSH server starts is only milliseconds early.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Longest pause between attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(2);

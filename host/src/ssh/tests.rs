@@ -229,9 +229,9 @@ async fn a_refused_port_is_tried_until_the_deadline_and_told_in_the_systems_word
     let mut retries = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(10);
     let error = connect(&target, deadline, |error| retries.push(error.to_string())).await.unwrap_err();
-    assert_eq!(retries, ["Connection refused (os error 111)"; 7]);
+    assert_eq!(retries, ["Connection refused (os error 111)"; 9]);
     let expected = format!(
-        "no SSH connection to root@{address} after 8 attempts in 9.8s: Connection refused (os error 111)"
+        "no SSH connection to root@{address} after 10 attempts in 9.2s: Connection refused (os error 111)"
     );
     assert_eq!(error.to_string(), expected);
 }
@@ -244,7 +244,7 @@ async fn a_host_that_says_nothing_is_given_up_at_the_deadline() {
     let target = SshTarget { net: Net::Host, address, user: "root".to_owned(), key, host_keys };
     let error = connect(&target, Instant::now() + Duration::from_secs(40), |_| ()).await.unwrap_err();
     assert!(
-        error.to_string().ends_with("after 2 attempts in 40.0s: no SSH handshake within 9.75s"),
+        error.to_string().ends_with("after 2 attempts in 40.0s: no SSH handshake within 9.95s"),
         "{error}"
     );
 }

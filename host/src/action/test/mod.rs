@@ -131,7 +131,7 @@ async fn run_stage<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let mut agent = Agent::new(node, phase, session);
     agent.set_clock().await?;
     if let Some(overlay) = files {
-        for file in overlay.files() {
+        for file in overlay.files_of(stage.number) {
             agent.put_file(&file.path, file.mode, &file.content).await?;
         }
     }

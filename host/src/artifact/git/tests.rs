@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::mirror::Rule;
-use super::{Cache, GitError, GitRequest, GitTree, Mirrors, Mode, checkout};
+use super::{Cache, Checkouts, GitError, GitReason, GitRequest, GitTree, Mirrors, Mode, checkout};
 use crate::fault::{Chain, Class};
 
 /// A cache, and a repository that `git://dead.example/r.git` is mirrored to.
@@ -189,4 +189,21 @@ async fn a_url_that_would_run_a_program_is_refused() {
     let deadline = Instant::now() + Duration::from_secs(60);
     let error = checkout(&request, &bench.mirrors, &bench.cache, deadline).await.unwrap_err();
     assert!(Chain(&error).to_string().contains("'ext' not allowed"), "{error:?}");
+}
+
+#[tokio::test]
+async fn nodes_of_a_run_share_a_commit_though_somebody_pushes_meanwhile() {
+    let bench = bench();
+    let request = GitRequest { url: URL.into(), ..GitRequest::default() };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let checkouts = Checkouts::default();
+    let get = || checkouts.get(&request, &bench.mirrors, &bench.cache, deadline);
+    assert!(matches!(get().await.unwrap_err().reason, GitReason::Empty));
+
+    let first = bench.commit("a.yaml", "a: 1\n");
+    let (one, other) = tokio::join!(get(), get());
+    bench.commit("b.yaml", "b: 2\n");
+    for tree in [one.unwrap(), other.unwrap(), get().await.unwrap()] {
+        assert_eq!(tree.commit(), first);
+    }
 }
