@@ -29,8 +29,35 @@ struct NodeFiles {
     raw: BufWriter<File>,
     timing: BufWriter<File>,
     last_chunk: Duration,
-    console: LineSplitter,
-    outputs: HashMap<String, LineSplitter>,
+    console: TimedLines,
+    outputs: HashMap<String, TimedLines>,
+}
+
+/// Lines of one source, with the time at which each began.
+#[derive(Debug)]
+struct TimedLines {
+    splitter: LineSplitter,
+    began: Option<jiff::Timestamp>,
+}
+
+impl TimedLines {
+    fn new(splitter: LineSplitter) -> Self {
+        Self { splitter, began: None }
+    }
+
+    fn add(&mut self, at: jiff::Timestamp, bytes: &[u8]) -> Vec<(jiff::Timestamp, String)> {
+        let lines = self.splitter.add(bytes).into_iter();
+        let lines = lines.map(|line| (self.began.take().unwrap_or(at), line)).collect();
+        if !self.splitter.line.is_empty() {
+            self.began.get_or_insert(at);
+        }
+        lines
+    }
+
+    fn finish(&mut self, at: jiff::Timestamp) -> Vec<(jiff::Timestamp, String)> {
+        let began = self.began.take().unwrap_or(at);
+        self.splitter.finish().into_iter().map(|line| (began, line)).collect()
+    }
 }
 
 impl ConsoleLogs {
@@ -55,7 +82,7 @@ impl ConsoleLogs {
                     raw: create("raw")?,
                     timing: create("timing")?,
                     last_chunk: Duration::ZERO,
-                    console: LineSplitter::for_console(),
+                    console: TimedLines::new(LineSplitter::for_console()),
                     outputs: HashMap::new(),
                 }))
             }
@@ -78,29 +105,33 @@ impl NodeFiles {
         self.last_chunk = event.elapsed;
         writeln!(self.timing, "{delay:.6} {}", bytes.len())?;
         self.raw.write_all(bytes)?;
-        let lines = self.console.add(bytes);
-        self.write_lines(event, "", &lines)
+        let lines = self.console.add(event.at, bytes);
+        self.write_lines("", &lines)
     }
 
     fn output(&mut self, event: &Event, definition: &str, bytes: &[u8]) -> io::Result<()> {
-        let splitter = self.outputs.entry(definition.to_owned()).or_insert_with(LineSplitter::for_text);
-        let lines = splitter.add(bytes);
-        self.write_lines(event, definition, &lines)
+        let lines = self
+            .outputs
+            .entry(definition.to_owned())
+            .or_insert_with(|| TimedLines::new(LineSplitter::for_text()))
+            .add(event.at, bytes);
+        self.write_lines(definition, &lines)
     }
 
-    fn write_lines(&mut self, event: &Event, source: &str, lines: &[String]) -> io::Result<()> {
-        let time = event.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    fn write_lines(&mut self, source: &str, lines: &[(jiff::Timestamp, String)]) -> io::Result<()> {
         let source = if source.is_empty() { String::new() } else { format!("{source}| ") };
-        lines.iter().try_for_each(|line| writeln!(self.log, "{time} {source}{line}"))
+        lines.iter().try_for_each(|(began, line)| {
+            writeln!(self.log, "{} {source}{line}", began.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+        })
     }
 
     fn finish(&mut self, event: &Event) -> io::Result<()> {
-        let rest: Vec<String> = self.console.finish().into_iter().collect();
-        self.write_lines(event, "", &rest)?;
+        let rest = self.console.finish(event.at);
+        self.write_lines("", &rest)?;
         let outputs = std::mem::take(&mut self.outputs);
-        for (definition, mut splitter) in outputs {
-            let rest: Vec<String> = splitter.finish().into_iter().collect();
-            self.write_lines(event, &definition, &rest)?;
+        for (definition, mut lines) in outputs {
+            let rest = lines.finish(event.at);
+            self.write_lines(&definition, &rest)?;
         }
         Ok(())
     }

@@ -14,6 +14,9 @@ pub mod results;
 pub mod results_json;
 pub mod terminal;
 
+#[cfg(test)]
+mod tests;
+
 pub use results::Results;
 
 /// A reader of the event stream.

@@ -1,0 +1,188 @@
+//! Every report on the same run: one node that fails a test, one whose host did.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::event::{Bytes, Direction, Event, EventKind, Node, Outcome, TestCase, TestResult};
+use crate::fault::{Class, Fault};
+use crate::report::console_log::ConsoleLogs;
+use crate::report::junit::Junit;
+use crate::report::results_json::ResultsJson;
+use crate::report::terminal::{Options, Terminal};
+use crate::report::{Reporter, Results};
+
+/// A `Write` whose text can be looked at.
+#[derive(Clone, Default)]
+struct Screen(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn node(name: &str, role: &str, board: &str) -> Node {
+    Node { name: name.to_owned(), role: role.to_owned(), board: board.to_owned() }
+}
+
+fn case(name: &str, result: TestResult, comment: Option<&str>) -> EventKind {
+    EventKind::TestCase(TestCase {
+        definition: "0_smoke".to_owned(),
+        case: name.to_owned(),
+        result,
+        set: Some("disk".to_owned()),
+        measurement: (result == TestResult::Pass).then_some(12.5),
+        units: (result == TestResult::Pass).then(|| "MB/s".to_owned()),
+        reference: None,
+        comment: comment.map(str::to_owned),
+    })
+}
+
+fn test_fault() -> Fault {
+    Fault::new(Class::Test, "host", "1 of 2 test cases failed: 0_smoke/write")
+}
+
+fn link_fault() -> Fault {
+    Fault::new(Class::Infrastructure, "guest, boot-ssh (job.yaml:9:3)", "cannot connect: Connection refused")
+        .with_help("is sshd installed?")
+}
+
+/// What happened, by node.
+fn run() -> Vec<(Option<&'static str>, EventKind)> {
+    let phase = |name: &str| name.to_owned();
+    let seconds = Duration::from_secs;
+    vec![
+        (
+            None,
+            EventKind::RunStarted {
+                job: "demo".to_owned(),
+                version: "0.0.0".to_owned(),
+                nodes: vec![node("host", "host", "bbb1"), node("guest", "guest", "host")],
+            },
+        ),
+        (None, EventKind::Warning { text: "job.yaml:3:1: `priority` is recorded, not used".to_owned() }),
+        (Some("host"), EventKind::PhaseStarted { phase: phase("boot-u-boot"), timeout: seconds(900) }),
+        (
+            Some("host"),
+            EventKind::Console {
+                direction: Direction::Rx,
+                data: Bytes(b"U-Boot 2023.01\r\n\x1b[31mHit any key\x1b[0m\r\n=> ".to_vec()),
+            },
+        ),
+        (Some("host"), EventKind::Console { direction: Direction::Tx, data: Bytes(b"boot\n".to_vec()) }),
+        (
+            Some("host"),
+            EventKind::PhaseFinished {
+                phase: phase("boot-u-boot"),
+                took: seconds(16),
+                outcome: Outcome::Pass,
+            },
+        ),
+        (Some("host"), EventKind::PhaseStarted { phase: phase("test-0"), timeout: seconds(60) }),
+        (Some("host"), EventKind::DefinitionStarted { definition: phase("0_smoke") }),
+        (
+            Some("host"),
+            EventKind::Output { definition: phase("0_smoke"), data: Bytes(b"+ dd\nhalf a li".to_vec()) },
+        ),
+        (Some("host"), case("read", TestResult::Pass, None)),
+        (Some("host"), EventKind::Output { definition: phase("0_smoke"), data: Bytes(b"ne <&>\n".to_vec()) }),
+        (Some("host"), case("write", TestResult::Fail, Some("measurement `fast` is not a number"))),
+        (
+            Some("host"),
+            EventKind::DefinitionFinished {
+                definition: phase("0_smoke"),
+                outcome: Outcome::Fail,
+                took: Duration::from_millis(2500),
+                reason: Some("the run steps ended with exit code 1".to_owned()),
+            },
+        ),
+        (
+            Some("host"),
+            EventKind::PhaseFinished { phase: phase("test-0"), took: seconds(3), outcome: Outcome::Pass },
+        ),
+        (Some("guest"), EventKind::PhaseStarted { phase: phase("boot-ssh"), timeout: seconds(60) }),
+        (
+            Some("guest"),
+            EventKind::PhaseFinished { phase: phase("boot-ssh"), took: seconds(60), outcome: Outcome::Error },
+        ),
+        (Some("guest"), EventKind::NodeFinished { outcome: Outcome::Error, fault: Some(link_fault()) }),
+        (Some("host"), EventKind::NodeFinished { outcome: Outcome::Fail, fault: Some(test_fault()) }),
+        (None, EventKind::RunFinished { outcome: Outcome::Error, fault: Some(link_fault()) }),
+    ]
+}
+
+/// Feeds the run to a report, a second an event.
+fn report(reporter: &mut dyn Reporter) {
+    for (index, (node, kind)) in (0_u64..).zip(run()) {
+        let event = Event {
+            seq: index,
+            at: jiff::Timestamp::from_second(1_700_000_000).unwrap() + Duration::from_secs(index),
+            elapsed: Duration::from_secs(index),
+            node: node.map(str::to_owned),
+            kind,
+        };
+        reporter.report(&event).unwrap();
+    }
+}
+
+#[test]
+fn the_terminal_ends_with_tables_and_errors() {
+    let screen = Screen::default();
+    let mut terminal =
+        Terminal::new(Box::new(screen.clone()), Options { verbose: true, ..Options::default() });
+    report(&mut terminal);
+    let text = String::from_utf8(screen.0.lock().unwrap().clone()).unwrap();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn results_json_has_nodes_phases_definitions_and_tests() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("results.json");
+    report(&mut ResultsJson::new(path.clone()));
+    insta::assert_snapshot!(std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn junit_tells_failures_of_tests_from_errors_of_everything_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("junit.xml");
+    report(&mut Junit::new(path.clone()));
+    insta::assert_snapshot!(std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn the_console_log_has_a_time_on_every_line_and_the_raw_file_every_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    report(&mut ConsoleLogs::new(directory.path().to_owned()));
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    insta::assert_snapshot!(read("host.log"), @r"
+    2023-11-14T22:13:23.000Z U-Boot 2023.01
+    2023-11-14T22:13:23.000Z Hit any key
+    2023-11-14T22:13:28.000Z 0_smoke| + dd
+    2023-11-14T22:13:28.000Z 0_smoke| half a line <&>
+    2023-11-14T22:13:23.000Z =>
+    ");
+    assert_eq!(read("host.raw"), "U-Boot 2023.01\r\n\u{1b}[31mHit any key\u{1b}[0m\r\n=> ");
+    assert_eq!(read("host.timing"), "3.000000 41\n");
+    assert!(!directory.path().join("guest.log").exists());
+}
+
+#[test]
+fn a_run_that_is_cut_off_has_no_outcome() {
+    let mut results = Results::default();
+    let (node, kind) = run().remove(0);
+    results.add(&Event {
+        seq: 0,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        elapsed: Duration::ZERO,
+        node: node.map(str::to_owned),
+        kind,
+    });
+    assert_eq!((results.outcome, results.nodes.len(), results.nodes[0].outcome), (None, 2, None));
+}
