@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::jobs;
+use super::{jobs, licences};
 use crate::error::{Error, chain};
 use crate::process;
 use crate::workspace::Workspace;
@@ -31,12 +31,19 @@ struct Step {
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
     apt::ensure_installed(&[agent::packages(), lab::packages(), PEERS.to_vec()].concat())?;
     let mut steps = std::thread::scope(|scope| {
-        let lab = scope.spawn(|| step(LAB, || lab::prepare(workspace)));
+        // The licence checker is built beside the rest as well; nothing but its own steps needs it.
+        let lab = scope.spawn(|| {
+            [
+                step(LAB, || lab::prepare(workspace)),
+                step("build of the licence checker", || licences::prepare(workspace)),
+            ]
+        });
         let mut steps = check_agent(workspace);
         steps.extend(check_sources(workspace));
-        steps.push(lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        steps.extend(lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         steps
     });
+    steps.extend(check_licences(workspace));
     steps.extend(run_tests(workspace));
     let blocked = steps
         .iter()
@@ -97,7 +104,6 @@ fn check_sources(workspace: &Workspace) -> Vec<Step> {
         }),
         step(RUNNER, || demo::build_runner(workspace).map(drop)),
         step("build of the tests", || cargo(&["test", "--workspace", "--no-run", "--quiet"])),
-        licences(workspace),
     ]
 }
 
@@ -117,16 +123,17 @@ fn run_tests(workspace: &Workspace) -> Vec<Step> {
     ]
 }
 
-/// Checks licences, advisories and sources of all dependencies. cargo-deny is not installed for it: compiling it takes
-/// as long as everything else here, so a machine that is to check this has it installed already.
-fn licences(workspace: &Workspace) -> Step {
-    const NAME: &str = "licences and advisories";
-    if process::answer(workspace.cargo().args(["deny", "--version"])).is_err() {
-        let ending = Ending::Skipped("cargo-deny is not installed (cargo install cargo-deny)");
-        println!("\nSKIPPED: {NAME}");
-        return Step { name: NAME, ending, duration: Duration::ZERO };
+/// Checks licences and sources of all dependencies, and advisories where their database can be reached.
+fn check_licences(workspace: &Workspace) -> Vec<Step> {
+    let mut reached = true;
+    let mut advisories = step("advisories", || {
+        reached = licences::check_advisories(workspace)?;
+        Ok(())
+    });
+    if !reached {
+        advisories.ending = Ending::Skipped("their database cannot be reached from here");
     }
-    step(NAME, || process::show(workspace.cargo().args(["deny", "--workspace", "check"])))
+    vec![step("licences", || licences::check(workspace)), advisories]
 }
 
 fn step(name: &'static str, work: impl FnOnce() -> Result<(), Error>) -> Step {
