@@ -32,7 +32,9 @@ impl PoweredBoard {
             Self::Virtual(board) => {
                 board.power_off().await.map_err(|error| phase.error(Class::Infrastructure, &error))
             }
-            Self::Commands(commands) => commands.off().await.map_err(|error| power_fault(phase, &error)),
+            Self::Commands(commands) => {
+                commands.off(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))
+            }
         };
         off.map_err(|fault| fault.with_help("look at the board: it may still be on"))
     }
@@ -53,11 +55,11 @@ pub(super) async fn power_on(
         Some(console) => console,
         None => open_console(node, phase, board).await?,
     };
-    match power_commands(board) {
+    match &board.power {
         Some(commands) => {
             // Counts as switched on even if that fails half-way.
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
-            commands.reset().await.map_err(|error| power_fault(phase, &error))?;
+            commands.reset(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))?;
         }
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
@@ -130,11 +132,6 @@ pub(super) fn tap_of(node: &NodeContext) -> Tap {
     Arc::new(move |direction: Direction, bytes: &[u8]| emitter.console(direction, bytes))
 }
 
-fn power_commands(board: &Board) -> Option<PowerCommands> {
-    let (on, off) = (board.power.on.clone()?, board.power.off.clone()?);
-    Some(PowerCommands { on, off, reset: board.power.reset.clone(), timeout: POWER_TIMEOUT })
-}
-
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
-    phase.error(Class::Infrastructure, error)
+    phase.error(error.class(), error)
 }

@@ -18,7 +18,7 @@ mod url;
 
 pub use cache::{Cache, CacheError};
 pub use checksum::{Checksums, MalformedChecksum, Mismatch};
-pub use decompress::{Compression, UnknownCompression};
+pub use decompress::Compression;
 pub use error::{ArtifactError, Reason};
 pub use fetch::{Artifact, Request};
 pub use mirror::{Mirrors, Rule};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
+use super::power::PowerCommands;
 use crate::artifact::Mirrors;
 use crate::diagnostic::{Diagnostics, ReadError};
 
@@ -55,8 +56,8 @@ pub struct Board {
     pub address: Option<IpAddr>,
     /// Port of its SSH server.
     pub ssh_port: u16,
-    /// How its power is switched.
-    pub power: Power,
+    /// How its power is switched; `None` for a virtual board, and where it is done by hand.
+    pub power: Option<PowerCommands>,
     /// What the emulator needs; only with `console = "qemu"`.
     pub qemu: Option<QemuSettings>,
     /// U-Boot on it.
@@ -95,17 +96,6 @@ pub enum ConsoleTarget {
     Qemu,
 }
 
-/// Commands that switch a board's power: program and arguments each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Power {
-    /// Switches it on.
-    pub on: Option<Vec<String>>,
-    /// Switches it off.
-    pub off: Option<Vec<String>>,
-    /// Resets the board.
-    pub reset: Option<Vec<String>>,
-}
-
 /// What the emulator needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QemuSettings {
@@ -136,13 +126,6 @@ impl VirtualNetwork {
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
         (self.address.to_bits() ^ address.to_bits()) & mask == 0
-    }
-}
-
-impl Bench {
-    /// The board called `name`.
-    pub fn board(&self, name: &str) -> Option<&Arc<Board>> {
-        self.boards.iter().find(|board| board.name == name)
     }
 }
 

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bench::{Bench, BenchError, Board, ConsoleTarget, Power, QemuSettings, VirtualNetwork};
+use super::bench::{Bench, BenchError, Board, ConsoleTarget, QemuSettings, VirtualNetwork};
 use super::board_type::{self, BoardType};
+use super::power::PowerCommands;
 use crate::artifact::{Mirrors, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
@@ -207,7 +208,7 @@ impl BenchFile<'_> {
         let ssh_port = ssh_port.and_then(|node| self.reader.integer(node, "ssh_port", 1, 65535));
         let linux_device = fields.get("linux_console");
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
-        let power = fields.get("power").map(|node| self.power(node, is_virtual));
+        let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
         let qemu = self.qemu(&fields, is_virtual);
         let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
         fields.finish(&mut self.reader);
@@ -233,7 +234,7 @@ impl BenchFile<'_> {
             linux_console,
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
-            power: power.unwrap_or_default(),
+            power,
             qemu,
             uboot,
             linux,
@@ -351,16 +352,21 @@ impl BenchFile<'_> {
         Some(words)
     }
 
-    fn power(&mut self, node: &Node, is_virtual: bool) -> Power {
+    fn power(&mut self, node: &Node, is_virtual: bool) -> Option<PowerCommands> {
         if is_virtual {
             self.error("invalid-power", node.span, "a virtual board has no power commands");
-            return Power::default();
+            return None;
         }
-        let Some(fields) = self.reader.fields(node, "power") else { return Power::default() };
-        let mut command = |key| fields.get(key).and_then(|node| self.command(node, key));
-        let power = Power { on: command("on"), off: command("off"), reset: command("reset") };
+        let fields = self.reader.fields(node, "power")?;
+        let given = |key| fields.get(key).is_some();
+        let can_reset = given("reset") || (given("on") && given("off"));
+        if !can_reset {
+            self.error("missing-key", fields.span, "`power` needs `reset`, or both `on` and `off`");
+        }
+        let mut command = |key| fields.get(key).and_then(|node| self.command(node, key)).unwrap_or_default();
+        let power = PowerCommands { on: command("on"), off: command("off"), reset: command("reset") };
         fields.finish(&mut self.reader);
-        power
+        Some(power)
     }
 
     fn qemu(&mut self, parent: &Fields<'_>, is_virtual: bool) -> Option<QemuSettings> {

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
+use crate::fault::Class;
+
 /// How much of the end of a command's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 2048;
 
@@ -19,28 +21,17 @@ const SHOWN_LINES: usize = 5;
 /// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
 const OFF_TIME: Duration = Duration::from_secs(1);
 
-/// How a board's power is switched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// By commands.
-    Commands(PowerCommands),
-    /// The board is a virtual one: power on starts it, power off ends it.
-    Virtual,
-    /// Not at all, or by hand.
-    None,
-}
-
 /// The commands that switch a board's power. Each is a program and its arguments; no shell is involved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// A bench file gives `reset`, or both `on` and `off`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PowerCommands {
     /// Switches it on.
     pub on: Vec<String>,
-    /// Switches it off; must do no harm to a board that is off.
+    /// Switches it off; must do no harm to a board that is off. Without one, the board stays on.
     pub off: Vec<String>,
     /// Resets it. Without one, a reset is off, 1 s, on.
-    pub reset: Option<Vec<String>>,
-    /// How long each may take.
-    pub timeout: Duration,
+    pub reset: Vec<String>,
 }
 
 /// What is done to the power.
@@ -66,7 +57,7 @@ impl fmt::Display for Switch {
 
 /// A power command that did not do its work.
 #[derive(Debug, thiserror::Error)]
-#[error("{switch} command `{command}` {kind}")]
+#[error("{switch} command `{command}` did not work")]
 pub struct PowerError {
     /// What it was to do.
     pub switch: Switch,
@@ -81,13 +72,13 @@ pub struct PowerError {
 #[derive(Debug, thiserror::Error)]
 pub enum PowerErrorKind {
     /// The list is empty.
-    #[error("is empty")]
+    #[error("the bench file names no program")]
     Empty,
     /// It could not be started or waited for.
-    #[error("cannot be run: {0}")]
-    Run(io::Error),
+    #[error("it cannot be run")]
+    Run(#[source] io::Error),
     /// It ended with another status than 0.
-    #[error("failed with {status}{}", said(.output))]
+    #[error("it failed with {status}{}", said(.output))]
     Status {
         /// How it ended.
         status: ExitStatus,
@@ -95,7 +86,7 @@ pub enum PowerErrorKind {
         output: String,
     },
     /// It was killed because it took too long.
-    #[error("did not end within {timeout:?}{}", said(.output))]
+    #[error("it did not end within {timeout:?}{}", said(.output))]
     Timeout {
         /// The time it had.
         timeout: Duration,
@@ -108,42 +99,47 @@ fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it printed: {output}") }
 }
 
-impl PowerCommands {
-    /// Switches the power on.
-    ///
-    /// # Errors
-    /// Where the command cannot be run, fails or takes too long.
-    pub async fn on(&self) -> Result<(), PowerError> {
-        self.run(Switch::On, &self.on).await
-    }
-
-    /// Switches the power off.
-    ///
-    /// # Errors
-    /// As [`on`](Self::on).
-    pub async fn off(&self) -> Result<(), PowerError> {
-        self.run(Switch::Off, &self.off).await
-    }
-
-    /// Resets the board.
-    ///
-    /// # Errors
-    /// As [`on`](Self::on).
-    pub async fn reset(&self) -> Result<(), PowerError> {
-        if let Some(reset) = &self.reset {
-            return self.run(Switch::Reset, reset).await;
+impl PowerError {
+    /// Whose fault it is: a command that is not there is the bench file's, one that fails is the bench's hardware.
+    pub fn class(&self) -> Class {
+        match &self.kind {
+            PowerErrorKind::Empty => Class::Bench,
+            PowerErrorKind::Run(error) if error.kind() == io::ErrorKind::NotFound => Class::Bench,
+            PowerErrorKind::Run(_) | PowerErrorKind::Status { .. } | PowerErrorKind::Timeout { .. } => {
+                Class::Infrastructure
+            }
         }
-        self.off().await?;
-        sleep(OFF_TIME).await;
-        self.on().await
-    }
-
-    async fn run(&self, switch: Switch, argv: &[String]) -> Result<(), PowerError> {
-        run(argv, self.timeout).await.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })
     }
 }
 
-async fn run(argv: &[String], limit: Duration) -> Result<(), PowerErrorKind> {
+impl PowerCommands {
+    /// Switches the power off, if there is a command for it; `limit` is for the command.
+    ///
+    /// # Errors
+    /// Where the command cannot be run, fails or takes too long.
+    pub async fn off(&self, limit: Duration) -> Result<(), PowerError> {
+        if self.off.is_empty() { Ok(()) } else { run(Switch::Off, &self.off, limit).await }
+    }
+
+    /// Resets the board; `limit` is for each command.
+    ///
+    /// # Errors
+    /// As [`off`](Self::off).
+    pub async fn reset(&self, limit: Duration) -> Result<(), PowerError> {
+        if !self.reset.is_empty() {
+            return run(Switch::Reset, &self.reset, limit).await;
+        }
+        self.off(limit).await?;
+        sleep(OFF_TIME).await;
+        run(Switch::On, &self.on, limit).await
+    }
+}
+
+async fn run(switch: Switch, argv: &[String], limit: Duration) -> Result<(), PowerError> {
+    run_program(argv, limit).await.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })
+}
+
+async fn run_program(argv: &[String], limit: Duration) -> Result<(), PowerErrorKind> {
     let [program, arguments @ ..] = argv else {
         return Err(PowerErrorKind::Empty);
     };
@@ -220,36 +216,40 @@ mod tests {
     use std::os::fd::AsRawFd as _;
 
     use super::*;
+    use crate::fault::Chain;
 
     fn shell(script: &str) -> Vec<String> {
         ["sh", "-c", script].map(str::to_owned).to_vec()
     }
 
-    fn commands(script: &str) -> PowerCommands {
-        PowerCommands { on: shell(script), off: shell(script), reset: None, timeout: Duration::from_secs(20) }
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn off(script: &str, limit: Duration) -> Result<(), String> {
+        let power = PowerCommands { off: shell(script), ..PowerCommands::default() };
+        power.off(limit).await.map_err(|error| Chain(&error).to_string())
     }
 
     #[tokio::test]
     async fn a_command_that_succeeds_is_silent() {
-        commands("echo noise; exit 0").on().await.unwrap();
+        off("echo noise; exit 0", LIMIT).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_failing_command_is_told_with_status_and_last_lines() {
-        let error =
-            commands("for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3").off().await.unwrap_err();
-        let text = error.to_string();
+        let text = off("for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3", LIMIT).await.unwrap_err();
         assert!(text.starts_with("power off command `sh -c for i"), "{text}");
         assert!(
-            text.ends_with("failed with exit status: 3; it printed: line 3\nline 4\nline 5\nline 6\nline 7"),
+            text.ends_with(
+                ": it failed with exit status: 3; it printed: line 3\nline 4\nline 5\nline 6\nline 7"
+            ),
             "{text}"
         );
     }
 
     #[tokio::test]
     async fn a_failing_command_without_errors_is_told_with_its_output() {
-        let error = commands("echo no such outlet; exit 1").on().await.unwrap_err();
-        assert!(error.to_string().ends_with("it printed: no such outlet"), "{error}");
+        let error = off("echo no such outlet; exit 1", LIMIT).await.unwrap_err();
+        assert!(error.ends_with("it printed: no such outlet"), "{error}");
     }
 
     #[tokio::test]
@@ -258,10 +258,8 @@ mod tests {
         // The child keeps the far end of the pipe open until it dies.
         let far_end = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
         let script = format!("sleep 1000 >&2 2>{far_end} & echo dialling; wait");
-        let mut power = commands(&script);
-        power.timeout = Duration::from_millis(300);
-        let error = power.on().await.unwrap_err();
-        assert!(error.to_string().ends_with("did not end within 300ms; it printed: dialling"), "{error}");
+        let error = off(&script, Duration::from_millis(300)).await.unwrap_err();
+        assert!(error.ends_with("did not end within 300ms; it printed: dialling"), "{error}");
         drop(writer);
         assert_eq!(io::read_to_string(reader).unwrap(), "");
     }
@@ -271,33 +269,39 @@ mod tests {
         // The daemon ends with the writer, at the end of the test.
         let (reader, _writer) = io::pipe().unwrap();
         let input = format!("/proc/{}/fd/{}", std::process::id(), reader.as_raw_fd());
-        commands(&format!("cat {input} & exit 0")).on().await.unwrap();
+        off(&format!("cat {input} & exit 0"), LIMIT).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_missing_program_and_an_empty_list_are_errors() {
-        let mut power = commands("true");
-        power.on = vec!["no-such-program".to_owned(), "1".to_owned()];
-        power.off = Vec::new();
-        let text = power.on().await.unwrap_err().to_string();
-        assert!(
-            text.starts_with("power on command `no-such-program 1` cannot be run: No such file"),
-            "{text}"
-        );
-        assert_eq!(power.off().await.unwrap_err().to_string(), "power off command `` is empty");
+    async fn a_missing_program_is_the_benchs_fault() {
+        let power =
+            PowerCommands { reset: vec!["no-such-program".into(), "1".into()], ..PowerCommands::default() };
+        let error = power.reset(LIMIT).await.unwrap_err();
+        let text = Chain(&error).to_string();
+        let begin = "reset command `no-such-program 1` did not work: it cannot be run: No such file";
+        assert!(text.starts_with(begin), "{text}");
+        assert_eq!(error.class(), Class::Bench);
     }
 
     #[tokio::test]
     async fn reset_without_a_command_is_off_and_on() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
-        let mut power = commands("true");
-        power.on = shell(&format!("echo on >> {}", log.display()));
-        power.off = shell(&format!("echo off >> {}", log.display()));
-        power.reset().await.unwrap();
+        let mut power = PowerCommands {
+            on: shell(&format!("echo on >> {}", log.display())),
+            off: shell(&format!("echo off >> {}", log.display())),
+            reset: Vec::new(),
+        };
+        power.reset(LIMIT).await.unwrap();
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "off\non\n");
-        power.reset = Some(shell(&format!("echo reset > {}", log.display())));
-        power.reset().await.unwrap();
+        power.reset = shell(&format!("echo reset > {}", log.display()));
+        power.reset(LIMIT).await.unwrap();
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "reset\n");
+    }
+
+    #[tokio::test]
+    async fn a_board_that_cannot_be_switched_off_stays_on() {
+        let power = PowerCommands { reset: shell("exit 1"), ..PowerCommands::default() };
+        power.off(LIMIT).await.unwrap();
     }
 }

@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::board::{Bench, BenchError, BoardType, ConsoleTarget, VirtualNetwork};
+use crate::board::{Bench, BenchError, Board, BoardType, ConsoleTarget, VirtualNetwork};
 use crate::diagnostic::Source;
 
 fn parse(text: &str) -> Result<Bench, BenchError> {
     Bench::parse(&Source::new("bench.toml", text), Path::new("/bench"))
+}
+
+fn board<'a>(bench: &'a Bench, name: &str) -> &'a Board {
+    bench.boards.iter().find(|board| board.name == name).unwrap()
 }
 
 fn problems(text: &str) -> String {
@@ -46,7 +50,7 @@ console = "/dev/ttyUSB0"
 baud = 57600
 linux_console = "ttyO0"
 [boards.bbb1.power]
-off = ["relay", "off", "3"]
+reset = ["relay", "pulse", "3"]
 [boards.bbb1.uboot]
 prompts = ["U-Boot#"]
 character_delay_ms = 5
@@ -66,7 +70,7 @@ fn a_full_bench_file_is_read() {
     assert_eq!(bench.virtual_network, VirtualNetwork { address: [10, 88, 0, 1].into(), prefix: 16 });
     assert_eq!(bench.agent_directory.as_deref(), Some(Path::new("/bench/../agent")));
     assert_eq!(bench.cache_directory.as_deref(), Some(Path::new("/var/cache/runner")));
-    let board = |name| bench.board(name).unwrap();
+    let board = |name| board(&bench, name);
     let qemu = board("vb1").qemu.as_ref().unwrap();
     assert_eq!(qemu.initrd.as_deref(), Some(Path::new("/bench/initrd.img")));
     assert_eq!((qemu.memory_mb, board("vb1").ssh_port), (256, 22));
@@ -76,7 +80,7 @@ fn a_full_bench_file_is_read() {
         (board("bbb1").linux_console.device.as_str(), board("bbb1").linux_console.baud),
         ("ttyO0", 57600)
     );
-    assert_eq!(board("bbb1").power.off.as_deref().unwrap(), ["relay", "off", "3"]);
+    assert_eq!(board("bbb1").power.as_ref().unwrap().reset, ["relay", "pulse", "3"]);
     assert_eq!(board("bbb2").console, ConsoleTarget::Telnet { host: "::1".to_owned(), port: 2001 });
     assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
     let command = ["picocom", "-q", "/dev/ttyUSB3"].map(str::to_owned).to_vec();
@@ -86,7 +90,7 @@ fn a_full_bench_file_is_read() {
 #[test]
 fn a_boards_own_uboot_settings_win_over_its_types() {
     let bench = parse(GOOD).unwrap();
-    let (own, plain) = (&bench.board("bbb1").unwrap().uboot, &bench.board("bbb2").unwrap().uboot);
+    let (own, plain) = (&board(&bench, "bbb1").uboot, &board(&bench, "bbb2").uboot);
     assert_eq!(
         (own.prompts.as_slice(), own.character_delay),
         (["U-Boot#".to_owned()].as_slice(), Duration::from_millis(5))
@@ -149,6 +153,7 @@ uboot = { kernel_addr = "high", prompts = ["("] }
     bench.toml:5:11: error[invalid-address]: `10.77.0.1` is not an address with a prefix such as `10.77.0.1/24`
     bench.toml:7:8: error[unknown-board-type]: there is no board type `beaglebone-blak` (did you mean `beaglebone-black`?)
     bench.toml:8:1: error[unknown-key]: `bbb1` has no key `consol` (did you mean `console`?)
+    bench.toml:9:9: error[missing-key]: `power` needs `reset`, or both `on` and `off`
     bench.toml:9:16: error[wrong-type]: `on` must be a list of a program and its arguments, not text
     bench.toml:9:28: error[unknown-key]: `power` has no key `of` (did you mean `off`?)
     bench.toml:13:1: error[invalid-console]: `baud` is only for a console that is a device

@@ -5,13 +5,6 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{Fields, Node, Reader};
 use crate::job::model::{Archive, ArtifactSpec};
 
-const COMPRESSIONS: [(&str, Compression); 4] = [
-    ("bz2", Compression::Bzip2),
-    ("gz", Compression::Gzip),
-    ("xz", Compression::Xz),
-    ("zstd", Compression::Zstd),
-];
-
 const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
 
 /// Reads an artifact; `extra` sees the mapping first, to ask for keys that only this kind of artifact has.
@@ -25,8 +18,9 @@ pub(crate) fn read<T: Default>(
     let extra = extra(reader, &fields);
     let url_node = fields.require(reader, "url");
     let url = url_node.and_then(|node| url(reader, node));
+    let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
     let compression =
-        fields.get("compression").and_then(|node| reader.choice(node, "compression", &COMPRESSIONS));
+        fields.get("compression").and_then(|node| reader.choice(node, "compression", &compressions));
     let archive =
         fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", Archive::Tar)]));
     let checksums = Checksums {
