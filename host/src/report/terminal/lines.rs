@@ -74,7 +74,7 @@ impl Style {
                 lines
             }
             EventKind::PhaseStarted { phase, timeout } => {
-                vec![self.dim(&format!("{phase} … (at most {})", span(timeout.as_secs())))]
+                vec![self.dim(&format!("{phase} … (at most {})", span(timeout.as_secs_f64().round() as u64)))]
             }
             EventKind::PhaseFinished { phase, took, outcome } => {
                 let outcome = self.outcome(*outcome, &outcome.to_string());
