@@ -14,6 +14,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -39,8 +40,16 @@ const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    temporaries: Arc<Mutex<Temporaries>>,
     pub(super) max_size: u64,
     pub(super) retry: Retry,
+}
+
+/// The temporary files that were made through a [`Cache`], those that have their name already among them.
+#[derive(Debug, Default)]
+struct Temporaries {
+    paths: Vec<PathBuf>,
+    closed: bool,
 }
 
 /// The cache directory cannot be used.
@@ -83,7 +92,19 @@ impl Cache {
         }
         let tmp = root.join("tmp");
         remove_leftovers(&tmp).map_err(failed(&tmp))?;
-        Ok(Self { root, max_size: MAX_SIZE, retry: Retry::default() })
+        let temporaries = Arc::default();
+        Ok(Self { root, temporaries, max_size: MAX_SIZE, retry: Retry::default() })
+    }
+
+    /// Ends all that is still being written: the files are removed under the hands of fetches that were dropped, for their
+    /// threads end with the program, in the middle of whatever they do.
+    pub fn close(&self) {
+        let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
+        temporaries.closed = true;
+        for path in temporaries.paths.drain(..) {
+            // Most have their name by now.
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Returns the directory of the cache.
@@ -165,7 +186,13 @@ impl Cache {
     fn temporary(&self) -> Result<NamedTempFile, Reason> {
         let directory = self.root.join("tmp");
         let failed = |source| Reason::Cache { path: directory.clone(), source };
+        let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
+        if temporaries.closed {
+            return Err(Reason::Cancelled);
+        }
         let temporary = NamedTempFile::new_in(&directory).map_err(failed)?;
+        temporaries.paths.push(temporary.path().to_owned());
+        drop(temporaries);
         temporary.as_file().lock_shared().map_err(failed)?;
         Ok(temporary)
     }
@@ -276,6 +303,19 @@ mod tests {
         Cache::open(cache.directory()).unwrap();
         assert!(!tmp.join("left").exists());
         assert!(writer.path().exists());
+    }
+
+    #[test]
+    fn what_is_still_being_written_goes_when_the_cache_is_closed() {
+        let (_directory, cache) = cache();
+        let mut kept = cache.writer(&Checksums::default()).unwrap();
+        kept.write_all(b"abc").unwrap();
+        let (kept, _) = cache.keep(kept).unwrap();
+        let _open = cache.writer(&Checksums::default()).unwrap();
+        cache.close();
+        assert_eq!(std::fs::read_dir(cache.directory().join("tmp")).unwrap().count(), 0);
+        assert!(kept.path.exists());
+        assert!(matches!(cache.writer(&Checksums::default()), Err(Reason::Cancelled)));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Results {
 }
 
 /// What one node came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct NodeResults {
     /// Unique name.
     pub name: String,

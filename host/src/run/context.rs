@@ -1,6 +1,6 @@
 //! What the actions of a node work with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,6 +49,7 @@ pub(crate) struct RunContext {
     group: GroupHandle,
     hosts: Mutex<HashMap<String, HostAccess>>,
     nodes: HashMap<String, NodeState>,
+    preparation: watch::Sender<Preparation>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
     virtual_boards: Vec<String>,
@@ -71,6 +72,13 @@ struct NodeState {
     host: Option<String>,
     ended: watch::Sender<bool>,
     stop: watch::Sender<Option<Fault>>,
+}
+
+/// Which nodes are still to be prepared, and what keeps one of them from it.
+#[derive(Debug)]
+struct Preparation {
+    missing: BTreeSet<String>,
+    failed: Option<(String, Fault)>,
 }
 
 impl RunContext {
@@ -101,6 +109,10 @@ impl RunContext {
             group: GroupHandle::new(members),
             hosts: Mutex::default(),
             nodes,
+            preparation: watch::Sender::new(Preparation {
+                missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
+                failed: None,
+            }),
             virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
             started: job.started,
@@ -157,24 +169,57 @@ impl RunContext {
         }
     }
 
-    /// Waits at most `grace` for the guests of `host` to end, then ends each of them with a fault from `reason`.
-    pub(super) async fn end_guests(&self, host: &str, grace: Duration, reason: impl Fn(&str) -> Fault) {
-        let deadline = Instant::now() + grace;
-        let guests = self.nodes.iter().filter(|(_, state)| state.host.as_deref() == Some(host));
-        for (name, state) in guests {
-            let mut ended = state.ended.subscribe();
-            let in_time = tokio::time::timeout_at(deadline, ended.wait_for(|ended| *ended)).await.is_ok();
-            if !in_time {
-                state.stop.send_replace(Some(reason(name)));
-                // It ends at its next await; its own clean-up is bounded.
-                let _ = ended.wait_for(|ended| *ended).await;
+    /// Says that `node` is prepared, and waits for the others: each is, or ends, within its own time.
+    ///
+    /// # Errors
+    /// What keeps another node from it.
+    pub(super) async fn all_prepared(&self, node: &str) -> Result<(), Fault> {
+        self.preparation.send_modify(|preparation| {
+            preparation.missing.remove(node);
+        });
+        let mut preparation = self.preparation.subscribe();
+        let ready = preparation.wait_for(|now| now.missing.is_empty() || now.failed.is_some()).await;
+        match ready.as_deref() {
+            Ok(Preparation { failed: Some((other, fault)), .. }) => {
+                Err(Fault::new(fault.class, node, format!("`{other}` could not be prepared: {fault}")))
             }
+            _ => Ok(()),
         }
     }
 
-    /// Stops what is served.
+    /// Says that `node` has ended with `fault`, for those who wait for it to be prepared.
+    pub(super) fn cannot_prepare(&self, node: &str, fault: Option<&Fault>) {
+        self.preparation.send_if_modified(|preparation| match fault {
+            Some(fault) if preparation.failed.is_none() && preparation.missing.contains(node) => {
+                preparation.failed = Some((node.to_owned(), fault.clone()));
+                true
+            }
+            _ => false,
+        });
+    }
+
+    /// Waits at most `grace` for the guests of `host` to end, then ends those that have not, each with a fault from
+    /// `reason`.
+    pub(super) async fn end_guests(&self, host: &str, grace: Duration, reason: impl Fn(&str) -> Fault) {
+        let deadline = Instant::now() + grace;
+        let guests: Vec<_> =
+            self.nodes.iter().filter(|(_, state)| state.host.as_deref() == Some(host)).collect();
+        for (name, state) in &guests {
+            let mut ended = state.ended.subscribe();
+            if tokio::time::timeout_at(deadline, ended.wait_for(|ended| *ended)).await.is_err() {
+                state.stop.send_replace(Some(reason(name)));
+            }
+        }
+        for (_, state) in &guests {
+            // They end at their next await; their own clean-up is bounded.
+            let _ = state.ended.subscribe().wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// Stops what is served and fetched.
     pub(super) async fn shut_down(&self) {
         self.networks.shut_down().await;
+        self.cache.close();
     }
 }
 

@@ -53,31 +53,33 @@ pub async fn run(job: JobRun) -> Option<Class> {
     class
 }
 
-/// Runs all nodes; their faults in the order in which they happened.
+/// Runs all nodes; their faults in the order in which they happened, which is not that in which the nodes end: a host
+/// that has failed ends after its guests.
 async fn run_nodes(job: JobRun) -> Result<Vec<Fault>, Fault> {
     let deadline = Instant::now() + job.plan.job_timeout;
     let networks = Networks::start(&job).await?;
     let shared = Arc::new(RunContext::new(&job, networks, deadline)?);
-    let order = Arc::new(Mutex::new(Vec::new()));
+    let faults = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = JoinSet::new();
     for (index, plan) in job.plan.nodes.iter().enumerate() {
         let node = shared.node(index, plan);
-        let order = Arc::clone(&order);
+        let faults = Arc::clone(&faults);
         tasks.spawn(async move {
             if let Some(fault) = node::run(node).await {
-                order.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+                faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
             }
         });
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             let fault = Fault::new(Class::Bug, "host-runner", format!("a node's task ended badly: {error}"));
-            order.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+            faults.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), fault));
         }
     }
     shared.shut_down().await;
-    let mut faults = order.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *faults))
+    let mut faults = std::mem::take(&mut *faults.lock().unwrap_or_else(PoisonError::into_inner));
+    faults.sort_by_key(|(when, _)| *when);
+    Ok(faults.into_iter().map(|(_, fault)| fault).collect())
 }
 
 impl NodePlan {

@@ -13,6 +13,7 @@ use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
 use crate::plan::{Action, NodeKind, Step};
+use crate::report::results::NodeResults;
 use crate::run::context::Phase;
 use crate::run::{NodeContext, Resources, verdict};
 
@@ -31,16 +32,18 @@ const GUEST_GRACE: Duration = Duration::from_secs(10);
 /// The same for a host that failed: long enough for guests to tell what they were refused.
 const FAILED_HOST_GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a node from its first event to its last; its fault, if it did not pass.
-pub(super) async fn run(node: NodeContext) -> Option<Fault> {
+/// Runs a node from its first event to its last; its fault and when that happened, if it did not pass.
+pub(super) async fn run(node: NodeContext) -> Option<(Instant, Fault)> {
     let node = Arc::new(node);
     let resources = Arc::new(Mutex::new(Resources::default()));
     let fault = run_steps(&node, &resources).await;
-    end(&node, fault.as_ref()).await;
-    let clean_up = clean_up(&node, &resources).await;
     let results = node.emitter.node_results(&node.plan.name);
-    let fault = fault.or(clean_up).or_else(|| verdict::node(&results?));
-    node.emitter.emit(EventKind::NodeFinished { outcome: Outcome::of(fault.as_ref()), fault: fault.clone() });
+    let fault = fault.or_else(|| verdict::node(&results?)).map(|fault| (Instant::now(), fault));
+    end(&node, fault.as_ref().map(|(_, fault)| fault)).await;
+    let clean_up = clean_up(&node, &resources).await;
+    let fault = fault.or_else(|| clean_up.map(|fault| (Instant::now(), fault)));
+    let shown = fault.as_ref().map(|(_, fault)| fault.clone());
+    node.emitter.emit(EventKind::NodeFinished { outcome: Outcome::of(shown.as_ref()), fault: shown });
     node.run.set_ended(&node.plan.name);
     fault
 }
@@ -69,6 +72,8 @@ async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -
 async fn steps(node: &NodeContext, resources: &mut Resources) -> Result<(), Fault> {
     let prepare = node.phase("prepare", "", PREPARE_TIMEOUT);
     let overlay = node.in_phase(prepare, async |phase| action::prepare(node, phase).await).await?;
+    // No board is touched for a job whose definitions are not all there.
+    node.run.all_prepared(&node.plan.name).await?;
     if let Some(start) = &node.plan.delayed_start {
         let phase = node.phase("lava-start", "", start.timeout);
         node.in_phase(phase, async |phase| wait_for_start(node, start, phase).await).await?;
@@ -121,9 +126,10 @@ async fn wait_for_start(node: &NodeContext, start: &DelayedStart, phase: &Phase)
     }
 }
 
-/// Tells the group and the node's guests that the node has ended.
+/// Tells the group, the other nodes and the node's guests that the node has ended.
 async fn end(node: &NodeContext, fault: Option<&Fault>) {
     node.member.ended(fault);
+    node.run.cannot_prepare(&node.plan.name, fault);
     if !matches!(node.plan.kind, NodeKind::Board { .. }) {
         return;
     }
@@ -131,7 +137,7 @@ async fn end(node: &NodeContext, fault: Option<&Fault>) {
     let (grace, class, how) = match fault {
         None => (GUEST_GRACE, Class::Job, "has done all of its actions".to_owned()),
         Some(fault) => (
-            FAILED_HOST_GRACE,
+            if fault.class == Class::Test { GUEST_GRACE } else { FAILED_HOST_GRACE },
             fault.class,
             format!("failed: {}", fault.message.lines().next().unwrap_or_default()),
         ),
@@ -187,13 +193,37 @@ impl NodeContext {
     ) -> Result<T, Fault> {
         let started = Instant::now();
         self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.timeout });
+        let mut open = OpenPhase { node: self, name: &phase.name, started, outcome: Outcome::Cancelled };
+        let before = self.results();
         let result = within(&phase, self.run.deadline, work(&phase)).await;
-        self.emitter.emit(EventKind::PhaseFinished {
-            phase: phase.name,
-            took: started.elapsed(),
-            outcome: Outcome::of(result.as_ref().err()),
-        });
+        open.outcome = match &result {
+            Err(fault) => Outcome::of(Some(fault)),
+            // Tests that fail do not stop a node, but the phase in which they failed shows it.
+            Ok(_) => verdict::tests_since(&before, &self.results()),
+        };
         result
+    }
+
+    fn results(&self) -> NodeResults {
+        self.emitter.node_results(&self.plan.name).unwrap_or_default()
+    }
+}
+
+/// Reports the end of a phase, also of one that is dropped because the node is stopped.
+struct OpenPhase<'a> {
+    node: &'a NodeContext,
+    name: &'a str,
+    started: Instant,
+    outcome: Outcome,
+}
+
+impl Drop for OpenPhase<'_> {
+    fn drop(&mut self) {
+        self.node.emitter.emit(EventKind::PhaseFinished {
+            phase: self.name.to_owned(),
+            took: self.started.elapsed(),
+            outcome: self.outcome,
+        });
     }
 }
 

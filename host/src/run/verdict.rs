@@ -24,6 +24,15 @@ pub(crate) fn node(results: &NodeResults) -> Option<Fault> {
     (!reasons.is_empty()).then(|| Fault::new(Class::Test, results.name.clone(), reasons.join("\n")))
 }
 
+/// How the tests ended that a node has run between `before` and `after`.
+pub(crate) fn tests_since(before: &NodeResults, after: &NodeResults) -> Outcome {
+    let definitions = after.definitions.iter().skip(before.definitions.len());
+    let cases = after.tests.iter().skip(before.tests.len());
+    let failed = definitions.filter(|definition| definition.outcome != Some(Outcome::Pass)).count()
+        + cases.filter(|case| case.result == TestResult::Fail).count();
+    if failed == 0 { Outcome::Pass } else { Outcome::Fail }
+}
+
 /// The fault that decides a run, of those of its nodes in the order in which they happened.
 ///
 /// A bug of ours comes first, then the user's wish to stop; then the earliest fault that is not a test's, because the

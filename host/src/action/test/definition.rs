@@ -1,13 +1,14 @@
 //! One test definition: its install script, its run script, its results.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::action::overlay::PreparedDefinition;
 use crate::event::{EventKind, Outcome};
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
+use crate::run::Emitter;
 
 use super::case_book::CaseBook;
 use super::script::{Agent, Script};
@@ -35,6 +36,15 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     fault.map_or(Ok(()), Err)
 }
 
+/// Reports a definition that is not run because `fault` has ended the test action.
+pub(super) fn skip(emitter: &Emitter, prepared: &PreparedDefinition, fault: &Fault) {
+    let definition = prepared.name.clone();
+    emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
+    let reason = Some(format!("not run: {}", fault.message));
+    let outcome = Outcome::of(Some(fault));
+    emitter.emit(EventKind::DefinitionFinished { definition, outcome, took: Duration::ZERO, reason });
+}
+
 /// Runs the scripts; why the definition did not run to its end, if it did not.
 async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &mut Agent<'_, S>,
@@ -43,21 +53,38 @@ async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
 ) -> Result<Option<String>, Fault> {
     if prepared.has_install {
         let script = Script { path: &prepared.install_script(), shell: "/bin/sh", errexit: false };
-        if let Some(problem) = problem("install", agent.run_script(&script, book).await?) {
+        let status = agent.run_script(&script, book).await?;
+        if let Some(problem) = problem(agent, "install", status)? {
             return Ok(Some(problem));
         }
     }
     let script = Script { path: &prepared.run_script(), shell: "/bin/sh", errexit: true };
-    Ok(problem("run", agent.run_script(&script, book).await?))
+    let status = agent.run_script(&script, book).await?;
+    problem(agent, "run", status)
 }
 
 /// What is wrong with how a script ended.
-fn problem(what: &str, status: ExitStatus) -> Option<String> {
+///
+/// # Errors
+/// A script that was out of time has used up that of the whole test action, so that nothing can follow.
+fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    agent: &Agent<'_, S>,
+    what: &str,
+    status: ExitStatus,
+) -> Result<Option<String>, Fault> {
     match status {
-        ExitStatus::Code(0) => None,
-        ExitStatus::Code(code) => Some(format!("the {what} steps ended with exit code {code}")),
-        ExitStatus::Signal(signal) => Some(format!("the {what} steps were ended by signal {signal}")),
-        ExitStatus::TimedOut => Some(format!("the {what} steps were not done in time and were stopped")),
-        ExitStatus::Killed => Some(format!("the {what} steps were stopped")),
+        ExitStatus::Code(0) => Ok(None),
+        ExitStatus::Code(code) => Ok(Some(format!("the {what} steps ended with exit code {code}"))),
+        ExitStatus::Signal(signal) => Ok(Some(format!("the {what} steps were ended by signal {signal}"))),
+        ExitStatus::Killed => Ok(Some(format!("the {what} steps were stopped"))),
+        ExitStatus::TimedOut => {
+            let phase = agent.phase();
+            let seconds = phase.timeout.as_secs();
+            let text = format!(
+                "the {what} steps were not done when the time of `{}` was over ({seconds} s), and were stopped",
+                phase.name
+            );
+            Err(phase.fault(Class::Test, text))
+        }
     }
 }

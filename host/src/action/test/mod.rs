@@ -135,8 +135,12 @@ async fn run_stage<S: AsyncRead + AsyncWrite + Unpin + Send>(
             agent.put_file(&file.path, file.mode, &file.content).await?;
         }
     }
-    for prepared in &stage.definitions {
-        definition::run(&mut agent, prepared).await?;
+    let mut definitions = stage.definitions.iter();
+    for prepared in definitions.by_ref() {
+        if let Err(fault) = definition::run(&mut agent, prepared).await {
+            definitions.for_each(|skipped| definition::skip(&node.emitter, skipped, &fault));
+            return Err(fault);
+        }
     }
     agent.quit().await
 }

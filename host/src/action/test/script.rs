@@ -54,6 +54,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         &self.node.emitter
     }
 
+    /// The phase that the definitions run in.
+    pub(super) fn phase(&self) -> &Phase {
+        self.phase
+    }
+
     /// Tells the agent the time, for boards without a clock battery.
     pub(super) async fn set_clock(&mut self) -> Result<(), Fault> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

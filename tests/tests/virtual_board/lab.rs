@@ -1,0 +1,258 @@
+//! One run of the built program on a virtual board, in a home of its own: bench, cache, state and temporary files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::traces::Traces;
+
+/// Long enough for a loaded machine to boot a virtual board; no test waits it out.
+const PATIENCE: Duration = Duration::from_secs(110);
+
+/// How often conditions of other processes are looked at: they tell nobody when they change.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Environment variable that marks every process of a home.
+const MARK: &str = "HOST_RUNNER_TEST_HOME";
+
+/// Where everything of one test lies.
+pub(crate) struct Home {
+    directory: TempDir,
+    before: Traces,
+}
+
+/// What the home's bench takes from the lab.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Artifacts {
+    /// A file that no U-Boot takes for a kernel: for jobs that end before Linux.
+    NoKernel,
+    /// Kernel and root filesystem of the lab, from its cache.
+    Linux,
+}
+
+/// A program that runs a job.
+pub(crate) struct Run<'a> {
+    home: &'a Home,
+    child: Child,
+    name: &'static str,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Exit code; `None` after a signal.
+    pub(crate) code: Option<i32>,
+    /// What it wrote to standard error.
+    pub(crate) stderr: String,
+    /// Its `results.json`, `Null` if there is none.
+    pub(crate) results: Value,
+    /// Time from the last signal, or the start, to the end.
+    pub(crate) took: Duration,
+}
+
+impl Home {
+    /// A home with a bench of one virtual board, `vb1`.
+    pub(crate) fn new(artifacts: Artifacts) -> Self {
+        let lab = lab();
+        let directory = TempDir::with_prefix_in("home-", env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let path = directory.path();
+        for name in ["state", "tmp", "artifacts"] {
+            fs::create_dir(path.join(name)).unwrap();
+        }
+        fs::write(path.join("artifacts/zImage"), "not a kernel").unwrap();
+        let (artifacts, cache) = match artifacts {
+            Artifacts::NoKernel => (path.join("artifacts"), path.join("cache")),
+            Artifacts::Linux => (lab.join("artifacts"), lab.join("cache")),
+        };
+        let bench = format!(
+            "[agent]\ndirectory = '{agents}'\n[cache]\ndirectory = '{cache}'\n\
+             [[mirror]]\nfrom = 'https://lab.example.org/'\nto = '{artifacts}/'\n\
+             [boards.vb1]\ntype = 'qemu-virt-arm'\nconsole = 'qemu'\naddress = '10.77.0.2'\n\
+             [boards.vb1.qemu]\ninitrd = '{lab}/initrd.img'\nfirmware = '{FIRMWARE}'\nmemory_mb = 512\n",
+            agents = target().join("agent").display(),
+            cache = cache.display(),
+            artifacts = artifacts.display(),
+            lab = lab.display(),
+        );
+        fs::write(path.join("bench.toml"), bench).unwrap();
+        let before = Traces::of(&marker(path), &cache, &[path.join("state"), path.join("tmp")]);
+        Self { directory, before }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Starts the program on `job`; its results go into the directory `name`.
+    pub(crate) fn run(&self, name: &'static str, job: &str) -> Run<'_> {
+        let path = self.path();
+        let job_file = path.join(format!("{name}.yaml"));
+        fs::write(&job_file, job).unwrap();
+        let log = |kind: &str| fs::File::create(path.join(format!("{name}.{kind}"))).unwrap();
+        let child = Command::new(program())
+            .arg("run")
+            .arg(job_file)
+            .arg("--bench")
+            .arg(path.join("bench.toml"))
+            .arg("--out")
+            .arg(path.join(name))
+            .env(MARK, path)
+            .env("HOME", path)
+            .env("TMPDIR", path.join("tmp"))
+            .env("XDG_RUNTIME_DIR", path.join("state"))
+            .stdin(Stdio::null())
+            .stdout(log("out"))
+            .stderr(log("err"))
+            .spawn()
+            .unwrap();
+        Run { home: self, child, name }
+    }
+
+    /// What there is now.
+    pub(crate) fn traces(&self) -> Traces {
+        self.before.again()
+    }
+
+    /// Asserts that nothing of any run is left, except results and what belongs into the cache.
+    pub(crate) fn assert_nothing_left(&self) {
+        assert_eq!(self.traces(), self.before);
+    }
+
+    /// Asserts that all processes of a run that was killed end, and with them its network.
+    pub(crate) fn assert_no_process_left(&self) {
+        let started = Instant::now();
+        // They notice by themselves, in their own time.
+        while self.traces().processes != self.before.processes {
+            assert!(started.elapsed() < PATIENCE, "{:#?}", self.traces());
+            std::thread::sleep(INTERVAL);
+        }
+        assert_eq!(self.traces().namespaces, self.before.namespaces);
+    }
+}
+
+impl Run<'_> {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the virtual board's emulator runs.
+    pub(crate) fn wait_for_board(&mut self) {
+        self.wait_until("the emulator to run", |home| {
+            home.traces().processes.iter().any(|process| process.contains("qemu-system-arm -no-user-config"))
+        });
+    }
+
+    /// Waits until an event holds `text` in its JSON.
+    pub(crate) fn wait_for_event(&mut self, text: &str) {
+        let path = self.home.path().join(self.name).join("run.jsonl");
+        self.wait_until(text, |_| fs::read_to_string(&path).is_ok_and(|events| events.contains(text)));
+    }
+
+    fn wait_until(&mut self, what: &str, condition: impl Fn(&Home) -> bool) {
+        let started = Instant::now();
+        while !condition(self.home) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the run ended ({status}) before {what}:\n{}", self.log());
+            }
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}:\n{}", self.log());
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// Sends the program, and it alone, a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(crate) fn end_by(self, signal: Signal) -> Ended {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits until the program ends.
+    pub(crate) fn wait(mut self) -> Ended {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "the run does not end:\n{}", self.log());
+            std::thread::sleep(INTERVAL);
+        };
+        let out = self.home.path().join(self.name);
+        let results = fs::read_to_string(out.join("results.json"))
+            .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+        let stderr = fs::read_to_string(out.with_extension("err")).unwrap();
+        Ended { code: status.code(), stderr, results, took: started.elapsed() }
+    }
+
+    fn log(&self) -> String {
+        let out = self.home.path().join(self.name);
+        ["out", "err"].map(|kind| fs::read_to_string(out.with_extension(kind)).unwrap_or_default()).join("\n")
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        // A test that failed half-way must not leave a board on; one that has ended is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The fault that decided the run.
+    pub(crate) fn fault(&self, field: &str) -> &str {
+        self.results["fault"][field].as_str().unwrap_or_default()
+    }
+
+    /// `name outcome` of each phase of the first node.
+    pub(crate) fn phases(&self) -> Vec<String> {
+        let phases = self.results["nodes"][0]["phases"].as_array().cloned().unwrap_or_default();
+        let text = |phase: &Value, key: &str| phase[key].as_str().unwrap_or_default().to_owned();
+        phases.iter().map(|phase| format!("{} {}", text(phase, "name"), text(phase, "outcome"))).collect()
+    }
+
+    /// `case result` of each test of the first node.
+    pub(crate) fn tests(&self) -> Vec<String> {
+        let tests = self.results["nodes"][0]["tests"].as_array().cloned().unwrap_or_default();
+        let text = |test: &Value, key: &str| test[key].as_str().unwrap_or_default().to_owned();
+        tests.iter().map(|test| format!("{} {}", text(test, "case"), text(test, "result"))).collect()
+    }
+}
+
+const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+
+fn marker(home: &Path) -> String {
+    format!("{MARK}={}", home.display())
+}
+
+/// Cargo's target directory: the test lies in its `debug/deps`.
+fn target() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().to_owned()
+}
+
+fn program() -> PathBuf {
+    let program = target().join("debug/host-runner");
+    assert!(program.exists(), "{} is missing: run `cargo build -p host-runner`", program.display());
+    program
+}
+
+/// The lab's directory, after a look at everything that virtual boards need.
+fn lab() -> PathBuf {
+    let lab = target().join("lab");
+    assert!(lab.join("bench.toml").exists(), "{} is not prepared: run `cargo xtask lab`", lab.display());
+    assert!(Path::new(FIRMWARE).exists(), "{FIRMWARE} is missing: run `cargo xtask lab`");
+    let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    if let Err(error) = tun {
+        panic!("/dev/net/tun: {error}: run `modprobe tun`, and as root or after `chmod 0666 /dev/net/tun`");
+    }
+    lab
+}
