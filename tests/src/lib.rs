@@ -1,3 +1,4 @@
 //! Fakes and harness for the end-to-end tests.
 
 pub mod fake_board;
+pub mod harness;

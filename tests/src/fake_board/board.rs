@@ -1,6 +1,7 @@
 //! The board as a whole: power on, boot loader, kernel, shell, and round again.
 
 use std::io;
+use std::net::SocketAddr;
 
 use super::kernel::{self, Outcome};
 use super::line::{Line, PtyPair};
@@ -63,8 +64,8 @@ fn play(uart: &mut Uart, options: &Options) -> io::Result<()> {
             Outcome::Dead => return listen(uart),
             Outcome::HangUp => return Ok(()),
         };
-        let _sshd = match options.sshd_port.map(|port| sshd::start(&options.sshd, port, &rootfs)).transpose()
-        {
+        let address = options.sshd_port.map(|port| SocketAddr::new(options.address, port));
+        let _sshd = match address.map(|address| sshd::start(&options.sshd, address, &rootfs)).transpose() {
             Ok(sshd) => sshd,
             Err(error) => {
                 uart.say(&format!("[FAILED] Failed to start OpenSSH server: {error}\n"))?;

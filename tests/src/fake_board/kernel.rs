@@ -39,7 +39,7 @@ pub(super) fn boot(uart: &mut Uart, options: &Options, bootargs: &str) -> io::Re
     }
     let rootfs = match NfsRoot::parse(bootargs) {
         None => Rootfs::empty()?,
-        Some(source) => match Rootfs::fetch(&source, options.portmap_port) {
+        Some(source) => match Rootfs::fetch(options.address, &source, options.portmap_port) {
             Ok(rootfs) => rootfs,
             Err(error) => return no_root(uart, &error.to_string()),
         },

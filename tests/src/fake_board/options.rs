@@ -1,6 +1,6 @@
 //! What kind of board is played.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,13 +22,16 @@ pub struct Options {
     /// Runs this agent whatever lies in the root file system: one for this PC's architecture.
     #[arg(long, value_name = "PROGRAM", env = "FAKE_BOARD_AGENT")]
     pub agent: Option<PathBuf>,
+    /// The board's IP address, one of this PC's own: TFTP, NFS and sshd use it.
+    #[arg(long, value_name = "ADDRESS", env = "FAKE_BOARD_ADDRESS", default_value = "127.0.0.1")]
+    pub address: IpAddr,
     /// U-Boot's TFTP server port, until `tftpdstp` is set.
     #[arg(long, value_name = "PORT", env = "FAKE_BOARD_TFTP_PORT", default_value_t = 69)]
     pub tftp_port: u16,
     /// The port mapper's port, asked for NFS ports that the boot arguments do not give.
     #[arg(long, value_name = "PORT", env = "FAKE_BOARD_PORTMAP_PORT", default_value_t = 111)]
     pub portmap_port: u16,
-    /// Starts OpenSSH's sshd on 127.0.0.1:PORT with host key and authorized_keys of the root file system.
+    /// Starts OpenSSH's sshd on PORT with host key and authorized_keys of the root file system.
     #[arg(long, value_name = "PORT", env = "FAKE_BOARD_SSHD_PORT")]
     pub sshd_port: Option<u16>,
     /// Where sshd is.

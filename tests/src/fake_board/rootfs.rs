@@ -53,11 +53,11 @@ impl Rootfs {
         Ok(Self { directory: tempfile::Builder::new().prefix("fake-board-").tempdir()? })
     }
 
-    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source`.
-    pub(super) fn fetch(source: &NfsRoot, portmap_port: u16) -> io::Result<Self> {
+    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source`, as the board with `address`.
+    pub(super) fn fetch(address: IpAddr, source: &NfsRoot, portmap_port: u16) -> io::Result<Self> {
         let rootfs = Self::empty()?;
-        let mut mount =
-            Mount::new(source.server, &source.path, (source.port, source.mount_port), portmap_port)?;
+        let ports = (source.port, source.mount_port);
+        let mut mount = Mount::new(address, source.server, &source.path, ports, portmap_port)?;
         let mut copies = Copies::default();
         let root = mount.root();
         for (name, node) in mount.list(&root)? {
@@ -148,12 +148,14 @@ mod tests {
     use super::super::nfs::testing;
     use super::*;
 
+    const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[test]
     fn what_the_runner_put_there_is_copied_and_nothing_else() {
         let port = testing::serve();
         let source =
             NfsRoot::parse(&format!("nfsroot=127.0.0.1:/123,tcp,port={port},mountport={port}")).unwrap();
-        let rootfs = Rootfs::fetch(&source, port).unwrap();
+        let rootfs = Rootfs::fetch(LOCALHOST, &source, port).unwrap();
 
         let bin = rootfs.path().join("lava-7/bin");
         let agent = fs::metadata(bin.join("lava-agent")).unwrap();
@@ -176,9 +178,9 @@ mod tests {
     fn ports_are_asked_of_the_port_mapper_and_a_missing_export_is_named() {
         let port = testing::serve();
         let source = NfsRoot::parse("nfsroot=127.0.0.1:/123,tcp").unwrap();
-        assert!(Rootfs::fetch(&source, port).is_ok());
+        assert!(Rootfs::fetch(LOCALHOST, &source, port).is_ok());
         let source = NfsRoot::parse("nfsroot=127.0.0.1:/absent,tcp").unwrap();
-        assert!(Rootfs::fetch(&source, port).unwrap_err().to_string().contains("MNT /absent"));
+        assert!(Rootfs::fetch(LOCALHOST, &source, port).unwrap_err().to_string().contains("MNT /absent"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,11 +21,11 @@ impl Drop for Sshd {
     }
 }
 
-/// Starts `program` on 127.0.0.1:`port`.
+/// Starts `program` on `address`.
 ///
 /// Commands that arrive have their `/lava-…` paths moved into the fake root file system, for there is no chroot
 /// without privileges.
-pub(super) fn start(program: &Path, port: u16, rootfs: &Rootfs) -> io::Result<Sshd> {
+pub(super) fn start(program: &Path, address: SocketAddr, rootfs: &Rootfs) -> io::Result<Sshd> {
     let root = rootfs.path();
     let wrapper = root.join("ssh-command");
     let script = format!(
@@ -35,7 +36,7 @@ pub(super) fn start(program: &Path, port: u16, rootfs: &Rootfs) -> io::Result<Ss
     fs::set_permissions(&wrapper, Permissions::from_mode(0o755))?;
 
     let mut config = format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n\
+        "ListenAddress {address}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile {}\nForceCommand {}\n\
          SetEnv HOME={}\n",
         root.join("root/.ssh/authorized_keys").display(),
@@ -95,7 +96,7 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(root.join("known_hosts"), format!("[127.0.0.1]:{port} {host_key}")).unwrap();
 
-        let _sshd = start(program, port, &rootfs).unwrap();
+        let _sshd = start(program, SocketAddr::from(([127, 0, 0, 1], port)), &rootfs).unwrap();
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = fs::read_to_string(root.join("sshd.log")).unwrap();

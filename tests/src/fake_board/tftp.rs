@@ -1,7 +1,7 @@
 //! U-Boot's TFTP client: RFC 1350 with block size (RFC 2348).
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Bytes asked for per block; U-Boot's default.
@@ -32,9 +32,9 @@ impl From<io::Error> for TftpError {
     }
 }
 
-/// Fetches the file `name` from `server`.
-pub(super) fn fetch(server: SocketAddr, name: &str) -> Result<Vec<u8>, TftpError> {
-    let socket = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
+/// Fetches the file `name` from `server`, as the board with `address`.
+pub(super) fn fetch(address: IpAddr, server: SocketAddr, name: &str) -> Result<Vec<u8>, TftpError> {
+    let socket = UdpSocket::bind((address, 0))?;
     socket.set_read_timeout(Some(RETRY_AFTER))?;
     let mut request = vec![0, READ];
     for field in [name, "octet", "blksize", &BLOCK_SIZE.to_string(), "tsize", "0"] {

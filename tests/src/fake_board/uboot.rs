@@ -166,8 +166,10 @@ impl Uboot<'_> {
             ["echo", text @ ..] => self.uart.say(&format!("{}\n", text.join(" ")))?,
             ["version"] => self.uart.say("U-Boot 2023.01 (Jan 09 2023 - 16:07:33 +0000)\n")?,
             ["dhcp"] => {
-                self.environment.insert("ipaddr".to_owned(), "127.0.0.1".to_owned());
-                self.uart.say("BOOTP broadcast 1\nDHCP client bound to address 127.0.0.1 (1 ms)\n")?;
+                let address = self.options.address;
+                self.environment.insert("ipaddr".to_owned(), address.to_string());
+                self.uart
+                    .say(&format!("BOOTP broadcast 1\nDHCP client bound to address {address} (1 ms)\n"))?;
             }
             ["tftp" | "tftpboot", address, file] => self.tftp(address, file)?,
             ["tftp" | "tftpboot", file] => self.tftp("0x82000000", file)?,
@@ -207,7 +209,7 @@ impl Uboot<'_> {
         ))?;
         let result = match self.options.fault {
             Some(Fault::TftpError) => Err(TftpError::Refused(1, "File not found".to_owned())),
-            _ => tftp::fetch(SocketAddr::new(ip, port), file),
+            _ => tftp::fetch(self.options.address, SocketAddr::new(ip, port), file),
         };
         match result {
             Ok(content) => {

@@ -51,22 +51,25 @@ pub(in crate::fake_board) struct Mount {
 }
 
 impl Mount {
-    /// Mounts `path` of `server`; ports that are not given are asked of the port mapper at `portmap`.
+    /// Mounts `path` of `server` as the client with `address`; ports that are not given are asked of the port mapper at `portmap`.
     pub(in crate::fake_board) fn new(
+        address: IpAddr,
         server: IpAddr,
         path: &str,
         ports: (Option<u16>, Option<u16>),
         portmap: u16,
     ) -> io::Result<Self> {
-        let port = |known: Option<u16>, program| known.map_or_else(|| ask_port(server, portmap, program), Ok);
+        let port = |known: Option<u16>, program| {
+            known.map_or_else(|| ask_port(address, SocketAddr::new(server, portmap), program), Ok)
+        };
         let nfs_port = port(ports.0, NFS)?;
         let mount_port = port(ports.1, MOUNT)?;
-        let mut mount = Program::connect(SocketAddr::new(server, mount_port), MOUNT.0, MOUNT.1)?;
+        let mut mount = Program::connect(address, SocketAddr::new(server, mount_port), MOUNT)?;
         let reply = mount.call(1, &Writer::default().opaque(path.as_bytes()))?;
         let mut reader = Reader(&reply);
         status(&mut reader, "MNT", path)?;
         let root = reader.opaque()?.to_vec();
-        Ok(Self { nfs: Program::connect(SocketAddr::new(server, nfs_port), NFS.0, NFS.1)?, root })
+        Ok(Self { nfs: Program::connect(address, SocketAddr::new(server, nfs_port), NFS)?, root })
     }
 
     /// The export's root directory.
@@ -151,8 +154,8 @@ impl Mount {
     }
 }
 
-fn ask_port(server: IpAddr, portmap: u16, (program, version): (u32, u32)) -> io::Result<u16> {
-    let mut mapper = Program::connect(SocketAddr::new(server, portmap), PORT_MAPPER.0, PORT_MAPPER.1)?;
+fn ask_port(address: IpAddr, portmap: SocketAddr, (program, version): (u32, u32)) -> io::Result<u16> {
+    let mut mapper = Program::connect(address, portmap, PORT_MAPPER)?;
     let reply = mapper.call(3, &Writer::default().word(program).word(version).word(TCP).word(0))?;
     match u16::try_from(Reader(&reply).word()?) {
         Ok(port @ 1..) => Ok(port),

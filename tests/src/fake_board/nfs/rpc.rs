@@ -1,8 +1,11 @@
 //! ONC RPC (RFC 5531) over TCP: one call at a time, as root.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 
 use super::xdr::{Reader, Writer};
 
@@ -21,8 +24,19 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn connect(server: SocketAddr, program: u32, version: u32) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&server, LIMIT)?;
+    /// Connects to `server` as the client with `address`.
+    pub(super) fn connect(
+        address: IpAddr,
+        server: SocketAddr,
+        (program, version): (u32, u32),
+    ) -> io::Result<Self> {
+        let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        // Bounds the connecting, too (socket(7)).
+        set_socket_timeout(&socket, Timeout::Send, Some(LIMIT))?;
+        bind(&socket, &SocketAddr::new(address, 0))?;
+        connect(&socket, &server)?;
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, program, version, call: 0 })

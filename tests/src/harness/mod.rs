@@ -1,0 +1,30 @@
+//! The built program on a bench of its own: a directory, two loopback addresses and a [fake board](crate::fake_board).
+//!
+//! ```text
+//! Testbench ── writes ──▶ bench.toml, board type, artifacts, job.yaml
+//!     │ run / start
+//!     ▼
+//! Running ── wait_for, signal ──▶ host-runner run ◀── console, TFTP, NFS ──▶ fake-board
+//!     │ finish
+//!     ▼
+//! Finished: exit code, terminal, results.json, run.jsonl, junit.xml, console log, power log
+//! ```
+//!
+//! Tests run at the same time: every bench has its own addresses, so that each has port 69 to itself. Binding that
+//! port needs privileges; a test without them fails and says so.
+
+mod address;
+mod artifacts;
+mod finished;
+mod job;
+mod programs;
+mod running;
+mod testbench;
+
+pub use address::Addresses;
+pub use artifacts::{ZIMAGE_MAGIC_OFFSET, rootfs_tar, zimage};
+pub use finished::Finished;
+pub use job::{Definition, Job};
+pub use programs::{agent, fake_board, host_runner};
+pub use running::{PATIENCE, Running};
+pub use testbench::{ARTIFACTS_URL, BOARD, NODE, Testbench};
