@@ -28,8 +28,7 @@ pub fn install_script(
     os: Option<&str>,
 ) -> Option<String> {
     let install = &definition.install;
-    let skips = |part| spec.skip_install.iter().any(|&skip| skip == part || skip == InstallPart::All);
-    let chosen = |part, items: &[String]| if skips(part) { Vec::new() } else { items.to_vec() };
+    let chosen = |part, items: &[String]| if spec.skips(part) { Vec::new() } else { items.to_vec() };
     let by_distro = install.deps_by_distro.iter().find(|(distro, _)| Some(distro.as_str()) == os);
     let keys = chosen(InstallPart::Keys, &install.keys);
     let sources = chosen(InstallPart::Sources, &install.sources);
