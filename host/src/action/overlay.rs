@@ -10,6 +10,7 @@ use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
 use crate::plan::{
     Action, NodeKind, TestAction, definition_directory, environment_script, install_script, run_script,
+    secrets_script,
 };
 use crate::run::{NodeContext, Phase};
 
@@ -108,6 +109,9 @@ pub(crate) async fn prepare(node: &NodeContext, phase: &Phase) -> Result<Overlay
     }
     overlay.add(AGENT_PATH, 0o755, find_agent(node, phase)?);
     overlay.add("environment", 0o644, environment(node));
+    if !node.run.secrets.is_empty() {
+        overlay.add("secrets", 0o600, secrets_script(&node.run.secrets));
+    }
     for test in tests {
         let mut definitions = Vec::new();
         for spec in &test.definitions {

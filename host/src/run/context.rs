@@ -47,6 +47,8 @@ pub(crate) struct RunContext {
     group: GroupHandle,
     hosts: Mutex<HashMap<String, HostAccess>>,
     nodes: HashMap<String, NodeState>,
+    /// The job's secrets: names and values.
+    pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
     virtual_boards: Vec<String>,
@@ -100,6 +102,7 @@ impl RunContext {
             nodes,
             virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
+            secrets: job.plan.secrets.clone(),
             started: job.started,
         })
     }
