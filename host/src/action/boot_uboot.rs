@@ -1,8 +1,6 @@
 //! `boot` by `u-boot`: power, boot loader, kernel, login.
 
-use std::time::{Duration, Instant};
-
-use regex::bytes::Regex;
+use std::time::Instant;
 
 use crate::action::power::power_on;
 use crate::board::Board;
@@ -37,9 +35,12 @@ pub(crate) async fn boot_uboot(
     };
     for attempt in 1.. {
         match boot_once(node, phase, step, boot, board, resources).await {
-            Err(fault) if attempt < boot.attempts && fault.class == Class::Infrastructure => node
-                .emitter
-                .warn(format!("boot {attempt} of {} failed, trying again: {}", boot.attempts, fault.message)),
+            Err(fault) if attempt < boot.attempts && fault.class == Class::Infrastructure => {
+                let count = boot.attempts;
+                node.emitter
+                    .warn(format!("boot {attempt} of {count} failed, trying again: {}", fault.message));
+                tokio::time::sleep(boot.retry_interval).await;
+            }
             result => return result,
         }
     }
@@ -55,7 +56,7 @@ async fn boot_once(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     let commands = commands(node, phase, boot, board, resources)?;
-    let mut console = power_on(node, phase, board, resources).await?;
+    let mut console = power_on(node, phase, boot, board, resources).await?;
     let settings = uboot_settings(phase, step, boot, board)?;
     let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
         .map_err(|error| phase.error(error.class(), &error))?;
@@ -77,7 +78,7 @@ async fn log_in(
     boot: &BootUboot,
     console: &mut Console,
 ) -> Result<(), Fault> {
-    let pattern = |text: &str| compile(phase, text);
+    let pattern = |text: &str| phase.pattern(text);
     let auto_login = match &boot.auto_login {
         None => None,
         Some(login) => Some(AutoLogin {
@@ -90,11 +91,11 @@ async fn log_in(
     };
     let settings = LoginSettings {
         kernel_start: Some(pattern(&boot.kernel_start_message)?),
-        kernel_timeout: left(phase),
+        kernel_timeout: phase.left(),
         prompts: boot.prompts.iter().map(|prompt| pattern(prompt)).collect::<Result<_, _>>()?,
         auto_login,
         failure_message: boot.failure_message.as_deref().map(pattern).transpose()?,
-        timeout: step.timeouts.part("auto-login-action").min(left(phase)),
+        timeout: step.timeouts.part("auto-login-action").min(phase.left()),
     };
     let logged_in = drive(console, Login::new(settings, Instant::now()))
         .await
@@ -114,7 +115,7 @@ fn uboot_settings(
     boot: &BootUboot,
     board: &Board,
 ) -> Result<UbootSettings, Fault> {
-    let pattern = |text: &str| compile(phase, text);
+    let pattern = |text: &str| phase.pattern(text);
     let uboot = &board.uboot;
     Ok(UbootSettings {
         autoboot_prompt: pattern(&uboot.autoboot_prompt)?,
@@ -124,8 +125,8 @@ fn uboot_settings(
         final_message: pattern(&boot.bootloader_final_message)?,
         line_limit: LINE_LIMIT,
         character_delay: uboot.character_delay,
-        interrupt_timeout: step.timeouts.part("bootloader-interrupt").min(left(phase)),
-        command_timeout: step.timeouts.part("bootloader-commands").min(left(phase)),
+        interrupt_timeout: step.timeouts.part("bootloader-interrupt").min(phase.left()),
+        command_timeout: step.timeouts.part("bootloader-commands").min(phase.left()),
         max_resets: MAX_RESETS,
     })
 }
@@ -165,15 +166,6 @@ fn commands(
 /// One pattern for several.
 fn any_of(patterns: &[String]) -> String {
     patterns.iter().map(|pattern| format!("(?:{pattern})")).collect::<Vec<_>>().join("|")
-}
-
-/// Patterns were compiled when they were read; one that fails now is our fault.
-fn compile(phase: &Phase, pattern: &str) -> Result<Regex, Fault> {
-    Regex::new(pattern).map_err(|error| phase.error(Class::Bug, &error))
-}
-
-fn left(phase: &Phase) -> Duration {
-    phase.deadline.saturating_duration_since(tokio::time::Instant::now())
 }
 
 fn drive_fault<E: std::error::Error + 'static>(

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::test::ResultRules;
 use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
-use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
+use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
 use crate::plan::{
     Action, NodeKind, TestAction, definition_directory, environment_script, install_script, run_script,
+    secrets_script,
 };
 use crate::run::{NodeContext, Phase};
 
@@ -17,6 +20,9 @@ const AGENT_PATH: &str = "bin/lava-agent";
 
 /// Variables for the test scripts, relative to `/lava-<id>`.
 const ENVIRONMENT_PATH: &str = "environment";
+
+/// The job's secrets, relative to `/lava-<id>`.
+const SECRETS_PATH: &str = "secrets";
 
 /// Most bytes that one definition's repository may bring.
 const MAX_DEFINITION_BYTES: u64 = 64 << 20;
@@ -60,8 +66,8 @@ pub(crate) struct PreparedDefinition {
     directory: String,
     /// Whether it has an install script.
     pub(crate) has_install: bool,
-    /// Cases that must be reported.
-    pub(crate) expected: Option<Vec<String>>,
+    /// What counts as a result.
+    pub(crate) rules: ResultRules,
 }
 
 impl Overlay {
@@ -75,11 +81,14 @@ impl Overlay {
         &self.files
     }
 
-    /// What the agent at the other end of a link does not have yet when test step `number` begins: the environment
-    /// and the step's own files.
+    /// What the agent at the other end of a link does not have yet when test step `number` begins: the environment,
+    /// the secrets and the step's own files.
     pub(crate) fn files_of(&self, number: u32) -> impl Iterator<Item = &OverlayFile> {
         let stage = format!("{number}/");
-        self.files.iter().filter(move |file| file.path == ENVIRONMENT_PATH || file.path.starts_with(&stage))
+        let shared = [ENVIRONMENT_PATH, SECRETS_PATH];
+        self.files
+            .iter()
+            .filter(move |file| shared.contains(&file.path.as_str()) || file.path.starts_with(&stage))
     }
 
     /// The definitions of test step `number`.
@@ -118,6 +127,9 @@ pub(crate) async fn prepare(node: &NodeContext, phase: &Phase) -> Result<Overlay
     }
     overlay.add(AGENT_PATH, 0o755, find_agent(node, phase)?);
     overlay.add(ENVIRONMENT_PATH, 0o644, environment(node));
+    if !node.run.secrets.is_empty() {
+        overlay.add(SECRETS_PATH, 0o600, secrets_script(&node.run.secrets));
+    }
     for test in tests {
         let mut definitions = Vec::new();
         for spec in &test.definitions {
@@ -141,18 +153,15 @@ async fn prepare_definition(
         DefinitionSource::Inline(definition) => definition.as_ref(),
         DefinitionSource::Git { url, branch, revision, path } => {
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
-            let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
-            let run = &node.run;
-            let checkout =
-                run.checkouts.get(&request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
-            let tree = checkout.map_err(|error| git_fault(&error))?;
+            let tree = checkout(node, phase, spec, &request).await?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
-            let text = tree.read(path).await.map_err(|error| git_fault(&error))?;
+            let text = tree.read(path).await.map_err(|error| git_fault(spec, &error))?;
             fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;
-            copy_tree(&tree, &directory, spec, overlay).await?;
+            copy_tree(node, &tree, &directory, spec, overlay).await?;
             &fetched
         }
     };
+    clone_repositories(node, phase, spec, definition, &directory, overlay).await?;
     overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
     overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
     overlay.add(format!("{directory}/run.sh"), 0o755, run_script(spec, definition));
@@ -161,8 +170,50 @@ async fn prepare_definition(
     if let Some(install) = install {
         overlay.add(format!("{directory}/install.sh"), 0o755, install);
     }
-    let expected = spec.expected.clone().or_else(|| definition.expected.clone());
-    Ok(PreparedDefinition { name: spec.dir.clone(), directory, has_install, expected })
+    let pattern = definition.pattern.as_deref().map(|pattern| phase.pattern(pattern)).transpose()?;
+    let rules = ResultRules {
+        expected: spec.expected.clone().or_else(|| definition.expected.clone()),
+        fixups: definition.fixups.clone(),
+        pattern,
+    };
+    Ok(PreparedDefinition { name: spec.dir.clone(), directory, has_install, rules })
+}
+
+/// Puts the repositories of `install: git-repos` below the definition's directory.
+async fn clone_repositories(
+    node: &NodeContext,
+    phase: &Phase,
+    spec: &DefinitionSpec,
+    definition: &TestDefinition,
+    directory: &str,
+    overlay: &mut Overlay,
+) -> Result<(), Fault> {
+    if spec.skips(InstallPart::GitRepos) {
+        return Ok(());
+    }
+    for repository in &definition.install.git_repos {
+        let request =
+            GitRequest { url: repository.url.clone(), branch: repository.branch.clone(), revision: None };
+        let tree = checkout(node, phase, spec, &request).await?;
+        let target = format!("{directory}/{}", repository.directory());
+        copy_tree(node, &tree, &target, spec, overlay).await?;
+    }
+    Ok(())
+}
+
+async fn checkout(
+    node: &NodeContext,
+    phase: &Phase,
+    spec: &DefinitionSpec,
+    request: &GitRequest,
+) -> Result<Arc<GitTree>, Fault> {
+    let run = &node.run;
+    let checkout = run.checkouts.get(request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
+    checkout.map_err(|error| git_fault(spec, &error))
+}
+
+fn git_fault(spec: &DefinitionSpec, error: &GitError) -> Fault {
+    Fault::from_error(error.class(), spec.place.clone(), error)
 }
 
 /// Reads and checks the text of a definition that came from elsewhere.
@@ -186,12 +237,12 @@ fn parse_definition(
 
 /// Copies a git tree into the definition's directory: its scripts come with it.
 async fn copy_tree(
+    node: &NodeContext,
     tree: &GitTree,
     directory: &str,
     spec: &DefinitionSpec,
     overlay: &mut Overlay,
 ) -> Result<(), Fault> {
-    let git_fault = |error: &GitError| Fault::from_error(error.class(), spec.place.clone(), error);
     let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
     if total > MAX_DEFINITION_BYTES {
         return Err(Fault::new(
@@ -203,16 +254,26 @@ async fn copy_tree(
             ),
         ));
     }
-    let mut reader = tree.reader().map_err(|error| git_fault(&error))?;
+    let mut reader = tree.reader().map_err(|error| git_fault(spec, &error))?;
+    let mut left_out = 0;
     for entry in tree.entries() {
         let mode = match entry.mode {
             Mode::File => 0o644,
             Mode::Executable => 0o755,
             // A link may point anywhere on the target, and a submodule has no content.
-            Mode::Symlink | Mode::Submodule => continue,
+            Mode::Symlink | Mode::Submodule => {
+                left_out += 1;
+                continue;
+            }
         };
-        let content = reader.read(entry).await.map_err(|error| git_fault(&error))?;
+        let content = reader.read(entry).await.map_err(|error| git_fault(spec, &error))?;
         overlay.add(format!("{directory}/{}", entry.path), mode, content);
+    }
+    if left_out > 0 {
+        node.emitter.warn(format!(
+            "definition {}: {left_out} symbolic links and submodules of its repository are left out",
+            spec.name
+        ));
     }
     Ok(())
 }

@@ -1,18 +1,23 @@
 //! A board that is switched on, its console, and switching it off again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::board::power::{PowerCommands, PowerError};
 use crate::board::qemu::{QemuBoard, QemuConfig, mac_address};
 use crate::board::{Board, ConsoleTarget};
+use crate::dialog::Shutdown;
 use crate::event::Direction;
 use crate::fault::{Class, Fault};
-use crate::link::{self, Console, Notice, Tap, Target};
+use crate::link::{self, Console, Notice, Tap, Target, drive};
+use crate::plan::BootUboot;
 use crate::run::{NodeContext, Phase, Resources};
 
 /// How long a power command may take.
 const POWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long one `soft_reboot` command may take until the kernel says that it restarts.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The emulator of virtual boards.
 const QEMU: &str = "qemu-system-arm";
@@ -44,6 +49,7 @@ impl PoweredBoard {
 pub(super) async fn power_on(
     node: &NodeContext,
     phase: &Phase,
+    boot: &BootUboot,
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
@@ -51,7 +57,7 @@ pub(super) async fn power_on(
         return start_virtual(node, phase, board, resources).await;
     }
     // The console first: the boot loader speaks at once, and does not wait.
-    let console = match resources.console.take() {
+    let mut console = match resources.console.take() {
         Some(console) => console,
         None => open_console(node, phase, board).await?,
     };
@@ -61,12 +67,27 @@ pub(super) async fn power_on(
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
             commands.reset(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))?;
         }
+        None if !boot.soft_reboot.is_empty() => soft_reboot(phase, boot, &mut console).await?,
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
             board.name
         )),
     }
     Ok(console)
+}
+
+/// Types the job's `soft_reboot` commands, one after the other, until the board goes down.
+async fn soft_reboot(phase: &Phase, boot: &BootUboot, console: &mut Console) -> Result<(), Fault> {
+    let message = phase.pattern(&boot.shutdown_message)?;
+    let mut last = Ok(());
+    for command in &boot.soft_reboot {
+        let limit = SHUTDOWN_TIMEOUT.min(phase.left());
+        last = drive(console, Shutdown::new(command, message.clone(), limit, Instant::now())).await;
+        if last.is_ok() {
+            break;
+        }
+    }
+    last.map_err(|error| phase.error(Class::Infrastructure, &error))
 }
 
 async fn start_virtual(

@@ -83,7 +83,8 @@ fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
         .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")));
     let usual: Vec<PathBuf> = usual.collect();
     usual.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
-        let tried = usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
+        let tried =
+            usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
         Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
             .with_help("name one with --bench FILE; examples/bench-beaglebone.toml is one to start from")
     })

@@ -9,8 +9,8 @@ mod model;
 pub mod testdef;
 
 pub use model::{
-    Archive, ArtifactSpec, AutoLogin, Block, BlockKind, BootCommands, BootImage, BootSsh, BootUboot,
-    DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest, InstallPart, Job,
-    Located, ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
+    ArtifactSpec, AutoLogin, Block, BlockKind, BootCommands, BootImage, BootSsh, BootUboot, DefinitionSource,
+    DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest, InstallPart, Job, Located,
+    ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
 };
 pub use testdef::TestDefinition;

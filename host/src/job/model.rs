@@ -137,12 +137,8 @@ pub struct DeployTftp {
     pub ramdisk: Option<ArtifactSpec>,
     /// Whether the RAM disk comes with a U-Boot header (`header: u-boot`).
     pub ramdisk_has_header: bool,
-    /// A tar of kernel modules for the root filesystem.
-    pub modules: Option<ArtifactSpec>,
     /// A tar of the root filesystem.
     pub nfsrootfs: Option<ArtifactSpec>,
-    /// Directory within the tar that holds the root, relative, ending in `/`.
-    pub prefix: Option<String>,
     /// `authorize: ssh`: whether the job's public key goes into the root filesystem.
     pub authorize_ssh: bool,
     /// `os`, such as `debian`: decides how packages are installed.
@@ -156,19 +152,10 @@ pub struct ArtifactSpec {
     pub url: String,
     /// How it is compressed, if it is to be decompressed.
     pub compression: Option<Compression>,
-    /// What kind of archive it is.
-    pub archive: Option<Archive>,
     /// What its bytes, as fetched, must hash to.
     pub checksums: Checksums,
     /// `file:line:column` of the URL.
     pub place: String,
-}
-
-/// Kind of an archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Archive {
-    /// tar.
-    Tar,
 }
 
 /// Kind of a kernel image, and with it the U-Boot command that starts it.
@@ -242,14 +229,15 @@ pub struct BootUboot {
     pub bootloader_final_message: Option<String>,
     /// `failure_message`: text that means that the boot failed, a regular expression.
     pub failure_message: Option<String>,
-    /// `soft_reboot`: commands that restart a running Linux, where power cannot be switched.
+    /// `soft_reboot`: commands that restart a running Linux; the first that does is enough. For boards without power
+    /// commands.
     pub soft_reboot: Vec<String>,
-    /// `reset`: whether the board is reset first.
-    pub reset: bool,
     /// `ignore_kernel_messages`: whether kernel warnings are left alone.
     pub ignore_kernel_messages: bool,
-    /// How often the boot is tried in all, at least 1.
+    /// `failure_retry`: how often the boot is tried in all, at least 1.
     pub attempts: u32,
+    /// `failure_retry_interval`: how long to wait before it is tried again.
+    pub retry_interval: Duration,
 }
 
 /// U-Boot commands of a boot block.
@@ -279,14 +267,10 @@ pub struct AutoLogin {
 /// A login over SSH.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootSsh {
-    /// Shell prompts: regular expressions that compile.
-    pub prompts: Vec<String>,
     /// `parameters: hostID`: the message that holds the address.
     pub host_id: String,
     /// `parameters: host_key`: the message's key whose value is the address.
     pub host_key: String,
-    /// How often it is tried in all, at least 1.
-    pub attempts: u32,
 }
 
 /// A run of test definitions.
@@ -315,6 +299,13 @@ pub struct DefinitionSpec {
     pub expected: Option<Vec<String>>,
     /// `file:line:column` of the definition.
     pub place: String,
+}
+
+impl DefinitionSpec {
+    /// Whether `part` of the definition's `install` is left out.
+    pub fn skips(&self, part: InstallPart) -> bool {
+        self.skip_install.iter().any(|&skip| skip == part || skip == InstallPart::All)
+    }
 }
 
 /// Where a test definition comes from.

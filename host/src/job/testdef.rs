@@ -51,6 +51,18 @@ pub struct GitRepo {
     pub destination: Option<String>,
 }
 
+impl GitRepo {
+    /// Name of its directory: the one that the definition gives, else the last part of the URL, as git chooses it.
+    pub fn directory(&self) -> &str {
+        let last = self.url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+        let own = match last.strip_suffix(".git").unwrap_or(last) {
+            "" | "." | ".." => "repository",
+            name => name,
+        };
+        self.destination.as_deref().unwrap_or(own)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{GitRepo, TestDefinition};
@@ -108,6 +120,7 @@ expected: [boot]
             destination: Some("b".to_owned()),
         };
         assert_eq!((install.git_repos.len(), &install.git_repos[1]), (2, &b));
+        assert_eq!((install.git_repos[0].directory(), b.directory()), ("a", "b"));
     }
 
     #[test]

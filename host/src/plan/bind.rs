@@ -220,14 +220,14 @@ impl Binder<'_> {
             image: image?,
             prompts: boot.prompts.clone(),
             auto_login: boot.auto_login.clone(),
-            shutdown_message: boot.shutdown_message.clone(),
+            shutdown_message: or_default(&boot.shutdown_message, &board.linux.shutdown_message),
             kernel_start_message: or_default(&boot.kernel_start_message, &board.linux.kernel_start_message),
             bootloader_final_message: or_default(&boot.bootloader_final_message, &board.uboot.final_message),
             failure_message: boot.failure_message.clone(),
             soft_reboot: boot.soft_reboot.clone(),
-            reset: boot.reset,
             ignore_kernel_messages: boot.ignore_kernel_messages,
             attempts: boot.attempts,
+            retry_interval: boot.retry_interval,
         })
     }
 

@@ -28,8 +28,7 @@ pub fn install_script(
     os: Option<&str>,
 ) -> Option<String> {
     let install = &definition.install;
-    let skips = |part| spec.skip_install.iter().any(|&skip| skip == part || skip == InstallPart::All);
-    let chosen = |part, items: &[String]| if skips(part) { Vec::new() } else { items.to_vec() };
+    let chosen = |part, items: &[String]| if spec.skips(part) { Vec::new() } else { items.to_vec() };
     let by_distro = install.deps_by_distro.iter().find(|(distro, _)| Some(distro.as_str()) == os);
     let keys = chosen(InstallPart::Keys, &install.keys);
     let sources = chosen(InstallPart::Sources, &install.sources);
@@ -53,6 +52,11 @@ pub fn install_script(
 /// `environment`: one `export` a line.
 pub fn environment_script(variables: &[(String, String)]) -> String {
     variables.iter().map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
+}
+
+/// `secrets`: one assignment a line, for the tests that source it.
+pub fn secrets_script(secrets: &[(String, String)]) -> String {
+    secrets.iter().map(|(name, value)| format!("{name}={}\n", quote(value))).collect()
 }
 
 /// The shared environment, the parameters (the definition's own first, so that the job's win) and the directory.
@@ -87,7 +91,7 @@ fn quote(text: &str) -> String {
 mod tests {
     use std::process::Command;
 
-    use super::{definition_directory, environment_script, install_script, run_script};
+    use super::{definition_directory, environment_script, install_script, run_script, secrets_script};
     use crate::diagnostic::Source;
     use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
 
@@ -182,5 +186,6 @@ run:
         let script = environment_script(&[("VALUE".to_owned(), value.to_owned())]);
         let output = Command::new("/bin/sh").args(["-c", &format!("{script}printf %s \"$VALUE\"")]).output();
         assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), value);
+        assert_eq!(secrets_script(&[("TOKEN".to_owned(), "it's".to_owned())]), "TOKEN='it'\\''s'\n");
     }
 }

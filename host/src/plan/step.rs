@@ -96,22 +96,22 @@ pub struct BootUboot {
     pub prompts: Vec<String>,
     /// How to log in; without it, a shell comes up by itself.
     pub auto_login: Option<AutoLogin>,
-    /// What the kernel says when it restarts.
-    pub shutdown_message: Option<String>,
+    /// What the kernel says when it restarts, a regular expression.
+    pub shutdown_message: String,
     /// The kernel's first words, a regular expression.
     pub kernel_start_message: String,
     /// U-Boot's last words, a regular expression.
     pub bootloader_final_message: String,
     /// Text that means that the boot failed, a regular expression.
     pub failure_message: Option<String>,
-    /// Commands that restart a running Linux, where power cannot be switched.
+    /// Commands that restart a running Linux; the first that does is enough. For boards without power commands.
     pub soft_reboot: Vec<String>,
-    /// Whether the board is reset first.
-    pub reset: bool,
     /// Whether kernel warnings are left alone.
     pub ignore_kernel_messages: bool,
     /// How often the boot is tried in all, at least 1.
     pub attempts: u32,
+    /// How long to wait before it is tried again.
+    pub retry_interval: Duration,
 }
 
 /// A run of test definitions.

@@ -62,7 +62,7 @@ fn the_boots_commands_and_messages_come_from_the_board_type() {
     let Action::BootUboot(boot) = &plan.nodes[0].steps[1].action else { panic!("{plan:?}") };
     assert_eq!(boot.image, BootImage::Zimage);
     assert_eq!(boot.commands.last().unwrap(), "{BOOTX}");
-    assert_eq!(boot.shutdown_message.as_deref(), Some("reboot: Restarting system"));
+    assert_eq!(boot.shutdown_message, "reboot: Restarting system");
     assert_eq!(boot.kernel_start_message, "Linux version [0-9]");
     let Action::Test(test) = &plan.nodes[0].steps[2].action else { panic!("{plan:?}") };
     assert_eq!((test.stage, test.os.as_deref()), (0, Some("debian")));

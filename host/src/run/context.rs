@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use regex::bytes::Regex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,8 @@ pub(crate) struct RunContext {
     hosts: Mutex<HashMap<String, HostAccess>>,
     nodes: HashMap<String, NodeState>,
     preparation: watch::Sender<Preparation>,
+    /// The job's secrets: names and values.
+    pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
     virtual_boards: Vec<String>,
@@ -115,6 +118,7 @@ impl RunContext {
             }),
             virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
+            secrets: job.plan.secrets.clone(),
             started: job.started,
         })
     }
@@ -278,6 +282,17 @@ pub(crate) struct Phase {
 }
 
 impl Phase {
+    /// What is left of its time.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Compiles a regular expression of the job or the board type: they were checked when they were read, so one that
+    /// fails now is our fault.
+    pub(crate) fn pattern(&self, text: &str) -> Result<Regex, Fault> {
+        Regex::new(text).map_err(|error| self.error(Class::Bug, &error))
+    }
+
     /// A fault of this phase.
     pub(crate) fn fault(&self, class: Class, message: impl std::fmt::Display) -> Fault {
         Fault::new(class, self.place.clone(), message)

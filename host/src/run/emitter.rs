@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::event::{Bytes, Direction, Event, EventKind, seconds};
 use crate::report::results::NodeResults;
 use crate::report::{Reporter, Results};
+use crate::run::mask::Mask;
 
 /// Makes events and hands them to the reports; a clone speaks for the same run.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ struct Shared {
     reports: Vec<Box<dyn Reporter>>,
     results: Results,
     broken: Vec<String>,
+    mask: Mask,
 }
 
 impl Emitter {
@@ -31,8 +33,15 @@ impl Emitter {
             reports,
             results: Results::default(),
             broken: Vec::new(),
+            mask: Mask::default(),
         };
         Self { shared: Arc::new(Mutex::new(shared)), node: None }
+    }
+
+    /// Keeps the values of `secrets`, names and values, out of all events from now on.
+    pub fn mask(&self, secrets: &[(String, String)]) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.mask = Mask::new(secrets.iter().map(|(_, value)| value.clone()));
     }
 
     /// The same run, speaking for one node.
@@ -44,7 +53,10 @@ impl Emitter {
     /// Reports that something happened.
     pub fn emit(&self, kind: EventKind) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.publish(self.node.as_deref(), kind);
+        let node = self.node.as_deref();
+        for kind in shared.mask.apply(node, kind) {
+            shared.publish(node, kind);
+        }
     }
 
     /// Reports something worth a line.

@@ -36,6 +36,7 @@ pub struct JobRun {
 /// Returns the class of the fault that decided it, `None` if it passed.
 pub async fn run(job: JobRun) -> Option<Class> {
     let emitter = job.emitter.clone();
+    emitter.mask(&job.plan.secrets);
     emitter.emit(EventKind::RunStarted {
         job: job.plan.job_name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -14,6 +14,7 @@ mod emitter;
 mod group;
 mod job_run;
 mod lease;
+mod mask;
 mod networks;
 mod node;
 mod scratch;

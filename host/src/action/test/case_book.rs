@@ -1,6 +1,10 @@
 //! The results of one definition: every report becomes exactly one event, also a malformed one. Pure.
 
+use regex::bytes::Regex;
+
 use crate::event::{EventKind, TestCase, TestResult};
+
+use super::output_pattern::{OutputPattern, Printed};
 
 /// Longest test case id, set name or reference that is accepted, in bytes.
 const MAX_NAME: usize = 512;
@@ -11,6 +15,20 @@ pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
     reported: Vec<String>,
+    expected: Option<Vec<String>>,
+    fixups: Vec<(String, String)>,
+    pattern: Option<OutputPattern>,
+}
+
+/// What a definition says of its results.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ResultRules {
+    /// `expected`: the cases that must be reported; any other is a failure.
+    pub(crate) expected: Option<Vec<String>>,
+    /// `parse: fixupdict`: words for results, and the results that they mean.
+    pub(crate) fixups: Vec<(String, String)>,
+    /// `parse: pattern`: how results look in the output.
+    pub(crate) pattern: Option<Regex>,
 }
 
 /// A report as it came from the board.
@@ -24,8 +42,15 @@ pub(super) struct Report<'a> {
 }
 
 impl CaseBook {
-    pub(super) fn new(definition: &str) -> Self {
-        Self { definition: definition.to_owned(), set: None, reported: Vec::new() }
+    pub(super) fn new(definition: &str, rules: &ResultRules) -> Self {
+        Self {
+            definition: definition.to_owned(),
+            set: None,
+            reported: Vec::new(),
+            expected: rules.expected.clone(),
+            fixups: rules.fixups.clone(),
+            pattern: rules.pattern.clone().map(OutputPattern::new),
+        }
     }
 
     /// The definition whose results these are.
@@ -39,7 +64,12 @@ impl CaseBook {
         if let Some(problem) = id_problem(report.id) {
             problems.push(problem);
         }
-        let result = parse_result(report.result).unwrap_or_else(|| {
+        if self.expected.as_ref().is_some_and(|expected| expected.iter().all(|case| case != report.id)) {
+            problems.push("the definition does not list it in `expected`".to_owned());
+        }
+        let fixup = self.fixups.iter().find(|(word, _)| word == report.result);
+        let result = fixup.map_or(report.result, |(_, result)| result.as_str());
+        let result = parse_result(result).unwrap_or_else(|| {
             problems.push(format!("result `{}` is none of pass, fail, skip, unknown", clip(report.result)));
             TestResult::Fail
         });
@@ -63,6 +93,21 @@ impl CaseBook {
             reference: report.reference.map(clip),
             comment: (!problems.is_empty()).then(|| problems.join("; ")),
         })
+    }
+
+    /// The definition printed `output`: the results in it, if it has a pattern for them.
+    pub(super) fn printed(&mut self, output: &[u8]) -> Vec<EventKind> {
+        let found = self.pattern.as_mut().map(|pattern| pattern.push(output)).unwrap_or_default();
+        let report = |printed: &Printed| {
+            self.case(Report {
+                id: &printed.id,
+                result: &printed.result,
+                measurement: printed.measurement.as_deref(),
+                units: printed.units.as_deref(),
+                reference: None,
+            })
+        };
+        found.iter().map(report).collect()
     }
 
     /// A malformed call of a helper, as a failed case of the helper's name.
@@ -112,8 +157,8 @@ impl CaseBook {
     }
 
     /// Failed cases for those that were expected and never reported.
-    pub(super) fn missing(&self, expected: &[String]) -> Vec<EventKind> {
-        let missing = expected.iter().filter(|case| !self.reported.contains(case));
+    pub(super) fn missing(&self) -> Vec<EventKind> {
+        let missing = self.expected.iter().flatten().filter(|case| !self.reported.contains(case));
         missing.map(|case| self.failed(case, "expected, but never reported".to_owned())).collect()
     }
 }
@@ -165,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_good_report_is_kept_as_it_is() {
-        let mut book = CaseBook::new("0_smoke");
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
         let kept = case(book.case(Report { units: Some("MB/s"), ..report("speed", "pass", Some("12.5")) }));
         assert_eq!(
             (kept.result, kept.measurement, kept.units.as_deref()),
@@ -176,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_malformed_report_is_a_failed_case_that_says_why() {
-        let mut book = CaseBook::new("0_smoke");
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
         for (id, result, measurement, why) in [
             ("two words", "pass", None, "the test case id has spaces or control characters"),
             ("", "pass", None, "the test case id is empty"),
@@ -191,7 +236,7 @@ mod tests {
 
     #[test]
     fn cases_belong_to_the_set_that_is_open() {
-        let mut book = CaseBook::new("0_smoke");
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
         book.start_set("network").unwrap();
         assert_eq!(book.start_set("disk"), Err("test set `network` is still open".to_owned()));
         assert_eq!(case(book.case(report("ping", "pass", None))).set.as_deref(), Some("network"));
@@ -201,11 +246,27 @@ mod tests {
     }
 
     #[test]
-    fn expected_cases_that_never_came_fail() {
-        let mut book = CaseBook::new("0_smoke");
-        book.case(report("ping", "pass", None));
-        let missing = book.missing(&["ping".to_owned(), "df".to_owned()]);
+    fn expected_cases_that_never_came_fail_and_so_do_others_that_came() {
+        let expected = Some(vec!["ping".to_owned(), "df".to_owned()]);
+        let mut book = CaseBook::new("0_smoke", &ResultRules { expected, ..ResultRules::default() });
+        assert_eq!(case(book.case(report("ping", "pass", None))).result, TestResult::Pass);
+        assert_eq!(case(book.case(report("more", "pass", None))).result, TestResult::Fail);
+        let missing = book.missing();
         assert_eq!(missing.len(), 1);
         assert_eq!(case(missing[0].clone()).case, "df");
+    }
+
+    #[test]
+    fn printed_results_are_found_and_translated() {
+        let rules = ResultRules {
+            fixups: vec![("PASSED".to_owned(), "pass".to_owned())],
+            pattern: Some(Regex::new(r"^(?P<test_case_id>\w+)=(?P<result>\w+)$").unwrap()),
+            ..ResultRules::default()
+        };
+        let mut book = CaseBook::new("0_smoke", &rules);
+        let found = book.printed(b"ping=PASSED\ndf=ODD\n").into_iter().map(case);
+        let found: Vec<_> = found.map(|case| (case.case, case.result)).collect();
+        let pair = |name: &str, result| (name.to_owned(), result);
+        assert_eq!(found, [pair("ping", TestResult::Pass), pair("df", TestResult::Fail)]);
     }
 }

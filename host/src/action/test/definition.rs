@@ -22,9 +22,9 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let emitter = agent.emitter().clone();
     let started = Instant::now();
     emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
-    let mut book = CaseBook::new(&definition);
+    let mut book = CaseBook::new(&definition, &prepared.rules);
     let result = run_scripts(agent, prepared, &mut book).await;
-    for case in book.missing(prepared.expected.as_deref().unwrap_or_default()) {
+    for case in book.missing() {
         emitter.emit(case);
     }
     let (outcome, reason, fault) = match result {

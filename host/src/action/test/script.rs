@@ -108,7 +108,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     }
                 }
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
-                () = tokio::time::sleep_until(phase.deadline + super::AGENT_GRACE) => {
+                () = tokio::time::sleep_until(phase.deadline + super::stage::AGENT_GRACE) => {
                     return Err(phase.fault(
                         Class::Test,
                         format!("`{path}` did not end within {timeout_s} s, and the agent did not stop it"),
@@ -130,6 +130,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             AgentToHost::Output { run, data } if run == running.run => {
                 let definition = running.definition.to_owned();
                 self.emitter().emit(EventKind::Output { definition, data: Bytes(data.to_vec()) });
+                for case in running.book.printed(data) {
+                    self.emitter().emit(case);
+                }
             }
             AgentToHost::Exited { run, status } if run == running.run => return Ok(Some(status)),
             AgentToHost::NotStarted { run, errno } if run == running.run => {

@@ -3,7 +3,7 @@
 use crate::artifact::{Checksums, Compression};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Fields, Node, Reader};
-use crate::job::model::{Archive, ArtifactSpec};
+use crate::job::model::ArtifactSpec;
 
 const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
 
@@ -21,8 +21,6 @@ pub(crate) fn read<T: Default>(
     let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
     let compression =
         fields.get("compression").and_then(|node| reader.choice(node, "compression", &compressions));
-    let archive =
-        fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", Archive::Tar)]));
     let checksums = Checksums {
         md5: checksum(reader, &fields, "md5sum", 32),
         sha256: checksum(reader, &fields, "sha256sum", 64),
@@ -32,7 +30,7 @@ pub(crate) fn read<T: Default>(
     fields.refuse(reader, &["headers", "format", "overlays"]);
     fields.finish(reader);
     let place = reader.place(url_node?.span);
-    Some((ArtifactSpec { url: url?, compression, archive, checksums, place }, extra))
+    Some((ArtifactSpec { url: url?, compression, checksums, place }, extra))
 }
 
 fn url(reader: &mut Reader<'_>, node: &Node) -> Option<String> {

@@ -1,5 +1,7 @@
 //! `boot` blocks.
 
+use std::time::Duration;
+
 use super::deploy::check_connection;
 use super::protocol;
 use super::timeout::JobTimeouts;
@@ -11,6 +13,9 @@ use crate::job::model::{
 
 /// Most attempts at a boot.
 const MAX_ATTEMPTS: u32 = 100;
+
+/// Longest time between two of them, in seconds.
+const MAX_INTERVAL: u32 = 3600;
 
 /// U-Boot's commands that start a kernel.
 const TYPES: [(&str, BootImage); 3] =
@@ -92,10 +97,13 @@ fn uboot(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootUboot> {
     let failure_message =
         fields.get("failure_message").and_then(|node| reader.regex(node, "failure_message"));
     let soft_reboot = fields.get("soft_reboot").map(|node| reader.strings(node, "soft_reboot"));
-    let reset = fields.get("reset").and_then(|node| reader.boolean(node, "reset"));
+    always_reset(reader, fields);
     let ignore = fields.get("ignore_kernel_messages");
     let ignore = ignore.and_then(|node| reader.boolean(node, "ignore_kernel_messages"));
-    let attempts = attempts(reader, fields);
+    let attempts = fields.get("failure_retry");
+    let attempts = attempts.and_then(|node| reader.integer(node, "failure_retry", 1, MAX_ATTEMPTS));
+    let interval = fields.get("failure_retry_interval");
+    let interval = interval.and_then(|node| reader.integer(node, "failure_retry_interval", 0, MAX_INTERVAL));
     let parameters = fields.get("parameters").and_then(|node| reader.fields(node, "parameters"));
     let mut message = |key: &'static str| {
         let node = parameters.as_ref()?.get(key)?;
@@ -118,18 +126,29 @@ fn uboot(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootUboot> {
         bootloader_final_message,
         failure_message,
         soft_reboot: soft_reboot.unwrap_or_default(),
-        reset: reset.unwrap_or(true),
         ignore_kernel_messages: ignore.unwrap_or(false),
-        attempts,
+        attempts: attempts.unwrap_or(1),
+        retry_interval: Duration::from_secs(interval.unwrap_or(1).into()),
     })
+}
+
+/// `reset: false` is for boards that another block left in the boot loader, which no block can do here.
+fn always_reset(reader: &mut Reader<'_>, fields: &Fields<'_>) {
+    let Some(node) = fields.get("reset") else { return };
+    if reader.boolean(node, "reset") == Some(false) {
+        let message = "`reset: false` is not supported: every boot begins with a reset";
+        reader.report(Diagnostic::error("unsupported-key", node.span, message));
+    }
 }
 
 fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
     check_connection(reader, fields);
     fields.refuse(reader, &["schroot", "repeat"]);
+    // A connection is tried again until the block's time is over, whatever the job says.
+    fields.accept(&["failure_retry", "failure_retry_interval"]);
     protocol::refuse_calls(reader, fields);
-    let prompts = prompts(reader, fields);
-    let attempts = attempts(reader, fields);
+    // The agent needs no prompt: it has a channel of its own.
+    prompts(reader, fields);
     let parameters = fields.require(reader, "parameters").and_then(|node| reader.fields(node, "parameters"));
     let (mut host_id, mut host_key) = (None, None);
     if let Some(parameters) = parameters {
@@ -138,7 +157,7 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
         parameters.finish(reader);
     }
     fields.finish(reader);
-    Some(BootSsh { prompts: prompts?, host_id: host_id?, host_key: host_key?, attempts })
+    Some(BootSsh { host_id: host_id?, host_key: host_key? })
 }
 
 /// `commands`: the name of a list, or the commands.
@@ -162,13 +181,6 @@ fn prompts(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> 
         reader.report(Diagnostic::error("empty-value", node.span, "`prompts` is empty"));
     }
     (!prompts.is_empty()).then_some(prompts)
-}
-
-/// `failure_retry`: how often the boot is tried in all.
-fn attempts(reader: &mut Reader<'_>, fields: &Fields<'_>) -> u32 {
-    fields.accept(&["failure_retry_interval"]);
-    let node = fields.get("failure_retry");
-    node.and_then(|node| reader.integer(node, "failure_retry", 1, MAX_ATTEMPTS)).unwrap_or(1)
 }
 
 fn auto_login(reader: &mut Reader<'_>, node: &Node) -> Option<AutoLogin> {

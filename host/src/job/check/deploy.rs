@@ -75,36 +75,36 @@ fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
     fields.accept(&["connection"]);
     fields.refuse(
         reader,
-        &["dtbo", "tee", "preseed", "extra_files", "persistent_nfs", "overlay_backend", "overlays"],
+        &[
+            "dtbo",
+            "extra_files",
+            "modules",
+            "overlay_backend",
+            "overlays",
+            "persistent_nfs",
+            "preseed",
+            "tee",
+        ],
     );
     fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
     protocol::refuse_calls(reader, fields);
     let kernel = fields.require(reader, "kernel").and_then(|node| kernel(reader, node));
     let dtb = plain(reader, fields, "dtb");
     let ramdisk = fields.get("ramdisk").and_then(|node| ramdisk(reader, node));
-    let modules = plain(reader, fields, "modules");
-    if let (Some(_), None) = (&modules, fields.get("nfsrootfs")) {
-        let span = fields.key_span("modules").unwrap_or(fields.span);
-        let message = "`modules` needs `nfsrootfs`, into which they are unpacked";
-        reader.report(Diagnostic::error("missing-key", span, message));
-    }
-    let rootfs = fields.get("nfsrootfs").and_then(|node| rootfs(reader, node));
+    let nfsrootfs = fields.get("nfsrootfs").and_then(|node| rootfs(reader, node));
     let authorize_ssh =
         fields.get("authorize").and_then(|node| reader.choice(node, "authorize", &[("ssh", ())])).is_some();
     let os = os(reader, fields);
     fields.finish(reader);
     let (kernel, kernel_type) = kernel?;
     let (ramdisk, ramdisk_has_header) = ramdisk.unzip();
-    let (nfsrootfs, prefix) = rootfs.unzip();
     Some(DeployTftp {
         kernel,
         kernel_type,
         dtb,
         ramdisk,
         ramdisk_has_header: ramdisk_has_header.unwrap_or_default(),
-        modules,
         nfsrootfs,
-        prefix: prefix.flatten(),
         authorize_ssh,
         os,
     })
@@ -132,11 +132,13 @@ fn os(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
 }
 
 fn plain(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &'static str) -> Option<ArtifactSpec> {
-    artifact::read(reader, fields.get(key)?, key, |_, _| ()).map(|(artifact, ())| artifact)
+    artifact::read(reader, fields.get(key)?, key, |reader, fields| fields.refuse(reader, &["archive"]))
+        .map(|(artifact, ())| artifact)
 }
 
 fn kernel(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<BootImage>)> {
     artifact::read(reader, node, "kernel", |reader, fields| {
+        fields.refuse(reader, &["archive"]);
         let node = fields.get("type")?;
         let text = match &node.value {
             Value::Text(text) => text.as_str(),
@@ -153,26 +155,24 @@ fn kernel(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<
 }
 
 /// A RAM disk, and whether it has U-Boot's header.
+///
+/// It reaches the kernel as it is, as in LAVA: its `compression` tells what is inside, and is not undone.
 fn ramdisk(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, bool)> {
-    artifact::read(reader, node, "ramdisk", |reader, fields| {
+    let (artifact, has_header) = artifact::read(reader, node, "ramdisk", |reader, fields| {
+        fields.refuse(reader, &["archive"]);
         fields.ignore(reader, &["install_modules", "install_overlay"]);
         let header = fields.get("header");
         header.and_then(|node| reader.choice(node, "header", &[("u-boot", ())])).is_some()
-    })
+    })?;
+    Some((ArtifactSpec { compression: None, ..artifact }, has_header))
 }
 
-/// A root filesystem, and the directory within it that is the root.
-fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<String>)> {
-    artifact::read(reader, node, "nfsrootfs", |reader, fields| {
+/// A root filesystem: always a tar.
+fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<ArtifactSpec> {
+    let rootfs = artifact::read(reader, node, "nfsrootfs", |reader, fields| {
         fields.ignore(reader, &["install_modules", "install_overlay"]);
-        let node = fields.get("prefix")?;
-        let prefix = reader.non_empty(node, "prefix")?;
-        let valid =
-            prefix.ends_with('/') && !prefix.starts_with('/') && !prefix.split('/').any(|p| p == "..");
-        if !valid {
-            let message = "`prefix` must be a relative directory that ends in `/`";
-            reader.report(Diagnostic::error("invalid-prefix", node.span, message));
-        }
-        valid.then_some(prefix)
-    })
+        fields.refuse(reader, &["prefix"]);
+        fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", ())])).unwrap_or(())
+    });
+    rootfs.map(|(artifact, ())| artifact)
 }

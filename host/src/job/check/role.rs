@@ -102,8 +102,9 @@ fn role(
     group_timeout: Option<Duration>,
 ) -> Option<Role> {
     let fields = reader.fields(node, &name.value)?;
-    fields.accept(&["essential", "tags", "device", "worker"]);
-    fields.ignore(reader, &["context"]);
+    // A failed member is told to all the others, essential or not.
+    fields.accept(&["essential"]);
+    fields.ignore(reader, &["context", "device", "tags", "worker"]);
     let count = fields.get("count").map_or(Some(1), |node| reader.integer(node, "count", 1, MAX_COUNT));
     let own_timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
     let kind = kind(reader, &fields);

@@ -70,8 +70,9 @@ fn definitions(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<DefinitionSpe
 
 fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<DefinitionSpec> {
     let fields = reader.fields(node, "definitions")?;
-    fields.accept(&["history", "shallow", "recursive"]);
-    fields.ignore(reader, &["lava-signal"]);
+    // Repositories are never checked out here: how much of their history is fetched cannot be told apart.
+    fields.accept(&["history", "shallow"]);
+    fields.ignore(reader, &["lava-signal", "recursive"]);
     let name = fields.require(reader, "name").and_then(|node| definition_name(reader, node));
     let source = definition_source(reader, &fields);
     let params = params(reader, &fields);
@@ -140,7 +141,7 @@ fn definition_source(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Def
 }
 
 /// A branch or commit. Git would take one that begins with `-` for an option.
-fn git_ref(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+pub(super) fn git_ref(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
     let name = reader.non_empty(node, what)?;
     if name.starts_with('-') {
         let message = format!("`{what}` cannot begin with `-`");

@@ -2,6 +2,7 @@
 //!
 //! LAVA never checks definitions that come from a file, so keys that nobody knows are no more than a warning.
 
+use super::test_block::git_ref;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{Node, Reader, Value, parse_yaml};
 use crate::job::testdef::{GitRepo, Install, TestDefinition};
@@ -122,9 +123,8 @@ fn git_repo(reader: &mut Reader<'_>, node: &Node) -> Option<GitRepo> {
     }
     let fields = reader.fields(node, "git-repos")?;
     let url = fields.require(reader, "url").and_then(|node| reader.non_empty(node, "url"));
-    let branch = fields.get("branch").and_then(|node| reader.non_empty(node, "branch"));
+    let branch = fields.get("branch").and_then(|node| git_ref(reader, node, "branch"));
     let destination = fields.get("destination").and_then(|node| relative_path(reader, node, "destination"));
-    fields.accept(&["skip_by_default"]);
     fields.finish_leniently(reader);
     Some(GitRepo { url: url?, branch, destination })
 }

@@ -37,7 +37,7 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let multinode = protocol::multinode(reader, &top);
     let roles = role::read(reader, &top, multinode.as_ref());
     let environment = top.get("environment").map(|node| testdef::variables(reader, node, "environment"));
-    let secrets = top.get("secrets").map(|node| reader.pairs(node, "secrets"));
+    let secrets = top.get("secrets").map(|node| testdef::variables(reader, node, "secrets"));
     let actions = top.require(reader, "actions");
     let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
     top.finish(reader);
@@ -57,8 +57,8 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
 
 /// Keys for a server that plans and shows jobs: nothing to do for a program that runs one.
 fn accept_recorded(reader: &mut Reader<'_>, top: &Fields<'_>) {
-    top.accept(&["visibility", "priority", "metadata", "tags", "device", "worker", "reboot_to_fastboot"]);
-    top.ignore(reader, &["notify", "context"]);
+    top.accept(&["visibility", "priority", "metadata"]);
+    top.ignore(reader, &["notify", "context", "tags", "device", "worker", "reboot_to_fastboot"]);
 }
 
 fn job_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {

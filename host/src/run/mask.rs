@@ -1,0 +1,215 @@
+//! The job's secrets in what is reported: their values are replaced before any report sees them. Pure.
+//!
+//! Console bytes and output arrive in pieces. What may be the begin of a secret is held back until its next piece, or
+//! until something else happens on the node, which ends it.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Bytes, Direction, EventKind, TestCase};
+use crate::fault::Fault;
+
+/// What stands in place of a secret.
+const MASK: &str = "[secret]";
+
+/// Replaces secrets in events.
+#[derive(Debug, Default)]
+pub(super) struct Mask {
+    /// The longest first, so that none hides a part of another.
+    values: Vec<String>,
+    held: BTreeMap<(String, Stream), Vec<u8>>,
+}
+
+/// A stream of bytes of a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stream {
+    FromBoard,
+    ToBoard,
+    Output(String),
+}
+
+impl Mask {
+    /// Masks `values`; empty ones are not looked for.
+    pub(super) fn new(values: impl IntoIterator<Item = String>) -> Self {
+        let mut values: Vec<_> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values, held: BTreeMap::new() }
+    }
+
+    /// The events to report instead of `kind`: itself without secrets, after what was held back and is complete now.
+    pub(super) fn apply(&mut self, node: Option<&str>, kind: EventKind) -> Vec<EventKind> {
+        if self.values.is_empty() {
+            return vec![kind];
+        }
+        let node = node.unwrap_or_default();
+        match kind {
+            EventKind::Console { direction, data } => {
+                let stream = match direction {
+                    Direction::Rx => Stream::FromBoard,
+                    Direction::Tx => Stream::ToBoard,
+                };
+                self.piece(node, stream, data.0)
+            }
+            EventKind::Output { definition, data } => self.piece(node, Stream::Output(definition), data.0),
+            // Neither ends anything: they are told in the middle of a line.
+            kind @ EventKind::Progress { .. } => vec![kind],
+            mut kind => {
+                let mut events = self.release(node);
+                for text in texts(&mut kind) {
+                    *text = self.masked_text(text);
+                }
+                events.push(kind);
+                events
+            }
+        }
+    }
+
+    /// The next bytes of a stream.
+    fn piece(&mut self, node: &str, stream: Stream, bytes: Vec<u8>) -> Vec<EventKind> {
+        let key = (node.to_owned(), stream);
+        let mut data = self.held.remove(&key).unwrap_or_default();
+        data.extend(bytes);
+        let mut data = self.masked(&data);
+        let held = data.split_off(data.len() - self.unfinished(&data));
+        let event = (!data.is_empty()).then(|| event(&key.1, data));
+        if !held.is_empty() {
+            self.held.insert(key, held);
+        }
+        event.into_iter().collect()
+    }
+
+    /// What was held back of `node`'s streams.
+    fn release(&mut self, node: &str) -> Vec<EventKind> {
+        let held = std::mem::take(&mut self.held);
+        let (own, others) = held.into_iter().partition(|((of, _), _)| of == node);
+        self.held = others;
+        let own: BTreeMap<(String, Stream), Vec<u8>> = own;
+        own.into_iter().map(|((_, stream), data)| event(&stream, data)).collect()
+    }
+
+    /// Length of the longest end of `data` that a secret begins with.
+    fn unfinished(&self, data: &[u8]) -> usize {
+        let longest = |value: &String| {
+            let most = data.len().min(value.len() - 1);
+            (1..=most)
+                .rev()
+                .find(|&length| data.ends_with(value.as_bytes().get(..length).unwrap_or_default()))
+        };
+        self.values.iter().filter_map(longest).max().unwrap_or(0)
+    }
+
+    fn masked(&self, data: &[u8]) -> Vec<u8> {
+        let mut masked = Vec::with_capacity(data.len());
+        let mut rest = data;
+        while let Some((&first, behind)) = rest.split_first() {
+            if let Some(after) = self.values.iter().find_map(|value| rest.strip_prefix(value.as_bytes())) {
+                masked.extend_from_slice(MASK.as_bytes());
+                rest = after;
+            } else {
+                masked.push(first);
+                rest = behind;
+            }
+        }
+        masked
+    }
+
+    fn masked_text(&self, text: &str) -> String {
+        self.values.iter().fold(text.to_owned(), |text, value| text.replace(value.as_str(), MASK))
+    }
+}
+
+fn event(stream: &Stream, data: Vec<u8>) -> EventKind {
+    let data = Bytes(data);
+    match stream {
+        Stream::FromBoard => EventKind::Console { direction: Direction::Rx, data },
+        Stream::ToBoard => EventKind::Console { direction: Direction::Tx, data },
+        Stream::Output(definition) => EventKind::Output { definition: definition.clone(), data },
+    }
+}
+
+/// The texts of an event that may hold what a board or a test said.
+fn texts(kind: &mut EventKind) -> Vec<&mut String> {
+    match kind {
+        EventKind::Note { text } | EventKind::Warning { text } | EventKind::Group { text } => vec![text],
+        EventKind::TestCase(TestCase { case, set, units, reference, comment, .. }) => {
+            [Some(case), set.as_mut(), units.as_mut(), reference.as_mut(), comment.as_mut()]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        EventKind::TestSet { set, .. } => set.iter_mut().collect(),
+        EventKind::DefinitionFinished { reason, .. } => reason.iter_mut().collect(),
+        EventKind::NodeFinished { fault, .. } | EventKind::RunFinished { fault, .. } => {
+            fault.iter_mut().flat_map(fault_texts).collect()
+        }
+        EventKind::RunStarted { .. }
+        | EventKind::PhaseStarted { .. }
+        | EventKind::PhaseFinished { .. }
+        | EventKind::Progress { .. }
+        | EventKind::Console { .. }
+        | EventKind::DefinitionStarted { .. }
+        | EventKind::Output { .. } => Vec::new(),
+    }
+}
+
+fn fault_texts(fault: &mut Fault) -> impl Iterator<Item = &mut String> {
+    [Some(&mut fault.message), Some(&mut fault.place), fault.help.as_mut()].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn console(text: &str) -> EventKind {
+        event(&Stream::FromBoard, text.as_bytes().to_vec())
+    }
+
+    fn note(text: &str) -> EventKind {
+        EventKind::Note { text: text.to_owned() }
+    }
+
+    fn seen(events: &[EventKind]) -> String {
+        let bytes = events.iter().filter_map(|event| match event {
+            EventKind::Console { data, .. } => Some(data.0.clone()),
+            _ => None,
+        });
+        String::from_utf8(bytes.flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_its_bytes_arrive() {
+        let text = "token=s3cr3t, tokens=s3cr3t-two.";
+        for size in 1..text.len() {
+            let mut mask = Mask::new(["s3cr3t".to_owned(), "s3cr3t-two".to_owned()]);
+            let mut events = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                events.extend(mask.apply(Some("host"), console(str::from_utf8(piece).unwrap())));
+            }
+            events.extend(mask.apply(Some("host"), note("end")));
+            let seen = seen(&events);
+            assert!(!seen.contains("s3cr3t"), "{size}: {seen}");
+        }
+    }
+
+    #[test]
+    fn what_only_begins_like_a_secret_is_not_lost() {
+        let mut mask = Mask::new(["root-password".to_owned()]);
+        let mut events = mask.apply(Some("host"), console("login: roo"));
+        assert_eq!(seen(&events), "login: ");
+        assert_eq!(mask.apply(Some("guest"), note("elsewhere")).len(), 1);
+        events.extend(mask.apply(Some("host"), note("end")));
+        assert_eq!(seen(&events), "login: roo");
+    }
+
+    #[test]
+    fn texts_and_faults_are_masked() {
+        let mut mask = Mask::new(["s3cr3t".to_owned(), String::new()]);
+        assert_eq!(mask.apply(None, note("it is s3cr3t")), [note("it is [secret]")]);
+        let fault = Fault::new(crate::fault::Class::Job, "host", "wrong password s3cr3t");
+        let outcome = crate::event::Outcome::of(Some(&fault));
+        let events = mask.apply(None, EventKind::RunFinished { outcome, fault: Some(fault) });
+        let [EventKind::RunFinished { fault: Some(fault), .. }] = events.as_slice() else {
+            panic!("{events:?}")
+        };
+        assert_eq!(fault.message, "wrong password [secret]");
+    }
+}
