@@ -9,6 +9,9 @@ use std::process::{Child, Command, Stdio};
 
 use super::rootfs::Rootfs;
 
+/// The empty directory that Debian's sshd wants.
+const PRIVILEGE_SEPARATION: &str = "/run/sshd";
+
 /// A running sshd; killed on drop.
 #[derive(Debug)]
 pub(super) struct Sshd(Child);
@@ -52,6 +55,8 @@ pub(super) fn start(program: &Path, address: SocketAddr, rootfs: &Rootfs) -> io:
             config.push_str(&format!("HostKey {}\n", key.display()));
         }
     }
+    // Its service makes it; sshd itself says so if it is missing.
+    let _ = fs::create_dir(PRIVILEGE_SEPARATION);
     let config_file = root.join("sshd_config");
     fs::write(&config_file, config)?;
     let child = Command::new(program)
@@ -80,7 +85,8 @@ mod tests {
     #[test]
     fn a_command_arrives_with_its_paths_in_the_fake_root() {
         let program = Path::new("/usr/sbin/sshd");
-        if !program.exists() || !Path::new("/run/sshd").exists() {
+        let separation = Path::new(PRIVILEGE_SEPARATION);
+        if !program.exists() || !(separation.exists() || fs::create_dir(separation).is_ok()) {
             // OpenSSH's server is no requirement of the project.
             return;
         }

@@ -16,6 +16,7 @@
 mod address;
 mod artifacts;
 mod finished;
+mod flow;
 mod job;
 mod programs;
 mod running;
@@ -24,6 +25,7 @@ mod testbench;
 pub use address::Addresses;
 pub use artifacts::{ZIMAGE_MAGIC_OFFSET, rootfs_tar, zimage};
 pub use finished::Finished;
+pub use flow::Flow;
 pub use job::{Definition, Job};
 pub use programs::{agent, fake_board, host_runner};
 pub use running::{PATIENCE, Running};
