@@ -7,10 +7,10 @@ use regex::bytes::Regex;
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
-    AutoLogin, Goal, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
+    AutoLogin, Goal, LastOutput, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
 };
 use crate::event::EventKind;
-use crate::fault::{Class, Fault};
+use crate::fault::{Chain, Class, Fault};
 use crate::link::{Console, DriveError, drive};
 use crate::plan::{BootUboot, BootValues, NfsValues, NodeKind, RamdiskValues, Step, substitute};
 use crate::run::{NodeContext, Phase, Resources};
@@ -59,8 +59,9 @@ async fn boot_once(
     let settings = uboot_settings(phase, step, boot, board)?;
     let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
         .map_err(|error| phase.error(uboot_class(&error), &error))?;
-    let report =
-        drive(&mut console, dialog).await.map_err(|error| drive_fault(phase, &error, uboot_class))?;
+    let report = drive(&mut console, dialog)
+        .await
+        .map_err(|error| drive_fault(phase, &console, &error, uboot_class))?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
     }
@@ -98,7 +99,7 @@ async fn log_in(
     };
     let logged_in = drive(console, Login::new(settings, Instant::now()))
         .await
-        .map_err(|error| drive_fault(phase, &error, login_class))?;
+        .map_err(|error| drive_fault(phase, console, &error, login_class))?;
     if !boot.ignore_kernel_messages {
         for warning in &logged_in.warnings {
             node.emitter.emit(EventKind::Warning { text: format!("the kernel says: {warning}") });
@@ -178,14 +179,16 @@ fn left(phase: &Phase) -> Duration {
 
 fn drive_fault<E: std::error::Error + 'static>(
     phase: &Phase,
+    console: &Console,
     error: &DriveError<E>,
     class: impl Fn(&E) -> Class,
 ) -> Fault {
-    let class = match error {
-        DriveError::Dialog(error) => class(error),
-        _ => Class::Infrastructure,
-    };
-    phase.error(class, error)
+    match error {
+        DriveError::Dialog(error) => phase.error(class(error), error),
+        // The line does not know what crossed it.
+        line => phase
+            .fault(Class::Infrastructure, format!("{}; {}", Chain(line), LastOutput(&console.last_output()))),
+    }
 }
 
 fn uboot_class(error: &UbootError) -> Class {
