@@ -5,10 +5,10 @@ use std::time::Instant;
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
-    AutoLogin, Goal, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
+    AutoLogin, Goal, LastOutput, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
 };
 use crate::event::EventKind;
-use crate::fault::{Class, Fault};
+use crate::fault::{Chain, Class, Fault};
 use crate::link::{Console, DriveError, drive};
 use crate::plan::{BootUboot, BootValues, NfsValues, NodeKind, RamdiskValues, Step, substitute};
 use crate::run::{NodeContext, Phase, Resources};
@@ -60,8 +60,9 @@ async fn boot_once(
     let settings = uboot_settings(phase, step, boot, board)?;
     let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
         .map_err(|error| phase.error(error.class(), &error))?;
-    let report =
-        drive(&mut console, dialog).await.map_err(|error| drive_fault(phase, &error, UbootError::class))?;
+    let report = drive(&mut console, dialog)
+        .await
+        .map_err(|error| drive_fault(phase, &console, &error, UbootError::class))?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
     }
@@ -99,7 +100,7 @@ async fn log_in(
     };
     let logged_in = drive(console, Login::new(settings, Instant::now()))
         .await
-        .map_err(|error| drive_fault(phase, &error, LoginError::class))?;
+        .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
     if !boot.ignore_kernel_messages {
         for warning in &logged_in.warnings {
             node.emitter.emit(EventKind::Warning { text: format!("the kernel says: {warning}") });
@@ -170,12 +171,14 @@ fn any_of(patterns: &[String]) -> String {
 
 fn drive_fault<E: std::error::Error + 'static>(
     phase: &Phase,
+    console: &Console,
     error: &DriveError<E>,
     class: impl Fn(&E) -> Class,
 ) -> Fault {
-    let class = match error {
-        DriveError::Dialog(error) => class(error),
-        _ => Class::Infrastructure,
-    };
-    phase.error(class, error)
+    match error {
+        DriveError::Dialog(error) => phase.error(class(error), error),
+        // The line does not know what crossed it.
+        line => phase
+            .fault(Class::Infrastructure, format!("{}; {}", Chain(line), LastOutput(&console.last_output()))),
+    }
 }

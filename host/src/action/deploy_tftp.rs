@@ -140,7 +140,7 @@ async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> 
     let rootfs_fault = |error: &dyn std::error::Error| {
         Fault::new(
             Class::Infrastructure,
-            spec.place.clone(),
+            format!("{} ({})", phase.place, spec.place),
             format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
         )
     };

@@ -49,11 +49,21 @@ pub enum AgentLinkError {
         last: LastHeard,
     },
     /// Reading the stream failed.
-    #[error("cannot read from the agent's connection")]
-    Read(#[source] io::Error),
+    #[error("cannot read from the agent's connection: {error}; {last}")]
+    Read {
+        /// Why.
+        error: io::Error,
+        /// What came last.
+        last: LastHeard,
+    },
     /// Writing to the stream failed.
-    #[error("cannot write to the agent's connection")]
-    Write(#[source] io::Error),
+    #[error("cannot write to the agent's connection: {error}; {last}")]
+    Write {
+        /// Why.
+        error: io::Error,
+        /// What came last.
+        last: LastHeard,
+    },
     /// A message of the agent could not be read.
     #[error("the agent sent something that is not a message")]
     Malformed(#[source] DecodeError),

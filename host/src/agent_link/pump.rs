@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         }
         if let Some((_, error)) = self.broken.take_if(|(at, _)| at.elapsed() >= LAST_WORDS || self.ended) {
             self.ended = true;
-            return Err(AgentLinkError::Write(error));
+            return Err(AgentLinkError::Write { error, last: self.last_heard() });
         }
         let mut wake = self.started + self.link.poll_timeout().map_or(IDLE, Duration::from_millis);
         if let Some((at, _)) = &self.broken {
@@ -126,14 +126,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 let mut buffer = ReadBuf::new(incoming);
                 if let Poll::Ready(result) = Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
                     let length = buffer.filled().len();
-                    return Poll::Ready(
-                        result.map(|()| Happened::Read(length)).map_err(AgentLinkError::Read),
-                    );
+                    return Poll::Ready(result.map(|()| Happened::Read(length)));
                 }
             }
             timer.as_mut().poll(cx).map(|()| Ok(Happened::Timer))
         })
-        .await?;
+        .await
+        .map_err(|error| AgentLinkError::Read { error, last: self.last_heard() })?;
         match happened {
             Happened::Read(length) => self.handle_input(length),
             Happened::Wrote(Err(error)) => {

@@ -36,7 +36,7 @@ impl fmt::Display for Expired {
 }
 
 /// Displays the board's last lines, indented.
-pub(super) struct LastOutput<'a>(pub(super) &'a str);
+pub(crate) struct LastOutput<'a>(pub(crate) &'a str);
 
 impl fmt::Display for LastOutput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ mod shutdown;
 mod uboot;
 
 pub use expired::Expired;
+pub(crate) use expired::LastOutput;
 pub use kernel::{KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginSettings};
 pub use scan::Scan;

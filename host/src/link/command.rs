@@ -1,6 +1,8 @@
 //! A console behind a program's standard input and output, such as `["picocom", "-q", "/dev/ttyUSB0"]` or `ssh`.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
@@ -53,14 +55,21 @@ fn said(stderr: &[String]) -> String {
 }
 
 /// A running console program; on drop it sees the end of its input, and its process group is killed a moment later.
-#[derive(Debug)]
 pub(super) struct CommandStream {
     command: String,
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: Arc<Mutex<VecDeque<String>>>,
     status: Arc<OnceLock<ExitStatus>>,
+    /// Ends when status and standard error are complete; `None` when that was waited for.
+    last_words: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _dropped: DropGuard,
+}
+
+impl fmt::Debug for CommandStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandStream").field("command", &self.command).finish_non_exhaustive()
+    }
 }
 
 /// Kills a process group on drop.
@@ -99,10 +108,28 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
         return Err(failed(io::ErrorKind::BrokenPipe.into()));
     };
     let lines = Arc::new(Mutex::new(VecDeque::new()));
-    tokio::spawn(keep_last_lines(stderr, lines.clone()));
+    let complaints = tokio::spawn(keep_last_lines(stderr, lines.clone()));
     let (status, dropped) = (Arc::new(OnceLock::new()), CancellationToken::new());
-    tokio::spawn(supervise(child, group, status.clone(), dropped.clone()));
-    Ok(CommandStream { command, stdin, stdout, stderr: lines, status, _dropped: dropped.drop_guard() })
+    let exited = CancellationToken::new();
+    tokio::spawn(supervise(child, group, status.clone(), exited.clone(), dropped.clone()));
+    let last_words = async move {
+        let complete = async {
+            exited.cancelled().await;
+            // A reader that panicked has nothing more to say.
+            let _ = complaints.await;
+        };
+        // A program may close its output and live on.
+        let _ = timeout(GRACE, complete).await;
+    };
+    Ok(CommandStream {
+        command,
+        stdin,
+        stdout,
+        stderr: lines,
+        status,
+        last_words: Some(Box::pin(last_words)),
+        _dropped: dropped.drop_guard(),
+    })
 }
 
 /// Notes how the program ended; gives it a moment to clean up once its console is dropped.
@@ -110,6 +137,7 @@ async fn supervise(
     mut child: Child,
     _group: Group,
     status: Arc<OnceLock<ExitStatus>>,
+    exited: CancellationToken,
     dropped: CancellationToken,
 ) {
     let ended = tokio::select! {
@@ -119,6 +147,7 @@ async fn supervise(
     if let Ok(ended) = ended {
         // The only place that sets it.
         let _ = status.set(ended);
+        exited.cancel();
         // Its children may go on holding the console.
         dropped.cancelled().await;
     }
@@ -142,7 +171,16 @@ async fn keep_last_lines(stderr: ChildStderr, lines: Arc<Mutex<VecDeque<String>>
 }
 
 impl CommandStream {
-    fn ended(&mut self) -> io::Error {
+    /// Why there is no more to read or write, once the program's last words are in.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if let Some(last_words) = &mut self.last_words {
+            ready!(last_words.as_mut().poll(cx));
+            self.last_words = None;
+        }
+        Poll::Ready(self.ended())
+    }
+
+    fn ended(&self) -> io::Error {
         let status = self.status.get().map(|status| format!(" ({status})")).unwrap_or_default();
         let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         io::Error::new(
@@ -157,7 +195,7 @@ impl AsyncRead for CommandStream {
         let this = self.get_mut();
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stdout).poll_read(cx, buf))?;
-        Poll::Ready(if buf.filled().len() == before { Err(this.ended()) } else { Ok(()) })
+        if buf.filled().len() > before { Poll::Ready(Ok(())) } else { this.poll_ended(cx).map(Err) }
     }
 }
 
@@ -165,7 +203,7 @@ impl AsyncWrite for CommandStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match ready!(Pin::new(&mut this.stdin).poll_write(cx, buf)) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Err(this.ended())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => this.poll_ended(cx).map(Err),
             result => Poll::Ready(result),
         }
     }

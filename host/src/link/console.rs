@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::dialog::Scan;
 use crate::event::Direction;
 
 /// Receives every chunk that crosses a console, in order, as it was.
@@ -29,6 +30,7 @@ pub struct Console {
     stream: Box<dyn Stream>,
     tap: Tap,
     unread: Vec<u8>,
+    received: Scan,
 }
 
 impl fmt::Debug for Console {
@@ -40,7 +42,12 @@ impl fmt::Debug for Console {
 impl Console {
     /// Takes ownership of an open line and reports to `tap` what crosses it.
     pub fn new(stream: impl Stream + 'static, tap: Tap) -> Self {
-        Self { stream: Box::new(stream), tap, unread: Vec::new() }
+        Self { stream: Box::new(stream), tap, unread: Vec::new(), received: Scan::default() }
+    }
+
+    /// The last lines that came, printable, for errors about the line itself.
+    pub fn last_output(&self) -> String {
+        self.received.tail()
     }
 
     /// Puts `bytes` back, to be read before anything else.
@@ -63,6 +70,7 @@ impl AsyncRead for Console {
         let received = &buf.filled()[before..];
         if !received.is_empty() {
             (this.tap)(Direction::Rx, received);
+            this.received.push(received);
         }
         poll
     }

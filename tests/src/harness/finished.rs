@@ -1,13 +1,15 @@
 //! A run that has ended, and all that it left.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
-/// A run that has ended. Its files are in the directory of the bench, which must still exist when they are asked for.
+/// A run that has ended. It keeps the bench's directory, which its files are in.
 #[derive(Debug)]
 pub struct Finished {
     /// Exit code; `None` after a signal.
@@ -20,7 +22,7 @@ pub struct Finished {
     pub took: Duration,
     /// The directory that the results are in.
     pub out: PathBuf,
-    power_log: PathBuf,
+    directory: Arc<TempDir>,
 }
 
 impl Finished {
@@ -28,11 +30,11 @@ impl Finished {
         status: ExitStatus,
         stdout: String,
         stderr: String,
-        directory: &Path,
+        directory: Arc<TempDir>,
         took: Duration,
     ) -> Self {
-        let (out, power_log) = (directory.join("out"), directory.join("power.log"));
-        Self { code: status.code(), stdout, stderr, took, out, power_log }
+        let out = directory.path().join("out");
+        Self { code: status.code(), stdout, stderr, took, out, directory }
     }
 
     /// `results.json`.
@@ -64,7 +66,11 @@ impl Finished {
     /// What was done to the board's power, in order: `on`, `off`, `reset`.
     pub fn power(&self) -> Vec<String> {
         // No file: no command ran.
-        fs::read_to_string(&self.power_log).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.directory.path().join("power.log"))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 }
 

@@ -13,6 +13,7 @@
 //! Tests run at the same time: every bench has its own addresses, so that each has port 69 to itself. Binding that
 //! port needs privileges; a test without them fails and says so.
 
+mod adapter;
 mod address;
 mod artifacts;
 mod finished;
@@ -22,6 +23,7 @@ mod programs;
 mod running;
 mod testbench;
 
+pub use adapter::Adapter;
 pub use address::Addresses;
 pub use artifacts::{ZIMAGE_MAGIC_OFFSET, rootfs_tar, zimage};
 pub use finished::Finished;

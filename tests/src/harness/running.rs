@@ -1,13 +1,13 @@
 //! A run that goes on.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::finished::Finished;
 
@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Running {
     child: Child,
     started: Instant,
-    directory: PathBuf,
+    directory: Arc<TempDir>,
     stdout: Arc<Printed>,
     stderr: Arc<Printed>,
     readers: Vec<JoinHandle<()>>,
@@ -28,7 +28,7 @@ pub struct Running {
 
 impl Running {
     /// Starts `command`, whose run writes below `directory`.
-    pub(super) fn start(mut command: Command, directory: PathBuf) -> Self {
+    pub(super) fn start(mut command: Command, directory: Arc<TempDir>) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut child = command.spawn().expect("the program starts");
@@ -86,7 +86,13 @@ impl Running {
         for reader in self.readers.drain(..) {
             reader.join().expect("readers do not panic");
         }
-        Finished::new(status, self.stdout.take(), self.stderr.take(), &self.directory, self.started.elapsed())
+        Finished::new(
+            status,
+            self.stdout.take(),
+            self.stderr.take(),
+            Arc::clone(&self.directory),
+            self.started.elapsed(),
+        )
     }
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use clap::Parser as _;
 use tempfile::TempDir;
 
 use super::address::Addresses;
@@ -13,6 +15,7 @@ use super::finished::Finished;
 use super::job::Job;
 use super::programs;
 use super::running::Running;
+use crate::fake_board::Options;
 
 /// What the URLs of the bench's artifacts begin with; a mirror leads them to the directory `artifacts`.
 pub const ARTIFACTS_URL: &str = "https://artifacts.example.org/";
@@ -31,7 +34,7 @@ const BOARD_TYPE: &str = include_str!("../../../boards/beaglebone-black.toml");
 /// Files are written when a run starts, so that a test can change the bench until then.
 #[derive(Debug)]
 pub struct Testbench {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     addresses: Addresses,
     options: Vec<String>,
     console: Option<String>,
@@ -56,7 +59,7 @@ impl Testbench {
         // Short, for it begins the path of the agent's socket.
         let directory = tempfile::Builder::new().prefix("bench-").tempdir().expect("a temporary directory");
         let bench = Self {
-            directory,
+            directory: Arc::new(directory),
             addresses: Addresses::claim(),
             options: Vec::new(),
             console: None,
@@ -206,6 +209,11 @@ reset = {reset}
         [&address[..], &self.options].concat()
     }
 
+    /// The fake board's options, to play it in this process.
+    pub fn options(&self) -> Options {
+        Options::parse_from(std::iter::once("fake-board".to_owned()).chain(self.fake_board_options()))
+    }
+
     /// The fake board as a program to start beside the runner, with its options and more `arguments`.
     pub fn fake_board(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(programs::fake_board());
@@ -230,7 +238,7 @@ reset = {reset}
 
     /// Starts the runner with any arguments.
     pub fn start_with(&self, arguments: &[&str]) -> Running {
-        Running::start(self.host_runner(arguments), self.path().to_owned())
+        Running::start(self.host_runner(arguments), Arc::clone(&self.directory))
     }
 
     /// Writes bench and job, and starts the run.

@@ -43,7 +43,10 @@ pub enum UbootError {
         echo: String,
     },
     /// A command printed one of the board type's error texts.
-    #[error("U-Boot's `{command}` failed with {line:?} (known error text {matched:?})")]
+    #[error(
+        "U-Boot's `{command}` failed with {line:?} (known error text {matched:?}); {}",
+        LastOutput(last_output)
+    )]
     Command {
         /// The command.
         command: String,
