@@ -19,6 +19,9 @@ use crate::{artifact, nfs};
 /// Most bytes that a job may write into its root filesystem.
 const LAYER_BUDGET: u64 = 8 << 30;
 
+/// Longest name of a file in a boot loader's command, in characters.
+const MAX_NAME: usize = 64;
+
 /// Files served to a board.
 pub(crate) struct Deployed {
     /// TFTP name of the kernel.
@@ -122,8 +125,7 @@ impl Files<'_> {
 
     async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
         let artifact = self.node.fetch(self.phase, kind, spec).await?;
-        let name = spec.url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(kind);
-        Ok(self.serve(kind, name, artifact.path))
+        Ok(self.serve(kind, &file_name(&spec.url, kind), artifact.path))
     }
 
     /// Serves a file under `<id>/<kind>/<name>`.
@@ -132,6 +134,15 @@ impl Files<'_> {
         self.guards.push(self.services.files.add(self.peer, &name, tftp::Source::File(path)));
         name
     }
+}
+
+/// The last part of a URL's path as a name that can be typed into a boot loader; `otherwise` if nothing is left.
+fn file_name(url: &str, otherwise: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let typable = |c: &char| c.is_ascii_alphanumeric() || "-_.+".contains(*c);
+    let name: String = name.chars().filter(typable).take(MAX_NAME).collect();
+    if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
 /// Fetches a root filesystem and puts an empty layer over it.
@@ -233,5 +244,22 @@ impl NodeContext {
             .networks
             .services(board)
             .ok_or_else(|| phase.fault(Class::Bug, "nothing is served in the network of the board"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn names_of_urls_can_be_typed_into_a_boot_loader() {
+        for (url, name) in [
+            ("https://a.example.org/bbb/zImage", "zImage"),
+            ("https://a.example.org/get?file=zImage;reset", "get"),
+            ("file:///tmp/my%20kernel; reset", "my20kernelreset"),
+            ("https://a.example.org/", "kernel"),
+        ] {
+            assert_eq!(file_name(url, "kernel"), name);
+        }
     }
 }

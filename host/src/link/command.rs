@@ -57,7 +57,8 @@ fn said(stderr: &[String]) -> String {
 /// A running console program; on drop it sees the end of its input, and its process group is killed a moment later.
 pub(super) struct CommandStream {
     command: String,
-    stdin: ChildStdin,
+    /// `None` once it was ended.
+    stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Arc<Mutex<VecDeque<String>>>,
     status: Arc<OnceLock<ExitStatus>>,
@@ -123,7 +124,7 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
     };
     Ok(CommandStream {
         command,
-        stdin,
+        stdin: Some(stdin),
         stdout,
         stderr: lines,
         status,
@@ -202,18 +203,29 @@ impl AsyncRead for CommandStream {
 impl AsyncWrite for CommandStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        match ready!(Pin::new(&mut this.stdin).poll_write(cx, buf)) {
+        let Some(stdin) = &mut this.stdin else { return this.poll_ended(cx).map(Err) };
+        match ready!(Pin::new(stdin).poll_write(cx, buf)) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => this.poll_ended(cx).map(Err),
             result => Poll::Ready(result),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stdin).poll_flush(cx)
+        match &mut self.get_mut().stdin {
+            Some(stdin) => Pin::new(stdin).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
+    /// Ends the program's input and gives it a moment to end by itself.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stdin).poll_shutdown(cx)
+        let this = self.get_mut();
+        this.stdin = None;
+        if let Some(last_words) = &mut this.last_words {
+            ready!(last_words.as_mut().poll(cx));
+            this.last_words = None;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -108,7 +109,7 @@ async fn perform(
         Action::DeploySsh(deploy) => action::deploy_ssh(node, phase, deploy, resources).await,
         Action::BootUboot(boot) => action::boot_uboot(node, phase, step, boot, resources).await,
         Action::BootSsh(boot) => action::boot_ssh(node, phase, boot, overlay, resources).await,
-        Action::Test(test) => action::test(node, phase, test, overlay, resources).await,
+        Action::Test(test) => action::test(node, phase, step, test, overlay, resources).await,
     }
 }
 
@@ -163,7 +164,10 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
         // The guest's agent has ended or is beyond reach; either way the connection goes.
         let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
     }
-    drop(resources.console.take());
+    if let Some(mut console) = resources.console.take() {
+        // A program that is the console may clean up after itself.
+        let _ = tokio::time::timeout(TIMEOUT_GRACE, console.shutdown()).await;
+    }
     let power = resources.power.take()?;
     // Also when the job's time is over.
     let phase = Phase {

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
-use crate::agent_link::{AgentLinkError, AgentSession, Config};
+use crate::action::power::tap_of;
+use crate::agent_link::{AgentSession, Config};
 use crate::board::{Board, ConsoleTarget};
-use crate::event::Direction;
 use crate::fault::{Class, Fault};
-use crate::plan::{NodeKind, TestAction};
+use crate::link::Console;
+use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
-use crate::ssh::SshSession;
 
 use super::definition;
 use super::script::Agent;
@@ -27,6 +28,7 @@ pub(super) const AGENT_GRACE: Duration = Duration::from_secs(1);
 pub(crate) async fn test(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     test: &TestAction,
     overlay: &Overlay,
     resources: &mut Resources,
@@ -34,35 +36,81 @@ pub(crate) async fn test(
     let stage = overlay
         .stage(test.stage)
         .ok_or_else(|| phase.fault(Class::Bug, format!("stage {} was not prepared", test.stage)))?;
+    let run = StageRun { node, phase, connection: step.timeouts.connection, stage, overlay };
     match &node.plan.kind {
-        NodeKind::Board { board } => on_console(node, phase, board, stage, overlay, resources).await,
-        NodeKind::Secondary { .. } => over_ssh(node, phase, stage, overlay, resources).await,
+        NodeKind::Board { board } => run.on_console(board, resources).await,
+        NodeKind::Secondary { .. } => run.over_ssh(resources).await,
     }
 }
 
-/// On the board's console: the agent is started at the shell prompt and gives it back at the end.
-async fn on_console(
-    node: &NodeContext,
-    phase: &Phase,
-    board: &Board,
-    stage: &Stage,
-    overlay: &Overlay,
-    resources: &mut Resources,
-) -> Result<(), Fault> {
-    let Some(mut console) = resources.console.take() else {
-        return Err(phase.fault(Class::Job, "the board was not booted: there is no shell to run tests in"));
-    };
-    let baud = line_speed(board);
-    let command = format!("{}/bin/lava-agent console --baud {}\n", node.agent_directory(), baud.unwrap_or(0));
-    tokio::io::AsyncWriteExt::write_all(&mut console, command.as_bytes())
-        .await
-        .map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let deployed = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
-    let files = if deployed { None } else { Some(overlay) };
-    let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
-    let console = run_stage(node, phase, stage, files, console, config).await?;
-    resources.console = Some(console);
-    Ok(())
+/// One run of a test step.
+struct StageRun<'a> {
+    node: &'a NodeContext,
+    phase: &'a Phase,
+    /// What LAVA allows for one answer on a connection: the agent's first.
+    connection: Duration,
+    stage: &'a Stage,
+    overlay: &'a Overlay,
+}
+
+impl StageRun<'_> {
+    /// On the board's console: the agent is started at the shell prompt and gives it back at the end.
+    async fn on_console(&self, board: &Board, resources: &mut Resources) -> Result<(), Fault> {
+        let Some(mut console) = resources.console.take() else {
+            return Err(self.fault("the board was not booted: there is no shell to run tests in"));
+        };
+        let baud = line_speed(board);
+        let directory = self.node.agent_directory();
+        let command = format!("{directory}/bin/lava-agent console --baud {}\n", baud.unwrap_or(0));
+        console
+            .write_all(command.as_bytes())
+            .await
+            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+        let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
+        let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
+        resources.console = Some(self.run(console, config, has_files).await?);
+        Ok(())
+    }
+
+    /// Over the secondary connection: the agent runs on a channel of its own.
+    async fn over_ssh(&self, resources: &mut Resources) -> Result<(), Fault> {
+        let Some(session) = &resources.ssh else {
+            return Err(self.fault("the guest was not booted: there is no connection to run tests over"));
+        };
+        let command = format!("{}/bin/lava-agent stdio", self.node.agent_directory());
+        let channel =
+            session.exec(&command).await.map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+        let console = Console::new(channel, tap_of(self.node));
+        self.run(console, Config::default(), false).await.map(drop)
+    }
+
+    /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
+    async fn run(&self, console: Console, config: Config, has_files: bool) -> Result<Console, Fault> {
+        let deadline = self.phase.deadline.min(Instant::now() + self.connection);
+        let (session, ready) = AgentSession::open(console, config, Box::new(|_| ()), deadline)
+            .await
+            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+        self.node.emitter.note(format!("agent {} is up", ready.build));
+        let mut agent = Agent::new(self.node, self.phase, session);
+        agent.set_clock().await?;
+        if !has_files {
+            for file in self.overlay.files_of(self.stage.number) {
+                agent.put_file(&file.path, file.mode, &file.content).await?;
+            }
+        }
+        let mut definitions = self.stage.definitions.iter();
+        for prepared in definitions.by_ref() {
+            if let Err(fault) = definition::run(&mut agent, prepared).await {
+                definitions.for_each(|skipped| definition::skip(&self.node.emitter, skipped, &fault));
+                return Err(fault);
+            }
+        }
+        agent.quit().await
+    }
+
+    fn fault(&self, message: &str) -> Fault {
+        self.phase.fault(Class::Job, message)
+    }
 }
 
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
@@ -72,66 +120,4 @@ fn line_speed(board: &Board) -> Option<u32> {
         ConsoleTarget::Tcp { .. } | ConsoleTarget::Telnet { .. } => Some(board.linux_console.baud),
         ConsoleTarget::Command(_) | ConsoleTarget::Qemu => None,
     }
-}
-
-/// Over the secondary connection: the agent runs on a channel of its own.
-async fn over_ssh(
-    node: &NodeContext,
-    phase: &Phase,
-    stage: &Stage,
-    overlay: &Overlay,
-    resources: &mut Resources,
-) -> Result<(), Fault> {
-    let Some(session) = &resources.ssh else {
-        return Err(
-            phase.fault(Class::Job, "the guest was not booted: there is no connection to run tests over")
-        );
-    };
-    let channel = open_agent_channel(node, phase, session).await?;
-    run_stage(node, phase, stage, Some(overlay), channel, Config::default()).await?;
-    Ok(())
-}
-
-async fn open_agent_channel(
-    node: &NodeContext,
-    phase: &Phase,
-    session: &SshSession,
-) -> Result<crate::link::Console, Fault> {
-    let command = format!("{}/bin/lava-agent stdio", node.agent_directory());
-    let channel = session.exec(&command).await.map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let emitter = node.emitter.clone();
-    let tap =
-        std::sync::Arc::new(move |direction: Direction, bytes: &[u8]| emitter.console(direction, bytes));
-    Ok(crate::link::Console::new(channel, tap))
-}
-
-/// Runs all definitions over `stream`, on which the agent has just been started; gives the stream back.
-async fn run_stage<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    node: &NodeContext,
-    phase: &Phase,
-    stage: &Stage,
-    files: Option<&Overlay>,
-    stream: S,
-    config: Config,
-) -> Result<S, Fault> {
-    let link_fault = |error: &AgentLinkError| phase.error(Class::Infrastructure, error);
-    let (session, ready) = AgentSession::open(stream, config, Box::new(|_| ()), phase.deadline)
-        .await
-        .map_err(|error| link_fault(&error))?;
-    node.emitter.note(format!("agent {} is up", ready.build));
-    let mut agent = Agent::new(node, phase, session);
-    agent.set_clock().await?;
-    if let Some(overlay) = files {
-        for file in overlay.files_of(stage.number) {
-            agent.put_file(&file.path, file.mode, &file.content).await?;
-        }
-    }
-    let mut definitions = stage.definitions.iter();
-    for prepared in definitions.by_ref() {
-        if let Err(fault) = definition::run(&mut agent, prepared).await {
-            definitions.for_each(|skipped| definition::skip(&node.emitter, skipped, &fault));
-            return Err(fault);
-        }
-    }
-    agent.quit().await
 }
