@@ -58,6 +58,7 @@ pub(super) async fn power_on(
             // Counts as switched on even if that fails half-way.
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
             commands.reset().await.map_err(|error| power_fault(phase, &error))?;
+            node.emitter.note(format!("board `{}` is switched on", board.name));
         }
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
@@ -104,6 +105,7 @@ async fn start_virtual(
         }
     })?;
     resources.power = Some(PoweredBoard::Virtual(machine));
+    node.emitter.note(format!("board `{}` is switched on", board.name));
     Ok(Console::new(stream, tap_of(node)))
 }
 

@@ -45,7 +45,7 @@ fn a_run_that_fails_switches_the_board_off_and_leaves_nothing_behind() {
 fn ctrl_c_during_a_boot_switches_the_board_off_within_seconds() {
     let home = Home::new(Artifacts::NoKernel);
     let mut run = home.run("run", &jobs::in_uboot("['sleep 600']"));
-    run.wait_for_board();
+    run.wait_for_event("board `vb1` is switched on");
     let during = home.traces();
     assert_eq!(during.namespaces.len(), 1, "the board has a network namespace of its own: {during:?}");
     let ended = run.end_by(Signal::INT);
@@ -63,8 +63,7 @@ fn ctrl_c_during_a_boot_switches_the_board_off_within_seconds() {
 #[test]
 fn ctrl_c_during_a_test_keeps_the_results_so_far() {
     let home = Home::new(Artifacts::Linux);
-    let mut run =
-        home.run("run", &jobs::on_linux("[lava-test-case first --result pass, sleep 600]"));
+    let mut run = home.run("run", &jobs::on_linux("[lava-test-case first --result pass, sleep 600]"));
     run.wait_for_event("\"case\":\"first\"");
     let ended = run.end_by(Signal::INT);
     assert_eq!(ended.code, Some(5), "{ended:?}");
