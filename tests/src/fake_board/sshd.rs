@@ -29,7 +29,7 @@ pub(super) fn start(program: &Path, address: SocketAddr, rootfs: &Rootfs) -> io:
     let root = rootfs.path();
     let wrapper = root.join("ssh-command");
     let script = format!(
-        "#!/bin/sh\ncd '{0}' || exit 1\nexec sh -c \"$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's#/lava-#{0}/lava-#g')\"\n",
+        "#!/bin/sh\ncd '{0}' || exit 1\nexec sh -c \"$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's#/lava-\\([0-9]\\)#{0}/lava-\\1#g')\"\n",
         root.display()
     );
     fs::write(&wrapper, script)?;
@@ -37,9 +37,12 @@ pub(super) fn start(program: &Path, address: SocketAddr, rootfs: &Rootfs) -> io:
 
     let mut config = format!(
         "ListenAddress {address}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n\
-         PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile {}\nForceCommand {}\n",
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile {}\nForceCommand {}\n\
+         SetEnv HOME={}\n",
         root.join("root/.ssh/authorized_keys").display(),
-        wrapper.display()
+        wrapper.display(),
+        // Start-up files of this PC's user are none of the board's.
+        root.join("root").display()
     );
     for entry in fs::read_dir(root.join("etc/ssh"))? {
         let key = entry?.path();

@@ -99,5 +99,8 @@ fn a_guest_whose_connection_dies_is_named_to_the_others_at_once() {
     let (class, told) = results.fault_of("host");
     assert_eq!(class, "test", "{told}");
     assert!(told.contains("0_announce"), "{told}");
-    assert!(run.stdout.contains("`host` waits for every member at `clients`, but `guest` ended (error)"), "{run}");
+    assert!(
+        run.stdout.contains("`host` waits for every member at `clients`, but `guest` ended (error)"),
+        "{run}"
+    );
 }

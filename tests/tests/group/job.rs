@@ -18,7 +18,8 @@ impl GroupJob {
     /// One guest, which meets the host at a barrier. The host sends `address` as its own.
     pub(crate) fn new(address: impl std::fmt::Display) -> Self {
         let announce = format!("lava-send ipv4 ipaddr={address}");
-        let host = ["lava-test-case first --result pass", &announce, "lava-send lava_start", "lava-sync clients"];
+        let host =
+            ["lava-test-case first --result pass", &announce, "lava-send lava_start", "lava-sync clients"];
         Self {
             guests: 1,
             host_definitions: String::new(),
@@ -77,8 +78,15 @@ impl GroupJob {
 
     /// The job file.
     pub(crate) fn to_yaml(&self) -> String {
-        let Self { guests, host_definitions, guest_definitions, group_seconds, boot_seconds, test_seconds, .. } =
-            self;
+        let Self {
+            guests,
+            host_definitions,
+            guest_definitions,
+            group_seconds,
+            boot_seconds,
+            test_seconds,
+            ..
+        } = self;
         let authorize = if self.authorize { "\n    authorize: ssh" } else { "" };
         format!(
             "job_name: group

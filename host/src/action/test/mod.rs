@@ -24,7 +24,7 @@ use crate::plan::{NodeKind, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 use crate::ssh::SshSession;
 
-use script::Agent;
+use script::{Agent, BoardWatch};
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -124,11 +124,12 @@ async fn run_stage<S: AsyncRead + AsyncWrite + Unpin + Send>(
     config: Config,
 ) -> Result<S, Fault> {
     let link_fault = |error: &AgentLinkError| phase.error(Class::Infrastructure, error);
-    let (session, ready) = AgentSession::open(stream, config, Box::new(|_| ()), phase.deadline)
+    let (board, on_text) = BoardWatch::new();
+    let (session, ready) = AgentSession::open(stream, config, on_text, phase.deadline)
         .await
         .map_err(|error| link_fault(&error))?;
     node.emitter.note(format!("agent {} is up", ready.build));
-    let mut agent = Agent::new(node, phase, session);
+    let mut agent = Agent::new(node, phase, session, board);
     agent.set_clock().await?;
     if let Some(overlay) = files {
         for file in overlay.files() {
