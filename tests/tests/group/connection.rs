@@ -35,7 +35,9 @@ fn a_refused_connection_is_told_in_the_systems_words_after_the_time_of_the_boot(
     let (class, told) = results.fault_of("host");
     assert_eq!(class, "test");
     assert!(
-        told.contains("`host` waits for every member at `clients`, but `guest` ended (error) before it got there"),
+        told.contains(
+            "`host` waits for every member at `clients`, but `guest` ended (error) before it got there"
+        ),
         "{told}"
     );
 }
@@ -107,4 +109,29 @@ fn a_guest_whose_connection_dies_is_named_to_the_others_at_once() {
         run.stdout.contains("`host` waits for every member at `clients`, but `guest` ended (error)"),
         "{run}"
     );
+}
+
+#[test]
+fn a_host_that_shows_another_key_than_its_root_filesystem_has_is_not_trusted() {
+    let bench = bench();
+    let impostor = bench.path().join("impostor");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&impostor)
+        .status();
+    assert!(made.expect("ssh-keygen runs").success());
+    // sshd has the one half of a pair, and what the runner goes by is half of another.
+    let private = std::fs::read(&impostor).expect("ssh-keygen wrote it");
+    let public =
+        std::fs::read(bench.path().join("keys/ssh_host_ed25519_key.pub")).expect("the bench made it");
+    let keys =
+        [("ssh_host_ed25519_key".to_owned(), private), ("ssh_host_ed25519_key.pub".to_owned(), public)];
+    bench.artifact("rootfs.tar", &rootfs_tar(&keys));
+    let run = run(&bench, &job(&bench));
+    assert_eq!(run.code, Some(3), "{run}");
+    let results = Results::of(&run);
+    let (class, message) = results.fault();
+    assert_eq!(class, "infrastructure");
+    assert!(results.place().contains("boot-ssh"), "{}", results.place());
+    assert_eq!(message.matches("SHA256:").count(), 2, "expected and offered: {message}");
 }

@@ -5,6 +5,9 @@ use testbench::harness::{Definition, Finished, Job, NODE, Testbench};
 use crate::bench::{bench, job};
 use crate::outcome::Results;
 
+/// A step that puts the board's console into `tty`: the standard output of the agent, which is the shell's grandparent.
+const FIND_TTY: &str = "read -r pid name state agent rest < /proc/$PPID/stat; tty=/proc/$agent/fd/1";
+
 fn run(bench: &Testbench, definitions: &[Definition]) -> Finished {
     bench.run(&Job::new().definitions(definitions))
 }
@@ -15,7 +18,10 @@ fn a_step_that_fails_ends_its_definition_and_the_next_one_runs() {
     let run = run(
         &bench,
         &[
-            Definition::new("breaks", &["lava-test-case before --result pass", "false", "lava-test-case after --result pass"]),
+            Definition::new(
+                "breaks",
+                &["lava-test-case before --result pass", "false", "lava-test-case after --result pass"],
+            ),
             Definition::new("works", &["lava-test-case next --result pass"]),
         ],
     );
@@ -33,7 +39,8 @@ fn a_step_that_fails_ends_its_definition_and_the_next_one_runs() {
 #[test]
 fn an_install_step_that_fails_keeps_the_definition_from_running() {
     let bench = Testbench::new();
-    let installs = Job::new().definitions(&[Definition::new("installs", &["lava-test-case ran --result pass"])]);
+    let installs =
+        Job::new().definitions(&[Definition::new("installs", &["lava-test-case ran --result pass"])]);
     let yaml = installs.to_yaml().replace("run:\n", "install:\n          steps: ['exit 7']\n        run:\n");
     assert!(yaml.contains("exit 7"), "{yaml}");
     let run = bench.start_text(&yaml).finish();
@@ -127,9 +134,8 @@ fn a_step_that_never_ends_is_killed_with_all_its_processes_when_the_time_is_over
 #[test]
 fn what_the_kernel_prints_between_results_costs_none_of_them() {
     let bench = Testbench::new();
-    // The agent's standard output is the board's tty.
     let steps = [
-        "tty=/proc/$PPID/fd/1",
+        FIND_TTY,
         "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do printf '[   9.1] usb 1-1: noise ~ }\\r\\n' > $tty; \
          lava-test-case case-$i --result pass; printf '[   9.2] more noise without an end' > $tty; done",
     ];
@@ -137,15 +143,19 @@ fn what_the_kernel_prints_between_results_costs_none_of_them() {
     assert_eq!(run.code, Some(0), "{run}");
     let expected: Vec<String> = (1..=12).map(|number| format!("0_noisy/case-{number} pass")).collect();
     assert_eq!(Results::of(&run).tests(NODE), expected);
-    assert!(run.file(&format!("console/{NODE}.log")).contains("usb 1-1: noise"), "it is in the console log");
+    assert!(
+        run.file(&format!("console/{NODE}.log")).contains("Z [   9.1] usb 1-1: noise"),
+        "it is in the console log"
+    );
 }
 
 #[test]
 fn a_board_that_resets_in_a_test_is_seen_at_once() {
     let bench = Testbench::new();
     let steps = [
+        FIND_TTY,
         "lava-test-case before --result pass",
-        "printf '\\r\\nU-Boot SPL 2023.01 (Jan 09 2023)\\r\\n' > /proc/$PPID/fd/1; sleep 50",
+        "printf '\\r\\nU-Boot SPL 2023.01 (Jan 09 2023)\\r\\n' > $tty; sleep 50",
     ];
     let definitions = [Definition::new("resets", &steps), Definition::new("next", &["true"])];
     let run = run(&bench, &definitions);

@@ -11,7 +11,6 @@ pub(crate) struct GroupJob {
     authorize: bool,
     group_seconds: u32,
     boot_seconds: u32,
-    test_seconds: u32,
 }
 
 impl GroupJob {
@@ -27,7 +26,6 @@ impl GroupJob {
             authorize: true,
             group_seconds: 60,
             boot_seconds: 60,
-            test_seconds: 60,
         }
         .host(&[Definition::new("announce", &host)])
         .guest(&[Definition::new("guest", &["lava-test-case there --result pass", "lava-sync clients"])])
@@ -71,22 +69,9 @@ impl GroupJob {
         Self { boot_seconds, ..self }
     }
 
-    /// How long the guests' test action may take.
-    pub(crate) fn test_seconds(self, test_seconds: u32) -> Self {
-        Self { test_seconds, ..self }
-    }
-
     /// The job file.
     pub(crate) fn to_yaml(&self) -> String {
-        let Self {
-            guests,
-            host_definitions,
-            guest_definitions,
-            group_seconds,
-            boot_seconds,
-            test_seconds,
-            ..
-        } = self;
+        let Self { guests, host_definitions, guest_definitions, group_seconds, boot_seconds, .. } = self;
         let authorize = if self.authorize { "\n    authorize: ssh" } else { "" };
         format!(
             "job_name: group
@@ -142,7 +127,6 @@ actions:
     definitions:
 {host_definitions}- test:
     role: [guest]
-    timeout: {{seconds: {test_seconds}}}
     definitions:
 {guest_definitions}"
         )

@@ -47,15 +47,19 @@ fn a_host_that_cannot_boot_decides_the_run_and_not_its_guests() {
 #[test]
 fn a_host_that_ends_before_its_guests_is_the_jobs_fault_and_says_what_to_do() {
     let bench = bench();
-    let job = job(&bench)
-        .host(&[announce(&bench, &["lava-wait busy"])])
-        .guest(&[Definition::new("guest", &["lava-test-case there --result pass", "lava-send busy", "sleep 100"])]);
+    let job = job(&bench).host(&[announce(&bench, &["lava-wait busy"])]).guest(&[Definition::new(
+        "guest",
+        &["lava-test-case there --result pass", "lava-send busy", "sleep 100"],
+    )]);
     let run = run(&bench, &job);
     assert_eq!(run.code, Some(2), "{run}");
     let results = Results::of(&run);
     let (class, message) = results.fault();
     assert_eq!(class, "job");
-    assert_eq!(message, "its host `host` has done all of its actions, and the board is about to be switched off");
+    assert_eq!(
+        message,
+        "its host `host` has done all of its actions, and the board is about to be switched off"
+    );
     assert!(run.stdout.contains("guests must end before their host"), "{run}");
     assert_eq!(results.tests("guest"), ["0_guest/there pass"], "results so far are kept");
 }
@@ -117,5 +121,8 @@ fn a_wait_for_a_role_that_does_not_exist_is_refused_to_its_caller_alone() {
     let steps = ["lava-wait-all x nobody && exit 9; lava-sync clients"];
     let run = run(&bench, &job(&bench).host(&[announce(&bench, &steps)]));
     assert_eq!(run.code, Some(0), "{run}");
-    assert!(run.stdout.contains("no member of the group has role `nobody`; there are `guest`, `host`"), "{run}");
+    assert!(
+        run.stdout.contains("no member of the group has role `nobody`; there are `guest`, `host`"),
+        "{run}"
+    );
 }
