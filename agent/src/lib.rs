@@ -8,7 +8,7 @@
 //! ```
 //!
 //! No heap and no libc: buffers have fixed sizes (heapless), system calls are rustix's, and what a C library does for
-//! other programs is in [`runtime`] and the binary's `start.rs`.
+//! other programs is in `runtime` and the binary's `start.rs`.
 #![cfg_attr(not(test), no_std)]
 
 mod agent;

@@ -229,7 +229,7 @@ fn misspelt_values_are_corrected() {
         :                                                                                      ^^^^
      19 | - boot:
         `----
-      help: did you mean `zip`? it is one of `bz2`, `gz`, `xz`, `zip`, `zstd`
+      help: it is one of `bz2`, `gz`, `xz`, `zstd`
     "#);
 }
 
