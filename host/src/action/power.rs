@@ -66,6 +66,7 @@ pub(super) async fn power_on(
             // Counts as switched on even if that fails half-way.
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
             commands.reset(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))?;
+            node.emitter.note(format!("board `{}` is switched on", board.name));
         }
         None if !boot.soft_reboot.is_empty() => soft_reboot(phase, boot, &mut console).await?,
         None => node.emitter.warn(format!(
@@ -127,6 +128,7 @@ async fn start_virtual(
         }
     })?;
     resources.power = Some(PoweredBoard::Virtual(machine));
+    node.emitter.note(format!("board `{}` is switched on", board.name));
     Ok(Console::new(stream, tap_of(node)))
 }
 

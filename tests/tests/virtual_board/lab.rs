@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use testbench::harness::host_runner;
 
 use crate::traces::Traces;
 
@@ -94,7 +95,7 @@ impl Home {
         let job_file = path.join(format!("{name}.yaml"));
         fs::write(&job_file, job).unwrap();
         let log = |kind: &str| fs::File::create(path.join(format!("{name}.{kind}"))).unwrap();
-        let child = Command::new(program())
+        let child = Command::new(host_runner())
             .arg("run")
             .arg(job_file)
             .arg("--bench")
@@ -237,12 +238,6 @@ fn marker(home: &Path) -> String {
 fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
-}
-
-fn program() -> PathBuf {
-    let program = target().join("debug/host-runner");
-    assert!(program.exists(), "{} is missing: run `cargo build -p host-runner`", program.display());
-    program
 }
 
 /// The lab's directory, after a look at everything that virtual boards need.

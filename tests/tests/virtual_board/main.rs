@@ -45,7 +45,7 @@ fn a_run_that_fails_switches_the_board_off_and_leaves_nothing_behind() {
 fn ctrl_c_during_a_boot_switches_the_board_off_within_seconds() {
     let home = Home::new(Artifacts::NoKernel);
     let mut run = home.run("run", &jobs::in_uboot("['sleep 600']"));
-    run.wait_for_board();
+    run.wait_for_event("board `vb1` is switched on");
     let during = home.traces();
     assert_eq!(during.namespaces.len(), 1, "the board has a network namespace of its own: {during:?}");
     let ended = run.end_by(Signal::INT);

@@ -5,14 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use protocol::agent_to_host::ExitStatus;
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::agent_link::{AgentLinkError, AgentSession, Message};
+use crate::agent_link::{AgentLinkError, AgentSession, Message, OnText};
+use crate::dialog::{KernelFailure, KernelLog};
 use crate::event::{Bytes, EventKind};
 use crate::fault::{Class, Fault};
 use crate::run::{Emitter, NodeContext, Phase};
 
-use super::calls::Calls;
+use super::calls::{Answer, Calls};
 use super::case_book::CaseBook;
 
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
@@ -34,7 +36,34 @@ pub(super) struct Agent<'a, S> {
     phase: &'a Phase,
     session: AgentSession<S>,
     calls: Calls,
+    board: BoardWatch,
+    refusal: Option<String>,
     next_run: u32,
+}
+
+/// Sees on the console, between the agent's frames, that the board has stopped or started again.
+pub(super) struct BoardWatch(watch::Receiver<Option<KernelFailure>>);
+
+impl BoardWatch {
+    /// The watch, and what is to be given all text.
+    pub(super) fn new() -> (Self, OnText) {
+        let (sender, receiver) = watch::channel(None);
+        let mut log = KernelLog::default();
+        let on_text = move |bytes: &[u8]| {
+            if let Some(failure) = log.push(bytes) {
+                sender.send_if_modified(|seen| seen.is_none() && seen.replace(failure).is_none());
+            }
+        };
+        (Self(receiver), Box::new(on_text))
+    }
+
+    /// Resolves when the board cannot go on.
+    async fn failure(&mut self) -> KernelFailure {
+        match self.0.wait_for(Option::is_some).await.map(|seen| seen.clone()) {
+            Ok(Some(failure)) => failure,
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 /// The script that runs now.
@@ -45,9 +74,14 @@ struct Running<'a> {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
-    pub(super) fn new(node: &'a NodeContext, phase: &'a Phase, session: AgentSession<S>) -> Self {
+    pub(super) fn new(
+        node: &'a NodeContext,
+        phase: &'a Phase,
+        session: AgentSession<S>,
+        board: BoardWatch,
+    ) -> Self {
         let calls = Calls::new(node.member.clone(), node.plan.group_timeout);
-        Self { node, phase, session, calls, next_run: 1 }
+        Self { node, phase, session, calls, board, refusal: None, next_run: 1 }
     }
 
     pub(super) fn emitter(&self) -> &Emitter {
@@ -57,6 +91,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     /// The phase that the definitions run in.
     pub(super) fn phase(&self) -> &Phase {
         self.phase
+    }
+
+    /// What a helper of the last script was refused last: often the reason why the script failed.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
     }
 
     /// Tells the agent the time, for boards without a clock battery.
@@ -85,6 +124,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     ) -> Result<ExitStatus, Fault> {
         let run = self.next_run;
         self.next_run += 1;
+        self.refusal = None;
         let left =
             self.phase.deadline.saturating_duration_since(Instant::now()).as_secs().max(MIN_SCRIPT_SECONDS);
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
@@ -103,10 +143,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     }
                 }
                 (call, replies) = self.calls.answered() => {
-                    for reply in &replies {
-                        self.send(&HostToAgent::Reply { call, reply: reply.as_wire() }).await?;
+                    for answer in &replies {
+                        self.reply(call, answer).await?;
                     }
                 }
+                failure = self.board.failure() => return Err(phase.error(Class::Infrastructure, &failure)),
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
                 () = tokio::time::sleep_until(phase.deadline + super::stage::AGENT_GRACE) => {
                     return Err(phase.fault(
@@ -142,8 +183,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 );
             }
             AgentToHost::Call { call, request } => {
-                if let Some(reply) = self.calls.handle(call, &request, running.book, &self.node.emitter) {
-                    self.send(&HostToAgent::Reply { call, reply: reply.as_wire() }).await?;
+                if let Some(answer) = self.calls.handle(call, &request, running.book, &self.node.emitter) {
+                    self.reply(call, &answer).await?;
                 }
             }
             AgentToHost::CallGone { call } => self.calls.gone(call),
@@ -161,6 +202,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             | AgentToHost::FileDone { .. } => (),
         }
         Ok(None)
+    }
+
+    async fn reply(&mut self, call: u32, answer: &Answer) -> Result<(), Fault> {
+        if let Answer::Refused(reason) = answer {
+            self.refusal = Some(reason.clone());
+        }
+        self.send(&HostToAgent::Reply { call, reply: answer.as_wire() }).await
     }
 
     async fn send(&mut self, message: &HostToAgent<'_>) -> Result<(), Fault> {

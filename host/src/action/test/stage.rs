@@ -16,7 +16,7 @@ use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
 use super::definition;
-use super::script::Agent;
+use super::script::{Agent, BoardWatch};
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -87,11 +87,12 @@ impl StageRun<'_> {
     /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
     async fn run(&self, console: Console, config: Config, has_files: bool) -> Result<Console, Fault> {
         let deadline = self.phase.deadline.min(Instant::now() + self.connection);
-        let (session, ready) = AgentSession::open(console, config, Box::new(|_| ()), deadline)
+        let (board, on_text) = BoardWatch::new();
+        let (session, ready) = AgentSession::open(console, config, on_text, deadline)
             .await
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
-        let mut agent = Agent::new(self.node, self.phase, session);
+        let mut agent = Agent::new(self.node, self.phase, session, board);
         agent.set_clock().await?;
         if !has_files {
             for file in self.overlay.files_of(self.stage.number) {

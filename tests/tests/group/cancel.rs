@@ -1,0 +1,46 @@
+//! Ctrl-C, once and twice.
+
+use rustix::process::Signal;
+use testbench::harness::{Definition, Job, Testbench};
+
+use crate::bench::{bench, job};
+use crate::outcome::Results;
+
+#[test]
+fn ctrl_c_ends_all_members_of_a_group_and_keeps_their_results() {
+    let bench = bench();
+    let stays = Definition::new("guest", &["lava-test-case there --result pass", "sleep 100"]);
+    let run = bench.start_text(&job(&bench).guests(2).guest(&[stays]).to_yaml());
+    run.wait_for("guest-1    pass    there");
+    run.wait_for("guest-2    pass    there");
+    run.signal(Signal::INT);
+    let run = run.finish();
+    assert_eq!(run.code, Some(5), "{run}");
+    let results = Results::of(&run);
+    for node in ["host", "guest-1", "guest-2"] {
+        assert_eq!(results.fault_of(node), ("cancelled", "the run was stopped"));
+    }
+    assert_eq!(results.tests("guest-1"), ["0_guest/there pass"]);
+    assert_eq!(results.tests("guest-2"), ["0_guest/there pass"]);
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait_for_a_power_switch_that_hangs() {
+    let bench = Testbench::new();
+    let hangs = bench.path().join("hangs");
+    let made = std::process::Command::new("mkfifo").arg(&hangs).status();
+    assert!(made.expect("mkfifo runs").success());
+    let toml = bench.to_toml().replace("echo off", &format!("read line < {}; echo off", hangs.display()));
+    let bench = bench.bench_text(&toml);
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 100"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    run.signal(Signal::INT);
+    run.wait_for("power-off …");
+    run.signal(Signal::INT);
+    let run = run.finish();
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(run.file("run.jsonl").contains("\"case\":\"there\""), "results so far are kept");
+    // Lets the command end; it goes on without the runner, because a board is better off late than never.
+    std::fs::write(hangs, "go\n").expect("the command reads");
+}

@@ -1,0 +1,128 @@
+//! Messages and barriers: waits that end in vain, and who is told why.
+
+use testbench::harness::{Definition, Finished, Testbench};
+
+use crate::bench::{bench, job};
+use crate::job::GroupJob;
+use crate::outcome::Results;
+
+fn run(bench: &Testbench, job: &GroupJob) -> Finished {
+    bench.start_text(&job.to_yaml()).finish()
+}
+
+/// The host's definition: its address, `lava_start`, then `steps`.
+fn announce(bench: &Testbench, steps: &[&str]) -> Definition {
+    let send = format!("lava-send ipv4 ipaddr={}", bench.addresses().board);
+    Definition::new("announce", &[&[send.as_str(), "lava-send lava_start"], steps].concat())
+}
+
+#[test]
+fn guests_of_a_host_that_fails_before_lava_start_are_told_and_the_hosts_fault_decides() {
+    let bench = bench();
+    let fails = Definition::new("announce", &["lava-test-case ready --result pass", "false"]);
+    let run = run(&bench, &job(&bench).host(&[fails]));
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    assert_eq!(results.fault(), ("test", "definition 0_announce: the run steps ended with exit code 1"));
+    let waits = "`guest` waits for `lava_start` of role `host`, but `host` ended (fail) without sending it";
+    assert_eq!(results.fault_of("guest"), ("test", waits));
+    assert_eq!(results.tests("host"), ["0_announce/ready pass"]);
+}
+
+#[test]
+fn a_host_that_cannot_boot_decides_the_run_and_not_its_guests() {
+    let bench = bench().fault("panic");
+    let run = run(&bench, &job(&bench));
+    assert_eq!(run.code, Some(3), "{run}");
+    let results = Results::of(&run);
+    let (class, message) = results.fault();
+    assert_eq!(class, "infrastructure");
+    assert!(message.contains("the kernel stopped"), "{message}");
+    assert!(results.place().starts_with("host, boot-u-boot"), "{}", results.place());
+    let (class, told) = results.fault_of("guest");
+    assert_eq!(class, "infrastructure");
+    assert!(told.contains("but `host` ended (error) without sending it"), "{told}");
+}
+
+#[test]
+fn a_host_that_ends_before_its_guests_is_the_jobs_fault_and_says_what_to_do() {
+    let bench = bench();
+    let job = job(&bench).host(&[announce(&bench, &["lava-wait busy"])]).guest(&[Definition::new(
+        "guest",
+        &["lava-test-case there --result pass", "lava-send busy", "sleep 100"],
+    )]);
+    let run = run(&bench, &job);
+    assert_eq!(run.code, Some(2), "{run}");
+    let results = Results::of(&run);
+    let (class, message) = results.fault();
+    assert_eq!(class, "job");
+    assert_eq!(
+        message,
+        "its host `host` has done all of its actions, and the board is about to be switched off"
+    );
+    assert!(run.stdout.contains("guests must end before their host"), "{run}");
+    assert_eq!(results.tests("guest"), ["0_guest/there pass"], "results so far are kept");
+}
+
+#[test]
+fn a_deadlock_names_who_waits_for_what() {
+    let bench = bench();
+    let job = job(&bench)
+        .host(&[announce(&bench, &["lava-wait from-guest"])])
+        .guest(&[Definition::new("guest", &["lava-wait from-host"])]);
+    let run = run(&bench, &job);
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    for (node, definition) in [("host", "0_announce"), ("guest", "0_guest")] {
+        let (class, message) = results.fault_of(node);
+        assert_eq!(class, "test");
+        assert!(message.starts_with(&format!("definition {definition}: ")), "{message}");
+        assert!(message.contains("deadlock: "), "{message}");
+        assert!(message.contains("`host` waits for `from-guest`"), "{message}");
+        assert!(message.contains("`guest` waits for `from-host`"), "{message}");
+    }
+}
+
+#[test]
+fn a_barrier_that_a_failed_member_will_not_reach_is_refused_at_once() {
+    let bench = bench();
+    let run = run(&bench, &job(&bench).guest(&[Definition::new("guest", &["false"])]));
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    assert_eq!(results.fault(), ("test", "definition 0_guest: the run steps ended with exit code 1"));
+    let (class, told) = results.fault_of("host");
+    assert_eq!(class, "test");
+    assert!(told.contains("but `guest` ended (fail) before it got there"), "{told}");
+}
+
+#[test]
+fn a_wait_for_what_nobody_sends_ends_after_the_time_of_the_group() {
+    let bench = bench();
+    // The guest is busy, not waiting: this is no deadlock.
+    let wait = "lava-wait never && exit 9; lava-test-case after --result pass; lava-send enough; exit 4";
+    let job = job(&bench)
+        .group_seconds(3)
+        .host(&[announce(&bench, &[wait])])
+        .guest(&[Definition::new("guest", &["sleep 5"])]);
+    let run = run(&bench, &job);
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    assert_eq!(
+        results.definitions("host"),
+        ["0_announce fail the run steps ended with exit code 4; a helper was refused: \
+          lava-wait never: timed out after 3 s"]
+    );
+    assert_eq!(results.tests("host"), ["0_announce/after pass"]);
+}
+
+#[test]
+fn a_wait_for_a_role_that_does_not_exist_is_refused_to_its_caller_alone() {
+    let bench = bench();
+    let steps = ["lava-wait-all x nobody && exit 9; lava-sync clients"];
+    let run = run(&bench, &job(&bench).host(&[announce(&bench, &steps)]));
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(
+        run.stdout.contains("no member of the group has role `nobody`; there are `guest`, `host`"),
+        "{run}"
+    );
+}
