@@ -58,7 +58,7 @@ pub(super) struct RunArgs {
     pub(super) job: PathBuf,
     #[command(flatten)]
     pub(super) bench: BenchArgs,
-    /// Directory for the results; it must not exist yet [default: runs/<UTC time>-<job name>]
+    /// Directory for the results; it must not exist yet [default: runs/TIME-JOBNAME, the time in UTC]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
