@@ -1,5 +1,8 @@
 //! Ctrl-C, once and twice.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
 use rustix::process::Signal;
 use testbench::harness::{Definition, Job, Testbench};
 
@@ -41,6 +44,8 @@ fn a_second_ctrl_c_does_not_wait_for_a_power_switch_that_hangs() {
     let run = run.finish();
     assert_eq!(run.code, Some(5), "{run}");
     assert!(run.file("run.jsonl").contains("\"case\":\"there\""), "results so far are kept");
-    // Lets the command end; it goes on without the runner, because a board is better off late than never.
-    std::fs::write(hangs, "go\n").expect("the command reads");
+    // Lets the command end, if it has begun; it goes on without the runner, because a board is better off late than never.
+    // A pipe that is opened for both directions waits for nobody.
+    let mut hangs = OpenOptions::new().read(true).write(true).open(hangs).expect("the pipe is there");
+    hangs.write_all(b"go\n").expect("the pipe takes it");
 }
