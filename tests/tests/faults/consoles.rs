@@ -97,7 +97,7 @@ fn a_console_program_that_dies_is_told_with_its_own_last_words() {
 fn a_console_program_that_is_not_installed_is_named() {
     let run = Testbench::new().console(r#"["no-such-console", "/dev/ttyUSB0"]"#).run(&Job::new());
     let said = ["`no-such-console /dev/ttyUSB0` cannot be started", "is it installed"];
-    Expected { class: "infrastructure", phase: "boot-u-boot", said: &said }.assert(&run);
+    Expected { class: "bench", phase: "boot-u-boot", said: &said }.assert(&run);
     assert_power_untouched(&run);
 }
 
