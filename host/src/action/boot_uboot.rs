@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use regex::bytes::Regex;
+
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
@@ -68,6 +70,7 @@ async fn boot_once(
     }
     node.emitter.note("U-Boot started the kernel");
     log_in(node, phase, step, boot, &mut console).await?;
+    resources.prompts = patterns(phase, &boot.prompts)?;
     resources.console = Some(console);
     Ok(())
 }
@@ -93,7 +96,7 @@ async fn log_in(
     let settings = LoginSettings {
         kernel_start: Some(pattern(&boot.kernel_start_message)?),
         kernel_timeout: phase.left(),
-        prompts: boot.prompts.iter().map(|prompt| pattern(prompt)).collect::<Result<_, _>>()?,
+        prompts: patterns(phase, &boot.prompts)?,
         auto_login,
         failure_message: boot.failure_message.as_deref().map(pattern).transpose()?,
         timeout: step.timeouts.part("auto-login-action").min(phase.left()),
@@ -162,6 +165,10 @@ fn commands(
         }),
     };
     Ok(substitute(&boot.commands, &board.uboot, &board.linux_console, boot.image, &values))
+}
+
+fn patterns(phase: &Phase, patterns: &[String]) -> Result<Vec<Regex>, Fault> {
+    patterns.iter().map(|pattern| phase.pattern(pattern)).collect()
 }
 
 /// One pattern for several.

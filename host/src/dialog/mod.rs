@@ -19,7 +19,7 @@ pub(crate) use expired::LastOutput;
 pub use kernel::{KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginSettings};
 pub use scan::Scan;
-pub use shell::{CommandOutput, ShellCommand, ShellError, ShellPrompt};
+pub use shell::{ShellError, ShellPrompt};
 pub use shutdown::{Shutdown, ShutdownError};
 pub use uboot::{Goal, Start, Uboot, UbootError, UbootReport, UbootSettings};
 

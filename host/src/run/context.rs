@@ -313,6 +313,8 @@ pub(crate) struct Resources {
     pub(crate) power: Option<PoweredBoard>,
     /// The board's console.
     pub(crate) console: Option<Console>,
+    /// The prompts of the shell on it, once the board was booted.
+    pub(crate) prompts: Vec<Regex>,
     /// Values that the deployment of a secondary connection took from messages, by message id and key.
     pub(crate) messages: HashMap<(String, String), String>,
     /// The secondary connection.

@@ -40,7 +40,7 @@ pub struct Job {
     boot: Vec<String>,
     device_type: String,
     timeouts: Vec<String>,
-    definitions: Vec<Definition>,
+    tests: Vec<Vec<Definition>>,
 }
 
 impl Default for Job {
@@ -58,13 +58,13 @@ impl Job {
             boot: Vec::new(),
             device_type: "fake-board".to_owned(),
             timeouts: Vec::new(),
-            definitions: vec![Definition::new(
+            tests: vec![vec![Definition::new(
                 "smoke",
                 &[
                     "lava-test-case board-answers --result pass",
                     "lava-test-case speed --result pass --measurement 42.5 --units MB/s",
                 ],
-            )],
+            )]],
         }
     }
 
@@ -103,10 +103,17 @@ impl Job {
         self
     }
 
-    /// Replaces the test definitions.
+    /// Replaces the test definitions by those of one test action.
     #[must_use]
     pub fn definitions(mut self, definitions: &[Definition]) -> Self {
-        self.definitions = definitions.to_vec();
+        self.tests = vec![definitions.to_vec()];
+        self
+    }
+
+    /// Adds another test action.
+    #[must_use]
+    pub fn then(mut self, definitions: &[Definition]) -> Self {
+        self.tests.push(definitions.to_vec());
         self
     }
 
@@ -117,7 +124,14 @@ impl Job {
         if !self.timeouts.is_empty() {
             timeouts = format!("  actions:\n{}", lines(4, &self.timeouts));
         }
-        let definitions: String = self.definitions.iter().map(|definition| definition.to_yaml(4)).collect();
+        let definitions = |definitions: &[Definition]| -> String {
+            definitions.iter().map(|definition| definition.to_yaml(4)).collect()
+        };
+        let tests: String = self
+            .tests
+            .iter()
+            .map(|test| format!("- test:\n    definitions:\n{}", definitions(test)))
+            .collect();
         format!(
             "\
 job_name: one-board
@@ -140,9 +154,7 @@ timeouts:
     method: u-boot
     commands: nfs
     prompts: ['root@debian:']
-{boot}- test:
-    definitions:
-{definitions}",
+{boot}{tests}",
             device_type = self.device_type,
             kernel = lines(6, &self.kernel),
             nfsrootfs = lines(6, &self.nfsrootfs),

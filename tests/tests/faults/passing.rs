@@ -1,6 +1,6 @@
 //! Runs without faults.
 
-use testbench::harness::{Job, NODE, Testbench};
+use testbench::harness::{Definition, Job, NODE, Testbench};
 
 #[test]
 fn a_job_runs_from_power_on_to_its_results_and_is_replayed_word_for_word() {
@@ -22,4 +22,19 @@ fn a_job_runs_from_power_on_to_its_results_and_is_replayed_word_for_word() {
     let replay = bench.replay();
     assert_eq!(replay.code, Some(0), "{replay}");
     assert_eq!(replay.stdout, run.stdout);
+}
+
+#[test]
+fn the_shell_is_there_again_for_every_further_test_action() {
+    let definition = |name: &str| Definition::new(name, &[&format!("lava-test-case {name} --result pass")]);
+    let job = Job::new()
+        .definitions(&[definition("first")])
+        .then(&[definition("second")])
+        .then(&[definition("third"), definition("fourth")]);
+    let run = Testbench::new().run(&job);
+    assert_eq!(run.code, Some(0), "{run}");
+    let results = run.results();
+    let tests = results["nodes"][0]["tests"].as_array().expect("a list");
+    let cases: Vec<_> = tests.iter().filter_map(|test| test["case"].as_str()).collect();
+    assert_eq!(cases, ["first", "second", "third", "fourth"], "{run}");
 }

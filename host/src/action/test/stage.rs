@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regex::bytes::Regex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
@@ -10,8 +11,9 @@ use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
 use crate::agent_link::{AgentSession, Config};
 use crate::board::{Board, ConsoleTarget};
+use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
-use crate::link::Console;
+use crate::link::{Console, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
@@ -20,6 +22,9 @@ use super::script::{Agent, BoardWatch};
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
+
+/// How long the shell may take to show its prompt again.
+const PROMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long after a script's deadline the agent may take to say that it has stopped it.
 pub(super) const AGENT_GRACE: Duration = Duration::from_secs(1);
@@ -59,6 +64,9 @@ impl StageRun<'_> {
         let Some(mut console) = resources.console.take() else {
             return Err(self.fault("the board was not booted: there is no shell to run tests in"));
         };
+        if self.stage.number > 0 {
+            self.await_prompt(&mut console, &resources.prompts).await?;
+        }
         let baud = line_speed(board);
         let directory = self.node.agent_directory();
         let command = format!("{directory}/bin/lava-agent console --baud {}\n", baud.unwrap_or(0));
@@ -107,6 +115,15 @@ impl StageRun<'_> {
             }
         }
         agent.quit().await
+    }
+
+    /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
+    async fn await_prompt(&self, console: &mut Console, prompts: &[Regex]) -> Result<(), Fault> {
+        let prompt = ShellPrompt::new(prompts.to_vec(), PROMPT_TIMEOUT, std::time::Instant::now());
+        match drive(console, prompt).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
+        }
     }
 
     fn fault(&self, message: &str) -> Fault {
