@@ -53,7 +53,7 @@ pub(super) async fn power_on(
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
-    if board.console == ConsoleTarget::Qemu {
+    if board.is_virtual() {
         return start_virtual(node, phase, board, resources).await;
     }
     // The console first: the boot loader speaks at once, and does not wait.
@@ -120,13 +120,9 @@ async fn start_virtual(
         tap,
         mac: mac_address(index),
     };
-    let (stream, machine) = QemuBoard::power_on(network, &config).await.map_err(|error| {
-        let fault = phase.error(Class::Infrastructure, &error);
-        match error.help() {
-            Some(help) => fault.with_help(help),
-            None => fault,
-        }
-    })?;
+    let (stream, machine) = QemuBoard::power_on(network, &config)
+        .await
+        .map_err(|error| phase.error(Class::Infrastructure, &error).with_optional_help(error.help()))?;
     resources.power = Some(PoweredBoard::Virtual(machine));
     node.emitter.note(format!("board `{}` is switched on", board.name));
     Ok(Console::new(stream, tap_of(node)))

@@ -66,6 +66,13 @@ pub struct Board {
     pub linux: LinuxSettings,
 }
 
+impl Board {
+    /// Whether the runner emulates it.
+    pub fn is_virtual(&self) -> bool {
+        self.console == ConsoleTarget::Qemu
+    }
+}
+
 /// How a console is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsoleTarget {

@@ -173,7 +173,7 @@ impl BenchFile<'_> {
 
     /// Two boards on one console or address would disturb each other.
     fn check_distinct(&mut self, board: &Board, span: Span, other: &Board, other_span: Span) {
-        let shares_console = board.console == other.console && board.console != ConsoleTarget::Qemu;
+        let shares_console = board.console == other.console && !board.is_virtual();
         let shares_address = board.address.is_some() && board.address == other.address;
         for (shared, what) in [(shares_console, "console"), (shares_address, "address")] {
             if shared {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assign::assign;
 use super::step::{Action, BootUboot, NodeKind, NodePlan, Plan, Step, TestAction};
 use super::substitute::{PLACEHOLDERS, unknown_placeholders};
-use crate::board::{Bench, Board, ConsoleTarget};
+use crate::board::{Bench, Board};
 use crate::diagnostic::{Span, did_you_mean};
 use crate::fault::{Class, Fault};
 use crate::job::{Block, BlockKind, BootCommands, BootImage, Job, Located, Role, RoleKind};
@@ -191,7 +191,7 @@ impl Binder<'_> {
     /// A real board fetches its files from this PC's address, which nobody but the bench file knows.
     fn check_reachable(&mut self, block: &Block, state: &NodeState<'_>) {
         let NodeKind::Board { board } = state.kind else { return };
-        if board.console != ConsoleTarget::Qemu && self.bench.address.is_none() {
+        if !board.is_virtual() && self.bench.address.is_none() {
             let message =
                 format!("board `{}` cannot fetch files: the bench file does not say from where", board.name);
             let help = "add `[network]` with `address`, this PC's address on the board's network";

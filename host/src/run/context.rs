@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::action::{Deployed, PoweredBoard};
 use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
-use crate::board::ConsoleTarget;
 use crate::fault::{Class, Fault};
 use crate::group::Member;
 use crate::link::Console;
@@ -240,7 +239,7 @@ fn arch(node: &NodePlan) -> Option<(String, String)> {
 }
 
 fn virtual_boards(nodes: &[NodePlan]) -> Vec<String> {
-    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.console == ConsoleTarget::Qemu);
+    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.is_virtual());
     nodes.iter().filter(is_virtual).map(|node| node.name.clone()).collect()
 }
 

@@ -1,6 +1,5 @@
 //! The whole run: what its nodes share, one task per node, and the verdict.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
@@ -23,8 +22,6 @@ pub struct JobRun {
     pub bench: Bench,
     /// When it started; part of the ids on the targets.
     pub started: jiff::Timestamp,
-    /// Directory of the results; temporary files are kept below it.
-    pub out: PathBuf,
     /// Where its events go.
     pub emitter: Emitter,
     /// Stops it.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::board::Board;
 use crate::board::virtual_network::VirtualNetwork;
-use crate::board::{Board, ConsoleTarget};
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
@@ -62,7 +62,7 @@ impl Networks {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let virtual_boards = boards().filter(|board| is_virtual(board)).count();
+        let virtual_boards = boards().filter(|board| board.is_virtual()).count();
         if virtual_boards > 0 {
             let settings = job.bench.virtual_network;
             let program = std::env::current_exe()
@@ -76,7 +76,7 @@ impl Networks {
             let services = networks.serve(network.net(), settings.address.into(), job).await?;
             networks.virtual_boards = Some((network, services));
         }
-        if boards().any(|board| !is_virtual(board)) {
+        if boards().any(|board| !board.is_virtual()) {
             let address = job.bench.address.ok_or_else(|| {
                 Fault::new(
                     Class::Bench,
@@ -92,7 +92,7 @@ impl Networks {
 
     /// What is served to `board`.
     pub(crate) fn services(&self, board: &Board) -> Option<&Services> {
-        if is_virtual(board) {
+        if board.is_virtual() {
             self.virtual_boards.as_ref().map(|(_, services)| services)
         } else {
             self.bench.as_ref()
@@ -154,10 +154,6 @@ impl Networks {
             }
         });
     }
-}
-
-fn is_virtual(board: &Board) -> bool {
-    board.console == ConsoleTarget::Qemu
 }
 
 fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Fault {
