@@ -224,7 +224,7 @@ impl BenchFile<'_> {
         let mut linux_console = board_type.console;
         linux_console.baud = baud.unwrap_or(linux_console.baud);
         linux_console.device = linux_device.unwrap_or(linux_console.device);
-        self.check_name(name, span);
+        self.reader.check_name(name, span, "board");
         Some(Board {
             name: name.to_owned(),
             device_types: device_types.unwrap_or_else(|| vec![board_type.name.clone()]),
@@ -239,16 +239,6 @@ impl BenchFile<'_> {
             uboot,
             linux,
         })
-    }
-
-    /// Board names become names of files.
-    fn check_name(&mut self, name: &str, span: Span) {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
-            let problem =
-                Diagnostic::error("invalid-name", span, format!("`{name}` cannot be the name of a board"));
-            self.reader.report(problem.with_help("use letters, digits, `-`, `_` and `.`"));
-        }
     }
 
     fn check_virtual_address(

@@ -13,9 +13,6 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("qemu-virt-arm", include_str!("../../../boards/qemu-virt-arm.toml")),
 ];
 
-const IMAGES: [(&str, BootImage); 3] =
-    [("zimage", BootImage::Zimage), ("image", BootImage::Image), ("uimage", BootImage::Uimage)];
-
 /// Architectures that the agent is built for.
 const ARCHITECTURES: [(&str, &str); 2] = [("armv7", "armv7"), ("x86_64", "x86_64")];
 
@@ -220,7 +217,7 @@ fn regexes(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Vec<Strin
 }
 
 fn images(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Vec<BootImage>> {
-    let images = reader.list(node, |reader, item| reader.choice(item, what, &IMAGES));
+    let images = reader.list(node, |reader, item| reader.choice(item, what, &BootImage::NAMES));
     not_empty(reader, node, what, images)
 }
 

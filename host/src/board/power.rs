@@ -5,12 +5,12 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::fault::Class;
+use crate::process_group::ProcessGroup;
 
 /// How much of the end of a command's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 2048;
@@ -152,6 +152,7 @@ async fn run_program(argv: &[String], limit: Duration) -> Result<(), PowerErrorK
         .kill_on_drop(true)
         .spawn()
         .map_err(PowerErrorKind::Run)?;
+    let group = ProcessGroup::of(&child);
     let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
     let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
     let ended = {
@@ -170,17 +171,15 @@ async fn run_program(argv: &[String], limit: Duration) -> Result<(), PowerErrorK
         timeout(limit, waiting).await
     };
     let output = if stderr.bytes.is_empty() { stdout.lines() } else { stderr.lines() };
+    let Ok(ended) = ended else {
+        return Err(PowerErrorKind::Timeout { timeout: limit, output });
+    };
+    // What it left running, such as a daemon that holds a relay, lives on.
+    group.release();
     match ended {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(PowerErrorKind::Status { status, output }),
-        Ok(Err(error)) => Err(PowerErrorKind::Run(error)),
-        Err(_) => {
-            if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-                // It may end at this very moment.
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            Err(PowerErrorKind::Timeout { timeout: limit, output })
-        }
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(PowerErrorKind::Status { status, output }),
+        Err(error) => Err(PowerErrorKind::Run(error)),
     }
 }
 

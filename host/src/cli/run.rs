@@ -13,12 +13,12 @@ use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::Plan;
-use crate::report::Reporter;
 use crate::report::console_log::ConsoleLogs;
 use crate::report::jsonl::Jsonl;
 use crate::report::junit::Junit;
 use crate::report::results_json::ResultsJson;
 use crate::report::terminal::Terminal;
+use crate::report::{Reporter, file_name};
 use crate::run::{self, Emitter, JobRun, cancel_on_signals};
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
@@ -92,8 +92,7 @@ fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
 
 /// `runs/<UTC time>-<job name>`.
 fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
-    let name: String =
-        job_name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let name = file_name(job_name);
     Path::new("runs").join(format!("{}-{name}", started.strftime("%Y%m%dT%H%M%SZ")))
 }
 

@@ -58,6 +58,18 @@ impl<'a> Reader<'a> {
         text
     }
 
+    /// Checks the name of `what`: names of boards, roles and definitions become parts of names of files.
+    pub(crate) fn check_name(&mut self, name: &str, span: Span, what: &str) -> bool {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let valid = !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed);
+        if !valid {
+            let message = format!("`{name}` cannot be the name of a {what}");
+            let help = "use letters, digits, `-`, `_` and `.`; begin with another character than `.`";
+            self.report(Diagnostic::error("invalid-name", span, message).with_help(help));
+        }
+        valid
+    }
+
     /// Text that is not empty.
     pub(crate) fn non_empty(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.string(node, what)?;

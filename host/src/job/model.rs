@@ -169,6 +169,12 @@ pub enum BootImage {
     Uimage,
 }
 
+impl BootImage {
+    /// The kinds, by their names in job files and board types.
+    pub(crate) const NAMES: [(&str, Self); 3] =
+        [("zimage", Self::Zimage), ("image", Self::Image), ("uimage", Self::Uimage)];
+}
+
 /// Set-up of an SSH connection to a board that another role booted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeploySsh {

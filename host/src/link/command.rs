@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::process_group::ProcessGroup;
 
 /// Lines of the program's standard error that are kept for errors.
 const KEPT_LINES: usize = 10;
@@ -73,18 +74,6 @@ impl fmt::Debug for CommandStream {
     }
 }
 
-/// Kills a process group on drop.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // Gone already is as good as killed.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
 /// Starts `words[0]` with the other words as arguments, in a process group of its own.
 ///
 /// # Errors
@@ -102,7 +91,7 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    let group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
+    let group = ProcessGroup::of(&child);
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -136,7 +125,7 @@ pub(super) fn start(words: &[String]) -> Result<CommandStream, CommandError> {
 /// Notes how the program ended; gives it a moment to clean up once its console is dropped.
 async fn supervise(
     mut child: Child,
-    _group: Group,
+    _group: ProcessGroup,
     status: Arc<OnceLock<ExitStatus>>,
     exited: CancellationToken,
     dropped: CancellationToken,
@@ -231,6 +220,7 @@ impl AsyncWrite for CommandStream {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::Pid;
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
+use crate::shell::quote;
 
 /// Directory of a definition below `/lava-<id>`, such as `0/tests/1_smoke-tests`; `stage` is the ordinal of the test
 /// step on its node, from 0.
@@ -80,11 +81,6 @@ fn push_lines(script: &mut String, lines: &[String]) {
 fn push_line(script: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(script, "{line}");
-}
-
-/// `text` in single quotes, as one word of a POSIX shell.
-fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

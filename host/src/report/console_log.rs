@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::{Direction, Event, EventKind};
-use crate::report::Reporter;
+use crate::report::{Reporter, file_name};
 
 /// Longest line kept in one piece, in bytes; longer ones are cut.
 const MAX_LINE: usize = 8192;
@@ -67,9 +67,7 @@ impl ConsoleLogs {
     }
 
     fn node(&mut self, name: &str) -> io::Result<&mut NodeFiles> {
-        // A name comes from the job file; it becomes part of a path.
-        let file_name: String =
-            name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+        let file_name = file_name(name);
         match self.nodes.entry(name.to_owned()) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::hash_map::Entry::Vacant(entry) => {

@@ -19,6 +19,11 @@ mod tests;
 
 pub use results::Results;
 
+/// `name` as one component of a path: what is not a letter, a digit, `-`, `_` or `.` becomes `_`.
+pub(crate) fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+}
+
 /// A reader of the event stream.
 pub trait Reporter: Send {
     /// Short name for messages, such as `junit.xml`.

@@ -1,11 +1,11 @@
 //! What a run came to: the events folded into one value.
 
-use serde::{Serialize, Serializer};
-
-use crate::event::{Event, EventKind, Outcome, TestCase, TestResult};
-use crate::fault::Fault;
-
 use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::event::{Event, EventKind, Outcome, TestCase, TestResult, seconds};
+use crate::fault::Fault;
 
 /// What a run came to; `results.json` is this value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ pub struct Results {
     /// The fault that decided it.
     pub fault: Option<Fault>,
     /// Time from the first event to the last, in seconds.
-    #[serde(rename = "duration_s", serialize_with = "seconds")]
+    #[serde(rename = "duration_s", serialize_with = "seconds::serialize")]
     pub duration: Duration,
     /// The nodes, in the order of the job's roles.
     pub nodes: Vec<NodeResults>,
@@ -50,7 +50,7 @@ pub struct PhaseResult {
     /// Name such as `deploy-tftp`.
     pub name: String,
     /// How long it took.
-    #[serde(rename = "seconds", serialize_with = "seconds")]
+    #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
     pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
@@ -64,7 +64,7 @@ pub struct DefinitionResult {
     /// How it ended; `None` while it runs, or when it was cut off.
     pub outcome: Option<Outcome>,
     /// How long it took.
-    #[serde(rename = "seconds", serialize_with = "seconds")]
+    #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
     pub took: Duration,
     /// Why it did not pass.
     pub reason: Option<String>,
@@ -138,9 +138,4 @@ impl NodeResults {
     pub fn count(&self, result: TestResult) -> usize {
         self.tests.iter().filter(|test| test.result == result).count()
     }
-}
-
-/// A duration as seconds with three decimals.
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }

@@ -18,6 +18,7 @@ mod error;
 mod layer;
 mod lower;
 mod overlay;
+mod path;
 mod sparse;
 mod tar_index;
 mod tar_reader;

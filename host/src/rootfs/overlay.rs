@@ -6,10 +6,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::path::{MAX_SYMLINKS, components};
 use super::{Attributes, CreateMode, Credential, FsError, Ino, Kind, Layer, NewNode, SetAttributes};
-
-/// Symbolic links that are followed on one path, as Linux allows.
-const MAX_LINKS: u32 = 40;
 
 /// Why a path of the root filesystem could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +134,7 @@ impl Layer {
         let root = Credential::root();
         let mut path = path.as_os_str().as_bytes().to_vec();
         let mut start = Ino::ROOT;
-        for _ in 0..MAX_LINKS {
+        for _ in 0..MAX_SYMLINKS {
             let (above, name) = split(&path);
             let dir = self.walk(start, above, None)?;
             let object = match self.lookup(dir, name, &root) {
@@ -173,7 +171,7 @@ impl Layer {
                 Kind::Directory => dir = next.ino,
                 Kind::Symlink => {
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_SYMLINKS {
                         return Err(FsError::Loop);
                     }
                     let (target, _) = self.read_link(next.ino)?;
@@ -191,10 +189,6 @@ impl Layer {
 
 fn failed(operation: &'static str, path: &Path, source: FsError) -> OverlayError {
     OverlayError { operation, path: path.to_owned(), source }
-}
-
-fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }
 
 /// The path above the last component, and the last component; `.` if there is none.

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::connect::{End, Handler, Socket};
 use super::{ExecStatus, SshChannel, SshError};
+use crate::shell::quote;
 
 /// How long the host may take to open a channel and to start a command.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
@@ -127,11 +128,6 @@ fn upload_command(path: &str, mode: u32) -> String {
         "umask 077 && mkdir -p -- {directory} && cat > {part} && chmod {mode:o} -- {part} && mv -f -- {part} {path}",
         mode = mode & 0o7777
     )
-}
-
-/// Quotes one word for a POSIX shell (XCU §2.2.2).
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use super::GitReason;
+use crate::process_group::ProcessGroup;
 
 /// Most that is kept of git's answer, in bytes: the list of a tree with some 500,000 files.
 const MAX_STDOUT: u64 = 64 * 1024 * 1024;
@@ -86,7 +86,7 @@ impl Git {
         time: Duration,
     ) -> Result<Finished, GitReason> {
         let mut child = self.spawn(arguments, Stdio::null())?;
-        let mut group = Group::of(&child);
+        let group = ProcessGroup::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let finish = async {
             let (stdout, stderr) = tokio::join!(read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
@@ -94,7 +94,7 @@ impl Git {
         };
         match tokio::time::timeout(time, finish).await {
             Ok(result) => {
-                group.disarm();
+                group.release();
                 result.map_err(GitReason::Run)
             }
             Err(_) => Err(GitReason::Timeout { what, waited: time }),
@@ -137,28 +137,4 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     }
     Ok(kept)
-}
-
-/// Kills git's process group when dropped before git has ended: its helpers outlive it otherwise.
-#[derive(Debug)]
-pub(super) struct Group(Option<Pid>);
-
-impl Group {
-    pub(super) fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    /// Git has ended: its number may be another process's from now on.
-    fn disarm(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended by itself just now.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-use super::command::{Git, Group};
+use super::command::Git;
 use super::{GitError, GitReason};
+use crate::process_group::ProcessGroup;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -92,7 +93,7 @@ impl GitTree {
     pub fn reader(&self) -> Result<GitReader<'_>, GitError> {
         let arguments = ["cat-file", "--batch"];
         let mut child = self.git.spawn(&arguments, Stdio::piped()).map_err(|reason| self.error(reason))?;
-        let group = Group::of(&child);
+        let group = ProcessGroup::of(&child);
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => {
                 // Nothing reads what git might complain about; it must not wait for that.
@@ -115,7 +116,7 @@ pub struct GitReader<'a> {
     tree: &'a GitTree,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    _group: Group,
+    _group: ProcessGroup,
     _child: Child,
 }
 

@@ -6,10 +6,6 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{ArtifactSpec, BlockKind, BootImage, DeploySsh, DeployTftp, Timeouts};
 
-/// Kinds of kernel image, by their names in jobs.
-const IMAGES: [(&str, BootImage); 3] =
-    [("zimage", BootImage::Zimage), ("image", BootImage::Image), ("uimage", BootImage::Uimage)];
-
 /// LAVA's other ways to deploy.
 const UNSUPPORTED: [&str; 24] = [
     "avh",
@@ -150,7 +146,7 @@ fn kernel(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<
             reader.report(Diagnostic::error("unknown-value", node.span, message).with_help(help));
             return None;
         }
-        reader.choice(node, "type", &IMAGES)
+        reader.choice(node, "type", &BootImage::NAMES)
     })
 }
 

@@ -323,7 +323,7 @@ fn names_that_cannot_be_directories_are_refused() {
         :             ^^^^^^^^^^^
      32 |       parameters: {LOOPS: 010}
         `----
-      help: use letters, digits, `-`, `_` and `.`; `lava` is reserved
+      help: use letters, digits, `-`, `_` and `.`; begin with another character than `.`
     ");
 }
 

@@ -74,7 +74,7 @@ fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
     let Some(fields) = reader.fields(multinode.roles, "roles") else { return roles };
     for (name, node) in fields.rest() {
         let span = fields.key_span(name).unwrap_or(fields.span);
-        check_name(reader, name, span);
+        reader.check_name(name, span, "role");
         roles.declared.push(name.to_owned());
         let name = Located { value: name.to_owned(), span };
         roles.checked.extend(role(reader, name, node, multinode.timeout));
@@ -83,16 +83,6 @@ fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
         reader.report(Diagnostic::error("no-roles", fields.span, "`roles` names no role"));
     }
     roles
-}
-
-/// Role names become names of nodes and files.
-fn check_name(reader: &mut Reader<'_>, name: &str, span: Span) {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
-        let message = format!("`{name}` cannot be the name of a role");
-        let help = "use letters, digits, `-`, `_` and `.`";
-        reader.report(Diagnostic::error("invalid-name", span, message).with_help(help));
-    }
 }
 
 fn role(

@@ -96,14 +96,12 @@ fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<Defi
 /// The name becomes part of a directory's name on the target.
 fn definition_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let name = reader.non_empty(node, "name")?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name != "lava" && name.chars().all(allowed) {
-        return Some(name);
+    if name == "lava" {
+        let message = "`lava` is LAVA's own name for what is not part of a definition";
+        reader.report(Diagnostic::error("invalid-name", node.span, message).with_help("give another name"));
+        return None;
     }
-    let message = format!("`{name}` cannot be the name of a definition");
-    let help = "use letters, digits, `-`, `_` and `.`; `lava` is reserved";
-    reader.report(Diagnostic::error("invalid-name", node.span, message).with_help(help));
-    None
+    reader.check_name(&name, node.span, "definition").then_some(name)
 }
 
 fn definition_source(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DefinitionSource> {

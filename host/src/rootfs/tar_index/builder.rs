@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::rootfs::error::MemberProblem;
+use crate::rootfs::path::{MAX_SYMLINKS, components};
 use crate::rootfs::sparse::Extent;
 use crate::rootfs::tree::{MAX_NAME, MAX_TARGET, Meta};
 
-/// Symbolic links that may be followed on the way to one member, as Linux allows.
-const MAX_LINKS: u32 = 40;
 /// Index of the root among the nodes.
 pub(super) const ROOT: usize = 0;
 
@@ -59,10 +58,6 @@ pub(super) struct Builder {
     pub(super) nodes: Vec<Node>,
     pub(super) extents: Vec<Extent>,
     pending: Vec<PendingLink>,
-}
-
-fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }
 
 fn check_path(path: &[u8]) -> Result<(), MemberProblem> {
@@ -210,7 +205,7 @@ impl Builder {
                 Some(NodeContent::Directory { .. }) => dir = next,
                 Some(NodeContent::Symlink(target)) => {
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_SYMLINKS {
                         return Err(MemberProblem::SymlinkLoop);
                     }
                     if target.starts_with(b"/") {

@@ -1,0 +1,6 @@
+//! Words of a POSIX shell.
+
+/// `text` in single quotes: one word, whatever is in it (XCU §2.2.2).
+pub(crate) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
