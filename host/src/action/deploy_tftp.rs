@@ -11,7 +11,7 @@ use crate::event::EventKind;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, DeployTftp};
 use crate::plan::NodeKind;
-use crate::rootfs::{Layer, Lower};
+use crate::rootfs::{Layer, LayerOptions, Lower};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
 use crate::{artifact, nfs};
@@ -163,7 +163,11 @@ async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> 
     let path = artifact.path.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let lower = Arc::new(Lower::from_tar(&path)?);
-        Layer::with_budget(lower, upper, LAYER_BUDGET)
+        Layer::new(
+            lower,
+            upper.join("rootfs"),
+            LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() },
+        )
     });
     let layer = opened
         .await

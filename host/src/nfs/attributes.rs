@@ -53,7 +53,7 @@ pub(super) fn fattr(export: &Export, of: &Attributes) -> fattr3 {
         size: of.size,
         used: of.used,
         rdev: specdata3 { specdata1: of.device.0, specdata2: of.device.1 },
-        fsid: export.id,
+        fsid: export.id(),
         fileid: u64::from(of.ino.get()),
         atime: time(of.atime),
         mtime: time(of.mtime),

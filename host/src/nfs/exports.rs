@@ -2,29 +2,29 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use nfs3_types::nfs3::nfsstat3;
 
-use crate::rootfs::{Ino, Layer, Timestamp};
+use crate::rootfs::{Ino, Layer};
 
-/// Bytes of a file handle: export (8), inode number (4).
+/// Bytes of a file handle: layer (8), inode number (4).
 pub(super) const HANDLE_LENGTH: usize = 12;
 
 /// The exports of a server. An address sees only what was added for it.
 #[derive(Debug)]
 pub struct Exports {
     by_id: RwLock<HashMap<u64, Arc<Export>>>,
-    epoch: u32,
-    next: AtomicU32,
+    next: AtomicU64,
 }
 
 /// One exported layer.
 #[derive(Debug)]
 pub(super) struct Export {
-    pub(super) id: u64,
+    /// How many exports were added before.
+    order: u64,
     pub(super) peer: IpAddr,
     pub(super) path: String,
     pub(super) layer: Arc<Layer>,
@@ -60,17 +60,15 @@ pub struct ExportGuard {
 impl Exports {
     /// No exports.
     pub fn new() -> Arc<Self> {
-        let now = Timestamp::now();
-        // Handles of an earlier server must not mean anything here.
-        let epoch = now.seconds.rotate_left(8) ^ now.nanoseconds ^ std::process::id().rotate_left(16);
-        Arc::new(Self { by_id: RwLock::default(), epoch, next: AtomicU32::new(1) })
+        Arc::new(Self { by_id: RwLock::default(), next: AtomicU64::new(0) })
     }
 
-    /// Lets `peer` mount `layer` as `path`; a newer export hides an older one of the same address and path.
+    /// Lets `peer` mount `layer` as `path`; a newer export hides an older one of the same address and path. A layer is
+    /// exported once at a time.
     pub fn add(self: &Arc<Self>, peer: IpAddr, path: String, layer: Arc<Layer>) -> ExportGuard {
-        let id = u64::from(self.epoch) << 32 | u64::from(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = layer.id();
         let export = Arc::new(Export {
-            id,
+            order: self.next.fetch_add(1, Ordering::Relaxed),
             peer: peer.to_canonical(),
             path,
             layer,
@@ -88,7 +86,7 @@ impl Exports {
     pub(super) fn of(&self, peer: IpAddr) -> Vec<Arc<Export>> {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let mut exports: Vec<_> = by_id.values().filter(|export| export.peer == peer).cloned().collect();
-        exports.sort_by_key(|export| std::cmp::Reverse(export.id));
+        exports.sort_by_key(|export| std::cmp::Reverse(export.order));
         exports
     }
 
@@ -113,18 +111,18 @@ impl Exports {
 }
 
 impl Export {
-    /// The handle of `ino`, stable for the life of the export.
+    /// The layer's number: an export has no other.
+    pub(super) fn id(&self) -> u64 {
+        self.layer.id()
+    }
+
+    /// The handle of `ino`, stable for the life of the layer.
     pub(super) fn handle(&self, ino: Ino) -> [u8; HANDLE_LENGTH] {
         let mut handle = [0; HANDLE_LENGTH];
         let (export, inode) = handle.split_at_mut(8);
-        export.copy_from_slice(&self.id.to_be_bytes());
+        export.copy_from_slice(&self.id().to_be_bytes());
         inode.copy_from_slice(&ino.get().to_be_bytes());
         handle
-    }
-
-    /// Tells one life of the layer's data from another (RFC 1813 §3.3.7): data lives as long as the export.
-    pub(super) const fn write_verifier(&self) -> [u8; 8] {
-        self.id.to_be_bytes()
     }
 
     pub(super) fn count_read(&self, bytes: usize) {
@@ -163,6 +161,6 @@ impl ExportGuard {
 impl Drop for ExportGuard {
     fn drop(&mut self) {
         let mut by_id = self.exports.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        by_id.remove(&self.export.id);
+        by_id.remove(&self.export.id());
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// Number of an inode, unique in its layer and never used twice: 2 (the root) up to 2^31 - 1.
 ///
 /// The bound lets 32-bit programs without large-file support hold it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Ino(u32);
 
 impl Ino {
@@ -25,8 +28,22 @@ impl Ino {
     }
 }
 
+impl TryFrom<u32> for Ino {
+    type Error = &'static str;
+
+    fn try_from(value: u32) -> Result<Self, Self::Error> {
+        Self::new(value).ok_or("not an inode number")
+    }
+}
+
+impl From<Ino> for u32 {
+    fn from(ino: Ino) -> Self {
+        ino.0
+    }
+}
+
 /// The type of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Regular file.
     Regular,
@@ -45,7 +62,7 @@ pub enum Kind {
 }
 
 /// A time since 1970-01-01 UTC, up to 2106, as NFSv3 carries it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp {
     /// Whole seconds.
     pub seconds: u32,

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
+use serde::{Deserialize, Serialize};
 
 use super::FsError;
 
@@ -15,7 +16,7 @@ use super::FsError;
 pub(super) const BLOCK: u64 = 4096;
 
 /// Consecutive blocks of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Run {
     /// First block.
     pub(super) start: u64,
@@ -23,7 +24,7 @@ pub(super) struct Run {
     pub(super) count: u64,
 }
 
-/// Blocks in a file that has no name, and goes with the store.
+/// Blocks in a file.
 #[derive(Debug)]
 pub(super) struct BlockStore {
     file: File,
@@ -37,12 +38,46 @@ struct Allocator {
     free: BTreeMap<u64, u64>,
     end: u64,
     used: u64,
+    /// Nothing is given back: while the log is read, whose later part may use it again; and once the layer ends.
+    frozen: bool,
 }
 
 impl BlockStore {
     /// A store in `file` that gives out at most `budget` bytes.
     pub(super) fn new(file: File, budget: u64) -> Self {
         Self { file, limit: budget / BLOCK, allocator: Mutex::default() }
+    }
+
+    /// A store whose blocks in use are not known yet; [`BlockStore::recovered`] tells them.
+    pub(super) fn recovering(file: File, budget: u64) -> Self {
+        let allocator = Allocator { frozen: true, ..Allocator::default() };
+        Self { file, limit: budget / BLOCK, allocator: Mutex::new(allocator) }
+    }
+
+    /// Begins to give out blocks, all but those of `used`, which must not overlap and be in order.
+    pub(super) fn recovered(&self, used: &[Run]) {
+        let mut allocator = self.allocator();
+        *allocator = Allocator::default();
+        for run in used {
+            if run.start > allocator.end {
+                let (start, count) = (allocator.end, run.start - allocator.end);
+                allocator.free.insert(start, count);
+            }
+            allocator.end = run.start + run.count;
+            allocator.used += run.count;
+        }
+        // Blocks behind the last one were written by what never was answered; their space is of no use.
+        let _ = self.file.set_len(allocator.end * BLOCK);
+    }
+
+    /// Gives nothing back from now on: the file goes as a whole, or is kept as it is.
+    pub(super) fn freeze(&self) {
+        self.allocator().frozen = true;
+    }
+
+    /// Writes everything to the disk itself.
+    pub(super) fn sync(&self) -> Result<(), FsError> {
+        self.file.sync_data().map_err(|_| FsError::Io)
     }
 
     fn allocator(&self) -> MutexGuard<'_, Allocator> {
@@ -79,6 +114,9 @@ impl BlockStore {
 
     /// Takes blocks back, and gives their space back to the disk where the file system can.
     pub(super) fn release(&self, run: Run) {
+        if self.allocator().frozen {
+            return;
+        }
         // A file system without holes keeps the space until the layer ends; the blocks are used again all the same.
         let _ = rustix::fs::fallocate(
             &self.file,
@@ -127,7 +165,7 @@ impl BlockStore {
     /// Bytes given out, and the bytes that still can be: by the budget and by the disk.
     pub(super) fn usage(&self) -> (u64, u64) {
         let used = self.allocator().used;
-        let by_budget = (self.limit - used) * BLOCK;
+        let by_budget = self.limit.saturating_sub(used) * BLOCK;
         let on_disk = rustix::fs::fstatvfs(&self.file)
             .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         (used * BLOCK, by_budget.min(on_disk))

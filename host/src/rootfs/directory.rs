@@ -21,7 +21,17 @@ pub(super) struct Directory {
 impl Directory {
     /// An empty directory.
     pub(super) fn new(parent: Ino) -> Self {
-        Self { parent, by_name: HashMap::new(), by_cookie: BTreeMap::new(), next: FIRST_COOKIE }
+        Self::starting_at(parent, FIRST_COOKIE)
+    }
+
+    /// An empty directory whose next name gets the cookie `next`.
+    pub(super) fn starting_at(parent: Ino, next: u32) -> Self {
+        Self { parent, by_name: HashMap::new(), by_cookie: BTreeMap::new(), next }
+    }
+
+    /// The cookie of the next name.
+    pub(super) const fn next_cookie(&self) -> u32 {
+        self.next
     }
 
     /// Looks up `name`, which is not `.` or `..`.
@@ -34,16 +44,17 @@ impl Directory {
         self.by_name.is_empty()
     }
 
-    /// Adds `name`, which must not exist, with a fresh cookie.
+    /// Adds `name`, which must not exist, with a fresh cookie, which is returned.
     ///
     /// # Errors
     /// [`FsError::NoSpace`] once all cookies that 32-bit programs can hold are spent.
-    pub(super) fn insert(&mut self, name: &[u8], ino: Ino) -> Result<(), FsError> {
+    pub(super) fn insert(&mut self, name: &[u8], ino: Ino) -> Result<u32, FsError> {
         let cookie = self.next;
-        self.insert_at(cookie, name, ino)
+        self.insert_at(cookie, name, ino)?;
+        Ok(cookie)
     }
 
-    /// Adds `name` with a cookie from the lower layer; cookies must rise.
+    /// Adds `name`, which must not exist, with a cookie that it had before.
     pub(super) fn insert_at(&mut self, cookie: u32, name: &[u8], ino: Ino) -> Result<(), FsError> {
         if cookie > Ino::MAX.get() {
             return Err(FsError::NoSpace);
@@ -51,7 +62,7 @@ impl Directory {
         let name: Arc<[u8]> = name.into();
         self.by_name.insert(Arc::clone(&name), (ino, cookie));
         self.by_cookie.insert(cookie, (name, ino));
-        self.next = cookie + 1;
+        self.next = self.next.max(cookie + 1);
         Ok(())
     }
 

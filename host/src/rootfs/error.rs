@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::JournalError;
+
 /// Why a root filesystem could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RootfsError {
@@ -43,6 +45,21 @@ pub enum RootfsError {
         member: String,
         /// What is wrong with it.
         problem: MemberProblem,
+    },
+    /// The log of a layer cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The layer was made on another root filesystem.
+    #[error("the layer in {path} was made on another root filesystem")]
+    OtherLower {
+        /// The layer's directory.
+        path: PathBuf,
+    },
+    /// Another process has the layer open.
+    #[error("another process is using the layer in {path}")]
+    InUse {
+        /// The layer's directory.
+        path: PathBuf,
     },
     /// The archive is larger than the index can hold.
     #[error("{path} holds more than {limit} {what}")]

@@ -7,9 +7,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::directory::FIRST_COOKIE;
+use super::meta::Meta;
 use super::sparse::Extent;
-use super::tree::Meta;
 use super::{FsError, Ino, Kind, RootfsError, tar_index};
 
 /// An index over a root filesystem in a tar; immutable, shared by all layers on it.
@@ -60,6 +62,17 @@ pub(super) struct LowerEntry {
     pub(super) ino: Ino,
 }
 
+/// Tells one lower layer from another: a layer fits only the one that it was made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LowerIdentity {
+    /// Bytes of the archive.
+    archive: u64,
+    /// Number of inodes.
+    inodes: u32,
+    /// CRC-32 of names, numbers and places.
+    checksum: u32,
+}
+
 impl Lower {
     /// Indexes the uncompressed tar at `path`: headers are read once, data never.
     ///
@@ -81,6 +94,21 @@ impl Lower {
     /// Sum of the sizes of all files, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// What tells this lower layer from others.
+    pub(super) fn identity(&self) -> LowerIdentity {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.names);
+        for entry in &self.entries {
+            hasher.update(&entry.ino.get().to_le_bytes());
+        }
+        for inode in &self.inodes {
+            hasher.update(&inode.size.to_le_bytes());
+            hasher.update(&[inode.meta.mode.to_le_bytes(), inode.meta.mtime.seconds.to_le_bytes()].concat());
+        }
+        let archive = self.file.metadata().map_or(0, |metadata| metadata.len());
+        LowerIdentity { archive, inodes: self.inodes.len() as u32, checksum: hasher.finalize() }
     }
 
     pub(super) fn get(&self, ino: Ino) -> Option<&LowerInode> {

@@ -15,11 +15,14 @@ mod block_store;
 mod credential;
 mod directory;
 mod error;
+mod journal;
 mod layer;
 mod lower;
+mod meta;
 mod overlay;
 mod path;
 mod sparse;
+mod storage;
 mod tar_index;
 mod tar_reader;
 mod tree;
@@ -28,10 +31,11 @@ mod upper_file;
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::Credential;
 pub use error::{FsError, MemberProblem, RootfsError};
+pub use journal::{Durability, JournalError};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
-    CreateMode, Created, DirectoryEntry, Layer, ListEnd, NewNode, Permissions, ReadOutcome, Renamed, Usage,
-    WccPair,
+    CreateMode, Created, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode, Permissions, ReadOutcome,
+    Renamed, Repair, Usage, WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;

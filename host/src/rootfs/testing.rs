@@ -1,10 +1,15 @@
 //! Archives and layers for tests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tar::{EntryType, Header};
 
-use super::{Ino, Layer, Lower, RootfsError};
+use super::block_store::BlockStore;
+use super::journal::{Journal, LogHeader};
+use super::storage::Storage;
+use super::{Ino, Layer, LayerOptions, Lower, RootfsError};
 
 /// Builds an archive in memory; every member belongs to 0:0 with mtime 1_000_000.
 pub(crate) struct TarBuilder(tar::Builder<Vec<u8>>);
@@ -88,7 +93,26 @@ pub(crate) fn index_bytes(bytes: &[u8]) -> Result<Lower, RootfsError> {
 }
 
 pub(crate) fn layer_of(tar: TarBuilder) -> Layer {
-    Layer::new(Arc::new(tar.index().unwrap()), std::env::temp_dir()).unwrap()
+    new_layer(Arc::new(tar.index().unwrap()))
+}
+
+/// An empty layer in a directory of its own.
+pub(crate) fn new_layer(lower: Arc<Lower>) -> Layer {
+    Layer::new(lower, new_directory(), LayerOptions::default()).unwrap()
+}
+
+/// A path where a layer can be made.
+pub(crate) fn new_directory() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("host-runner-layer-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    std::env::temp_dir().join(name)
+}
+
+/// Store and log of a layer, in files that go with it.
+pub(crate) fn storage(lower: Arc<Lower>, budget: u64) -> Arc<Storage> {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::create(directory.path().join("log"), LogHeader::new(1, lower.identity())).unwrap();
+    Arc::new(Storage { lower, store: BlockStore::new(tempfile::tempfile().unwrap(), budget), journal })
 }
 
 /// A lower layer with one file of `size` patterned bytes: the layer, the file's number, its bytes.

@@ -1,11 +1,19 @@
 //! The metadata of a layer: what the lower layer says, unless it was changed.
+//!
+//! Every change is noted for the log; [`Tree::take_pending`] hands the notes over.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::block_store::BLOCK;
 use super::directory::Directory;
+use super::journal::Change;
 use super::lower::LowerContent;
+use super::meta::Meta;
+use super::storage::Storage;
 use super::upper_file::UpperFile;
 use super::{Attributes, Credential, FsError, Ino, Kind, Lower, Timestamp};
 
@@ -15,69 +23,8 @@ pub(crate) const MAX_NAME: usize = 255;
 pub(super) const MAX_TARGET: usize = 4096;
 /// Size that directories state, in bytes.
 pub(super) const DIRECTORY_SIZE: u64 = 4096;
-/// Inodes that one layer may create: bounds the memory that a board can take.
-const MAX_CREATED: u32 = 4_000_000;
-
-/// What an inode is, besides its content.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Meta {
-    pub(super) kind: Kind,
-    pub(super) mode: u32,
-    pub(super) nlink: u32,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) device: (u32, u32),
-    pub(super) atime: Timestamp,
-    pub(super) mtime: Timestamp,
-    pub(super) ctime: Timestamp,
-}
-
-impl Meta {
-    /// A directory of the superuser.
-    pub(super) fn directory(mode: u32) -> Self {
-        let time = Timestamp::default();
-        Self {
-            kind: Kind::Directory,
-            mode,
-            nlink: 2,
-            uid: 0,
-            gid: 0,
-            device: (0, 0),
-            atime: time,
-            mtime: time,
-            ctime: time,
-        }
-    }
-
-    /// The bits `rwx` (4, 2, 1) that `who` has.
-    pub(super) fn permitted(&self, who: &Credential) -> u32 {
-        if who.is_root() {
-            let executable = self.kind == Kind::Directory || self.mode & 0o111 != 0;
-            return 6 | u32::from(executable);
-        }
-        let shift = if who.uid == self.uid {
-            6
-        } else if who.in_group(self.gid) {
-            3
-        } else {
-            0
-        };
-        self.mode >> shift & 7
-    }
-
-    /// Whether `who` may do what only the owner may.
-    pub(super) fn owned_by(&self, who: &Credential) -> bool {
-        who.is_root() || who.uid == self.uid
-    }
-
-    /// Drops set-user-id, and set-group-id where it means execution, as a change by others than root must.
-    pub(super) fn drop_set_ids(&mut self) {
-        self.mode &= !0o4000;
-        if self.mode & 0o010 != 0 {
-            self.mode &= !0o2000;
-        }
-    }
-}
+/// New inodes that one layer may have: bounds the memory that a board can take.
+const MAX_NEW: u32 = 4_000_000;
 
 /// Where the content of a changed inode is.
 #[derive(Debug)]
@@ -91,6 +38,30 @@ pub(super) enum Content {
     None,
 }
 
+/// What a new inode begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum NewContent {
+    /// A regular file without data.
+    File,
+    /// A directory without names, in this one.
+    Directory(Ino),
+    /// A symbolic link to this target.
+    Symlink(Box<[u8]>),
+    /// A device, fifo or socket.
+    None,
+}
+
+impl NewContent {
+    fn into_content(self, ino: Ino, storage: &Arc<Storage>) -> Content {
+        match self {
+            Self::File => Content::File(Arc::new(UpperFile::empty(ino, Arc::clone(storage)))),
+            Self::Directory(parent) => Content::Directory(Box::new(Directory::new(parent))),
+            Self::Symlink(target) => Content::Symlink(target),
+            Self::None => Content::None,
+        }
+    }
+}
+
 /// A changed or new inode.
 #[derive(Debug)]
 pub(super) struct Inode {
@@ -100,6 +71,19 @@ pub(super) struct Inode {
     pub(super) verifier: Option<[u8; 8]>,
 }
 
+/// What was changed and is not in the log yet.
+#[derive(Debug, Default)]
+struct Pending {
+    changes: Vec<Change<'static>>,
+    /// Inodes whose metadata may have changed.
+    touched: Vec<Ino>,
+    /// What was forgotten: its blocks must not be used again before the log knows.
+    gone: Vec<Inode>,
+}
+
+/// Notes for the log, and what is to be dropped once they are in it.
+pub(super) type TakenPending = (Vec<Change<'static>>, Vec<Inode>);
+
 /// Names of a directory with their cookies, in the order of the cookies.
 pub(super) type Names<'a> = Box<dyn Iterator<Item = (u32, &'a [u8], Ino)> + 'a>;
 
@@ -107,23 +91,39 @@ pub(super) type Names<'a> = Box<dyn Iterator<Item = (u32, &'a [u8], Ino)> + 'a>;
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) lower: Arc<Lower>,
+    storage: Arc<Storage>,
     /// Changed and new inodes; `None` is one of the lower layer that was removed.
-    changed: HashMap<Ino, Option<Inode>>,
-    first_new: u32,
-    next: u32,
+    pub(super) changed: HashMap<Ino, Option<Inode>>,
+    pub(super) next: u32,
+    /// How many inodes are not of the lower layer.
+    new: u32,
+    pending: Pending,
 }
 
 impl Tree {
     /// The lower layer as it is.
-    pub(super) fn new(lower: Arc<Lower>) -> Self {
+    pub(super) fn new(storage: Arc<Storage>) -> Self {
+        let lower = Arc::clone(&storage.lower);
         let next = lower.next_ino().map_or(u32::MAX, Ino::get);
-        Self { lower, changed: HashMap::new(), first_new: next, next }
+        Self { lower, storage, changed: HashMap::new(), next, new: 0, pending: Pending::default() }
     }
 
     /// Inodes that still can be made.
     pub(super) fn free_inodes(&self) -> u32 {
-        let created = self.next.saturating_sub(self.first_new);
-        MAX_CREATED.saturating_sub(created).min(Ino::MAX.get().saturating_sub(self.next))
+        MAX_NEW.saturating_sub(self.new).min(Ino::MAX.get().saturating_sub(self.next))
+    }
+
+    /// What was changed since this was called last: for the log, and to be dropped after that.
+    pub(super) fn take_pending(&mut self) -> TakenPending {
+        let Pending { mut changes, mut touched, gone } = std::mem::take(&mut self.pending);
+        touched.sort_unstable();
+        touched.dedup();
+        for ino in touched {
+            if let Some(Some(Inode { meta, verifier, .. })) = self.changed.get(&ino) {
+                changes.push(Change::Meta { ino, meta: *meta, verifier: *verifier });
+            }
+        }
+        (changes, gone)
     }
 
     /// What `ino` is.
@@ -155,7 +155,31 @@ impl Tree {
                 slot.insert(Some(Inode { meta, content: Content::Lower, verifier: None }))
             }
         };
-        slot.as_mut().ok_or(FsError::Stale)
+        let inode = slot.as_mut().ok_or(FsError::Stale)?;
+        self.pending.touched.push(ino);
+        Ok(inode)
+    }
+
+    /// The data of a changed file; `None` if it is as in the lower layer, or no file.
+    pub(super) fn upper_file(&self, ino: Ino) -> Result<Option<&Arc<UpperFile>>, FsError> {
+        Ok(match self.changed(ino)?.map(|inode| &inode.content) {
+            Some(Content::File(file)) => Some(file),
+            _ => None,
+        })
+    }
+
+    /// The data of a file that is about to be changed. No data is copied: the file shows the lower layer where it was
+    /// not overwritten.
+    pub(super) fn copy_up(&mut self, ino: Ino) -> Result<&Arc<UpperFile>, FsError> {
+        if self.upper_file(ino)?.is_none() {
+            if !self.lower.is_file(ino) {
+                return Err(FsError::Invalid);
+            }
+            let file = UpperFile::over_lower(ino, Arc::clone(&self.storage));
+            self.inode_mut(ino)?.content = Content::File(Arc::new(file));
+            self.pending.changes.push(Change::CopyUp { ino });
+        }
+        self.upper_file(ino)?.ok_or(FsError::Invalid)
     }
 
     /// Everything `stat` tells of `ino`.
@@ -196,7 +220,7 @@ impl Tree {
     }
 
     /// The listing of a directory, if it was changed.
-    fn directory(&self, dir: Ino) -> Result<Option<&Directory>, FsError> {
+    pub(super) fn directory(&self, dir: Ino) -> Result<Option<&Directory>, FsError> {
         match self.changed(dir)?.map(|inode| &inode.content) {
             Some(Content::Directory(directory)) => Ok(Some(directory)),
             Some(Content::Lower) | None => match self.lower.get(dir).map(|inode| inode.content) {
@@ -216,10 +240,32 @@ impl Tree {
             }
             self.inode_mut(dir)?.content = Content::Directory(Box::new(copy));
         }
-        match &mut self.inode_mut(dir)?.content {
-            Content::Directory(directory) => Ok(directory),
+        match self.changed.get_mut(&dir) {
+            Some(Some(Inode { content: Content::Directory(directory), .. })) => Ok(directory),
             _ => Err(FsError::NotDirectory),
         }
+    }
+
+    /// Adds the name `name`, which must not exist, to `dir`.
+    pub(super) fn insert_name(&mut self, dir: Ino, name: &[u8], ino: Ino) -> Result<(), FsError> {
+        let cookie = self.directory_mut(dir)?.insert(name, ino)?;
+        self.pending.changes.push(Change::Insert { dir, cookie, name: Cow::Owned(name.to_vec()), ino });
+        Ok(())
+    }
+
+    /// Takes the name `name` away from `dir`.
+    pub(super) fn remove_name(&mut self, dir: Ino, name: &[u8]) -> Result<(), FsError> {
+        if self.directory_mut(dir)?.remove(name).is_some() {
+            self.pending.changes.push(Change::Remove { dir, name: Cow::Owned(name.to_vec()) });
+        }
+        Ok(())
+    }
+
+    /// Lets `..` of `dir` lead to `parent`.
+    pub(super) fn set_parent(&mut self, dir: Ino, parent: Ino) -> Result<(), FsError> {
+        self.directory_mut(dir)?.parent = parent;
+        self.pending.changes.push(Change::Parent { dir, parent });
+        Ok(())
     }
 
     /// The inode `name` of `dir`; `.` and `..` included.
@@ -271,24 +317,45 @@ impl Tree {
     /// Adds an inode.
     ///
     /// # Errors
-    /// [`FsError::NoSpace`] once the layer has made as many as it may.
-    pub(super) fn add(&mut self, inode: Inode) -> Result<Ino, FsError> {
+    /// [`FsError::NoSpace`] once the layer has as many as it may.
+    pub(super) fn add(&mut self, meta: Meta, content: NewContent) -> Result<Ino, FsError> {
         if self.free_inodes() == 0 {
             return Err(FsError::NoSpace);
         }
         let ino = Ino::new(self.next).ok_or(FsError::NoSpace)?;
-        self.next += 1;
-        self.changed.insert(ino, Some(inode));
+        self.insert_new(ino, meta, content.clone());
+        self.pending.changes.push(Change::New { ino, content });
+        self.pending.touched.push(ino);
         Ok(ino)
+    }
+
+    /// Lets a new, empty file begin as a hole of `size` bytes.
+    pub(super) fn set_initial_size(&mut self, ino: Ino, size: u64) -> Result<(), FsError> {
+        self.upper_file(ino)?.ok_or(FsError::Invalid)?.restore_size(size);
+        self.pending.changes.push(Change::Truncate { ino, size });
+        Ok(())
+    }
+
+    /// Puts a new inode in its place.
+    pub(super) fn insert_new(&mut self, ino: Ino, meta: Meta, content: NewContent) {
+        let content = content.into_content(ino, &self.storage);
+        self.next = self.next.max(ino.get() + 1);
+        if self.changed.insert(ino, Some(Inode { meta, content, verifier: None })).is_none() {
+            self.new += 1;
+        }
     }
 
     /// Forgets an inode: its handles are stale from now on, its blocks are free once the last reader is done.
     pub(super) fn forget(&mut self, ino: Ino) {
-        if self.lower.get(ino).is_some() {
-            self.changed.insert(ino, None);
+        let gone = if self.lower.get(ino).is_some() {
+            self.changed.insert(ino, None).flatten()
         } else {
-            self.changed.remove(&ino);
-        }
+            let gone = self.changed.remove(&ino).flatten();
+            self.new -= u32::from(gone.is_some());
+            gone
+        };
+        self.pending.gone.extend(gone);
+        self.pending.changes.push(Change::Forget { ino });
     }
 
     /// Takes one name from `ino`, and forgets it with its last.

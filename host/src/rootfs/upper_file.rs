@@ -1,13 +1,17 @@
 //! The data of one changed or new file: blocks of the store over what the lower layer has.
 //!
 //! Invariant: a block of the store holds zeros from the end of the file on, so that growing the file shows zeros.
+//! What is changed here goes to the log here, under the file's lock: after the data it speaks of, and before blocks
+//! that it lets go are given back.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::block_store::{BLOCK, BlockStore, Run};
-use super::{FsError, Ino, Lower};
+use super::block_store::{BLOCK, Run};
+use super::journal::Change;
+use super::storage::Storage;
+use super::{FsError, Ino};
 
 /// The largest file, in bytes (4 TiB): below the limit of every file system that may hold the store.
 pub(super) const MAX_FILE_SIZE: u64 = 1 << 42;
@@ -15,8 +19,9 @@ pub(super) const MAX_FILE_SIZE: u64 = 1 << 42;
 /// A file whose data differs from the lower layer. Its size is readable without waiting for its data.
 #[derive(Debug)]
 pub(super) struct UpperFile {
-    store: Arc<BlockStore>,
-    lower: Option<Arc<Lower>>,
+    ino: Ino,
+    storage: Arc<Storage>,
+    over_lower: bool,
     size: AtomicU64,
     blocks: AtomicU64,
     map: RwLock<Map>,
@@ -24,8 +29,8 @@ pub(super) struct UpperFile {
 
 #[derive(Debug)]
 struct Map {
-    /// The file in the lower layer, and how much of it still shows, in bytes.
-    base: Option<(Ino, u64)>,
+    /// How much of the same inode's data in the lower layer still shows, in bytes; `None` for a new file.
+    visible: Option<u64>,
     /// Blocks in the store by block of the file; neighbours in both are merged.
     runs: BTreeMap<u64, Run>,
 }
@@ -70,24 +75,24 @@ impl Map {
 
 impl UpperFile {
     /// A new, empty file.
-    pub(super) fn empty(store: Arc<BlockStore>) -> Self {
-        Self {
-            store,
-            lower: None,
-            size: AtomicU64::new(0),
-            blocks: AtomicU64::new(0),
-            map: RwLock::new(Map { base: None, runs: BTreeMap::new() }),
-        }
+    pub(super) fn empty(ino: Ino, storage: Arc<Storage>) -> Self {
+        Self::new(ino, storage, None)
     }
 
-    /// A file that shows the `size` bytes of `ino` in the lower layer until they are overwritten.
-    pub(super) fn over(store: Arc<BlockStore>, lower: Arc<Lower>, ino: Ino, size: u64) -> Self {
+    /// A file that shows what `ino` is in the lower layer until it is overwritten.
+    pub(super) fn over_lower(ino: Ino, storage: Arc<Storage>) -> Self {
+        let size = storage.lower.size(ino);
+        Self::new(ino, storage, Some(size))
+    }
+
+    fn new(ino: Ino, storage: Arc<Storage>, visible: Option<u64>) -> Self {
         Self {
-            store,
-            lower: Some(lower),
-            size: AtomicU64::new(size),
+            ino,
+            storage,
+            over_lower: visible.is_some(),
+            size: AtomicU64::new(visible.unwrap_or_default()),
             blocks: AtomicU64::new(0),
-            map: RwLock::new(Map { base: Some((ino, size)), runs: BTreeMap::new() }),
+            map: RwLock::new(Map { visible, runs: BTreeMap::new() }),
         }
     }
 
@@ -106,9 +111,10 @@ impl UpperFile {
 
     /// Disk space in bytes; what the lower layer holds counts as if it were here.
     pub(super) fn used(&self) -> u64 {
-        match self.lower {
-            Some(_) => self.size().div_ceil(BLOCK) * BLOCK,
-            None => self.blocks.load(Ordering::Relaxed) * BLOCK,
+        if self.over_lower {
+            self.size().div_ceil(BLOCK) * BLOCK
+        } else {
+            self.blocks.load(Ordering::Relaxed) * BLOCK
         }
     }
 
@@ -132,7 +138,7 @@ impl UpperFile {
             let bytes = usize::try_from(blocks * BLOCK - inside).unwrap_or(usize::MAX).min(buffer.len());
             let (part, rest) = buffer.split_at_mut(bytes);
             match stored {
-                Some(run) => self.store.read(run.start * BLOCK + inside, part)?,
+                Some(run) => self.storage.store.read(run.start * BLOCK + inside, part)?,
                 None => self.read_base(map, offset, part)?,
             }
             buffer = rest;
@@ -143,10 +149,10 @@ impl UpperFile {
 
     fn read_base(&self, map: &Map, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
         buffer.fill(0);
-        let (Some((ino, visible)), Some(lower)) = (map.base, &self.lower) else { return Ok(()) };
+        let Some(visible) = map.visible else { return Ok(()) };
         let left = usize::try_from(visible.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
         let (shown, _) = buffer.split_at_mut(left);
-        lower.read(ino, offset, shown)
+        self.storage.lower.read(self.ino, offset, shown)
     }
 
     /// Writes `data` at `offset`, growing the file if needed.
@@ -160,23 +166,27 @@ impl UpperFile {
             return Ok(());
         }
         let mut map = self.map_mut();
-        self.ensure_blocks(&mut map, offset, end)?;
+        let added = self.ensure_blocks(&mut map, offset, end)?;
         let (mut at, mut rest) = (offset, data);
         while !rest.is_empty() {
             let run = map.locate(at / BLOCK).ok_or(FsError::Io)?;
             let inside = at % BLOCK;
             let bytes = usize::try_from(run.count * BLOCK - inside).unwrap_or(usize::MAX).min(rest.len());
             let (part, following) = rest.split_at(bytes);
-            self.store.write(run.start * BLOCK + inside, part)?;
+            self.storage.store.write(run.start * BLOCK + inside, part)?;
             rest = following;
             at += bytes as u64;
         }
-        self.size.fetch_max(end, Ordering::AcqRel);
-        Ok(())
+        let before = self.size.fetch_max(end, Ordering::AcqRel);
+        if added.is_empty() && end <= before {
+            return Ok(());
+        }
+        self.storage.journal.append([Change::Extents { ino: self.ino, size: before.max(end), runs: added }])
     }
 
-    /// Puts the blocks of `offset..end` into the store; those that will be covered only partly get their old content.
-    fn ensure_blocks(&self, map: &mut Map, offset: u64, end: u64) -> Result<(), FsError> {
+    /// Puts the blocks of `offset..end` into the store, and returns those that were not there; those that will be
+    /// covered only partly get their old content.
+    fn ensure_blocks(&self, map: &mut Map, offset: u64, end: u64) -> Result<Vec<(u64, Run)>, FsError> {
         let (first, past) = (offset / BLOCK, end.div_ceil(BLOCK));
         let mut gaps = Vec::new();
         let mut block = first;
@@ -192,12 +202,13 @@ impl UpperFile {
         }
         let missing: u64 = gaps.iter().map(|gap| gap.count).sum();
         if missing == 0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let edges = self.edge_contents(map, &gaps, offset, end)?;
-        let mut free = self.store.allocate(missing)?.into_iter();
+        let mut free = self.storage.store.allocate(missing)?.into_iter();
         self.blocks.fetch_add(missing, Ordering::Relaxed);
         let mut run = Run { start: 0, count: 0 };
+        let mut added = Vec::with_capacity(gaps.len());
         for mut gap in gaps {
             while gap.count > 0 {
                 if run.count == 0 {
@@ -205,15 +216,16 @@ impl UpperFile {
                 }
                 let count = run.count.min(gap.count);
                 map.insert(gap.start, Run { start: run.start, count });
+                added.push((gap.start, Run { start: run.start, count }));
                 run = Run { start: run.start + count, count: run.count - count };
                 gap = Run { start: gap.start + count, count: gap.count - count };
             }
         }
         for (block, content) in edges {
             let run = map.locate(block).ok_or(FsError::Io)?;
-            self.store.write(run.start * BLOCK, &content)?;
+            self.storage.store.write(run.start * BLOCK, &content)?;
         }
-        Ok(())
+        Ok(added)
     }
 
     /// The present content of the new blocks that `offset..end` covers only partly: its first, its last, or none.
@@ -246,22 +258,71 @@ impl UpperFile {
             return Err(FsError::FileTooLarge);
         }
         let mut map = self.map_mut();
+        let inside = size % BLOCK;
+        if inside > 0
+            && size < self.size()
+            && let Some(run) = map.locate(size / BLOCK)
+        {
+            let zeros = vec![0; usize::try_from(BLOCK - inside).unwrap_or_default()];
+            self.storage.store.write(run.start * BLOCK + inside, &zeros)?;
+        }
+        self.storage.journal.append([Change::Truncate { ino: self.ino, size }])?;
+        for run in self.cut(&mut map, size) {
+            self.storage.store.release(run);
+        }
+        Ok(())
+    }
+
+    /// Sets the size, and returns the blocks that are no longer part of the file.
+    fn cut(&self, map: &mut Map, size: u64) -> Vec<Run> {
+        let mut removed = Vec::new();
         if size < self.size() {
-            if let Some((_, visible)) = &mut map.base {
-                *visible = size.min(*visible);
-            }
-            for run in map.split_off(size.div_ceil(BLOCK)) {
-                self.blocks.fetch_sub(run.count, Ordering::Relaxed);
-                self.store.release(run);
-            }
-            if let Some(run) = map.locate(size / BLOCK) {
-                let inside = size % BLOCK;
-                let zeros = vec![0; usize::try_from(BLOCK - inside).unwrap_or_default()];
-                self.store.write(run.start * BLOCK + inside, &zeros)?;
-            }
+            map.visible = map.visible.map(|visible| visible.min(size));
+            removed = map.split_off(size.div_ceil(BLOCK));
+            self.blocks.fetch_sub(removed.iter().map(|run| run.count).sum(), Ordering::Relaxed);
         }
         self.size.store(size, Ordering::Release);
-        Ok(())
+        removed
+    }
+}
+
+/// Logged changes, made again; and the state as changes for a new log.
+impl UpperFile {
+    /// What a write has done.
+    pub(super) fn restore_extents(&self, size: u64, runs: Vec<(u64, Run)>) {
+        let mut map = self.map_mut();
+        for (block, run) in runs {
+            self.blocks.fetch_add(run.count, Ordering::Relaxed);
+            map.insert(block, run);
+        }
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// What a truncation has done; the blocks that it let go are known by what the log ends with.
+    pub(super) fn restore_size(&self, size: u64) {
+        self.cut(&mut self.map_mut(), size);
+    }
+
+    /// How much of the lower layer still shows.
+    pub(super) fn restore_visible(&self, bytes: u64) {
+        self.map_mut().visible = Some(bytes);
+    }
+
+    /// Lets go of the stretch that begins at `block`, without giving it back: it belongs to another file.
+    pub(super) fn give_up(&self, block: u64) {
+        if let Some(run) = self.map_mut().runs.remove(&block) {
+            self.blocks.fetch_sub(run.count, Ordering::Relaxed);
+        }
+    }
+
+    /// Every stretch of the file that is in the store, by its first block.
+    pub(super) fn runs(&self) -> Vec<(u64, Run)> {
+        self.map().runs.iter().map(|(block, run)| (*block, *run)).collect()
+    }
+
+    /// How much of the lower layer still shows, in bytes; `None` for a new file.
+    pub(super) fn visible(&self) -> Option<u64> {
+        self.map().visible
     }
 }
 
@@ -269,7 +330,7 @@ impl Drop for UpperFile {
     fn drop(&mut self) {
         let map = self.map.get_mut().unwrap_or_else(PoisonError::into_inner);
         for run in std::mem::take(&mut map.runs).into_values() {
-            self.store.release(run);
+            self.storage.store.release(run);
         }
     }
 }
@@ -279,15 +340,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rootfs::testing::{self, one_file_lower};
 
-    fn store(budget: u64) -> Arc<BlockStore> {
-        Arc::new(BlockStore::new(tempfile::tempfile().unwrap(), budget))
+    fn storage(budget: u64) -> Arc<Storage> {
+        let (lower, ..) = one_file_lower(1);
+        testing::storage(lower, budget)
+    }
+
+    fn new_file(storage: &Arc<Storage>) -> UpperFile {
+        UpperFile::empty(Ino::new(100).unwrap(), Arc::clone(storage))
     }
 
     #[test]
     fn holes_read_as_zeros_and_cost_nothing() {
-        let store = store(1 << 20);
-        let file = UpperFile::empty(store.clone());
+        let storage = storage(1 << 20);
+        let file = new_file(&storage);
         file.write(1 << 40, b"far").unwrap();
         assert_eq!(file.size(), (1 << 40) + 3);
         assert_eq!(file.used(), BLOCK);
@@ -296,12 +363,12 @@ mod tests {
         assert_eq!(buffer, [0; 8]);
         assert_eq!(file.read(1 << 40, &mut buffer).unwrap(), (3, true));
         drop(file);
-        assert_eq!(store.usage().0, 0);
+        assert_eq!(storage.store.usage().0, 0);
     }
 
     #[test]
     fn the_budget_ends_a_write_and_a_cut_gives_back() {
-        let file = UpperFile::empty(store(2 * BLOCK));
+        let file = new_file(&storage(2 * BLOCK));
         file.write(0, &[7; 8192]).unwrap();
         assert_eq!(file.write(8192, b"x"), Err(FsError::NoSpace));
         assert_eq!(file.size(), 8192);
@@ -328,9 +395,9 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn behaves_as_a_plain_vector_of_bytes(steps in prop::collection::vec(step(), 1..20)) {
-            let (lower, ino, mut model) = crate::rootfs::testing::one_file_lower(10_000);
-            let store = store(1 << 30);
-            let file = UpperFile::over(store.clone(), lower, ino, model.len() as u64);
+            let (lower, ino, mut model) = one_file_lower(10_000);
+            let storage = testing::storage(lower, 1 << 30);
+            let file = UpperFile::over_lower(ino, Arc::clone(&storage));
             for step in steps {
                 match step {
                     Step::Write(at, count, value) => {
@@ -352,7 +419,7 @@ mod tests {
                 prop_assert_eq!(&all[..model.len()], &model[..]);
             }
             drop(file);
-            prop_assert_eq!(store.usage().0, 0);
+            prop_assert_eq!(storage.store.usage().0, 0);
         }
     }
 }

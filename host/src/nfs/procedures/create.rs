@@ -95,7 +95,7 @@ pub(super) fn link(
     let dir = context.resolve(handle(arguments)?);
     let name = name(arguments)?;
     let result = file.as_ref().map_err(|stat| *stat).and_then(|file| {
-        let same = dir.as_ref().is_ok_and(|dir| dir.export.id == file.export.id);
+        let same = dir.as_ref().is_ok_and(|dir| dir.export.id() == file.export.id());
         if dir.is_ok() && !same {
             return Err(nfsstat3::NFS3ERR_XDEV);
         }

@@ -10,6 +10,7 @@ use super::context::{Context, MAX_IO, about, finish, handle, on};
 use crate::nfs::attributes::{after, current, unchanged, wcc};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
+use crate::rootfs::Durability;
 
 /// READ (RFC 1813 §3.3.6).
 pub(super) fn read(
@@ -49,8 +50,8 @@ pub(super) fn read(
 
 /// WRITE (RFC 1813 §3.3.7).
 ///
-/// Always answers `FILE_SYNC`: a layer lives in this process, and what was written lives exactly as long as the export
-/// whose verifier is given. A COMMIT could add nothing.
+/// What a layer need not keep over a power failure is as stable as it ever will be, and is answered with `FILE_SYNC`,
+/// which saves the client its COMMIT.
 pub(super) fn write(
     context: &Context<'_>,
     arguments: &mut Reader<'_>,
@@ -66,13 +67,18 @@ pub(super) fn write(
         return Err(Refusal::GarbageArguments);
     }
     let result = on(&file, |file| {
-        let pair = file.layer().write(file.ino, offset, data, context.who)?;
+        let layer = file.layer();
+        let pair = layer.write(file.ino, offset, data, context.who)?;
+        if stable != stable_how::UNSTABLE as u32 {
+            layer.commit()?;
+        }
         file.export.count_written(data.len());
+        let lasting = stable != stable_how::UNSTABLE as u32 || layer.durability() == Durability::Process;
         Ok(WRITE3resok {
             file_wcc: wcc(&file.export, &pair),
             count,
-            committed: stable_how::FILE_SYNC,
-            verf: writeverf3(file.export.write_verifier()),
+            committed: if lasting { stable_how::FILE_SYNC } else { stable_how::UNSTABLE },
+            verf: writeverf3(file.layer().write_verifier()),
         })
     });
     finish(out, result, || WRITE3resfail { file_wcc: about(&file, unchanged) })
@@ -88,9 +94,10 @@ pub(super) fn commit(
     let (_offset, _count) = (arguments.u64()?, arguments.u32()?);
     let result = on(&file, |file| {
         file.layer().attributes(file.ino)?;
+        file.layer().commit()?;
         Ok(COMMIT3resok {
             file_wcc: unchanged(&file.export, file.ino),
-            verf: writeverf3(file.export.write_verifier()),
+            verf: writeverf3(file.layer().write_verifier()),
         })
     });
     finish(out, result, || COMMIT3resfail { file_wcc: about(&file, unchanged) })

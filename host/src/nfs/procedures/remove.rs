@@ -52,7 +52,7 @@ pub(super) fn rename(
     let to = context.resolve(handle(arguments)?);
     let to_name = name(arguments)?;
     let result = from.as_ref().map_err(|stat| *stat).and_then(|from| {
-        if to.as_ref().is_ok_and(|to| to.export.id != from.export.id) {
+        if to.as_ref().is_ok_and(|to| to.export.id() != from.export.id()) {
             return Err(nfsstat3::NFS3ERR_XDEV);
         }
         on(&to, |to| {

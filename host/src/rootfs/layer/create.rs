@@ -1,12 +1,10 @@
 //! New files, directories, links and devices.
 
-use std::sync::Arc;
-
 use super::set_attributes::{apply, check};
 use super::{Layer, WccPair};
-use crate::rootfs::directory::Directory;
-use crate::rootfs::tree::{Content, Inode, MAX_TARGET, Meta, Tree, check_name};
-use crate::rootfs::upper_file::UpperFile;
+use crate::rootfs::meta::Meta;
+use crate::rootfs::tree::{MAX_TARGET, NewContent, Tree, check_name};
+use crate::rootfs::upper_file::MAX_FILE_SIZE;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, SetAttributes, Timestamp};
 
 /// Names that one file may have.
@@ -51,7 +49,7 @@ pub struct Created {
 
 struct Fresh {
     kind: Kind,
-    content: Content,
+    content: NewContent,
     device: (u32, u32),
     default_mode: u32,
 }
@@ -71,10 +69,15 @@ impl Layer {
         who: &Credential,
     ) -> Result<Created, FsError> {
         let existing = {
-            let mut tree = self.tree_mut();
+            let mutation = self.mutation()?;
+            let mut tree = mutation.tree();
             tree.may_search(dir, who)?;
             match tree.lookup(dir, name) {
-                Err(FsError::NotFound) => return self.create_file(&mut tree, dir, name, how, who),
+                Err(FsError::NotFound) => {
+                    let created = create_file(&mut tree, dir, name, how, who)?;
+                    tree.commit()?;
+                    return Ok(created);
+                }
                 found => found?,
             }
         };
@@ -101,29 +104,6 @@ impl Layer {
         }
     }
 
-    fn create_file(
-        &self,
-        tree: &mut Tree,
-        dir: Ino,
-        name: &[u8],
-        how: CreateMode,
-        who: &Credential,
-    ) -> Result<Created, FsError> {
-        let (attributes, verifier) = match how {
-            CreateMode::Unchecked(attributes) | CreateMode::Guarded(attributes) => (attributes, None),
-            CreateMode::Exclusive(verifier) => (SetAttributes::with_mode(0), Some(verifier)),
-        };
-        let file = UpperFile::empty(Arc::clone(&self.store));
-        if let Some(size) = attributes.size {
-            file.truncate(size)?;
-        }
-        let content = Content::File(Arc::new(file));
-        let fresh = Fresh { kind: Kind::Regular, content, device: (0, 0), default_mode: 0o644 };
-        let created = make(tree, dir, name, fresh, &attributes, who)?;
-        tree.inode_mut(created.object.ino)?.verifier = verifier;
-        Ok(created)
-    }
-
     /// Makes `node` as `name` in `dir`.
     ///
     /// # Errors
@@ -138,11 +118,11 @@ impl Layer {
         attributes: &SetAttributes,
         who: &Credential,
     ) -> Result<Created, FsError> {
-        let special = |kind, device| Fresh { kind, content: Content::None, device, default_mode: 0o644 };
+        let special = |kind, device| Fresh { kind, content: NewContent::None, device, default_mode: 0o644 };
         let fresh = match node {
             NewNode::Directory => Fresh {
                 kind: Kind::Directory,
-                content: Content::Directory(Box::new(Directory::new(dir))),
+                content: NewContent::Directory(dir),
                 device: (0, 0),
                 default_mode: 0o755,
             },
@@ -153,7 +133,7 @@ impl Layer {
                 if target.len() >= MAX_TARGET {
                     return Err(FsError::NameTooLong);
                 }
-                let content = Content::Symlink(target.into());
+                let content = NewContent::Symlink(target.into());
                 Fresh { kind: Kind::Symlink, content, device: (0, 0), default_mode: 0o777 }
             }
             NewNode::CharacterDevice(..) | NewNode::BlockDevice(..) if !who.is_root() => {
@@ -165,7 +145,11 @@ impl Layer {
             NewNode::Socket => special(Kind::Socket, (0, 0)),
         };
         let attributes = SetAttributes { size: None, ..*attributes };
-        make(&mut self.tree_mut(), dir, name, fresh, &attributes, who)
+        let mutation = self.mutation()?;
+        let mut tree = mutation.tree();
+        let created = make(&mut tree, dir, name, fresh, &attributes, who)?;
+        tree.commit()?;
+        Ok(created)
     }
 
     /// Gives `ino` the further name `name` in `dir`.
@@ -175,7 +159,8 @@ impl Layer {
     /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NotDirectory`],
     /// [`FsError::Stale`].
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8], who: &Credential) -> Result<Created, FsError> {
-        let mut tree = self.tree_mut();
+        let mutation = self.mutation()?;
+        let mut tree = mutation.tree();
         check_name(name)?;
         let meta = tree.meta(ino)?;
         if meta.kind == Kind::Directory {
@@ -186,17 +171,43 @@ impl Layer {
         if meta.nlink >= MAX_LINKS {
             return Err(FsError::TooManyLinks);
         }
-        tree.directory_mut(dir)?.insert(name, ino)?;
+        tree.insert_name(dir, name, ino)?;
         let now = Timestamp::now();
         let meta = &mut tree.inode_mut(ino)?.meta;
         meta.nlink += 1;
         meta.ctime = now;
         tree.touch(dir, 0, now)?;
-        Ok(Created {
-            object: tree.attributes(ino)?,
-            directory: WccPair { before, after: tree.attributes(dir)? },
-        })
+        let object = tree.attributes(ino)?;
+        let directory = WccPair { before, after: tree.attributes(dir)? };
+        tree.commit()?;
+        Ok(Created { object, directory })
     }
+}
+
+/// Makes a regular file; an initial size is a hole.
+fn create_file(
+    tree: &mut Tree,
+    dir: Ino,
+    name: &[u8],
+    how: CreateMode,
+    who: &Credential,
+) -> Result<Created, FsError> {
+    let (attributes, verifier) = match how {
+        CreateMode::Unchecked(attributes) | CreateMode::Guarded(attributes) => (attributes, None),
+        CreateMode::Exclusive(verifier) => (SetAttributes::with_mode(0), Some(verifier)),
+    };
+    if attributes.size.is_some_and(|size| size > MAX_FILE_SIZE) {
+        return Err(FsError::FileTooLarge);
+    }
+    let fresh = Fresh { kind: Kind::Regular, content: NewContent::File, device: (0, 0), default_mode: 0o644 };
+    let mut created = make(tree, dir, name, fresh, &attributes, who)?;
+    let ino = created.object.ino;
+    tree.inode_mut(ino)?.verifier = verifier;
+    if let Some(size) = attributes.size {
+        tree.set_initial_size(ino, size)?;
+        created.object = tree.attributes(ino)?;
+    }
+    Ok(created)
 }
 
 /// The answer for a file that was there already.
@@ -242,12 +253,12 @@ fn make(
     if is_directory && parent.nlink >= MAX_LINKS {
         return Err(FsError::TooManyLinks);
     }
-    let ino = tree.add(Inode { meta, content: fresh.content, verifier: None })?;
+    let ino = tree.add(meta, fresh.content)?;
     if rest != SetAttributes::default() {
         let mode = Some(meta.mode);
         apply(tree, ino, &SetAttributes { mode, ..rest }, who)?;
     }
-    if let Err(error) = tree.directory_mut(dir).and_then(|directory| directory.insert(name, ino)) {
+    if let Err(error) = tree.insert_name(dir, name, ino) {
         tree.forget(ino);
         return Err(error);
     }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::{Layer, WccPair};
-use crate::rootfs::tree::{Content, Meta, Tree};
-use crate::rootfs::upper_file::UpperFile;
+use crate::rootfs::meta::Meta;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, Timestamp};
 
 /// What a read gave.
@@ -24,14 +23,6 @@ fn check_regular(meta: &Meta) -> Result<(), FsError> {
         Kind::Directory => Err(FsError::IsDirectory),
         _ => Err(FsError::Invalid),
     }
-}
-
-/// The data of a changed file; `None` if it is as in the lower layer.
-fn upper(tree: &Tree, ino: Ino) -> Result<Option<Arc<UpperFile>>, FsError> {
-    Ok(tree.changed(ino)?.and_then(|inode| match &inode.content {
-        Content::File(file) => Some(Arc::clone(file)),
-        _ => None,
-    }))
 }
 
 impl Layer {
@@ -56,7 +47,7 @@ impl Layer {
             if meta.permitted(who) & 5 == 0 && !meta.owned_by(who) {
                 return Err(FsError::AccessDenied);
             }
-            (upper(&tree, ino)?, tree.attributes(ino)?)
+            (tree.upper_file(ino)?.map(Arc::clone), tree.attributes(ino)?)
         };
         if let Some(file) = file {
             let (count, eof) = file.read(offset, buffer)?;
@@ -66,7 +57,7 @@ impl Layer {
         let count = left.min(buffer.len());
         let (target, _) = buffer.split_at_mut(count);
         if count > 0 {
-            self.lower.read(ino, offset, target)?;
+            self.storage.lower.read(ino, offset, target)?;
         }
         Ok(ReadOutcome { count, eof: count == left, attributes })
     }
@@ -77,6 +68,7 @@ impl Layer {
     /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::NoSpace`],
     /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
+        let mutation = self.mutation()?;
         let before = {
             let tree = self.tree();
             let meta = tree.meta(ino)?;
@@ -86,35 +78,18 @@ impl Layer {
             }
             tree.attributes(ino)?
         };
-        self.copied_up(ino)?.write(offset, data)?;
-        let mut tree = self.tree_mut();
-        let meta = &mut tree.inode_mut(ino)?.meta;
+        mutation.copied_up(ino)?.write(offset, data)?;
+        let mut tree = mutation.tree();
         if !data.is_empty() {
+            let meta = &mut tree.inode_mut(ino)?.meta;
             meta.mtime = Timestamp::now();
             meta.ctime = meta.mtime;
             if !who.is_root() {
                 meta.drop_set_ids();
             }
         }
-        Ok(WccPair { before, after: tree.attributes(ino)? })
-    }
-
-    /// The data of a file that is about to be changed. No data is copied: the file shows the lower layer where it was
-    /// not overwritten.
-    pub(super) fn copied_up(&self, ino: Ino) -> Result<Arc<UpperFile>, FsError> {
-        if let Some(file) = upper(&self.tree(), ino)? {
-            return Ok(file);
-        }
-        let mut tree = self.tree_mut();
-        if let Some(file) = upper(&tree, ino)? {
-            return Ok(file);
-        }
-        if !self.lower.is_file(ino) {
-            return Err(FsError::Invalid);
-        }
-        let size = self.lower.size(ino);
-        let file = Arc::new(UpperFile::over(Arc::clone(&self.store), Arc::clone(&self.lower), ino, size));
-        tree.inode_mut(ino)?.content = Content::File(Arc::clone(&file));
-        Ok(file)
+        let after = tree.attributes(ino)?;
+        tree.commit()?;
+        Ok(WccPair { before, after })
     }
 }

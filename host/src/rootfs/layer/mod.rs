@@ -2,19 +2,24 @@
 //!
 //! Metadata is behind one lock and in memory; file data is read and written outside of it, under a lock per file.
 
+mod check;
+mod compact;
 mod create;
 mod data;
 mod inspect;
+mod mutation;
 mod open;
+mod recover;
 mod remove;
 mod rename;
 mod set_attributes;
 
+pub use check::Repair;
 pub(crate) use create::MAX_LINKS;
 pub use create::{CreateMode, Created, NewNode};
 pub use data::ReadOutcome;
 pub use inspect::{DirectoryEntry, ListEnd, Permissions};
-pub use open::{Layer, Usage, WccPair};
+pub use open::{Layer, LayerOptions, Usage, WccPair};
 pub use rename::Renamed;
 
 #[cfg(test)]

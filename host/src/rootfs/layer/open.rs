@@ -1,27 +1,57 @@
-//! The layer itself: made, limited, measured, and removed without a trace.
+//! The layer itself: made, opened again, limited, measured, kept or removed without a trace.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use rustix::fs::FlockOperation;
+
+use super::check::Repair;
+use super::recover::recover;
 use crate::rootfs::block_store::BlockStore;
+use crate::rootfs::journal::{Journal, LogHeader};
+use crate::rootfs::storage::Storage;
 use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::MAX_FILE_SIZE;
-use crate::rootfs::{Attributes, FsError, Ino, Lower, RootfsError};
+use crate::rootfs::{Attributes, Durability, FsError, Ino, Lower, RootfsError};
 
-/// Bytes of changed data that a layer may hold if nothing else is said: 16 GiB.
-const DEFAULT_BUDGET: u64 = 16 << 30;
+/// Name of the file with the changed data in a layer's directory.
+const DATA: &str = "data";
+/// Name of the log.
+const LOG: &str = "log";
 
 /// The root filesystem of one job: a shared lower layer and what the job changed.
 ///
-/// Dropping it gives all its disk space back.
+/// What was answered survives the end of this process by any signal: [`Layer::open`] goes on with the same inode
+/// numbers, listings and data. Dropping a layer removes its directory, unless [`Layer::keep`] was called.
 #[derive(Debug)]
 pub struct Layer {
-    tree: RwLock<Tree>,
-    pub(super) store: Arc<BlockStore>,
-    pub(super) lower: Arc<Lower>,
-    // Declared last: the directory can go once the store's file is closed.
-    _directory: UpperDirectory,
+    pub(super) tree: RwLock<Tree>,
+    /// Held for reading by whoever changes the layer, for writing while the log is written anew.
+    pub(super) compaction: RwLock<()>,
+    pub(super) storage: Arc<Storage>,
+    pub(super) durability: Durability,
+    write_verifier: [u8; 8],
+    kept: AtomicBool,
+    directory: PathBuf,
+}
+
+/// How a layer is kept on the bench PC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerOptions {
+    /// Bytes of changed data that it may hold; what exceeds them fails with ENOSPC.
+    pub budget: u64,
+    /// What its changes must survive.
+    pub durability: Durability,
+}
+
+impl Default for LayerOptions {
+    /// 16 GiB, and the end of the process.
+    fn default() -> Self {
+        Self { budget: 16 << 30, durability: Durability::Process }
+    }
 }
 
 /// How full a layer is.
@@ -46,54 +76,98 @@ pub struct WccPair {
     pub after: Attributes,
 }
 
-/// A directory that goes when it is empty, if it was made here.
-#[derive(Debug)]
-struct UpperDirectory(Option<PathBuf>);
-
-impl UpperDirectory {
-    fn new(path: &Path) -> Result<Self, RootfsError> {
-        if path.is_dir() {
-            return Ok(Self(None));
-        }
-        fs::create_dir_all(path).map_err(|source| RootfsError::Open { path: path.to_owned(), source })?;
-        Ok(Self(Some(path.to_owned())))
-    }
-}
-
-impl Drop for UpperDirectory {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Fails only if somebody put something there, and then it is theirs.
-            let _ = fs::remove_dir(path);
-        }
-    }
-}
-
 impl Layer {
-    /// A layer without changes, with a budget of 16 GiB for changed data.
-    ///
-    /// Changed data goes to a file without a name in `upper_dir` on the bench PC, which is made if needed.
+    /// A layer without changes in `directory` on the bench PC, which must not exist yet.
     ///
     /// # Errors
-    /// [`RootfsError::Open`] if the directory or the file cannot be made.
-    pub fn new(lower: Arc<Lower>, upper_dir: PathBuf) -> Result<Self, RootfsError> {
-        Self::with_budget(lower, upper_dir, DEFAULT_BUDGET)
+    /// [`RootfsError::Open`] and [`RootfsError::Journal`] if directory or files cannot be made.
+    pub fn new(lower: Arc<Lower>, directory: PathBuf, options: LayerOptions) -> Result<Self, RootfsError> {
+        let open = |source| RootfsError::Open { path: directory.clone(), source };
+        if let Some(parent) = directory.parent() {
+            fs::create_dir_all(parent).map_err(open)?;
+        }
+        fs::create_dir(&directory).map_err(open)?;
+        let data = open_data(&directory, true)?;
+        let mut id = [0; 8];
+        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| open(error.into()))?;
+        let header = LogHeader::new(u64::from_le_bytes(id), lower.identity());
+        let journal = Journal::create(directory.join(LOG), header)?;
+        let store = BlockStore::new(data, options.budget);
+        let storage = Arc::new(Storage { lower, store, journal });
+        let tree = Tree::new(Arc::clone(&storage));
+        Ok(Self::assemble(tree, storage, directory, options))
     }
 
-    /// Like [`Layer::new`], with a budget of `budget` bytes for changed data; what exceeds it fails with ENOSPC.
+    /// A layer that was made before, as it was when its last change was answered; and what had to be repaired.
     ///
     /// # Errors
-    /// [`RootfsError::Open`] if the directory or the file cannot be made.
-    pub fn with_budget(lower: Arc<Lower>, upper_dir: PathBuf, budget: u64) -> Result<Self, RootfsError> {
-        let directory = UpperDirectory::new(&upper_dir)?;
-        let file: File = tempfile::tempfile_in(&upper_dir)
-            .map_err(|source| RootfsError::Open { path: upper_dir.clone(), source })?;
-        Ok(Self {
-            tree: RwLock::new(Tree::new(Arc::clone(&lower))),
-            store: Arc::new(BlockStore::new(file, budget)),
-            lower,
-            _directory: directory,
-        })
+    /// [`RootfsError::Open`] and [`RootfsError::Journal`] if its files are not there or not readable,
+    /// [`RootfsError::OtherLower`] if it was made on another root filesystem, [`RootfsError::InUse`] while another
+    /// process has it.
+    pub fn open(
+        lower: Arc<Lower>,
+        directory: PathBuf,
+        options: LayerOptions,
+    ) -> Result<(Self, Vec<Repair>), RootfsError> {
+        let data = open_data(&directory, false)?;
+        let log = directory.join(LOG);
+        if Journal::header_of(&log)?.lower != lower.identity() {
+            return Err(RootfsError::OtherLower { path: directory });
+        }
+        let store = BlockStore::recovering(data, options.budget);
+        let (tree, storage, repairs) = recover(lower, store, log)?;
+        let layer = Self::assemble(tree, storage, directory, options);
+        if !repairs.is_empty() {
+            layer.compact();
+        }
+        Ok((layer, repairs))
+    }
+
+    fn assemble(tree: Tree, storage: Arc<Storage>, directory: PathBuf, options: LayerOptions) -> Self {
+        let id = storage.journal.header().layer;
+        Self {
+            tree: RwLock::new(tree),
+            compaction: RwLock::default(),
+            storage,
+            durability: options.durability,
+            write_verifier: (id ^ boot_id()).to_be_bytes(),
+            kept: AtomicBool::new(false),
+            directory,
+        }
+    }
+
+    /// Keeps the layer when it is dropped; it can be opened again.
+    pub fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// A number that no other layer has; the same when it is opened again.
+    pub fn id(&self) -> u64 {
+        self.storage.journal.header().layer
+    }
+
+    /// What its changes must survive.
+    pub const fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Makes sure that what was written survives what it must ([`Durability`]).
+    ///
+    /// # Errors
+    /// [`FsError::Io`] if the disk of the bench PC fails.
+    pub fn commit(&self) -> Result<(), FsError> {
+        if self.durability == Durability::Power {
+            self.storage.store.sync()?;
+            self.storage.journal.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7): the data is in the page cache of the bench
+    /// PC, and so outlives this process but not the PC's kernel.
+    pub const fn write_verifier(&self) -> [u8; 8] {
+        self.write_verifier
     }
 
     /// The root directory.
@@ -108,11 +182,12 @@ impl Layer {
 
     /// How full the layer is.
     pub fn usage(&self) -> Usage {
-        let (used, free_bytes) = self.store.usage();
+        let (used, free_bytes) = self.storage.store.usage();
+        let lower = &self.storage.lower;
         Usage {
-            used_bytes: self.lower.bytes().saturating_add(used),
+            used_bytes: lower.bytes().saturating_add(used),
             free_bytes,
-            used_inodes: self.lower.inode_count(),
+            used_inodes: lower.inode_count(),
             free_inodes: u64::from(self.tree().free_inodes()),
         }
     }
@@ -128,8 +203,41 @@ impl Layer {
     pub(super) fn tree(&self) -> RwLockReadGuard<'_, Tree> {
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    pub(super) fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
-        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Layer {
+    fn drop(&mut self) {
+        self.storage.store.freeze();
+        if !self.kept.load(Ordering::Relaxed) {
+            remove(&self.directory);
+        }
+    }
+}
+
+/// The first half of the number of this life of the bench PC's kernel (random(4)).
+fn boot_id() -> u64 {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).unwrap_or_else(|_| u64::from(std::process::id()))
+}
+
+/// Removes a layer's files, and its directory unless somebody put something there.
+fn remove(directory: &Path) {
+    for file in [DATA, LOG] {
+        // What is not there need not go.
+        let _ = fs::remove_file(directory.join(file));
+    }
+    let _ = fs::remove_dir(directory);
+}
+
+/// Opens the file with the changed data, for this process alone.
+fn open_data(directory: &Path, new: bool) -> Result<File, RootfsError> {
+    let path = directory.join(DATA);
+    let open = |source| RootfsError::Open { path: path.clone(), source };
+    let file = OpenOptions::new().read(true).write(true).create_new(new).open(&path).map_err(open)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(RootfsError::InUse { path: directory.to_owned() }),
+        Err(error) => Err(open(io::Error::from(error))),
     }
 }

@@ -11,17 +11,20 @@ impl Layer {
     /// [`FsError::NotFound`], [`FsError::IsDirectory`], [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky
     /// directory), [`FsError::Invalid`], [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn remove(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
-        let mut tree = self.tree_mut();
+        let mutation = self.mutation()?;
+        let mut tree = mutation.tree();
         let ino = removable(&tree, dir, name, who)?;
         if tree.meta(ino)?.kind == Kind::Directory {
             return Err(FsError::IsDirectory);
         }
         let before = tree.attributes(dir)?;
         let now = Timestamp::now();
-        tree.directory_mut(dir)?.remove(name);
+        tree.remove_name(dir, name)?;
         tree.drop_link(ino, now)?;
         tree.touch(dir, 0, now)?;
-        Ok(WccPair { before, after: tree.attributes(dir)? })
+        let after = tree.attributes(dir)?;
+        tree.commit()?;
+        Ok(WccPair { before, after })
     }
 
     /// Removes the empty directory `name`.
@@ -29,16 +32,19 @@ impl Layer {
     /// # Errors
     /// [`FsError::NotEmpty`], [`FsError::NotDirectory`], and as [`Layer::remove`].
     pub fn remove_directory(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
-        let mut tree = self.tree_mut();
+        let mutation = self.mutation()?;
+        let mut tree = mutation.tree();
         let ino = removable(&tree, dir, name, who)?;
         if !tree.is_empty(ino)? {
             return Err(FsError::NotEmpty);
         }
         let before = tree.attributes(dir)?;
-        tree.directory_mut(dir)?.remove(name);
+        tree.remove_name(dir, name)?;
         tree.forget(ino);
         tree.touch(dir, -1, Timestamp::now())?;
-        Ok(WccPair { before, after: tree.attributes(dir)? })
+        let after = tree.attributes(dir)?;
+        tree.commit()?;
+        Ok(WccPair { before, after })
     }
 }
 

@@ -25,7 +25,8 @@ impl Layer {
     /// [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky directory), [`FsError::NameTooLong`],
     /// [`FsError::NoSpace`], [`FsError::Stale`].
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), who: &Credential) -> Result<Renamed, FsError> {
-        let mut tree = self.tree_mut();
+        let mutation = self.mutation()?;
+        let mut tree = mutation.tree();
         if [from.1, to.1].iter().any(|name| matches!(*name, b"." | b"..")) {
             return Err(FsError::Invalid);
         }
@@ -50,10 +51,12 @@ impl Layer {
         if let Some(replaced) = replaced {
             move_name(&mut tree, ino, from, to, replaced)?;
         }
-        Ok(Renamed {
+        let renamed = Renamed {
             from: WccPair { before: before.0, after: tree.attributes(from.0)? },
             to: WccPair { before: before.1, after: tree.attributes(to.0)? },
-        })
+        };
+        tree.commit()?;
+        Ok(renamed)
     }
 }
 
@@ -91,10 +94,9 @@ fn move_name(
     let now = Timestamp::now();
     let is_directory = tree.meta(ino)?.kind == Kind::Directory;
     tree.directory_mut(from.0)?;
-    let target = tree.directory_mut(to.0)?;
-    target.remove(to.1);
-    target.insert(to.1, ino)?;
-    tree.directory_mut(from.0)?.remove(from.1);
+    tree.remove_name(to.0, to.1)?;
+    tree.insert_name(to.0, to.1, ino)?;
+    tree.remove_name(from.0, from.1)?;
     match replaced {
         Some(other) if is_directory => {
             tree.forget(other);
@@ -107,7 +109,7 @@ fn move_name(
     tree.touch(from.0, -moved, now)?;
     tree.touch(to.0, moved, now)?;
     if is_directory {
-        tree.directory_mut(ino)?.parent = to.0;
+        tree.set_parent(ino, to.0)?;
     }
     tree.inode_mut(ino)?.meta.ctime = now;
     Ok(())

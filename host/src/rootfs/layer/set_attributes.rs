@@ -1,7 +1,8 @@
 //! Changing owner, mode, size and times.
 
 use super::{Layer, WccPair};
-use crate::rootfs::tree::{Meta, Tree};
+use crate::rootfs::meta::Meta;
+use crate::rootfs::tree::Tree;
 use crate::rootfs::{Credential, FsError, Ino, Kind, SetAttributes, SetTime, Timestamp};
 
 impl Layer {
@@ -20,6 +21,7 @@ impl Layer {
         guard: Option<Timestamp>,
         who: &Credential,
     ) -> Result<WccPair, FsError> {
+        let mutation = self.mutation()?;
         let before = {
             let tree = self.tree();
             let before = tree.attributes(ino)?;
@@ -32,11 +34,13 @@ impl Layer {
         if let Some(size) = change.size
             && size != before.size
         {
-            self.copied_up(ino)?.truncate(size)?;
+            mutation.copied_up(ino)?.truncate(size)?;
         }
-        let mut tree = self.tree_mut();
+        let mut tree = mutation.tree();
         apply(&mut tree, ino, change, who)?;
-        Ok(WccPair { before, after: tree.attributes(ino)? })
+        let after = tree.attributes(ino)?;
+        tree.commit()?;
+        Ok(WccPair { before, after })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::rootfs::error::MemberProblem;
+use crate::rootfs::meta::Meta;
 use crate::rootfs::path::{MAX_SYMLINKS, components};
 use crate::rootfs::sparse::Extent;
-use crate::rootfs::tree::{MAX_NAME, MAX_TARGET, Meta};
+use crate::rootfs::tree::{MAX_NAME, MAX_TARGET};
 
 /// Index of the root among the nodes.
 pub(super) const ROOT: usize = 0;

@@ -10,9 +10,9 @@ use tar::{Archive, Entry, EntryType, Header};
 use super::builder::{Builder, Content, Member};
 use crate::rootfs::error::MemberProblem;
 use crate::rootfs::lower::Lower;
+use crate::rootfs::meta::Meta;
 use crate::rootfs::sparse;
 use crate::rootfs::tar_reader::HeaderReader;
-use crate::rootfs::tree::Meta;
 use crate::rootfs::{Kind, RootfsError, Timestamp};
 
 /// Members that an archive may have.

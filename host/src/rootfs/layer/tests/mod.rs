@@ -3,6 +3,7 @@
 mod data;
 mod names;
 mod permissions;
+mod recover;
 
 use std::ops::ControlFlow;
 

@@ -1,0 +1,269 @@
+//! The log of a layer: every change before it is answered, so that the layer outlives its process.
+//!
+//! The log is a sequence of frames ([`frame`]), the first one a [`LogHeader`], each other one the changes of one
+//! operation. Data is written to the store before the change that refers to it, and blocks are given free after the
+//! change that lets them go; a process may be killed between any two steps.
+//!
+//! Written bytes survive the process in the kernel's page cache. Whether they must also survive the bench PC's power
+//! is [`Durability`].
+
+mod frame;
+mod record;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::FallocateFlags;
+
+use self::frame::{Frame, Frames};
+pub(super) use self::record::{Change, LogHeader};
+use super::FsError;
+
+/// Space of the disk that is taken ahead, in bytes, so that an operation that has begun can be logged.
+const AHEAD: u64 = 1 << 20;
+/// What one operation may need, in bytes: a few inodes, names and a link's target, or the map of a large write.
+const RESERVE: u64 = 128 << 10;
+/// Size from which on a log is written anew when most of it is outdated, in bytes.
+const MIN_COMPACT: u64 = 64 << 20;
+
+/// What a layer's changes must survive once they are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of this process by any signal.
+    #[default]
+    Process,
+    /// A power failure of the bench PC as well, once the board has asked for it (stable WRITE, COMMIT).
+    Power,
+}
+
+/// Why a log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It cannot be read or written.
+    #[error("cannot use the log {path}")]
+    Io {
+        /// The log.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It does not begin as a log does.
+    #[error("{path} is not the log of a root filesystem's layer, or its beginning is damaged")]
+    NotALog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written by another version of the program.
+    #[error("{path} has format {found}, and this program reads {}", record::FORMAT)]
+    Format {
+        /// The log.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// A change cannot be encoded.
+    #[error("a change cannot be written to the log")]
+    Encode(#[source] postcard::Error),
+}
+
+/// A log that is open for more.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    header: LogHeader,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    file: File,
+    end: u64,
+    /// Up to where the disk has promised space.
+    reserved: u64,
+    /// A change could not be written: nothing may be changed any more.
+    broken: bool,
+    compact_at: u64,
+}
+
+impl Log {
+    fn new(file: File, end: u64) -> Self {
+        Self { file, end, reserved: end, broken: false, compact_at: MIN_COMPACT.max(end.saturating_mul(4)) }
+    }
+}
+
+impl LogHeader {
+    pub(super) const fn new(layer: u64, lower: super::lower::LowerIdentity) -> Self {
+        Self { format: record::FORMAT, layer, lower }
+    }
+}
+
+impl Journal {
+    /// Begins a log at `path`, where there must be none.
+    pub(super) fn create(path: PathBuf, header: LogHeader) -> Result<Self, JournalError> {
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(io)?;
+        let bytes = Frame::of_header(&header)?.seal();
+        file.write_all_at(&bytes, 0).map_err(io)?;
+        let log = Mutex::new(Log::new(file, bytes.len() as u64));
+        Ok(Self { path, header, log })
+    }
+
+    /// Opens the log at `path`; [`Journal::replay`] must follow.
+    pub(super) fn open(path: PathBuf) -> Result<Self, JournalError> {
+        let header = Self::header_of(&path)?;
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
+        Ok(Self { log: Mutex::new(Log::new(file, 0)), path, header })
+    }
+
+    /// Hands each change to `apply`, and returns how many bytes at the end a crash had torn off; they are cut.
+    pub(super) fn replay(&self, apply: &mut dyn FnMut(Change<'_>)) -> Result<u64, JournalError> {
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        let mut log = self.log();
+        let mut frames = Frames::new(&log.file).map_err(io)?;
+        // The header.
+        frames.next().map_err(io)?;
+        while let Some(payload) = frames.next().map_err(io)? {
+            replay(payload, apply);
+        }
+        let (end, torn) = (frames.end(), frames.torn());
+        log.file.set_len(end).map_err(io)?;
+        (log.end, log.reserved) = (end, end);
+        log.compact_at = MIN_COMPACT.max(end);
+        Ok(torn)
+    }
+
+    /// The header of the log at `path`.
+    pub(super) fn header_of(path: &Path) -> Result<LogHeader, JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let not_a_log = || JournalError::NotALog { path: path.to_owned() };
+        let file = File::open(path).map_err(io)?;
+        let mut frames = Frames::new(&file).map_err(io)?;
+        let first = frames.next().map_err(io)?.ok_or_else(not_a_log)?;
+        let (found, _) = postcard::take_from_bytes::<u32>(first).map_err(|_| not_a_log())?;
+        if found != record::FORMAT {
+            return Err(JournalError::Format { path: path.to_owned(), found });
+        }
+        postcard::from_bytes(first).map_err(|_| not_a_log())
+    }
+
+    pub(super) const fn header(&self) -> &LogHeader {
+        &self.header
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that one more operation can be logged.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`] if the disk is full, [`FsError::Io`] if a change could not be logged before.
+    pub(super) fn ready(&self) -> Result<(), FsError> {
+        let mut log = self.log();
+        if log.broken {
+            return Err(FsError::Io);
+        }
+        if log.end + RESERVE <= log.reserved {
+            return Ok(());
+        }
+        match rustix::fs::fallocate(&log.file, FallocateFlags::KEEP_SIZE, log.end, AHEAD) {
+            Ok(()) => log.reserved = log.end + AHEAD,
+            Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => return Err(FsError::NoSpace),
+            // A file system that promises nothing: a full disk shows when it is written to.
+            Err(_) => log.reserved = u64::MAX,
+        }
+        Ok(())
+    }
+
+    /// Writes the changes of one operation.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: it is not logged, and nothing may be changed from now on.
+    pub(super) fn append<'a>(&self, changes: impl IntoIterator<Item = Change<'a>>) -> Result<(), FsError> {
+        let mut frame = Frame::new();
+        let mut encoded = true;
+        for change in changes {
+            encoded &= frame.push(&change).unwrap_or(false);
+        }
+        if frame.is_empty() {
+            return Ok(());
+        }
+        let bytes = frame.seal();
+        let mut log = self.log();
+        let end = log.end;
+        if log.broken || !encoded || log.file.write_all_at(&bytes, end).is_err() {
+            log.broken = true;
+            return Err(FsError::Io);
+        }
+        log.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes what was appended to the disk itself.
+    pub(super) fn sync(&self) -> Result<(), FsError> {
+        self.log().file.sync_data().map_err(|_| FsError::Io)
+    }
+
+    /// Whether the log is large enough to be written anew.
+    pub(super) fn is_long(&self) -> bool {
+        let log = self.log();
+        log.end >= log.compact_at && !log.broken
+    }
+
+    /// Does not ask for the log to be written anew until it has grown further: it could not be done now.
+    pub(super) fn postpone_replacing(&self) {
+        let mut log = self.log();
+        log.compact_at = log.end.saturating_mul(2);
+    }
+
+    /// Puts `changes`, which must be equal to the whole log in effect, in the log's place; with `sync`, a power
+    /// failure leaves the one or the other.
+    pub(super) fn replace<'a>(
+        &self,
+        changes: impl IntoIterator<Item = Change<'a>>,
+        sync: bool,
+    ) -> Result<(), JournalError> {
+        let new = self.path.with_extension("new");
+        let io = |source| JournalError::Io { path: new.clone(), source };
+        let mut file = OpenOptions::new();
+        let file = file.read(true).write(true).create(true).truncate(true).open(&new).map_err(io)?;
+        let mut end = 0;
+        let mut write = |frame: Frame| -> Result<(), JournalError> {
+            let bytes = frame.seal();
+            file.write_all_at(&bytes, end).map_err(io)?;
+            end += bytes.len() as u64;
+            Ok(())
+        };
+        write(Frame::of_header(&self.header)?)?;
+        let mut frame = Frame::new();
+        for change in changes {
+            if !frame.push(&change)? {
+                write(std::mem::replace(&mut frame, Frame::new()))?;
+                frame.push(&change)?;
+            }
+        }
+        if !frame.is_empty() {
+            write(frame)?;
+        }
+        if sync {
+            file.sync_data().map_err(io)?;
+        }
+        fs::rename(&new, &self.path).map_err(io)?;
+        *self.log() = Log::new(file, end);
+        Ok(())
+    }
+}
+
+/// Hands the changes of one frame to `apply`. Its checksum was right: what cannot be decoded was never written.
+fn replay(mut payload: &[u8], apply: &mut dyn FnMut(Change<'_>)) {
+    while !payload.is_empty() {
+        let Ok((change, rest)) = postcard::take_from_bytes::<Change<'_>>(payload) else { return };
+        apply(change);
+        payload = rest;
+    }
+}

@@ -1,0 +1,69 @@
+//! The log written anew, as short as the layer's state allows.
+
+use std::borrow::Cow;
+use std::sync::PoisonError;
+
+use super::Layer;
+use crate::rootfs::journal::Change;
+use crate::rootfs::tree::{Content, Inode, NewContent, Tree};
+use crate::rootfs::upper_file::UpperFile;
+use crate::rootfs::{Durability, Ino};
+
+/// Stretches of a file that go into one change.
+const RUNS_PER_CHANGE: usize = 1024;
+
+impl Layer {
+    /// Writes the log anew while nothing is changed. If the disk is full, the old log goes on.
+    pub(super) fn compact(&self) {
+        let _alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);
+        let tree = self.tree();
+        let journal = &self.storage.journal;
+        let changes = std::iter::once(Change::Next { ino: tree.next })
+            .chain(tree.changed.iter().flat_map(|(ino, inode)| inode_changes(&tree, *ino, inode.as_ref())));
+        if journal.replace(changes, self.durability == Durability::Power).is_err() {
+            journal.postpone_replacing();
+        }
+    }
+}
+
+/// An inode as the changes that lead to it from the lower layer.
+fn inode_changes<'t>(tree: &'t Tree, ino: Ino, inode: Option<&'t Inode>) -> Vec<Change<'t>> {
+    let Some(inode) = inode else { return vec![Change::Forget { ino }] };
+    let mut changes = Vec::new();
+    let is_new = tree.lower.get(ino).is_none();
+    match &inode.content {
+        Content::Lower => {}
+        Content::File(file) => file_changes(file, ino, &mut changes),
+        Content::Directory(directory) => {
+            if is_new {
+                changes.push(Change::New { ino, content: NewContent::Directory(directory.parent) });
+            }
+            let next_cookie = directory.next_cookie();
+            changes.push(Change::Listing { dir: ino, parent: directory.parent, next_cookie });
+            changes.extend(directory.list(0).map(|(cookie, name, child)| Change::Insert {
+                dir: ino,
+                cookie,
+                name: Cow::Borrowed(name),
+                ino: child,
+            }));
+        }
+        Content::Symlink(target) => {
+            changes.push(Change::New { ino, content: NewContent::Symlink(target.clone()) });
+        }
+        Content::None => changes.push(Change::New { ino, content: NewContent::None }),
+    }
+    changes.push(Change::Meta { ino, meta: inode.meta, verifier: inode.verifier });
+    changes
+}
+
+fn file_changes(file: &UpperFile, ino: Ino, changes: &mut Vec<Change<'_>>) {
+    match file.visible() {
+        Some(bytes) => changes.extend([Change::CopyUp { ino }, Change::Visible { ino, bytes }]),
+        None => changes.push(Change::New { ino, content: NewContent::File }),
+    }
+    let size = file.size();
+    for runs in file.runs().chunks(RUNS_PER_CHANGE) {
+        changes.push(Change::Extents { ino, size, runs: runs.to_vec() });
+    }
+    changes.push(Change::Extents { ino, size, runs: Vec::new() });
+}

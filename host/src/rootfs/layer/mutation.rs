@@ -1,0 +1,103 @@
+//! What every change goes through: it is let in, logged, and only then answered.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+
+use super::Layer;
+use crate::rootfs::journal::Journal;
+use crate::rootfs::tree::Tree;
+use crate::rootfs::upper_file::UpperFile;
+use crate::rootfs::{FsError, Ino};
+
+/// An operation that changes the layer; while it lasts, the log is not written anew.
+#[derive(Debug)]
+pub(super) struct Mutation<'l> {
+    layer: &'l Layer,
+    _no_compaction: RwLockReadGuard<'l, ()>,
+}
+
+/// The tree, to be changed. What was changed is logged by [`TreeMut::commit`], or, if the operation fails half-way,
+/// when this is dropped: log and tree never differ.
+#[derive(Debug)]
+pub(super) struct TreeMut<'l> {
+    tree: RwLockWriteGuard<'l, Tree>,
+    journal: &'l Journal,
+}
+
+impl Layer {
+    /// Begins an operation that changes the layer. One at a time per thread.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`] if the disk has no space for the log, [`FsError::Io`] if the log failed before.
+    pub(super) fn mutation(&self) -> Result<Mutation<'_>, FsError> {
+        if self.storage.journal.is_long() {
+            self.compact();
+        }
+        let mutation = Mutation {
+            layer: self,
+            _no_compaction: self.compaction.read().unwrap_or_else(PoisonError::into_inner),
+        };
+        self.storage.journal.ready()?;
+        Ok(mutation)
+    }
+}
+
+impl<'l> Mutation<'l> {
+    /// The tree, for this operation alone.
+    pub(super) fn tree(&self) -> TreeMut<'l> {
+        let tree = self.layer.tree.write().unwrap_or_else(PoisonError::into_inner);
+        TreeMut { tree, journal: &self.layer.storage.journal }
+    }
+
+    /// The data of a file that is about to be changed.
+    ///
+    /// # Errors
+    /// [`FsError::Invalid`] if it is no regular file, [`FsError::Stale`], [`FsError::Io`].
+    pub(super) fn copied_up(&self, ino: Ino) -> Result<Arc<UpperFile>, FsError> {
+        if let Some(file) = self.layer.tree().upper_file(ino)? {
+            return Ok(Arc::clone(file));
+        }
+        let mut tree = self.tree();
+        let file = Arc::clone(tree.copy_up(ino)?);
+        tree.commit()?;
+        Ok(file)
+    }
+}
+
+impl TreeMut<'_> {
+    /// Logs what was changed.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: the layer cannot be changed any more.
+    pub(super) fn commit(mut self) -> Result<(), FsError> {
+        let (changes, gone) = self.tree.take_pending();
+        let logged = self.journal.append(changes);
+        drop(self);
+        // Gives their blocks back, now that the log knows, and without holding others up.
+        drop(gone);
+        logged
+    }
+}
+
+impl Deref for TreeMut<'_> {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
+    }
+}
+
+impl DerefMut for TreeMut<'_> {
+    fn deref_mut(&mut self) -> &mut Tree {
+        &mut self.tree
+    }
+}
+
+impl Drop for TreeMut<'_> {
+    fn drop(&mut self) {
+        let (changes, gone) = self.tree.take_pending();
+        // A log that fails refuses the next operation; this one has failed anyway.
+        let _ = self.journal.append(changes);
+        drop(gone);
+    }
+}
