@@ -6,6 +6,7 @@
 
 mod jobs;
 mod lab;
+mod ordinary_user;
 mod traces;
 
 use std::time::Duration;
