@@ -59,8 +59,11 @@ fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
     loop {
         match poll(&mut ready, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            // The leases last while this thread does.
-            Err(_) => continue,
+            Err(_) => {
+                // The leases last while this thread does; nobody is told whose they are.
+                let _ = io::copy(&mut &*stopped, &mut io::sink());
+                return;
+            }
         }
         let mut events = ready.iter().map(|fd| !fd.revents().is_empty());
         if events.next() == Some(true) {
