@@ -87,8 +87,9 @@ impl RunContext {
     /// Opens the cache, makes the key, and registers the group's members.
     pub(crate) fn new(job: &JobRun, networks: Networks, deadline: Instant) -> Result<Self, Fault> {
         let directory = bench::cache_directory(&job.bench)?;
-        let cache_fault = |error: &dyn std::error::Error| {
-            Fault::from_error(Class::Infrastructure, directory.display().to_string(), error)
+        let cache_fault = |source: &std::io::Error, error: &dyn std::error::Error| {
+            let fault = Fault::from_error(Class::Infrastructure, directory.display().to_string(), error);
+            fault.with_optional_help(bench::cache_help(&directory, source))
         };
         let members = job
             .plan
@@ -99,12 +100,13 @@ impl RunContext {
         let nodes = job.plan.nodes.iter().map(|node| (node.name.clone(), NodeState::new(node))).collect();
         Ok(Self {
             networks,
-            cache: Cache::open(&directory).map_err(|error| cache_fault(&error))?,
+            cache: Cache::open(&directory).map_err(|error| cache_fault(&error.source, &error))?,
             mirrors: job.bench.mirrors.clone(),
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
-            scratch: Scratch::create(&directory.join("scratch")).map_err(|error| cache_fault(&error))?,
+            scratch: Scratch::create(&directory.join("scratch"))
+                .map_err(|error| cache_fault(&error, &error))?,
             deadline,
             cancel: job.cancel.clone(),
             emitter: job.emitter.clone(),

@@ -163,10 +163,11 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         format!("cannot bind {address}:{port}: {error}"),
     );
     match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.with_help(
-            "ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep` on the host-runner program, \
-             or `sysctl net.ipv4.ip_unprivileged_port_start=69`",
-        ),
+        io::ErrorKind::PermissionDenied => fault.with_help(format!(
+            "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
+             build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
+            std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
+        )),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
             "another program holds the port; `ss -lnp 'sport = :{port}'` names it"
         )),

@@ -231,7 +231,6 @@ reset = {reset}
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path().join("home"))
             .env("TMPDIR", self.path().join("tmp"))
-            .env("XDG_RUNTIME_DIR", self.path().join("home"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -17,6 +17,7 @@
 mod client;
 mod helper;
 mod links;
+mod namespaces;
 mod network;
 mod process;
 mod wire;
