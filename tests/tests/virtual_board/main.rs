@@ -6,6 +6,7 @@
 
 mod jobs;
 mod lab;
+mod packages;
 mod traces;
 
 use std::time::Duration;
