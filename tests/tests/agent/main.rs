@@ -1,5 +1,6 @@
 //! The agent as built for boards, spoken to over its link: scripts, helpers, files, and what goes wrong.
 
+mod packages;
 mod runner;
 mod terminal;
 

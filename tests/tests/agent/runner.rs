@@ -21,7 +21,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Helpers that the tests call.
-const HELPERS: [&str; 9] = [
+const HELPERS: [&str; 10] = [
     "lava-send",
     "lava-wait",
     "lava-wait-all",
@@ -31,6 +31,7 @@ const HELPERS: [&str; 9] = [
     "lava-self",
     "lava-test-case",
     "lava-test-raise",
+    "lava-install-packages",
 ];
 
 /// Which build of the agent a test runs.

@@ -13,7 +13,7 @@ use testbench::harness::{OrdinaryUser, Tun, host_runner};
 use crate::traces::Traces;
 
 /// Long enough for a loaded machine to boot a virtual board; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(110);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// How often conditions of other processes are looked at: they tell nobody when they change.
 const INTERVAL: Duration = Duration::from_millis(10);

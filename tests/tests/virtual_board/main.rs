@@ -7,6 +7,7 @@
 mod jobs;
 mod lab;
 mod ordinary_user;
+mod packages;
 mod traces;
 
 use std::time::Duration;

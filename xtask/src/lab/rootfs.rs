@@ -67,6 +67,8 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     build.args(access_settings()?.into_iter().map(|setting| format!("--aptopt={setting}")));
     let sources = readable_copy(&lab.sources.join("rootfs"))?;
     build.arg(format!("--customize-hook={}", sources.path().join("rootfs/customize.sh").display()));
+    // The hook leaves the lists of the root's own archive there, and no others.
+    build.arg("--skip=cleanup/apt/lists");
     build.arg(&source.suite).arg(&tar).arg(source.line(&[]));
     process::logged(&mut build, &lab.log("rootfs"))?;
     let archive = lab.scratch.join("rootfs.tar.gz");

@@ -75,8 +75,8 @@ fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
     match status {
         ExitStatus::Code(0) => Ok(None),
         ExitStatus::Code(code) => {
-            let refused = agent.refusal().map(|reason| format!("; a helper was refused: {reason}"));
-            Ok(Some(format!("the {what} steps ended with exit code {code}{}", refused.unwrap_or_default())))
+            let complaint = agent.complaint().map(|complaint| format!("; {complaint}"));
+            Ok(Some(format!("the {what} steps ended with exit code {code}{}", complaint.unwrap_or_default())))
         }
         ExitStatus::Signal(signal) => Ok(Some(format!("the {what} steps were ended by signal {signal}"))),
         ExitStatus::Killed => Ok(Some(format!("the {what} steps were stopped"))),

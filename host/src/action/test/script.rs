@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::agent_to_host::ExitStatus;
+use protocol::helper::Call;
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -37,7 +38,7 @@ pub(super) struct Agent<'a, S> {
     session: AgentSession<S>,
     calls: Calls,
     board: BoardWatch,
-    refusal: Option<String>,
+    complaint: Option<String>,
     next_run: u32,
 }
 
@@ -81,7 +82,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         board: BoardWatch,
     ) -> Self {
         let calls = Calls::new(node.member.clone(), node.plan.group_timeout);
-        Self { node, phase, session, calls, board, refusal: None, next_run: 1 }
+        Self { node, phase, session, calls, board, complaint: None, next_run: 1 }
     }
 
     pub(super) fn emitter(&self) -> &Emitter {
@@ -93,9 +94,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         self.phase
     }
 
-    /// What a helper of the last script was refused last: often the reason why the script failed.
-    pub(super) fn refusal(&self) -> Option<&str> {
-        self.refusal.as_deref()
+    /// What a helper of the last script could not do, or was refused, last: often the reason why the script failed.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// Tells the agent the time, for boards without a clock battery.
@@ -124,7 +125,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     ) -> Result<ExitStatus, Fault> {
         let run = self.next_run;
         self.next_run += 1;
-        self.refusal = None;
+        self.complaint = None;
         let left =
             self.phase.deadline.saturating_duration_since(Instant::now()).as_secs().max(MIN_SCRIPT_SECONDS);
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
@@ -183,6 +184,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 );
             }
             AgentToHost::Call { call, request } => {
+                if let Call::Failed { helper, problem } = request {
+                    self.complaint = Some(format!("{helper}: {problem}"));
+                }
                 if let Some(answer) = self.calls.handle(call, &request, running.book, &self.node.emitter) {
                     self.reply(call, &answer).await?;
                 }
@@ -206,7 +210,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
 
     async fn reply(&mut self, call: u32, answer: &Answer) -> Result<(), Fault> {
         if let Answer::Refused(reason) = answer {
-            self.refusal = Some(reason.clone());
+            self.complaint = Some(format!("a helper was refused: {reason}"));
         }
         self.send(&HostToAgent::Reply { call, reply: answer.as_wire() }).await
     }
