@@ -63,10 +63,7 @@ async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -
             Ok(result) => result.err(),
             Err(error) => Some(Fault::new(Class::Bug, name.clone(), format!("the node's task ended badly: {error}"))),
         },
-        () = node.run.cancel.cancelled() => {
-            Some(Fault::new(Class::Cancelled, name.clone(), "the run was stopped"))
-        }
-        fault = node.run.stopped(name) => Some(fault),
+        fault = node.run.interrupted(name) => Some(fault),
     }
 }
 
@@ -197,14 +194,14 @@ impl NodeContext {
     ) -> Result<T, Fault> {
         let started = Instant::now();
         self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.timeout });
-        let mut open = OpenPhase { node: self, name: &phase.name, started, outcome: Outcome::Cancelled };
+        let mut open = OpenPhase { node: self, phase: &phase, started, outcome: None };
         let before = self.results();
         let result = within(&phase, self.run.deadline, work(&phase)).await;
-        open.outcome = match &result {
+        open.outcome = Some(match &result {
             Err(fault) => Outcome::of(Some(fault)),
             // Tests that fail do not stop a node, but the phase in which they failed shows it.
             Ok(_) => verdict::tests_since(&before, &self.results()),
-        };
+        });
         result
     }
 
@@ -216,18 +213,16 @@ impl NodeContext {
 /// Reports the end of a phase, also of one that is dropped because the node is stopped.
 struct OpenPhase<'a> {
     node: &'a NodeContext,
-    name: &'a str,
+    phase: &'a Phase,
     started: Instant,
-    outcome: Outcome,
+    outcome: Option<Outcome>,
 }
 
 impl Drop for OpenPhase<'_> {
     fn drop(&mut self) {
-        self.node.emitter.emit(EventKind::PhaseFinished {
-            phase: self.name.to_owned(),
-            took: self.started.elapsed(),
-            outcome: self.outcome,
-        });
+        let outcome = self.outcome.unwrap_or_else(|| Outcome::of(Some(&self.node.cut_off(self.phase))));
+        let (phase, took) = (self.phase.name.clone(), self.started.elapsed());
+        self.node.emitter.emit(EventKind::PhaseFinished { phase, took, outcome });
     }
 }
 
@@ -238,16 +233,6 @@ async fn within<T>(
 ) -> Result<T, Fault> {
     match tokio::time::timeout_at(phase.deadline + TIMEOUT_GRACE, work).await {
         Ok(result) => result,
-        Err(_) => {
-            let whose = if phase.deadline >= job_deadline { "the job's time" } else { "its time" };
-            Err(phase.fault(
-                Class::Infrastructure,
-                format!(
-                    "{whose} was over before `{}` had ended (at most {} s)",
-                    phase.name,
-                    phase.timeout.as_secs()
-                ),
-            ))
-        }
+        Err(_) => Err(phase.timed_out(job_deadline)),
     }
 }

@@ -84,12 +84,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         Self { node, phase, session, calls, board, refusal: None, next_run: 1 }
     }
 
-    pub(super) fn emitter(&self) -> &Emitter {
+    fn emitter(&self) -> &Emitter {
         &self.node.emitter
     }
 
+    /// The node that the agent belongs to.
+    pub(super) fn node(&self) -> &'a NodeContext {
+        self.node
+    }
+
     /// The phase that the definitions run in.
-    pub(super) fn phase(&self) -> &Phase {
+    pub(super) fn phase(&self) -> &'a Phase {
         self.phase
     }
 

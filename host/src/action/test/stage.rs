@@ -17,7 +17,7 @@ use crate::link::{Console, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
-use super::definition;
+use super::definition::Waiting;
 use super::script::{Agent, BoardWatch};
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
@@ -107,13 +107,7 @@ impl StageRun<'_> {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }
         }
-        let mut definitions = self.stage.definitions.iter();
-        for prepared in definitions.by_ref() {
-            if let Err(fault) = definition::run(&mut agent, prepared).await {
-                definitions.for_each(|skipped| definition::skip(&self.node.emitter, skipped, &fault));
-                return Err(fault);
-            }
-        }
+        Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
         agent.quit().await
     }
 
