@@ -67,6 +67,8 @@ pub enum State {
 /// What happened on a link, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Frames of the other end that were taken, of every kind.
+    pub heard: u32,
     /// What was not a frame of ours.
     pub rejects: Rejects,
     /// Frames that arrived again.
@@ -98,6 +100,7 @@ impl Link {
     /// What happened so far.
     pub const fn counters(&self) -> Counters {
         Counters {
+            heard: self.peer.heard_frames,
             rejects: self.decoder.rejects(),
             duplicates: self.peer.receiver.duplicates(),
             resent: self.peer.sender.resent(),

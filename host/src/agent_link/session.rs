@@ -51,8 +51,10 @@ pub struct Ready {
 /// What is left of a session that ended as it should.
 #[derive(Debug)]
 pub struct Ended<S> {
-    /// The stream; on a console the shell's prompt comes next, or has already gone to the text callback.
+    /// The stream; on a console the shell's prompt comes next, unless it is in `text`.
     pub stream: S,
+    /// What had come behind the agent's last frame, at most its last 4096 bytes. The text callback has seen it.
+    pub text: Vec<u8>,
     /// Messages that nobody took.
     pub unread: Vec<Message>,
 }
@@ -144,7 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
     pub async fn quit(mut self) -> Result<Ended<S>, AgentLinkError> {
         let deadline = Instant::now() + QUIT_TIME;
         self.within(deadline, "the agent to quit", async |session| session.end().await).await?;
-        Ok(Ended { stream: self.pump.into_stream(), unread: self.inbox.into() })
+        let (stream, text) = self.pump.into_stream();
+        Ok(Ended { stream, text, unread: self.inbox.into() })
     }
 
     /// What happened on the link so far, in numbers.

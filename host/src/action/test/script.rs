@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::agent_link::{AgentLinkError, AgentSession, Message, OnText};
+use crate::agent_link::{AgentLinkError, AgentSession, Ended, Message, OnText};
 use crate::dialog::{KernelFailure, KernelLog};
 use crate::event::{Bytes, EventKind};
 use crate::fault::{Class, Fault};
@@ -116,9 +116,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     }
 
     /// Ends the agent and gives the stream back.
-    pub(super) async fn quit(self) -> Result<S, Fault> {
+    pub(super) async fn quit(self) -> Result<Ended<S>, Fault> {
         let phase = self.phase;
-        self.session.quit().await.map(|ended| ended.stream).map_err(|error| link_fault(phase, &error))
+        self.session.quit().await.map_err(|error| link_fault(phase, &error))
     }
 
     /// Runs a script to its end.

@@ -108,7 +108,9 @@ impl StageRun<'_> {
             }
         }
         Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
-        agent.quit().await
+        let mut ended = agent.quit().await?;
+        ended.stream.unread(&ended.text);
+        Ok(ended.stream)
     }
 
     /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
