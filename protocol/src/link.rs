@@ -113,6 +113,12 @@ impl Link {
         Some((self.peer.heard_at, self.peer.heard?))
     }
 
+    /// Asks the other end of an open link for a sign of life: it answers at once, which
+    /// [`Counters::heard`] and [`last_heard`](Self::last_heard) show.
+    pub const fn probe(&mut self, now_ms: u64) {
+        self.peer.probe(now_ms);
+    }
+
     /// Takes all of `bytes` from the line. `passthrough` is given what belongs to no frame.
     pub fn handle_input(&mut self, now_ms: u64, mut bytes: &[u8], passthrough: &mut impl FnMut(&[u8])) {
         while let Some(frame) = self.decoder.decode(&mut bytes, passthrough) {

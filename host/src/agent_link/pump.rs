@@ -95,6 +95,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         }
     }
 
+    /// Asks the other end for a sign of life.
+    pub(super) fn probe(&mut self) {
+        let now_ms = self.now_ms();
+        self.link.probe(now_ms);
+    }
+
     pub(super) fn last_heard(&self) -> LastHeard {
         let frame = self.link.last_heard().map(|(at_ms, kind)| {
             let ago = Duration::from_millis(self.now_ms().saturating_sub(at_ms));

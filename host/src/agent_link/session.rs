@@ -23,6 +23,11 @@ const FILE_TIME: Duration = Duration::from_secs(60);
 /// How long the agent may take to quit.
 const QUIT_TIME: Duration = Duration::from_secs(10);
 
+/// How often the agent is asked for a sign of life, and how long it has each time: a board that is busy, or whose kernel
+/// talks, is late.
+const PROBES: u32 = 5;
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
 /// How a session is held.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -116,6 +121,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
             self.take_messages(INBOX);
         }
         self.pump.link.send(message).map_err(AgentLinkError::Send)
+    }
+
+    /// Finds out whether the agent is still there, after `instead` was seen: text that speaks against it. Messages are
+    /// kept.
+    ///
+    /// # Errors
+    /// [`AgentLinkError::Gone`] if it gives no sign of life within 5 s, others if it cannot.
+    pub async fn confirm_alive(&mut self, instead: &str) -> Result<(), AgentLinkError> {
+        let (began, before) = (Instant::now(), self.pump.link.counters().heard);
+        for probe in 1..=PROBES {
+            self.pump.probe();
+            while let Ok(stepped) = timeout_at(began + PROBE_TIME * probe, self.step()).await {
+                stepped?;
+                if self.pump.link.counters().heard != before {
+                    return Ok(());
+                }
+            }
+        }
+        let (instead, last) = (instead.to_owned(), self.pump.last_heard());
+        Err(AgentLinkError::Gone { instead, waited: began.elapsed(), last })
     }
 
     /// Writes `bytes` to `path` (relative to the agent's directory) with permission bits `mode`, and waits until

@@ -330,6 +330,35 @@ async fn an_agent_that_falls_silent_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_that_is_doubted_says_that_it_is_there_and_nothing_is_lost() {
+    let (ours, theirs) = duplex(4096);
+    let agent = Agent::start(theirs);
+    let (mut session, _) = opened(ours).await;
+    session.send(&run_script(10)).await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.last().is_some_and(is_exit) {
+        session.confirm_alive("a prompt was seen").await.unwrap();
+        seen.push(session.recv().await.unwrap());
+    }
+    assert_eq!(seen.len(), 12);
+    session.confirm_alive("a prompt was seen").await.unwrap();
+    session.quit().await.unwrap();
+    agent.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_doubted_and_says_nothing_is_gone() {
+    let (ours, theirs) = duplex(4096);
+    let mut agent = Agent::new(theirs);
+    let mut session = opened_with(ours, &mut agent).await;
+    let began = Instant::now();
+    let error = session.confirm_alive("a prompt was seen").await.unwrap_err();
+    let text = "the agent has gone: a prompt was seen, and the agent gave no sign of life within 5 s; its last frame";
+    assert!(error.to_string().starts_with(text), "{error}");
+    assert_eq!(began.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_agent_said_before_it_died_is_still_received() {
     let (ours, theirs) = duplex(64 * 1024);
     let mut agent = Agent::new(theirs);

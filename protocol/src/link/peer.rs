@@ -80,6 +80,12 @@ impl Peer {
         true
     }
 
+    pub(super) const fn probe(&mut self, now_ms: u64) {
+        if matches!(self.state, State::Open | State::Closing) {
+            self.handshake.ask(now_ms);
+        }
+    }
+
     pub(super) fn handle_frame(&mut self, now_ms: u64, frame: &Frame<'_>) {
         let header = &frame.header;
         if header.from == self.config.side {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
-use crate::agent_link::{AgentSession, Config};
+use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
@@ -17,8 +17,9 @@ use crate::link::{Console, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
+use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
-use super::script::{Agent, BoardWatch};
+use super::script::Agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -76,7 +77,8 @@ impl StageRun<'_> {
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
         let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
-        resources.console = Some(self.run(console, config, has_files).await?);
+        let watch = ConsoleWatch::new(resources.prompts.clone());
+        resources.console = Some(self.run(console, config, watch, has_files).await?);
         Ok(())
     }
 
@@ -89,18 +91,25 @@ impl StageRun<'_> {
         let channel =
             session.exec(&command).await.map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let console = Console::new(channel, tap_of(self.node));
-        self.run(console, Config::default(), false).await.map(drop)
+        // The channel ends with the agent: no shell comes back.
+        let watch = ConsoleWatch::new(Vec::new());
+        self.run(console, Config::default(), watch, false).await.map(drop)
     }
 
     /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
-    async fn run(&self, console: Console, config: Config, has_files: bool) -> Result<Console, Fault> {
+    async fn run(
+        &self,
+        console: Console,
+        config: Config,
+        (watch, on_text): (ConsoleWatch, OnText),
+        has_files: bool,
+    ) -> Result<Console, Fault> {
         let deadline = self.phase.deadline.min(Instant::now() + self.connection);
-        let (board, on_text) = BoardWatch::new();
         let (session, ready) = AgentSession::open(console, config, on_text, deadline)
             .await
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
-        let mut agent = Agent::new(self.node, self.phase, session, board);
+        let mut agent = Agent::new(self.node, self.phase, session, watch);
         agent.set_clock().await?;
         if !has_files {
             for file in self.overlay.files_of(self.stage.number) {
