@@ -68,7 +68,7 @@ pub(crate) async fn deploy_tftp(
     let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
     let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
     if ramdisk.is_none()
-        && let Some(own) = board.qemu.as_ref().and_then(|qemu| qemu.initrd.as_ref())
+        && let Some(own) = board.qemu().and_then(|qemu| qemu.initrd.as_ref())
     {
         ramdisk = Some(files.serve("ramdisk", "initrd", own.clone()));
     }

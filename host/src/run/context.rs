@@ -54,7 +54,6 @@ pub(crate) struct RunContext {
     pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
-    virtual_boards: Vec<String>,
 }
 
 /// How secondary connections reach the board of a node.
@@ -115,7 +114,6 @@ impl RunContext {
                 missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
                 failed: None,
             }),
-            virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
             secrets: job.plan.secrets.clone(),
             started: job.started,
@@ -147,12 +145,6 @@ impl RunContext {
     /// Architecture of the board of `node`.
     pub(crate) fn arch_of(&self, node: &str) -> &str {
         self.archs.get(node).map_or("", String::as_str)
-    }
-
-    /// Number of the virtual board of `node` among those of the run.
-    pub(crate) fn virtual_index(&self, node: &str) -> u16 {
-        let position = self.virtual_boards.iter().position(|name| name == node);
-        position.and_then(|index| u16::try_from(index).ok()).unwrap_or(u16::MAX)
     }
 
     /// Marks a node as ended.
@@ -251,11 +243,6 @@ fn arch(node: &NodePlan) -> Option<(String, String)> {
         NodeKind::Board { board } => Some((node.name.clone(), board.arch.clone())),
         NodeKind::Secondary { .. } => None,
     }
-}
-
-fn virtual_boards(nodes: &[NodePlan]) -> Vec<String> {
-    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.is_virtual());
-    nodes.iter().filter(is_virtual).map(|node| node.name.clone()).collect()
 }
 
 impl NodeState {

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::board::lease::{Holder, Key, Lease, state_directory};
 use crate::board::{Bench, ConsoleTarget};
 use crate::fault::{Class, Fault};
+use crate::link::Target;
 use crate::plan::{NodeKind, Plan};
 
 /// Takes all boards of a plan, or none: a board that another run holds is refused at once.
@@ -20,7 +21,7 @@ pub fn lease_boards(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timesta
         let key = Key::board(&bench.path, &board.name)
             .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
         keys.push(key);
-        if let ConsoleTarget::Serial { path, .. } = &board.console {
+        if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
             keys.push(Key::device(path));
         }
     }

@@ -13,7 +13,7 @@ use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
-use crate::link::{Console, drive};
+use crate::link::{Console, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
@@ -139,8 +139,8 @@ impl StageRun<'_> {
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
 fn line_speed(board: &Board) -> Option<u32> {
     match &board.console {
-        ConsoleTarget::Serial { baud, .. } => Some(*baud),
-        ConsoleTarget::Tcp { .. } | ConsoleTarget::Telnet { .. } => Some(board.linux_console.baud),
-        ConsoleTarget::Command(_) | ConsoleTarget::Qemu => None,
+        ConsoleTarget::Line(Target::Serial { baud, .. }) => Some(*baud),
+        ConsoleTarget::Line(Target::Tcp { .. } | Target::Telnet { .. }) => Some(board.linux_console.baud),
+        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => None,
     }
 }
