@@ -181,7 +181,9 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
              or `sysctl net.ipv4.ip_unprivileged_port_start=69`",
         ),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
-            "another program holds the port; `ss -lnp 'sport = :{port}'` names it"
+            "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
+             runs at the same time need an address each, so give the network card a second one, and this run a bench \
+             file with that `[network] address`"
         )),
         io::ErrorKind::AddrNotAvailable => {
             fault.with_help("`[network] address` of the bench file must be an address of this PC")
