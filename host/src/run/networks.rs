@@ -84,6 +84,10 @@ impl Networks {
                             .with_optional_help(error.help())
                     })?;
             let services = networks.serve(network.net(), settings.address.into(), job).await?;
+            let pid = network.helper_pid();
+            job.emitter.note(format!(
+                "the virtual boards' network is that of process {pid}: `sudo nsenter --target {pid} --net` enters it"
+            ));
             let names = virtual_boards.iter().map(|&name| name.to_owned());
             let seats = names.zip(network.seats()).collect();
             networks.virtual_boards = Some(VirtualBoards { network, services, seats });

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::action::{self, Overlay};
+use crate::action::{self, Deployed, Overlay};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
@@ -164,6 +164,12 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
     if let Some(mut console) = resources.console.take() {
         // A program that is the console may clean up after itself.
         let _ = tokio::time::timeout(TIMEOUT_GRACE, console.shutdown()).await;
+    }
+    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity)
+        && (activity.calls > 0 || resources.power.is_some())
+    {
+        // Where a boot failed: how far it came.
+        node.emitter.note(activity.to_string());
     }
     let power = resources.power.take()?;
     // Also when the job's time is over.

@@ -173,7 +173,7 @@ impl VirtualNetwork {
         (0..=u16::MAX).take(self.layout.boards).map(Seat::new)
     }
 
-    /// The helper's process id.
+    /// The process id of the helper, in whose network namespace the network is: `nsenter --target` enters it.
     pub fn helper_pid(&self) -> u32 {
         self.helper.id()
     }
