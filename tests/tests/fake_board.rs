@@ -15,6 +15,7 @@ use host_runner::dialog::{
 use host_runner::link::{Console, DriveError, Notice, OpenError, Tap, Target, drive, open};
 use host_runner::net::Net;
 use regex::bytes::Regex;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -254,25 +255,31 @@ async fn an_nfs_root_that_nobody_serves_is_no_root() {
 }
 
 /// A fake board as a process of its own; killed on drop.
-struct Process(Child);
+struct Process {
+    child: Child,
+    /// The board's files, which it cannot remove when it is killed.
+    _directory: TempDir,
+}
 
 impl Process {
     fn start(arguments: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
         let mut command = Command::new(PROGRAM);
         command
             .args(arguments)
-            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
+            .arg("--directory")
+            .arg(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self { child: command.spawn().unwrap(), _directory: directory }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -297,7 +304,7 @@ async fn a_board_on_a_serial_port_is_reached_by_its_stable_name_and_by_one_runne
 async fn a_board_behind_a_tcp_port_is_reached() {
     let mut process = Process::start(&["--tcp", "127.0.0.1:0"]);
     let mut line = String::new();
-    BufReader::new(process.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(process.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
     let mut console = connect(&Target::Tcp { host: "127.0.0.1".to_owned(), port }).await.unwrap();
     assert_eq!(boot(&mut console).await.unwrap(), 0);

@@ -37,7 +37,14 @@ pub(crate) struct Deployed {
     /// NFS path of the root filesystem.
     pub(crate) export: Option<String>,
     _files: Vec<tftp::Guard>,
-    _export: Option<nfs::ExportGuard>,
+    guard: Option<nfs::ExportGuard>,
+}
+
+impl Deployed {
+    /// What the board has done with its root filesystem, if it was given one.
+    pub(crate) fn activity(&self) -> Option<nfs::Activity> {
+        self.guard.as_ref().map(nfs::ExportGuard::activity)
+    }
 }
 
 /// Fetches the files and serves them to the node's board.
@@ -68,7 +75,7 @@ pub(crate) async fn deploy_tftp(
     let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
     let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
     if ramdisk.is_none()
-        && let Some(own) = board.qemu.as_ref().and_then(|qemu| qemu.initrd.as_ref())
+        && let Some(own) = board.qemu().and_then(|qemu| qemu.initrd.as_ref())
     {
         ramdisk = Some(files.serve("ramdisk", "initrd", own.clone()));
     }
@@ -81,13 +88,13 @@ pub(crate) async fn deploy_tftp(
         layer: None,
         export: None,
         _files: guards,
-        _export: None,
+        guard: None,
     };
     if let Some(spec) = &deploy.nfsrootfs {
         let layer = open_rootfs(node, phase, spec).await?;
         apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         let export = format!("/{}/rootfs", node.id);
-        deployed._export = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
+        deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(export);
         if deploy.authorize_ssh {
             node.run.set_host(&node.plan.name, host_access(board, services, &layer));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::board::power::{PowerCommands, PowerError};
-use crate::board::qemu::{QemuBoard, QemuConfig, mac_address};
-use crate::board::{Board, ConsoleTarget};
+use crate::board::qemu::{self, QemuBoard, QemuConfig};
+use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
 use crate::event::Direction;
 use crate::fault::{Class, Fault};
@@ -18,9 +18,6 @@ const POWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one `soft_reboot` command may take until the kernel says that it restarts.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The emulator of virtual boards.
-const QEMU: &str = "qemu-system-arm";
 
 /// A board that is, or may be, switched on.
 pub(crate) enum PoweredBoard {
@@ -53,13 +50,16 @@ pub(super) async fn power_on(
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
-    if board.is_virtual() {
-        return start_virtual(node, phase, board, resources).await;
-    }
+    let target = match &board.console {
+        ConsoleTarget::Qemu(settings) => {
+            return start_virtual(node, phase, board, settings, resources).await;
+        }
+        ConsoleTarget::Line(target) => target,
+    };
     // The console first: the boot loader speaks at once, and does not wait.
     let mut console = match resources.console.take() {
         Some(console) => console,
-        None => open_console(node, phase, board).await?,
+        None => open_console(node, phase, target).await?,
     };
     match &board.power {
         Some(commands) => {
@@ -95,30 +95,21 @@ async fn start_virtual(
     node: &NodeContext,
     phase: &Phase,
     board: &Board,
+    settings: &QemuSettings,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
     if let Some(power) = resources.power.take() {
         power.off(phase).await?;
     }
-    let network = node
-        .run
-        .networks
-        .virtual_network()
-        .ok_or_else(|| phase.fault(Class::Bug, "there is no network for virtual boards"))?;
-    let settings = board
-        .qemu
-        .as_ref()
-        .ok_or_else(|| phase.fault(Class::Bench, format!("board `{}` has no [qemu] table", board.name)))?;
-    let index = node.run.virtual_index(&node.plan.name);
-    let tap = network
-        .tap(usize::from(index))
-        .ok_or_else(|| phase.fault(Class::Bug, format!("there is no tap for virtual board {index}")))?;
+    let (network, seat) =
+        node.run.networks.seat(&node.plan.name).ok_or_else(|| {
+            phase.fault(Class::Bug, "the virtual boards' network has no place for this one")
+        })?;
     let config = QemuConfig {
-        binary: QEMU.into(),
+        binary: qemu::BINARY.into(),
         firmware: settings.firmware.clone(),
         memory_mb: settings.memory_mb,
-        tap,
-        mac: mac_address(index),
+        seat: seat.clone(),
     };
     let (stream, machine) = QemuBoard::power_on(network, &config)
         .await
@@ -128,19 +119,10 @@ async fn start_virtual(
     Ok(Console::new(stream, tap_of(node)))
 }
 
-async fn open_console(node: &NodeContext, phase: &Phase, board: &Board) -> Result<Console, Fault> {
-    let target = match &board.console {
-        ConsoleTarget::Serial { path, baud } => Target::Serial { path: path.clone(), baud: *baud },
-        ConsoleTarget::Tcp { host, port } => Target::Tcp { host: host.clone(), port: *port },
-        ConsoleTarget::Telnet { host, port } => Target::Telnet { host: host.clone(), port: *port },
-        ConsoleTarget::Command(words) => Target::Command(words.clone()),
-        ConsoleTarget::Qemu => {
-            return Err(phase.fault(Class::Bug, "a virtual board's console opens with its power"));
-        }
-    };
+async fn open_console(node: &NodeContext, phase: &Phase, target: &Target) -> Result<Console, Fault> {
     let emitter = node.emitter.clone();
     let notice: Notice = Arc::new(move |text: &str| emitter.warn(text));
-    link::open(&target, &crate::net::Net::Host, tap_of(node), notice)
+    link::open(target, &crate::net::Net::Host, tap_of(node), notice)
         .await
         .map_err(|error| phase.error(error.class(), &error))
 }

@@ -112,7 +112,8 @@ impl Cache {
     }
 
     /// Returns the directory of the cache.
-    pub fn directory(&self) -> &Path {
+    #[cfg(test)]
+    pub(super) fn directory(&self) -> &Path {
         &self.root
     }
 

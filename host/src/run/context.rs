@@ -54,7 +54,6 @@ pub(crate) struct RunContext {
     pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
-    virtual_boards: Vec<String>,
 }
 
 /// How secondary connections reach the board of a node.
@@ -117,7 +116,6 @@ impl RunContext {
                 missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
                 failed: None,
             }),
-            virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
             secrets: job.plan.secrets.clone(),
             started: job.started,
@@ -151,12 +149,6 @@ impl RunContext {
         self.archs.get(node).map_or("", String::as_str)
     }
 
-    /// Number of the virtual board of `node` among those of the run.
-    pub(crate) fn virtual_index(&self, node: &str) -> u16 {
-        let position = self.virtual_boards.iter().position(|name| name == node);
-        position.and_then(|index| u16::try_from(index).ok()).unwrap_or(u16::MAX)
-    }
-
     /// Marks a node as ended.
     pub(super) fn set_ended(&self, node: &str) {
         if let Some(state) = self.nodes.get(node) {
@@ -164,14 +156,25 @@ impl RunContext {
         }
     }
 
-    /// Resolves when somebody else wants `node` to end, to the reason.
-    pub(super) async fn stopped(&self, node: &str) -> Fault {
-        let Some(state) = self.nodes.get(node) else { return std::future::pending().await };
-        let mut stop = state.stop.subscribe();
-        match stop.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
-            Ok(Some(fault)) => fault,
-            _ => std::future::pending().await,
+    /// Resolves when the user or another node wants `node` to end, to the reason.
+    pub(super) async fn interrupted(&self, node: &str) -> Fault {
+        let stopped = async {
+            let Some(state) = self.nodes.get(node) else { return std::future::pending().await };
+            match state.stop.subscribe().wait_for(Option::is_some).await.map(|fault| fault.clone()) {
+                Ok(Some(fault)) => fault,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            fault = stopped => fault,
+            () = self.cancel.cancelled() => stopped_by_user(node),
         }
+    }
+
+    /// Why `node` is to end before its work is done, if somebody wants that.
+    fn interruption(&self, node: &str) -> Option<Fault> {
+        let stop = self.nodes.get(node).and_then(|state| state.stop.borrow().clone());
+        stop.or_else(|| self.cancel.is_cancelled().then(|| stopped_by_user(node)))
     }
 
     /// Says that `node` is prepared, and waits for the others: each is, or ends, within its own time.
@@ -233,16 +236,15 @@ pub(super) fn node_id(started: jiff::Timestamp, index: usize) -> String {
     format!("{}{index:02}", started.as_second())
 }
 
+fn stopped_by_user(node: &str) -> Fault {
+    Fault::new(Class::Cancelled, node, "the run was stopped")
+}
+
 fn arch(node: &NodePlan) -> Option<(String, String)> {
     match &node.kind {
         NodeKind::Board { board } => Some((node.name.clone(), board.arch.clone())),
         NodeKind::Secondary { .. } => None,
     }
-}
-
-fn virtual_boards(nodes: &[NodePlan]) -> Vec<String> {
-    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.is_virtual());
-    nodes.iter().filter(is_virtual).map(|node| node.name.clone()).collect()
 }
 
 impl NodeState {
@@ -269,6 +271,16 @@ pub(crate) struct NodeContext {
     pub(crate) run: Arc<RunContext>,
 }
 
+impl NodeContext {
+    /// Why the work of `phase` ends before it is done: for what reports its own end when it is dropped.
+    pub(crate) fn cut_off(&self, phase: &Phase) -> Fault {
+        if std::thread::panicking() {
+            return phase.fault(Class::Bug, "the node's task ended badly");
+        }
+        self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out(self.run.deadline))
+    }
+}
+
 /// One phase of a node: its name, where the job asks for it, and when its time is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Phase {
@@ -292,6 +304,14 @@ impl Phase {
     /// fails now is our fault.
     pub(crate) fn pattern(&self, text: &str) -> Result<Regex, Fault> {
         Regex::new(text).map_err(|error| self.error(Class::Bug, &error))
+    }
+
+    /// The fault of a phase whose time is over; the job's time may be over with it.
+    pub(crate) fn timed_out(&self, job_deadline: Instant) -> Fault {
+        let whose = if self.deadline >= job_deadline { "the job's time" } else { "its time" };
+        let (name, seconds) = (&self.name, self.timeout.as_secs());
+        let text = format!("{whose} was over before `{name}` had ended (at most {seconds} s)");
+        self.fault(Class::Infrastructure, text)
     }
 
     /// A fault of this phase.

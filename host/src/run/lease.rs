@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::board::lease::{Holder, Key, Lease};
 use crate::board::{Bench, ConsoleTarget};
 use crate::fault::{Class, Fault};
-use crate::link::check_permission;
+use crate::link::{Target, check_permission};
 use crate::plan::{NodeKind, Plan};
 
 /// Takes all boards of a plan, or none: a board that another run holds is refused at once.
@@ -22,16 +22,16 @@ pub fn lease_boards(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timesta
             .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
         keys.push(key);
         match &board.console {
-            ConsoleTarget::Serial { path, .. } => {
+            ConsoleTarget::Line(Target::Serial { path, .. }) => {
                 check_permission(path).map_err(|error| {
                     Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
                 })?;
                 keys.push(Key::device(path));
             }
-            ConsoleTarget::Tcp { host, port } | ConsoleTarget::Telnet { host, port } => {
+            ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
                 keys.push(Key::port(host, *port));
             }
-            ConsoleTarget::Command(_) | ConsoleTarget::Qemu => {}
+            ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => {}
         }
     }
     let holder = Holder {

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::action::{self, Overlay};
+use crate::action::{self, Deployed, Overlay};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
@@ -63,10 +63,7 @@ async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -
             Ok(result) => result.err(),
             Err(error) => Some(Fault::new(Class::Bug, name.clone(), format!("the node's task ended badly: {error}"))),
         },
-        () = node.run.cancel.cancelled() => {
-            Some(Fault::new(Class::Cancelled, name.clone(), "the run was stopped"))
-        }
-        fault = node.run.stopped(name) => Some(fault),
+        fault = node.run.interrupted(name) => Some(fault),
     }
 }
 
@@ -168,6 +165,12 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
         // A program that is the console may clean up after itself.
         let _ = tokio::time::timeout(TIMEOUT_GRACE, console.shutdown()).await;
     }
+    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity)
+        && (activity.calls > 0 || resources.power.is_some())
+    {
+        // Where a boot failed: how far it came.
+        node.emitter.note(activity.to_string());
+    }
     let power = resources.power.take()?;
     // Also when the job's time is over.
     let phase = Phase {
@@ -197,14 +200,14 @@ impl NodeContext {
     ) -> Result<T, Fault> {
         let started = Instant::now();
         self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.timeout });
-        let mut open = OpenPhase { node: self, name: &phase.name, started, outcome: Outcome::Cancelled };
+        let mut open = OpenPhase { node: self, phase: &phase, started, outcome: None };
         let before = self.results();
         let result = within(&phase, self.run.deadline, work(&phase)).await;
-        open.outcome = match &result {
+        open.outcome = Some(match &result {
             Err(fault) => Outcome::of(Some(fault)),
             // Tests that fail do not stop a node, but the phase in which they failed shows it.
             Ok(_) => verdict::tests_since(&before, &self.results()),
-        };
+        });
         result
     }
 
@@ -216,18 +219,16 @@ impl NodeContext {
 /// Reports the end of a phase, also of one that is dropped because the node is stopped.
 struct OpenPhase<'a> {
     node: &'a NodeContext,
-    name: &'a str,
+    phase: &'a Phase,
     started: Instant,
-    outcome: Outcome,
+    outcome: Option<Outcome>,
 }
 
 impl Drop for OpenPhase<'_> {
     fn drop(&mut self) {
-        self.node.emitter.emit(EventKind::PhaseFinished {
-            phase: self.name.to_owned(),
-            took: self.started.elapsed(),
-            outcome: self.outcome,
-        });
+        let outcome = self.outcome.unwrap_or_else(|| Outcome::of(Some(&self.node.cut_off(self.phase))));
+        let (phase, took) = (self.phase.name.clone(), self.started.elapsed());
+        self.node.emitter.emit(EventKind::PhaseFinished { phase, took, outcome });
     }
 }
 
@@ -238,16 +239,6 @@ async fn within<T>(
 ) -> Result<T, Fault> {
     match tokio::time::timeout_at(phase.deadline + TIMEOUT_GRACE, work).await {
         Ok(result) => result,
-        Err(_) => {
-            let whose = if phase.deadline >= job_deadline { "the job's time" } else { "its time" };
-            Err(phase.fault(
-                Class::Infrastructure,
-                format!(
-                    "{whose} was over before `{}` had ended (at most {} s)",
-                    phase.name,
-                    phase.timeout.as_secs()
-                ),
-            ))
-        }
+        Err(_) => Err(phase.timed_out(job_deadline)),
     }
 }

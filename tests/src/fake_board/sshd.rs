@@ -90,7 +90,7 @@ mod tests {
             // OpenSSH's server is no requirement of the project.
             return;
         }
-        let rootfs = Rootfs::empty().unwrap();
+        let rootfs = Rootfs::empty(&std::env::temp_dir()).unwrap();
         let root = rootfs.path();
         for directory in ["etc/ssh", "root/.ssh", "lava-7"] {
             fs::create_dir_all(root.join(directory)).unwrap();

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
-use protocol::frame::{MAX_ENCODED, Side};
+use protocol::frame::{Kind, MAX_ENCODED, Side};
 use protocol::helper::{Call, Reply};
 use protocol::link::{Config, Link, State};
 use protocol::{AgentToHost, HostToAgent};
@@ -161,6 +161,19 @@ impl Runner {
             self.pump();
         }
         self.link.send(message).expect("there is room");
+    }
+
+    /// Asks the agent for a sign of life, which no other Hello than its answer can be, and waits for it.
+    pub(crate) fn confirm_alive(&mut self) {
+        let (now_ms, before) = (self.now_ms(), self.link.counters().heard);
+        self.link.probe(now_ms);
+        let begun = Instant::now();
+        while self.link.counters().heard == before
+            || self.link.last_heard().is_none_or(|(_, kind)| kind != Kind::Hello)
+        {
+            assert!(begun.elapsed() < PATIENCE, "no answer; heard {:?}", self.link.last_heard());
+            self.pump();
+        }
     }
 
     /// Waits for the next message.

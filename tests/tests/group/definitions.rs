@@ -172,6 +172,19 @@ fn a_board_that_resets_in_a_test_is_seen_at_once() {
 }
 
 #[test]
+fn text_that_looks_like_a_prompt_disturbs_nothing() {
+    let bench = Testbench::new();
+    let steps = [
+        FIND_TTY,
+        "for i in 1 2 3 4 5 6; do printf '\\r\\nroot@debian:~# ' > $tty; lava-test-case case-$i --result pass; done",
+    ];
+    let run = run(&bench, &[Definition::new("poses", &steps)]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let expected: Vec<String> = (1..=6).map(|number| format!("0_poses/case-{number} pass")).collect();
+    assert_eq!(Results::of(&run).tests(NODE), expected);
+}
+
+#[test]
 fn what_is_not_there_is_found_missing_before_any_board_is_switched_on() {
     let bench = bench();
     let repository = bench.path().join("tests.git");

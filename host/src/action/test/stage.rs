@@ -9,16 +9,17 @@ use tokio::time::Instant;
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
-use crate::agent_link::{AgentSession, Config};
+use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
-use crate::link::{Console, drive};
+use crate::link::{Console, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
-use super::definition;
-use super::script::{Agent, BoardWatch};
+use super::console_watch::ConsoleWatch;
+use super::definition::Waiting;
+use super::script::Agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -76,7 +77,8 @@ impl StageRun<'_> {
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
         let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
-        resources.console = Some(self.run(console, config, has_files).await?);
+        let watch = ConsoleWatch::new(resources.prompts.clone());
+        resources.console = Some(self.run(console, config, watch, has_files).await?);
         Ok(())
     }
 
@@ -89,32 +91,35 @@ impl StageRun<'_> {
         let channel =
             session.exec(&command).await.map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let console = Console::new(channel, tap_of(self.node));
-        self.run(console, Config::default(), false).await.map(drop)
+        // The channel ends with the agent: no shell comes back.
+        let watch = ConsoleWatch::new(Vec::new());
+        self.run(console, Config::default(), watch, false).await.map(drop)
     }
 
     /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
-    async fn run(&self, console: Console, config: Config, has_files: bool) -> Result<Console, Fault> {
+    async fn run(
+        &self,
+        console: Console,
+        config: Config,
+        (watch, on_text): (ConsoleWatch, OnText),
+        has_files: bool,
+    ) -> Result<Console, Fault> {
         let deadline = self.phase.deadline.min(Instant::now() + self.connection);
-        let (board, on_text) = BoardWatch::new();
         let (session, ready) = AgentSession::open(console, config, on_text, deadline)
             .await
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
-        let mut agent = Agent::new(self.node, self.phase, session, board);
+        let mut agent = Agent::new(self.node, self.phase, session, watch);
         agent.set_clock().await?;
         if !has_files {
             for file in self.overlay.files_of(self.stage.number) {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }
         }
-        let mut definitions = self.stage.definitions.iter();
-        for prepared in definitions.by_ref() {
-            if let Err(fault) = definition::run(&mut agent, prepared).await {
-                definitions.for_each(|skipped| definition::skip(&self.node.emitter, skipped, &fault));
-                return Err(fault);
-            }
-        }
-        agent.quit().await
+        Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
+        let mut ended = agent.quit().await?;
+        ended.stream.unread(&ended.text);
+        Ok(ended.stream)
     }
 
     /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
@@ -134,8 +139,8 @@ impl StageRun<'_> {
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
 fn line_speed(board: &Board) -> Option<u32> {
     match &board.console {
-        ConsoleTarget::Serial { baud, .. } => Some(*baud),
-        ConsoleTarget::Tcp { .. } | ConsoleTarget::Telnet { .. } => Some(board.linux_console.baud),
-        ConsoleTarget::Command(_) | ConsoleTarget::Qemu => None,
+        ConsoleTarget::Line(Target::Serial { baud, .. }) => Some(*baud),
+        ConsoleTarget::Line(Target::Tcp { .. } | Target::Telnet { .. }) => Some(board.linux_console.baud),
+        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => None,
     }
 }

@@ -80,6 +80,23 @@ pub struct VirtualNetwork {
     layout: Layout,
 }
 
+/// Where one virtual board is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The name of its tap.
+    pub tap: String,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+}
+
+impl Seat {
+    /// The place of board `index`, from 0; addresses are in the range that QEMU uses for its guests.
+    fn new(index: u16) -> Self {
+        let [high, low] = index.wrapping_add(1).to_be_bytes();
+        Self { tap: tap_name(usize::from(index)), mac: [0x52, 0x54, 0x00, 0x00, high, low] }
+    }
+}
+
 impl VirtualNetwork {
     /// Starts `program` as the helper and sets up a network with the runner at `address`/`prefix` and `boards` taps.
     ///
@@ -127,12 +144,12 @@ impl VirtualNetwork {
         self.layout
     }
 
-    /// The name of the tap of board `index`, from 0; `None` if there are fewer.
-    pub fn tap(&self, index: usize) -> Option<String> {
-        (index < self.layout.boards).then(|| tap_name(index))
+    /// The places of its boards.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> {
+        (0..=u16::MAX).take(self.layout.boards).map(Seat::new)
     }
 
-    /// The helper's process id.
+    /// The process id of the helper, in whose network namespace the network is: `nsenter --target` enters it.
     pub fn helper_pid(&self) -> u32 {
         self.helper.id()
     }
