@@ -1,6 +1,7 @@
 //! What the actions of a node work with.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
 use crate::fault::{Class, Fault};
 use crate::group::Member;
+use crate::limit::{Deadline, Limit};
 use crate::link::Console;
 use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
@@ -43,6 +45,8 @@ pub(crate) struct RunContext {
     pub(crate) scratch: Scratch,
     /// When the whole job's time is over.
     pub(crate) deadline: Instant,
+    /// What sets that.
+    pub(crate) limit: Limit,
     /// Stops the run.
     pub(crate) cancel: CancellationToken,
     emitter: Emitter,
@@ -106,6 +110,7 @@ impl RunContext {
             agents: bench::agent_directories(&job.bench),
             scratch: Scratch::create(&directory.join("scratch")).map_err(|error| cache_fault(&error))?,
             deadline,
+            limit: job.plan.job_timeout.clone(),
             cancel: job.cancel.clone(),
             emitter: job.emitter.clone(),
             group: GroupHandle::new(members),
@@ -276,14 +281,53 @@ pub(crate) struct Phase {
     pub(crate) place: String,
     /// When its time is over.
     pub(crate) deadline: Instant,
-    /// How long it may take.
-    pub(crate) timeout: Duration,
+    /// What sets that.
+    pub(crate) limit: Limit,
 }
 
 impl Phase {
     /// What is left of its time.
     pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Its deadline, for conversations.
+    pub(crate) fn end(&self) -> Deadline {
+        Deadline { at: self.deadline.into_std(), limit: self.limit.clone() }
+    }
+
+    /// A part of it that begins now and ends with it, or at `limit` if that is earlier.
+    pub(crate) fn part(&self, limit: Option<&Limit>) -> Self {
+        let Deadline { at, limit } = self.end().of_part(Instant::now().into_std(), limit);
+        Self { deadline: at.into(), limit, ..self.clone() }
+    }
+
+    /// Waits for `work` until its time is over; `awaited` names what `work` ends with.
+    ///
+    /// # Errors
+    /// That of `work`, or that it took too long.
+    pub(crate) async fn bound<T>(
+        &self,
+        awaited: &str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let time = self.left();
+        match tokio::time::timeout_at(self.deadline, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let waited = time.as_secs_f64().ceil();
+                let text = format!("no {awaited} within {waited} s (at most {})", self.limit);
+                Err(self.fault(Class::Infrastructure, text))
+            }
+        }
+    }
+
+    /// A fault of this phase, from an error and its causes; says which limit it was if time was over.
+    pub(crate) fn late_error(&self, class: Class, error: &dyn std::error::Error, late: bool) -> Fault {
+        let fault = self.error(class, error);
+        let message =
+            if late { format!("{} (at most {})", fault.message, self.limit) } else { fault.message };
+        Fault { message, ..fault }
     }
 
     /// Compiles a regular expression of the job or the board type: they were checked when they were read, so one that

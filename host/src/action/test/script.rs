@@ -80,7 +80,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         session: AgentSession<S>,
         board: BoardWatch,
     ) -> Self {
-        let calls = Calls::new(node.member.clone(), node.plan.group_timeout);
+        let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
         Self { node, phase, session, calls, board, refusal: None, next_run: 1 }
     }
 
