@@ -9,8 +9,8 @@ use crate::artifact::Artifact;
 use crate::board::Board;
 use crate::event::EventKind;
 use crate::fault::{Class, Fault};
-use crate::job::{ArtifactSpec, DeployTftp};
-use crate::plan::NodeKind;
+use crate::job::{ArtifactSpec, DeployTftp, Part, Timeouts};
+use crate::plan::{NodeKind, Step};
 use crate::rootfs::{Layer, Lower};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
@@ -51,6 +51,7 @@ impl Deployed {
 pub(crate) async fn deploy_tftp(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     deploy: &DeployTftp,
     overlay: &Overlay,
     resources: &mut Resources,
@@ -70,7 +71,7 @@ pub(crate) async fn deploy_tftp(
             ))
     })?;
     let services = node.services(board, phase)?;
-    let mut files = Files { node, phase, services, peer, guards: Vec::new() };
+    let mut files = Files { node, phase, timeouts: &step.timeouts, services, peer, guards: Vec::new() };
     let kernel = files.fetch_and_serve("kernel", &deploy.kernel).await?;
     let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
     let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
@@ -91,7 +92,7 @@ pub(crate) async fn deploy_tftp(
         guard: None,
     };
     if let Some(spec) = &deploy.nfsrootfs {
-        let layer = open_rootfs(node, phase, spec).await?;
+        let layer = open_rootfs(node, phase, &step.timeouts, spec).await?;
         apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         let export = format!("/{}/rootfs", node.id);
         deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
@@ -113,6 +114,7 @@ fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>) -> HostAc
 struct Files<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
+    timeouts: &'a Timeouts,
     services: &'a Services,
     peer: IpAddr,
     guards: Vec<tftp::Guard>,
@@ -131,7 +133,7 @@ impl Files<'_> {
     }
 
     async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
-        let artifact = self.node.fetch(self.phase, kind, spec).await?;
+        let artifact = self.node.fetch(self.phase, self.timeouts, kind, spec).await?;
         Ok(self.serve(kind, &file_name(&spec.url, kind), artifact.path))
     }
 
@@ -153,8 +155,14 @@ fn file_name(url: &str, otherwise: &str) -> String {
 }
 
 /// Fetches a root filesystem and puts an empty layer over it.
-async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> Result<Arc<Layer>, Fault> {
-    let artifact = node.fetch(phase, "nfsrootfs", spec).await?;
+async fn open_rootfs(
+    node: &NodeContext,
+    phase: &Phase,
+    timeouts: &Timeouts,
+    spec: &ArtifactSpec,
+) -> Result<Arc<Layer>, Fault> {
+    let artifact = node.fetch(phase, timeouts, "nfsrootfs", spec).await?;
+    let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
     let rootfs_fault = |error: &dyn std::error::Error| {
         Fault::new(
             Class::Infrastructure,
@@ -172,10 +180,9 @@ async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> 
         let lower = Arc::new(Lower::from_tar(&path)?);
         Layer::with_budget(lower, upper, LAYER_BUDGET)
     });
-    let layer = opened
-        .await
-        .map_err(|error| phase.fault(Class::Bug, error))?
-        .map_err(|error| rootfs_fault(&error))?;
+    let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
+    let opened = part.bound("end of the root filesystem's tar", opened).await?;
+    let layer = opened.map_err(|error| rootfs_fault(&error))?;
     Ok(Arc::new(layer))
 }
 
@@ -210,6 +217,15 @@ fn apply_overlay(
     Ok(())
 }
 
+/// The part that LAVA's action for the scheme of `url` is.
+fn download_part(url: &str) -> Part {
+    if url.starts_with("http:") || url.starts_with("https:") {
+        Part::HttpDownload
+    } else {
+        Part::FileDownload
+    }
+}
+
 /// What the cache is asked for.
 fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
     artifact::Request {
@@ -221,19 +237,27 @@ fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
 
 impl NodeContext {
     /// Fetches an artifact, with progress.
-    async fn fetch(&self, phase: &Phase, kind: &str, spec: &ArtifactSpec) -> Result<Artifact, Fault> {
+    async fn fetch(
+        &self,
+        phase: &Phase,
+        timeouts: &Timeouts,
+        kind: &str,
+        spec: &ArtifactSpec,
+    ) -> Result<Artifact, Fault> {
         let emitter = self.emitter.clone();
         let what = format!("fetch {kind}");
         let progress =
             move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
         let request = artifact_request(spec);
+        let phase = phase.part(timeouts.part(Part::Download)).part(timeouts.part(download_part(&spec.url)));
         let artifact = self
             .run
             .cache
             .fetch(&request, &self.run.mirrors, phase.deadline.into_std(), progress)
             .await
             .map_err(|error| {
-                Fault::from_error(error.class(), format!("{} ({})", phase.place, spec.place), &error)
+                let fault = phase.late_error(error.class(), &error, error.is_late());
+                Fault { place: format!("{} ({})", phase.place, spec.place), ..fault }
             })?;
         let how = if artifact.from_cache { "from the cache" } else { "fetched" };
         self.emitter.note(format!(

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::board::power::{PowerCommands, PowerError};
+use crate::board::power::{PowerCommands, PowerError, PowerErrorKind};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
 use crate::event::Direction;
 use crate::fault::{Class, Fault};
+use crate::job::Part;
+use crate::limit::Limit;
 use crate::link::{self, Console, Notice, Tap, Target, drive};
-use crate::plan::BootUboot;
+use crate::plan::{BootUboot, Step};
 use crate::run::{NodeContext, Phase, Resources};
 
-/// How long a power command may take.
+/// How long switching a board on may take, where the job does not name it.
 const POWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one `soft_reboot` command may take until the kernel says that it restarts.
@@ -35,7 +37,7 @@ impl PoweredBoard {
                 board.power_off().await.map_err(|error| phase.error(Class::Infrastructure, &error))
             }
             Self::Commands(commands) => {
-                commands.off(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))
+                commands.off(phase.left()).await.map_err(|error| power_fault(phase, &error))
             }
         };
         off.map_err(|fault| fault.with_help("look at the board: it may still be on"))
@@ -46,29 +48,41 @@ impl PoweredBoard {
 pub(super) async fn power_on(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     boot: &BootUboot,
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
+    let limit = |part| step.timeouts.part(part);
+    let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of power commands");
     let target = match &board.console {
         ConsoleTarget::Qemu(settings) => {
-            return start_virtual(node, phase, board, settings, resources).await;
+            let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
+            let start = start_virtual(node, &part, board, settings, resources);
+            return part.bound("running emulator", start).await;
         }
         ConsoleTarget::Line(target) => target,
     };
     // The console first: the boot loader speaks at once, and does not wait.
     let mut console = match resources.console.take() {
         Some(console) => console,
-        None => open_console(node, phase, target).await?,
+        None => {
+            let part = phase.part(limit(Part::Connect));
+            part.bound("open console", open_console(node, &part, target)).await?
+        }
     };
     match &board.power {
         Some(commands) => {
             // Counts as switched on even if that fails half-way.
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
-            commands.reset(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))?;
+            let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
+            commands.reset(part.left()).await.map_err(|error| power_fault(&part, &error))?;
             node.emitter.note(format!("board `{}` is switched on", board.name));
         }
-        None if !boot.soft_reboot.is_empty() => soft_reboot(phase, boot, &mut console).await?,
+        None if !boot.soft_reboot.is_empty() => {
+            let part = phase.part(limit(Part::Reset)).part(limit(Part::SoftReset));
+            soft_reboot(&part, boot, &mut console).await?;
+        }
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
             board.name
@@ -82,8 +96,10 @@ async fn soft_reboot(phase: &Phase, boot: &BootUboot, console: &mut Console) -> 
     let message = phase.pattern(&boot.shutdown_message)?;
     let mut last = Ok(());
     for command in &boot.soft_reboot {
-        let limit = SHUTDOWN_TIMEOUT.min(phase.left());
-        last = drive(console, Shutdown::new(command, message.clone(), limit, Instant::now())).await;
+        let limit = Limit::new(SHUTDOWN_TIMEOUT, "a fixed limit of a `soft_reboot` command");
+        let now = Instant::now();
+        let deadline = phase.end().of_part(now, Some(&limit));
+        last = drive(console, Shutdown::new(command, message.clone(), deadline, now)).await;
         if last.is_ok() {
             break;
         }
@@ -134,5 +150,6 @@ pub(super) fn tap_of(node: &NodeContext) -> Tap {
 }
 
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
-    phase.error(error.class(), error)
+    let late = matches!(error.kind, PowerErrorKind::Timeout { .. });
+    phase.late_error(error.class(), error, late)
 }

@@ -102,6 +102,13 @@ pub enum AgentLinkError {
     },
 }
 
+impl AgentLinkError {
+    /// Whether time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+}
+
 /// What came last from the other end: for errors about waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastHeard {

@@ -1,6 +1,7 @@
 //! What the actions of a node work with.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
 use crate::fault::{Class, Fault};
 use crate::group::Member;
+use crate::limit::{Deadline, Limit};
 use crate::link::Console;
 use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
@@ -43,6 +45,8 @@ pub(crate) struct RunContext {
     pub(crate) scratch: Scratch,
     /// When the whole job's time is over.
     pub(crate) deadline: Instant,
+    /// What sets that.
+    pub(crate) limit: Limit,
     /// Stops the run.
     pub(crate) cancel: CancellationToken,
     emitter: Emitter,
@@ -107,6 +111,7 @@ impl RunContext {
             scratch: Scratch::create(&directory.join("scratch"))
                 .map_err(|error| cache_fault(&error, &error))?,
             deadline,
+            limit: job.plan.job_timeout.clone(),
             cancel: job.cancel.clone(),
             emitter: job.emitter.clone(),
             group: GroupHandle::new(members),
@@ -277,7 +282,7 @@ impl NodeContext {
         if std::thread::panicking() {
             return phase.fault(Class::Bug, "the node's task ended badly");
         }
-        self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out(self.run.deadline))
+        self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out())
     }
 }
 
@@ -290,8 +295,8 @@ pub(crate) struct Phase {
     pub(crate) place: String,
     /// When its time is over.
     pub(crate) deadline: Instant,
-    /// How long it may take.
-    pub(crate) timeout: Duration,
+    /// What sets that.
+    pub(crate) limit: Limit,
 }
 
 impl Phase {
@@ -300,17 +305,54 @@ impl Phase {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// Its deadline, for conversations.
+    pub(crate) fn end(&self) -> Deadline {
+        Deadline { at: self.deadline.into_std(), limit: self.limit.clone() }
+    }
+
+    /// A part of it that begins now and ends with it, or at `limit` if that is earlier.
+    pub(crate) fn part(&self, limit: Option<&Limit>) -> Self {
+        let Deadline { at, limit } = self.end().of_part(Instant::now().into_std(), limit);
+        Self { deadline: at.into(), limit, ..self.clone() }
+    }
+
+    /// Waits for `work` until its time is over; `awaited` names what `work` ends with.
+    ///
+    /// # Errors
+    /// That of `work`, or that it took too long.
+    pub(crate) async fn bound<T>(
+        &self,
+        awaited: &str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let time = self.left();
+        match tokio::time::timeout_at(self.deadline, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let waited = time.as_secs_f64().ceil();
+                let text = format!("no {awaited} within {waited} s (at most {})", self.limit);
+                Err(self.fault(Class::Infrastructure, text))
+            }
+        }
+    }
+
+    /// A fault of this phase, from an error and its causes; says which limit it was if time was over.
+    pub(crate) fn late_error(&self, class: Class, error: &dyn std::error::Error, late: bool) -> Fault {
+        let fault = self.error(class, error);
+        let message =
+            if late { format!("{} (at most {})", fault.message, self.limit) } else { fault.message };
+        Fault { message, ..fault }
+    }
+
     /// Compiles a regular expression of the job or the board type: they were checked when they were read, so one that
     /// fails now is our fault.
     pub(crate) fn pattern(&self, text: &str) -> Result<Regex, Fault> {
         Regex::new(text).map_err(|error| self.error(Class::Bug, &error))
     }
 
-    /// The fault of a phase whose time is over; the job's time may be over with it.
-    pub(crate) fn timed_out(&self, job_deadline: Instant) -> Fault {
-        let whose = if self.deadline >= job_deadline { "the job's time" } else { "its time" };
-        let (name, seconds) = (&self.name, self.timeout.as_secs());
-        let text = format!("{whose} was over before `{name}` had ended (at most {seconds} s)");
+    /// The fault of a phase whose time is over; its limit says whose time that was.
+    pub(crate) fn timed_out(&self) -> Fault {
+        let text = format!("time was over before `{}` had ended (at most {})", self.name, self.limit);
         self.fault(Class::Infrastructure, text)
     }
 

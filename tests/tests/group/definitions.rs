@@ -118,7 +118,8 @@ fn a_step_that_never_ends_is_killed_with_all_its_processes_when_the_time_is_over
     let run = bench.run(&Job::new().definitions(&definitions).timeout("lava-test-shell", 3));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
-    let over = "the run steps were not done when the time of `test-0` was over (3 s), and were stopped";
+    let over = "the run steps were not done when the time of `test-0` was over (3 s: \
+                `timeouts.actions.lava-test-shell`, job.yaml:10:5), and were stopped";
     assert_eq!(results.fault(), ("test", over));
     assert!(results.place().starts_with("board, test-0 (job.yaml:"), "{}", results.place());
     assert_eq!(results.tests(NODE), ["0_endless/before pass"], "results so far are kept");

@@ -141,10 +141,9 @@ fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
         ExitStatus::Killed => Ok(Some(format!("the {what} steps were stopped"))),
         ExitStatus::TimedOut => {
             let phase = agent.phase();
-            let seconds = phase.timeout.as_secs();
             let text = format!(
-                "the {what} steps were not done when the time of `{}` was over ({seconds} s), and were stopped",
-                phase.name
+                "the {what} steps were not done when the time of `{}` was over ({}), and were stopped",
+                phase.name, phase.limit
             );
             Err(phase.fault(Class::Test, text))
         }

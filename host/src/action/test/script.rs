@@ -55,7 +55,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         session: AgentSession<S>,
         watch: ConsoleWatch,
     ) -> Self {
-        let calls = Calls::new(node.member.clone(), node.plan.group_timeout);
+        let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
         Self { node, phase, session, calls, watch, complaint: None, next_run: 1 }
     }
 

@@ -13,6 +13,8 @@ use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
+use crate::job::Part;
+use crate::limit::Limit;
 use crate::link::{Console, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
@@ -42,7 +44,9 @@ pub(crate) async fn test(
     let stage = overlay
         .stage(test.stage)
         .ok_or_else(|| phase.fault(Class::Bug, format!("stage {} was not prepared", test.stage)))?;
-    let run = StageRun { node, phase, connection: step.timeouts.connection, stage, overlay };
+    let answers = [Part::Test, Part::TestShell].into_iter().filter_map(|part| step.timeouts.answer(part));
+    let connection = answers.min_by_key(|limit| limit.time).unwrap_or(&step.timeouts.connection).clone();
+    let run = StageRun { node, phase, connection, stage, overlay };
     match &node.plan.kind {
         NodeKind::Board { board } => run.on_console(board, resources).await,
         NodeKind::Secondary { .. } => run.over_ssh(resources).await,
@@ -54,7 +58,7 @@ struct StageRun<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
     /// What LAVA allows for one answer on a connection: the agent's first.
-    connection: Duration,
+    connection: Limit,
     stage: &'a Stage,
     overlay: &'a Overlay,
 }
@@ -104,10 +108,10 @@ impl StageRun<'_> {
         (watch, on_text): (ConsoleWatch, OnText),
         has_files: bool,
     ) -> Result<Console, Fault> {
-        let deadline = self.phase.deadline.min(Instant::now() + self.connection);
-        let (session, ready) = AgentSession::open(console, config, on_text, deadline)
+        let part = self.phase.part(Some(&self.connection));
+        let (session, ready) = AgentSession::open(console, config, on_text, part.deadline)
             .await
-            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+            .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
         let mut agent = Agent::new(self.node, self.phase, session, watch);
         agent.set_clock().await?;
@@ -124,7 +128,8 @@ impl StageRun<'_> {
 
     /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
     async fn await_prompt(&self, console: &mut Console, prompts: &[Regex]) -> Result<(), Fault> {
-        let prompt = ShellPrompt::new(prompts.to_vec(), PROMPT_TIMEOUT, std::time::Instant::now());
+        let part = self.phase.part(Some(&Limit::new(PROMPT_TIMEOUT, "a fixed limit of a shell's prompt")));
+        let prompt = ShellPrompt::new(prompts.to_vec(), part.end(), Instant::now().into_std());
         match drive(console, prompt).await {
             Ok(_) => Ok(()),
             Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),

@@ -144,6 +144,42 @@ fn timeouts_need_a_unit_and_a_number() {
 }
 
 #[test]
+fn misspelt_names_in_timeouts_are_corrected() {
+    insta::assert_snapshot!(bad("unknown-timeout"), @"
+    unknown-timeout
+
+      x there is no action `auto-login-acton`: its time would bound nothing
+       ,-[bad/unknown-timeout.yaml:8:5]
+     7 |   actions:
+     8 |     auto-login-acton: {minutes: 2}
+       :     ^^^^^^^^^^^^^^^^
+     9 |     lava-test-shell: {minutes: 3}
+       `----
+      help: did you mean `auto-login-action`?
+    unknown-timeout
+
+      x there is no action `lava-test-shel`: its time would bound nothing
+        ,-[bad/unknown-timeout.yaml:11:5]
+     10 |   connections:
+     11 |     lava-test-shel: {seconds: 10}
+        :     ^^^^^^^^^^^^^^
+     12 | environment:
+        `----
+      help: did you mean `lava-test-shell`?
+    unknown-timeout
+
+      x there is no action `u-boot-commands`: its time would bound nothing
+        ,-[bad/unknown-timeout.yaml:26:7]
+     25 |     timeouts:
+     26 |       u-boot-commands: {minutes: 1}
+        :       ^^^^^^^^^^^^^^^
+     27 | - test:
+        `----
+      help: did you mean `uboot-commands`?
+    ");
+}
+
+#[test]
 fn what_is_not_supported_is_refused_by_name() {
     insta::assert_snapshot!(bad("unsupported-deploy"), @r#"
     unsupported-deploy
