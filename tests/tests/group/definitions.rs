@@ -173,6 +173,23 @@ fn a_board_that_resets_in_a_test_is_seen_at_once() {
 }
 
 #[test]
+fn an_agent_that_is_killed_is_missed_as_soon_as_the_shell_is_back() {
+    let bench = Testbench::new();
+    let steps = [FIND_TTY, "lava-test-case before --result pass", "kill -9 $agent; sleep 50"];
+    let run = run(&bench, &[Definition::new("kills", &steps)]);
+    assert_eq!(run.code, Some(3), "{run}");
+    let results = Results::of(&run);
+    let (class, message) = results.fault();
+    assert_eq!(class, "infrastructure");
+    let gone =
+        "the agent has gone: the shell's prompt was seen, and the agent gave no sign of life within 5 s";
+    assert!(message.starts_with(gone), "{message}");
+    assert!(message.contains("root@debian:~#"), "the last text is told: {message}");
+    assert_eq!(results.tests(NODE), ["0_kills/before pass"], "results so far are kept");
+    assert_eq!(results.definitions(NODE), [format!("0_kills error {message}")]);
+}
+
+#[test]
 fn text_that_looks_like_a_prompt_disturbs_nothing() {
     let bench = Testbench::new();
     let steps = [
