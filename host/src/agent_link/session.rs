@@ -11,6 +11,7 @@ use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
+use super::error::LastHeard;
 use super::pump::Pump;
 use super::{AgentLinkError, Message, OnText};
 
@@ -139,7 +140,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
                 }
             }
         }
-        let (instead, last) = (instead.to_owned(), self.pump.last_heard());
+        // The text is by now the echo of what the agent was asked; `instead` tells what there was before.
+        let last = LastHeard { text: String::new(), ..self.pump.last_heard() };
+        let instead = instead.to_owned();
         Err(AgentLinkError::Gone { instead, waited: began.elapsed(), last })
     }
 

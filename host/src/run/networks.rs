@@ -154,9 +154,7 @@ impl Networks {
         }
         Ok(Services { net, address, files, exports, nfs_port })
     }
-}
 
-impl Networks {
     /// Runs a server until the end of the run; one that fails before says so.
     fn supervise(
         &self,

@@ -181,10 +181,9 @@ fn an_agent_that_is_killed_is_missed_as_soon_as_the_shell_is_back() {
     let results = Results::of(&run);
     let (class, message) = results.fault();
     assert_eq!(class, "infrastructure");
-    let gone =
-        "the agent has gone: the shell's prompt was seen, and the agent gave no sign of life within 5 s";
+    let gone = "the agent has gone: the shell's prompt `root@debian:` was seen, \
+                and the agent gave no sign of life within 5 s";
     assert!(message.starts_with(gone), "{message}");
-    assert!(message.contains("root@debian:~#"), "the last text is told: {message}");
     assert_eq!(results.tests(NODE), ["0_kills/before pass"], "results so far are kept");
     assert_eq!(results.definitions(NODE), [format!("0_kills error {message}")]);
 }

@@ -1,9 +1,7 @@
 //! What a console says between the agent's frames: that the board has died, or that the agent has.
 
-use std::sync::Arc;
-
 use regex::bytes::Regex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::agent_link::OnText;
 use crate::dialog::{KernelFailure, KernelLog, Scan};
@@ -11,7 +9,7 @@ use crate::dialog::{KernelFailure, KernelLog, Scan};
 /// Listens to the text on a console that an agent has.
 pub(super) struct ConsoleWatch {
     failure: watch::Receiver<Option<KernelFailure>>,
-    prompt: Arc<Notify>,
+    prompt: watch::Receiver<String>,
 }
 
 /// What the text says.
@@ -21,15 +19,14 @@ pub(super) enum Seen {
     Failure(KernelFailure),
     /// What looks like the shell's prompt: the shell may have the terminal back, which it has not while the agent lives.
     /// Others can write the same.
-    Prompt,
+    Prompt(String),
 }
 
 impl ConsoleWatch {
     /// The watch, and what is to be given all text; `prompts` are those of the shell that started the agent.
     pub(super) fn new(prompts: Vec<Regex>) -> (Self, OnText) {
         let (sender, failure) = watch::channel(None);
-        let prompt = Arc::new(Notify::new());
-        let seen_prompt = Arc::clone(&prompt);
+        let (seen_prompt, prompt) = watch::channel(String::new());
         let (mut log, mut scan) = (KernelLog::default(), Scan::default());
         let on_text = move |bytes: &[u8]| {
             if let Some(failure) = log.push(bytes) {
@@ -37,8 +34,8 @@ impl ConsoleWatch {
             }
             scan.push(bytes);
             // The runner's own frames, echoed by the terminal, may already stand behind it.
-            if prompts.iter().any(|prompt| scan.find(prompt).is_some()) {
-                seen_prompt.notify_one();
+            if let Some(prompt) = prompts.iter().find_map(|prompt| scan.find(prompt)) {
+                seen_prompt.send_replace(prompt);
             }
         };
         (Self { failure, prompt }, Box::new(on_text))
@@ -52,10 +49,16 @@ impl ConsoleWatch {
                 _ => std::future::pending().await,
             }
         };
+        let prompt = async {
+            match self.prompt.changed().await {
+                Ok(()) => self.prompt.borrow_and_update().clone(),
+                Err(_) => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             failure = failure => Seen::Failure(failure),
-            () = self.prompt.notified() => Seen::Prompt,
+            prompt = prompt => Seen::Prompt(prompt),
         }
     }
 }
@@ -85,7 +88,7 @@ mod tests {
         on_text(b"Killed\r\n\x1b[?2004hroot@deb");
         assert_eq!(seen(&mut watch), None);
         on_text(b"ian:~# ");
-        assert_eq!(seen(&mut watch), Some(Seen::Prompt));
+        assert_eq!(seen(&mut watch), Some(Seen::Prompt("root@debian:~#".to_owned())));
         assert_eq!(seen(&mut watch), None);
     }
 
@@ -93,7 +96,7 @@ mod tests {
     fn a_prompt_with_an_echo_behind_it_is_seen() {
         let (mut watch, mut on_text) = watch();
         on_text(b"Killed\r\nroot@debian:~# \x01AgIDBAUG");
-        assert_eq!(seen(&mut watch), Some(Seen::Prompt));
+        assert_eq!(seen(&mut watch), Some(Seen::Prompt("root@debian:~#".to_owned())));
     }
 
     #[test]

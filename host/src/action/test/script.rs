@@ -129,8 +129,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 }
                 seen = self.watch.seen() => match seen {
                     Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
-                    Seen::Prompt => {
-                        let alive = self.session.confirm_alive("the shell's prompt was seen").await;
+                    Seen::Prompt(prompt) => {
+                        let why = format!("the shell's prompt `{prompt}` was seen");
+                        let alive = self.session.confirm_alive(&why).await;
                         alive.map_err(|error| link_fault(phase, &error))?;
                     }
                 },
