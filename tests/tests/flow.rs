@@ -1,6 +1,5 @@
 //! The four-node job of the fixtures, from file to verdict: a fake board, its U-Boot and NFS root, three SSH guests.
 
-
 use serde_json::Value;
 use testbench::harness::Flow;
 
