@@ -7,7 +7,7 @@ use protocol::helper::Reply;
 use protocol::limits::{MAX_CHUNK, MAX_MESSAGE};
 use protocol::link::{Config, Link, LinkError, SendError, State};
 use protocol::{AgentToHost, HostToAgent};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::clock;
@@ -153,7 +153,7 @@ impl<'a> Agent<'a> {
             }
         }
         let due = [self.link.poll_timeout(), self.script.as_ref().and_then(Script::poll_timeout)];
-        let timeout = due.into_iter().flatten().min().map(|at| timespec(at.saturating_sub(now_ms)));
+        let timeout = due.into_iter().flatten().min().map(|at| clock::timespec(at.saturating_sub(now_ms)));
         match poll(&mut fds, timeout.as_ref()) {
             Err(Errno::INTR) => return Ok(Ready::default()),
             other => other?,
@@ -323,8 +323,4 @@ impl From<Lost> for Failure {
             Lost::Poll(errno) => Self::System("cannot wait for anything to happen", errno),
         }
     }
-}
-
-fn timespec(ms: u64) -> Timespec {
-    Timespec { tv_sec: (ms / 1_000) as i64, tv_nsec: (ms % 1_000 * 1_000_000) as _ }
 }

@@ -19,6 +19,11 @@ pub(crate) fn monotonic_ms() -> u64 {
     unsigned(now.tv_sec) * 1_000 + unsigned(now.tv_nsec) / 1_000_000
 }
 
+/// Returns a time in milliseconds as system calls want it.
+pub(crate) const fn timespec(ms: u64) -> Timespec {
+    Timespec { tv_sec: (ms / 1_000) as i64, tv_nsec: (ms % 1_000 * 1_000_000) as _ }
+}
+
 /// Returns the target's idea of the time, in seconds since 1970.
 pub(crate) fn unix_s() -> u64 {
     unsigned(clock_gettime(ClockId::Realtime).tv_sec)

@@ -54,6 +54,7 @@ fn meaning(errno: Errno) -> &'static str {
         Errno::CONNREFUSED => "nobody listens there",
         Errno::NODEV => "no such device",
         Errno::NOTTY => "not a terminal",
+        Errno::TIMEDOUT => "timed out",
         Errno::NOEXEC => "not a program",
         _ => "the system says no",
     }

@@ -19,6 +19,7 @@ pub mod event;
 pub mod fault;
 pub mod group;
 pub mod job;
+pub mod limit;
 pub mod link;
 pub mod net;
 pub mod nfs;

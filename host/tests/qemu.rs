@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use host_runner::board::qemu::{QemuBoard, QemuConfig, QemuError, mac_address};
-use host_runner::board::virtual_network::VirtualNetwork;
+use host_runner::board::qemu::{self, QemuBoard, QemuConfig, QemuError};
+use host_runner::board::virtual_network::{Seat, VirtualNetwork};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -19,11 +19,10 @@ async fn network() -> VirtualNetwork {
 
 fn config(network: &VirtualNetwork) -> QemuConfig {
     QemuConfig {
-        binary: "qemu-system-arm".into(),
+        binary: qemu::BINARY.into(),
         firmware: "/usr/lib/u-boot/qemu_arm/u-boot.bin".into(),
         memory_mb: 128,
-        tap: network.tap(0).expect("the network has a tap"),
-        mac: mac_address(0),
+        seat: network.seats().next().expect("the network has a place for a board"),
     }
 }
 
@@ -97,7 +96,9 @@ async fn a_qemu_that_is_not_installed_is_named() {
 #[tokio::test]
 async fn a_qemu_that_gives_up_is_told_in_its_own_words() {
     let network = network().await;
-    let config = QemuConfig { memory_mb: 0, tap: "tap7/..".to_owned(), ..config(&network) };
+    let config = config(&network);
+    let seat = Seat { tap: "tap7/..".to_owned(), ..config.seat };
+    let config = QemuConfig { memory_mb: 0, seat, ..config };
     let error = QemuBoard::power_on(&network, &config).await.unwrap_err();
     assert!(error.to_string().starts_with("QEMU ended with exit status 1: qemu-system-arm: "), "{error}");
 }

@@ -94,6 +94,13 @@ pub enum Call<'a> {
         /// What was wrong.
         problem: &'a str,
     },
+    /// A helper could not do what it was asked; told so that the failure of the definition can name it.
+    Failed {
+        /// The helper's name.
+        helper: &'a str,
+        /// What it could not do.
+        problem: &'a str,
+    },
 }
 
 /// The runner's answer to a [`Call`].

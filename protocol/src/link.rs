@@ -67,6 +67,8 @@ pub enum State {
 /// What happened on a link, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Frames of the other end that were taken, of every kind.
+    pub heard: u32,
     /// What was not a frame of ours.
     pub rejects: Rejects,
     /// Frames that arrived again.
@@ -98,6 +100,7 @@ impl Link {
     /// What happened so far.
     pub const fn counters(&self) -> Counters {
         Counters {
+            heard: self.peer.heard_frames,
             rejects: self.decoder.rejects(),
             duplicates: self.peer.receiver.duplicates(),
             resent: self.peer.sender.resent(),
@@ -108,6 +111,12 @@ impl Link {
     /// When the other end was last heard and with what, `None` if never: for errors about waits.
     pub fn last_heard(&self) -> Option<(u64, Kind)> {
         Some((self.peer.heard_at, self.peer.heard?))
+    }
+
+    /// Asks the other end of an open link for a sign of life: it answers at once, which
+    /// [`Counters::heard`] and [`last_heard`](Self::last_heard) show.
+    pub const fn probe(&mut self, now_ms: u64) {
+        self.peer.probe(now_ms);
     }
 
     /// Takes all of `bytes` from the line. `passthrough` is given what belongs to no frame.

@@ -9,12 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 use host_runner::dialog::{
-    AutoLogin, Dialog, Goal, KernelFailure, Login, LoginError, LoginSettings, ShellPrompt, Shutdown, Start,
-    Uboot, UbootError, UbootSettings,
+    AutoLogin, Dialog, Goal, KernelFailure, Login, LoginError, LoginLimits, LoginSettings, ShellPrompt,
+    Shutdown, Start, Uboot, UbootError, UbootLimits, UbootSettings,
 };
+use host_runner::limit::{Deadline, Limit};
 use host_runner::link::{Console, DriveError, Notice, OpenError, Tap, Target, drive, open};
 use host_runner::net::Net;
 use regex::bytes::Regex;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -38,8 +40,7 @@ fn uboot_settings() -> UbootSettings {
         final_message: regex("Starting kernel"),
         line_limit: 1023,
         character_delay: Duration::ZERO,
-        interrupt_timeout: PATIENCE,
-        command_timeout: PATIENCE,
+        limits: UbootLimits::default(),
         max_resets: 3,
     }
 }
@@ -47,11 +48,10 @@ fn uboot_settings() -> UbootSettings {
 fn login_settings() -> LoginSettings {
     LoginSettings {
         kernel_start: Some(regex("Linux version [0-9]")),
-        kernel_timeout: PATIENCE,
         prompts: vec![regex("root@linaro:"), regex("root@debian:")],
         auto_login: None,
         failure_message: None,
-        timeout: PATIENCE,
+        limits: LoginLimits::default(),
     }
 }
 
@@ -68,6 +68,15 @@ fn auto_login(password: Option<&str>) -> LoginSettings {
 
 fn now() -> std::time::Instant {
     Instant::now().into_std()
+}
+
+fn patience() -> Deadline {
+    Limit::new(PATIENCE, "patience").after(now())
+}
+
+/// What is over at once.
+fn none() -> Option<Limit> {
+    Some(Limit::new(Duration::from_millis(1), "a test"))
 }
 
 async fn connect(target: &Target) -> Result<Console, OpenError> {
@@ -121,7 +130,7 @@ async fn run_uboot(
     commands: Vec<String>,
     goal: Goal,
 ) -> Result<u32, DriveError<UbootError>> {
-    let dialog = Uboot::new(uboot_settings(), commands, Start::PowerOn, goal, now()).unwrap();
+    let dialog = Uboot::new(uboot_settings(), commands, Start::PowerOn, goal, patience(), now()).unwrap();
     drive(console, dialog).await.map(|report| report.resets)
 }
 
@@ -141,7 +150,7 @@ async fn the_board_boots_by_tftp_to_a_root_shell_and_goes_down_again() {
     let mut console = board(&[]).await;
     assert_eq!(boot(&mut console).await.unwrap(), 0);
 
-    let logged_in = run(&mut console, Login::new(login_settings(), now())).await;
+    let logged_in = run(&mut console, Login::new(login_settings(), &patience(), now())).await;
     assert_eq!(logged_in.prompt, "root@debian:");
 
     let prompts = login_settings().prompts;
@@ -151,9 +160,9 @@ async fn the_board_boots_by_tftp_to_a_root_shell_and_goes_down_again() {
         assert!(console.read_buf(&mut answer).await.unwrap() > 0, "{answer:?}");
     }
     console.write_all(b"\n").await.unwrap();
-    assert_eq!(run(&mut console, ShellPrompt::new(prompts, PATIENCE, now())).await, "root@debian:");
+    assert_eq!(run(&mut console, ShellPrompt::new(prompts, patience(), now())).await, "root@debian:");
 
-    run(&mut console, Shutdown::new("reboot", regex("reboot: Restarting system"), PATIENCE, now())).await;
+    run(&mut console, Shutdown::new("reboot", regex("reboot: Restarting system"), patience(), now())).await;
     assert_eq!(run_uboot(&mut console, Vec::new(), Goal::Prompt).await.unwrap(), 0);
 }
 
@@ -161,7 +170,7 @@ async fn the_board_boots_by_tftp_to_a_root_shell_and_goes_down_again() {
 async fn a_login_with_a_password_is_played() {
     let mut console = board(&["--login", "--password", "secret"]).await;
     boot(&mut console).await.unwrap();
-    run(&mut console, Login::new(auto_login(Some("secret")), now())).await;
+    run(&mut console, Login::new(auto_login(Some("secret")), &patience(), now())).await;
 }
 
 #[tokio::test]
@@ -192,7 +201,7 @@ async fn faults_in_u_boot_are_told_apart() {
 async fn login_error(arguments: &[&str], settings: LoginSettings) -> DriveError<LoginError> {
     let mut console = board(arguments).await;
     boot(&mut console).await.unwrap();
-    drive(&mut console, Login::new(settings, now())).await.unwrap_err()
+    drive(&mut console, Login::new(settings, &patience(), now())).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -215,8 +224,9 @@ async fn faults_on_the_way_to_the_login_are_told_apart() {
     let mut console = board(&["--fault", "no-login"]).await;
     boot(&mut console).await.unwrap();
     arrive(&mut console, |output| output.windows(8).any(|window| window == b"<debian>")).await;
-    let brief = LoginSettings { timeout: Duration::from_millis(1), ..login_settings() };
-    let error = drive(&mut console, Login::new(brief, now())).await.unwrap_err();
+    let limits = LoginLimits { whole: none(), ..LoginLimits::default() };
+    let brief = LoginSettings { limits, ..login_settings() };
+    let error = drive(&mut console, Login::new(brief, &patience(), now())).await.unwrap_err();
     assert!(error.to_string().contains("Hostname set to <debian>."), "{error}");
 }
 
@@ -236,8 +246,10 @@ async fn silence_and_noise_end_with_a_time_out_that_tells_them_apart() {
     {
         let mut console = board(&["--fault", fault]).await;
         arrive(&mut console, |output| output.len() >= bytes).await;
-        let settings = UbootSettings { interrupt_timeout: Duration::from_millis(1), ..uboot_settings() };
-        let dialog = Uboot::new(settings, Vec::new(), Start::PowerOn, Goal::Prompt, now()).unwrap();
+        let limits = UbootLimits { interrupt: none(), ..UbootLimits::default() };
+        let settings = UbootSettings { limits, ..uboot_settings() };
+        let dialog =
+            Uboot::new(settings, Vec::new(), Start::PowerOn, Goal::Prompt, patience(), now()).unwrap();
         let error = drive(&mut console, dialog).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
@@ -249,30 +261,36 @@ async fn an_nfs_root_that_nobody_serves_is_no_root() {
     // Port 1 of this machine: refused at once.
     let commands = boot_commands("root=/dev/nfs nfsroot=127.0.0.1:/123,tcp,port=1,mountport=1 ip=dhcp");
     run_uboot(&mut console, commands, Goal::Kernel).await.unwrap();
-    let error = drive(&mut console, Login::new(login_settings(), now())).await.unwrap_err();
+    let error = drive(&mut console, Login::new(login_settings(), &patience(), now())).await.unwrap_err();
     assert!(error.to_string().contains("found no root file system"), "{error}");
 }
 
 /// A fake board as a process of its own; killed on drop.
-struct Process(Child);
+struct Process {
+    child: Child,
+    /// The board's files, which it cannot remove when it is killed.
+    _directory: TempDir,
+}
 
 impl Process {
     fn start(arguments: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
         let mut command = Command::new(PROGRAM);
         command
             .args(arguments)
-            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
+            .arg("--directory")
+            .arg(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self { child: command.spawn().unwrap(), _directory: directory }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -287,7 +305,7 @@ async fn a_board_on_a_serial_port_is_reached_by_its_stable_name_and_by_one_runne
     let target = Target::Serial { path, baud: 115_200 };
     let mut console = connect(&target).await.unwrap();
     assert_eq!(boot(&mut console).await.unwrap(), 0);
-    run(&mut console, Login::new(login_settings(), now())).await;
+    run(&mut console, Login::new(login_settings(), &patience(), now())).await;
 
     let error = connect(&target).await.unwrap_err().to_string();
     assert!(error.contains(&format!("(pid {})", std::process::id())), "{error}");
@@ -297,11 +315,11 @@ async fn a_board_on_a_serial_port_is_reached_by_its_stable_name_and_by_one_runne
 async fn a_board_behind_a_tcp_port_is_reached() {
     let mut process = Process::start(&["--tcp", "127.0.0.1:0"]);
     let mut line = String::new();
-    BufReader::new(process.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(process.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
     let mut console = connect(&Target::Tcp { host: "127.0.0.1".to_owned(), port }).await.unwrap();
     assert_eq!(boot(&mut console).await.unwrap(), 0);
-    run(&mut console, Login::new(login_settings(), now())).await;
+    run(&mut console, Login::new(login_settings(), &patience(), now())).await;
 }
 
 #[test]

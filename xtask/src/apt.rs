@@ -15,7 +15,7 @@ use crate::process;
 /// Installs those of `packages` that are missing, after saying which.
 ///
 /// # Errors
-/// When there is no apt, or apt fails.
+/// When there is no apt, or no sudo for a user who is not root, or apt fails.
 pub(crate) fn ensure_installed(packages: &[&str]) -> Result<(), Error> {
     let missing = missing(packages);
     if missing.is_empty() {
@@ -23,6 +23,9 @@ pub(crate) fn ensure_installed(packages: &[&str]) -> Result<(), Error> {
     }
     if which("apt-get").is_none() {
         return Err(Error::NoApt { packages: missing.join(" ") });
+    }
+    if !is_root() && which("sudo").is_none() {
+        return Err(Error::NoSudo { packages: missing.join(" ") });
     }
     let sudo = if is_root() { "" } else { " with sudo" };
     println!("These Debian packages are needed and will be installed now{sudo}: {}", missing.join(" "));

@@ -46,6 +46,26 @@ pub(crate) enum Error {
         /// The missing packages, separated by spaces.
         packages: String,
     },
+    /// Packages are missing and this user cannot install them.
+    #[error(
+        "these Debian packages are needed and there is no sudo here to install them with; \
+         as root: apt-get install --no-install-recommends {packages}"
+    )]
+    NoSudo {
+        /// The missing packages, separated by spaces.
+        packages: String,
+    },
+    /// The user has no ids to make a root file system with.
+    #[error(
+        "/etc/subuid and /etc/subgid give {user} no 65536 ids, which making the root file system without root needs; \
+         once: sudo usermod --add-subuids {range} --add-subgids {range} {user}"
+    )]
+    NoIds {
+        /// Name of the user.
+        user: String,
+        /// A range that is nobody's, as usermod takes it.
+        range: String,
+    },
     /// apt's configuration names no archive of this Debian release.
     #[error(
         "apt's configuration has no entry for the main suite of Debian {codename}; \

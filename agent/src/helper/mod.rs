@@ -11,5 +11,6 @@ mod packages;
 mod table;
 mod target;
 mod test;
+mod turn;
 
 pub(crate) use table::{Context, find, link, list, run};

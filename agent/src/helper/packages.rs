@@ -1,39 +1,76 @@
 //! `lava-install-packages`: installs what is not there yet, with the package manager that is.
 //!
 //! Packages that are installed are not asked for again, so a definition whose dependencies are present needs no network.
+//! Definitions run beside each other on one board, on its console and in SSH connections: their installations take
+//! turns, and whoever comes later asks again what is missing by then.
 
 use core::ffi::CStr;
 
-use heapless::Vec;
+use heapless::{String, Vec};
+use protocol::helper::Call;
 
-use crate::c_text::CText;
+use crate::clock;
+use crate::decimal::decimal;
 use crate::failure::Failure;
 use crate::helper::Context;
+use crate::helper::client::Client;
+use crate::helper::turn::{self, Turn};
 use crate::invocation::{Invocation, MAX_ARGUMENTS, MAX_VARIABLES};
+use crate::path::PathText;
 use crate::program;
+use crate::stdio;
+
+/// How long others may use the package manager first, in milliseconds: long enough to install a tool chain on a slow
+/// board. apt is told the same in seconds.
+const PATIENCE_MS: u64 = 600_000;
+
+/// The lock of `apt-get update`, which does not wait for it.
+const APT_LISTS_LOCK: &CStr = c"/var/lib/apt/lists/lock";
+
+/// Longest explanation of a failure that the runner is told, in bytes.
+const MAX_PROBLEM: usize = 1024;
+
+type Names<'a> = Vec<&'a CStr, MAX_ARGUMENTS>;
 
 /// A package manager's commands, without package names.
 struct Manager {
-    program: &'static str,
+    program: &'static CStr,
     refresh: Option<&'static [&'static CStr]>,
     install: &'static [&'static CStr],
-    /// Whether `dpkg-query` knows what is installed.
-    dpkg: bool,
+    /// Whether this is apt, whose locks are known, and `dpkg-query` knows what is installed.
+    apt: bool,
+}
+
+/// Asks nothing and draws no progress: waits for other users of dpkg, and keeps configuration files that are there
+/// already.
+const APT_INSTALL: &[&CStr] = &[
+    c"install",
+    c"-y",
+    c"-oDPkg::Use-Pty=0",
+    c"-oDPkg::Lock::Timeout=600",
+    c"-oDPkg::Options::=--force-confdef",
+    c"-oDPkg::Options::=--force-confold",
+];
+
+impl Manager {
+    fn name(&self) -> &'static str {
+        self.program.to_str().unwrap_or_default()
+    }
 }
 
 const MANAGERS: &[Manager] = &[
-    Manager { program: "apt-get", refresh: Some(&[c"update"]), install: &[c"install", c"-y"], dpkg: true },
-    Manager { program: "dnf", refresh: None, install: &[c"install", c"-y"], dpkg: false },
-    Manager { program: "yum", refresh: None, install: &[c"install", c"-y"], dpkg: false },
-    Manager { program: "zypper", refresh: None, install: &[c"--non-interactive", c"install"], dpkg: false },
+    Manager { program: c"apt-get", refresh: Some(&[c"update"]), install: APT_INSTALL, apt: true },
+    Manager { program: c"dnf", refresh: None, install: &[c"install", c"-y"], apt: false },
+    Manager { program: c"yum", refresh: None, install: &[c"install", c"-y"], apt: false },
+    Manager { program: c"zypper", refresh: None, install: &[c"--non-interactive", c"install"], apt: false },
     Manager {
-        program: "pacman",
+        program: c"pacman",
         refresh: None,
         install: &[c"-Sy", c"--noconfirm", c"--needed"],
-        dpkg: false,
+        apt: false,
     },
-    Manager { program: "apk", refresh: Some(&[c"update"]), install: &[c"add"], dpkg: false },
-    Manager { program: "opkg", refresh: Some(&[c"update"]), install: &[c"install"], dpkg: false },
+    Manager { program: c"apk", refresh: Some(&[c"update"]), install: &[c"add"], apt: false },
+    Manager { program: c"opkg", refresh: Some(&[c"update"]), install: &[c"install"], apt: false },
 ];
 
 pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
@@ -44,23 +81,78 @@ pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
     let search = invocation.variable("PATH").unwrap_or(program::DEFAULT_SEARCH);
     let (manager, path) = MANAGERS
         .iter()
-        .find_map(|manager| Some((manager, program::find(manager.program, search)?)))
+        .find_map(|manager| Some((manager, program::find(manager.name(), search)?)))
         .ok_or(Failure::Plain("no package manager found (apt-get, dnf, yum, zypper, pacman, apk, opkg)"))?;
-    let query = manager.dpkg.then(|| program::find("dpkg-query", search)).flatten();
-    let packages = invocation.arguments.iter().copied().skip(1);
-    let missing: Vec<&CStr, MAX_ARGUMENTS> = packages
-        .filter(|package| {
-            !query.as_ref().is_some_and(|query| is_installed(invocation, query.as_c_str(), package))
-        })
-        .collect();
-    if missing.is_empty() {
+    let query = manager.apt.then(|| program::find("dpkg-query", search)).flatten();
+    let asked = invocation.arguments.get(1..).unwrap_or_default();
+    if missing(invocation, query.as_ref(), asked).is_empty() {
+        return Ok(0);
+    }
+    let deadline_ms = clock::monotonic_ms().saturating_add(PATIENCE_MS);
+    let _turn = take_turn(manager, deadline_ms)
+        .map_err(Failure::system("cannot wait for another installation on this board"))?;
+    let missing_now = missing(invocation, query.as_ref(), asked);
+    if missing_now.is_empty() {
         return Ok(0);
     }
     if let Some(refresh) = manager.refresh {
-        // Lists may be fresh enough already, so a failure here is not the end; the manager has printed why.
-        run(invocation, path.as_c_str(), manager, refresh, &[])?;
+        let code = run(invocation, path.as_c_str(), manager, refresh, &[])?;
+        if code != 0 {
+            // They may be fresh enough; the manager has printed why it could not refresh them.
+            say(&[manager.name(), " could not update its lists (exit code ", &decimal(code.into()), ")"]);
+        }
     }
-    run(invocation, path.as_c_str(), manager, manager.install, &missing)
+    let code = run(invocation, path.as_c_str(), manager, manager.install, &missing_now)?;
+    if code != 0 {
+        complain(invocation, manager, code, &missing(invocation, query.as_ref(), &missing_now));
+    }
+    Ok(code)
+}
+
+/// Waits for other helpers, and for a program that updates apt's lists, for which apt does not wait itself.
+fn take_turn(manager: &Manager, deadline_ms: u64) -> rustix::io::Result<Turn> {
+    let wait = &mut || say(&["waiting for another installation on this board"]);
+    let turn = Turn::take(b"host-runner/packages", deadline_ms, wait)?;
+    if manager.apt {
+        turn::wait_for_file(APT_LISTS_LOCK, deadline_ms, wait)?;
+    }
+    Ok(turn)
+}
+
+/// Says which packages are not there, also to the runner, which would know the exit code alone.
+fn complain(invocation: &Invocation<'_>, manager: &Manager, code: u8, missing: &[&CStr]) {
+    let mut problem: String<MAX_PROBLEM> = String::new();
+    // What does not fit is cut: the manager's own words are in the output.
+    let mut push = |piece: &str| {
+        let _ = problem.push_str(piece);
+    };
+    push(manager.name());
+    push(" ended with exit code ");
+    push(&decimal(code.into()));
+    push("; not installed:");
+    for package in missing {
+        push(" ");
+        push(package.to_str().unwrap_or_default());
+    }
+    say(&[&problem]);
+    // Without a runner the text on standard error must do.
+    if let Ok(client) = Client::connect(invocation) {
+        let _ = client.tell(&Call::Failed { helper: invocation.name(), problem: &problem });
+    }
+}
+
+fn say(pieces: &[&str]) {
+    let stderr = stdio::stderr();
+    stdio::say(stderr, &["lava-install-packages: "]);
+    stdio::say(stderr, pieces);
+    stdio::say(stderr, &["\n"]);
+}
+
+/// Those of `packages` that are not installed, as far as that can be known.
+fn missing<'a>(invocation: &Invocation<'_>, query: Option<&PathText>, packages: &[&'a CStr]) -> Names<'a> {
+    let is_missing =
+        |package: &&CStr| !query.is_some_and(|query| is_installed(invocation, query.as_c_str(), package));
+    packages.iter().copied().filter(is_missing).collect()
 }
 
 /// Whether this can be a package's name, and not an option that a package manager would obey.
@@ -83,10 +175,9 @@ fn run(
     command: &[&CStr],
     packages: &[&CStr],
 ) -> Result<u8, Failure> {
-    let name = CText::<16>::join(&[manager.program.as_bytes()]).ok_or(Failure::Plain("name too long"))?;
     let mut words: Vec<&CStr, MAX_ARGUMENTS> = Vec::new();
     words
-        .push(name.as_c_str())
+        .push(manager.program)
         .and_then(|()| command.iter().chain(packages).try_for_each(|word| words.push(word)))
         .map_err(|_| Failure::Usage("too many packages"))?;
     let mut variables: Vec<&CStr, { MAX_VARIABLES + 1 }> = invocation.variables.iter().copied().collect();

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use crate::action::Overlay;
 use crate::fault::{Chain, Class, Fault};
-use crate::job::BootSsh;
-use crate::plan::NodeKind;
+use crate::job::{BootSsh, Part};
+use crate::plan::{NodeKind, Step};
 use crate::run::{HostAccess, NodeContext, Phase, Resources};
 use crate::ssh::{self, HostKeys, SshError, SshSession, SshTarget};
 
@@ -19,6 +19,7 @@ const MAX_KEY_FILE: usize = 16 << 10;
 pub(crate) async fn boot_ssh(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     boot: &BootSsh,
     overlay: &Overlay,
     resources: &mut Resources,
@@ -32,13 +33,16 @@ pub(crate) async fn boot_ssh(
             .with_help(format!("add `authorize: ssh` and an `nfsrootfs` to the deployment of `{host}`"))
     })?;
     let address = resources.host_address(phase, &boot.host_id, &boot.host_key)?;
-    let session = connect(node, phase, &access, SocketAddr::new(address, access.port)).await?;
+    let part = phase.part(step.timeouts.part(Part::SshConnect));
+    let session = connect(node, &part, &access, SocketAddr::new(address, access.port)).await?;
     if let Some(agent) = overlay.agent() {
         let path = format!("{}/{}", node.agent_directory(), agent.path);
-        session
-            .upload(&path, agent.mode, &agent.content)
-            .await
-            .map_err(|error| phase.error(Class::Infrastructure, &error))?;
+        let part = phase.part(step.timeouts.part(Part::SshUpload));
+        let upload = async {
+            let done = session.upload(&path, agent.mode, &agent.content).await;
+            done.map_err(|error| part.error(Class::Infrastructure, &error))
+        };
+        part.bound("end of the agent's upload", upload).await?;
     }
     resources.ssh = Some(session);
     Ok(())
@@ -63,7 +67,7 @@ async fn connect(
     };
     let session = ssh::connect(&target, phase.deadline, on_retry)
         .await
-        .map_err(|error| phase.error(Class::Infrastructure, &error))?;
+        .map_err(|error| phase.late_error(Class::Infrastructure, &error, error.is_late()))?;
     node.emitter.note(format!("ssh to {address} is up, host key checked"));
     Ok(session)
 }

@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use regex::bytes::Regex;
 
+use crate::action::attempts::{Attempts, within};
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
-    AutoLogin, Goal, LastOutput, Login, LoginError, LoginSettings, Start, Uboot, UbootError, UbootSettings,
+    AutoLogin, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start, Uboot, UbootError,
+    UbootLimits, UbootSettings,
 };
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
+use crate::job::{Part, Timeouts};
 use crate::link::{Console, DriveError, drive};
 use crate::plan::{BootUboot, BootValues, NfsValues, NodeKind, RamdiskValues, Step, substitute};
 use crate::run::{NodeContext, Phase, Resources};
@@ -35,18 +38,14 @@ pub(crate) async fn boot_uboot(
     let NodeKind::Board { board } = &node.plan.kind else {
         return Err(phase.fault(Class::Job, "a secondary connection has no U-Boot; use `method: ssh`"));
     };
-    for attempt in 1.. {
-        match boot_once(node, phase, step, boot, board, resources).await {
-            Err(fault) if attempt < boot.attempts && fault.class == Class::Infrastructure => {
-                let count = boot.attempts;
-                node.emitter
-                    .warn(format!("boot {attempt} of {count} failed, trying again: {}", fault.message));
-                tokio::time::sleep(boot.retry_interval).await;
-            }
-            result => return result,
-        }
+    let mut attempts = Attempts::new(boot.attempts, boot.retry_interval, step.timeouts.part(Part::Attempt));
+    loop {
+        let part = attempts.begin(phase);
+        let boot_once = boot_once(node, &part, step, boot, board, resources);
+        let Err(fault) = within(&part, boot_once).await else { return Ok(()) };
+        node.emitter.warn(attempts.failed(phase, fault)?);
+        tokio::time::sleep(boot.retry_interval).await;
     }
-    Ok(())
 }
 
 async fn boot_once(
@@ -58,9 +57,9 @@ async fn boot_once(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     let commands = commands(node, phase, boot, board, resources)?;
-    let mut console = power_on(node, phase, boot, board, resources).await?;
+    let mut console = power_on(node, phase, step, boot, board, resources).await?;
     let settings = uboot_settings(phase, step, boot, board)?;
-    let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, Instant::now())
+    let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, phase.end(), Instant::now())
         .map_err(|error| phase.error(error.class(), &error))?;
     let report = drive(&mut console, dialog)
         .await
@@ -95,13 +94,12 @@ async fn log_in(
     };
     let settings = LoginSettings {
         kernel_start: Some(pattern(&boot.kernel_start_message)?),
-        kernel_timeout: phase.left(),
         prompts: patterns(phase, &boot.prompts)?,
         auto_login,
         failure_message: boot.failure_message.as_deref().map(pattern).transpose()?,
-        timeout: step.timeouts.part("auto-login-action").min(phase.left()),
+        limits: login_limits(&step.timeouts),
     };
-    let logged_in = drive(console, Login::new(settings, Instant::now()))
+    let logged_in = drive(console, Login::new(settings, &phase.end(), Instant::now()))
         .await
         .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
     if !boot.ignore_kernel_messages {
@@ -129,10 +127,26 @@ fn uboot_settings(
         final_message: pattern(&boot.bootloader_final_message)?,
         line_limit: LINE_LIMIT,
         character_delay: uboot.character_delay,
-        interrupt_timeout: step.timeouts.part("bootloader-interrupt").min(phase.left()),
-        command_timeout: step.timeouts.part("bootloader-commands").min(phase.left()),
+        limits: uboot_limits(&step.timeouts),
         max_resets: MAX_RESETS,
     })
+}
+
+fn uboot_limits(timeouts: &Timeouts) -> UbootLimits {
+    UbootLimits {
+        interrupt: timeouts.part(Part::Interrupt).cloned(),
+        interrupt_answer: timeouts.answer(Part::Interrupt).cloned(),
+        commands: timeouts.part(Part::Commands).cloned(),
+        command_answer: timeouts.answer(Part::Commands).cloned(),
+    }
+}
+
+fn login_limits(timeouts: &Timeouts) -> LoginLimits {
+    LoginLimits {
+        whole: timeouts.part(Part::Login).cloned(),
+        answer: timeouts.answer(Part::Login).cloned(),
+        shell: timeouts.part(Part::Shell).cloned(),
+    }
 }
 
 /// The boot commands with the `{NAMES}` in them replaced.

@@ -39,18 +39,14 @@ async fn perform(node: &NodeContext, phase: &Phase, call: &ProtocolCall) -> Resu
     };
     let what = request.to_string();
     let place = format!("{} ({})", phase.place, call.place);
-    let limit = (tokio::time::Instant::now() + call.timeout).min(phase.deadline);
-    match tokio::time::timeout_at(limit, node.member.call(request)).await {
+    let wait = phase.part(Some(&call.timeout));
+    match tokio::time::timeout_at(wait.deadline, node.member.call(request)).await {
         Ok(Ok(released)) => Ok(released),
         Ok(Err(refusal)) => Err(Fault::new(node.member.refusal_class(), place, refusal)),
         Err(_) => Err(Fault::new(
             Class::Infrastructure,
             place,
-            format!(
-                "`{what}` of action `{}` was not answered within {} s",
-                call.action,
-                call.timeout.as_secs()
-            ),
+            format!("`{what}` of action `{}` was not answered in time (at most {})", call.action, wait.limit),
         )),
     }
 }

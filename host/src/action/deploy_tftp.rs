@@ -9,8 +9,8 @@ use crate::artifact::Artifact;
 use crate::board::Board;
 use crate::event::EventKind;
 use crate::fault::{Class, Fault};
-use crate::job::{ArtifactSpec, DeployTftp};
-use crate::plan::NodeKind;
+use crate::job::{ArtifactSpec, DeployTftp, Part, Timeouts};
+use crate::plan::{NodeKind, Step};
 use crate::rootfs::{Layer, LayerOptions, Lower};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
@@ -37,13 +37,21 @@ pub(crate) struct Deployed {
     /// NFS path of the root filesystem.
     pub(crate) export: Option<String>,
     _files: Vec<tftp::Guard>,
-    _export: Option<nfs::ExportGuard>,
+    guard: Option<nfs::ExportGuard>,
+}
+
+impl Deployed {
+    /// What the board has done with its root filesystem, if it was given one.
+    pub(crate) fn activity(&self) -> Option<nfs::Activity> {
+        self.guard.as_ref().map(nfs::ExportGuard::activity)
+    }
 }
 
 /// Fetches the files and serves them to the node's board.
 pub(crate) async fn deploy_tftp(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     deploy: &DeployTftp,
     overlay: &Overlay,
     resources: &mut Resources,
@@ -63,12 +71,12 @@ pub(crate) async fn deploy_tftp(
             ))
     })?;
     let services = node.services(board, phase)?;
-    let mut files = Files { node, phase, services, peer, guards: Vec::new() };
+    let mut files = Files { node, phase, timeouts: &step.timeouts, services, peer, guards: Vec::new() };
     let kernel = files.fetch_and_serve("kernel", &deploy.kernel).await?;
     let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
     let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
     if ramdisk.is_none()
-        && let Some(own) = board.qemu.as_ref().and_then(|qemu| qemu.initrd.as_ref())
+        && let Some(own) = board.qemu().and_then(|qemu| qemu.initrd.as_ref())
     {
         ramdisk = Some(files.serve("ramdisk", "initrd", own.clone()));
     }
@@ -81,13 +89,13 @@ pub(crate) async fn deploy_tftp(
         layer: None,
         export: None,
         _files: guards,
-        _export: None,
+        guard: None,
     };
     if let Some(spec) = &deploy.nfsrootfs {
-        let layer = open_rootfs(node, phase, spec).await?;
+        let layer = open_rootfs(node, phase, &step.timeouts, spec).await?;
         apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         let export = format!("/{}/rootfs", node.id);
-        deployed._export = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
+        deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(export);
         if deploy.authorize_ssh {
             node.run.set_host(&node.plan.name, host_access(board, services, &layer));
@@ -106,6 +114,7 @@ fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>) -> HostAc
 struct Files<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
+    timeouts: &'a Timeouts,
     services: &'a Services,
     peer: IpAddr,
     guards: Vec<tftp::Guard>,
@@ -124,7 +133,7 @@ impl Files<'_> {
     }
 
     async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
-        let artifact = self.node.fetch(self.phase, kind, spec).await?;
+        let artifact = self.node.fetch(self.phase, self.timeouts, kind, spec).await?;
         Ok(self.serve(kind, &file_name(&spec.url, kind), artifact.path))
     }
 
@@ -146,8 +155,14 @@ fn file_name(url: &str, otherwise: &str) -> String {
 }
 
 /// Fetches a root filesystem and puts an empty layer over it.
-async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> Result<Arc<Layer>, Fault> {
-    let artifact = node.fetch(phase, "nfsrootfs", spec).await?;
+async fn open_rootfs(
+    node: &NodeContext,
+    phase: &Phase,
+    timeouts: &Timeouts,
+    spec: &ArtifactSpec,
+) -> Result<Arc<Layer>, Fault> {
+    let artifact = node.fetch(phase, timeouts, "nfsrootfs", spec).await?;
+    let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
     let rootfs_fault = |error: &dyn std::error::Error| {
         Fault::new(
             Class::Infrastructure,
@@ -163,16 +178,12 @@ async fn open_rootfs(node: &NodeContext, phase: &Phase, spec: &ArtifactSpec) -> 
     let path = artifact.path.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let lower = Arc::new(Lower::from_tar(&path)?);
-        Layer::new(
-            lower,
-            upper.join("rootfs"),
-            LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() },
-        )
+        let options = LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() };
+        Layer::new(lower, upper.join("rootfs"), options)
     });
-    let layer = opened
-        .await
-        .map_err(|error| phase.fault(Class::Bug, error))?
-        .map_err(|error| rootfs_fault(&error))?;
+    let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
+    let opened = part.bound("end of the root filesystem's tar", opened).await?;
+    let layer = opened.map_err(|error| rootfs_fault(&error))?;
     Ok(Arc::new(layer))
 }
 
@@ -207,6 +218,15 @@ fn apply_overlay(
     Ok(())
 }
 
+/// The part that LAVA's action for the scheme of `url` is.
+fn download_part(url: &str) -> Part {
+    if url.starts_with("http:") || url.starts_with("https:") {
+        Part::HttpDownload
+    } else {
+        Part::FileDownload
+    }
+}
+
 /// What the cache is asked for.
 fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
     artifact::Request {
@@ -218,19 +238,27 @@ fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
 
 impl NodeContext {
     /// Fetches an artifact, with progress.
-    async fn fetch(&self, phase: &Phase, kind: &str, spec: &ArtifactSpec) -> Result<Artifact, Fault> {
+    async fn fetch(
+        &self,
+        phase: &Phase,
+        timeouts: &Timeouts,
+        kind: &str,
+        spec: &ArtifactSpec,
+    ) -> Result<Artifact, Fault> {
         let emitter = self.emitter.clone();
         let what = format!("fetch {kind}");
         let progress =
             move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
         let request = artifact_request(spec);
+        let phase = phase.part(timeouts.part(Part::Download)).part(timeouts.part(download_part(&spec.url)));
         let artifact = self
             .run
             .cache
             .fetch(&request, &self.run.mirrors, phase.deadline.into_std(), progress)
             .await
             .map_err(|error| {
-                Fault::from_error(error.class(), format!("{} ({})", phase.place, spec.place), &error)
+                let fault = phase.late_error(error.class(), &error, error.is_late());
+                Fault { place: format!("{} ({})", phase.place, spec.place), ..fault }
             })?;
         let how = if artifact.from_cache { "from the cache" } else { "fetched" };
         self.emitter.note(format!(

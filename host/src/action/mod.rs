@@ -3,6 +3,7 @@
 //! An action gets its node's context, the phase that it runs in (name, place, deadline) and what the node has
 //! acquired so far; it returns when it is done, or with the fault that ends the node.
 
+mod attempts;
 mod boot_ssh;
 mod boot_uboot;
 mod deploy_ssh;

@@ -208,8 +208,12 @@ async fn checkout(
     request: &GitRequest,
 ) -> Result<Arc<GitTree>, Fault> {
     let run = &node.run;
+    let phase = phase.part(node.plan.prepare.repository.as_ref());
     let checkout = run.checkouts.get(request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
-    checkout.map_err(|error| git_fault(spec, &error))
+    checkout.map_err(|error| {
+        let fault = phase.late_error(error.class(), &error, error.is_late());
+        Fault { place: spec.place.clone(), ..fault }
+    })
 }
 
 fn git_fault(spec: &DefinitionSpec, error: &GitError) -> Fault {

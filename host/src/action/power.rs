@@ -3,24 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::board::power::{PowerCommands, PowerError};
-use crate::board::qemu::{QemuBoard, QemuConfig, mac_address};
-use crate::board::{Board, ConsoleTarget};
+use crate::board::power::{PowerCommands, PowerError, PowerErrorKind};
+use crate::board::qemu::{self, QemuBoard, QemuConfig};
+use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
 use crate::event::Direction;
 use crate::fault::{Class, Fault};
+use crate::job::Part;
+use crate::limit::Limit;
 use crate::link::{self, Console, Notice, Tap, Target, drive};
-use crate::plan::BootUboot;
+use crate::plan::{BootUboot, Step};
 use crate::run::{NodeContext, Phase, Resources};
 
-/// How long a power command may take.
+/// How long switching a board on may take, where the job does not name it.
 const POWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one `soft_reboot` command may take until the kernel says that it restarts.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The emulator of virtual boards.
-const QEMU: &str = "qemu-system-arm";
 
 /// A board that is, or may be, switched on.
 pub(crate) enum PoweredBoard {
@@ -38,7 +37,7 @@ impl PoweredBoard {
                 board.power_off().await.map_err(|error| phase.error(Class::Infrastructure, &error))
             }
             Self::Commands(commands) => {
-                commands.off(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))
+                commands.off(phase.left()).await.map_err(|error| power_fault(phase, &error))
             }
         };
         off.map_err(|fault| fault.with_help("look at the board: it may still be on"))
@@ -49,26 +48,41 @@ impl PoweredBoard {
 pub(super) async fn power_on(
     node: &NodeContext,
     phase: &Phase,
+    step: &Step,
     boot: &BootUboot,
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
-    if board.is_virtual() {
-        return start_virtual(node, phase, board, resources).await;
-    }
+    let limit = |part| step.timeouts.part(part);
+    let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of power commands");
+    let target = match &board.console {
+        ConsoleTarget::Qemu(settings) => {
+            let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
+            let start = start_virtual(node, &part, board, settings, resources);
+            return part.bound("running emulator", start).await;
+        }
+        ConsoleTarget::Line(target) => target,
+    };
     // The console first: the boot loader speaks at once, and does not wait.
     let mut console = match resources.console.take() {
         Some(console) => console,
-        None => open_console(node, phase, board).await?,
+        None => {
+            let part = phase.part(limit(Part::Connect));
+            part.bound("open console", open_console(node, &part, target)).await?
+        }
     };
     match &board.power {
         Some(commands) => {
             // Counts as switched on even if that fails half-way.
             resources.power = Some(PoweredBoard::Commands(commands.clone()));
-            commands.reset(POWER_TIMEOUT).await.map_err(|error| power_fault(phase, &error))?;
+            let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
+            commands.reset(part.left()).await.map_err(|error| power_fault(&part, &error))?;
             node.emitter.note(format!("board `{}` is switched on", board.name));
         }
-        None if !boot.soft_reboot.is_empty() => soft_reboot(phase, boot, &mut console).await?,
+        None if !boot.soft_reboot.is_empty() => {
+            let part = phase.part(limit(Part::Reset)).part(limit(Part::SoftReset));
+            soft_reboot(&part, boot, &mut console).await?;
+        }
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
             board.name
@@ -82,8 +96,10 @@ async fn soft_reboot(phase: &Phase, boot: &BootUboot, console: &mut Console) -> 
     let message = phase.pattern(&boot.shutdown_message)?;
     let mut last = Ok(());
     for command in &boot.soft_reboot {
-        let limit = SHUTDOWN_TIMEOUT.min(phase.left());
-        last = drive(console, Shutdown::new(command, message.clone(), limit, Instant::now())).await;
+        let limit = Limit::new(SHUTDOWN_TIMEOUT, "a fixed limit of a `soft_reboot` command");
+        let now = Instant::now();
+        let deadline = phase.end().of_part(now, Some(&limit));
+        last = drive(console, Shutdown::new(command, message.clone(), deadline, now)).await;
         if last.is_ok() {
             break;
         }
@@ -95,30 +111,21 @@ async fn start_virtual(
     node: &NodeContext,
     phase: &Phase,
     board: &Board,
+    settings: &QemuSettings,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
     if let Some(power) = resources.power.take() {
         power.off(phase).await?;
     }
-    let network = node
-        .run
-        .networks
-        .virtual_network()
-        .ok_or_else(|| phase.fault(Class::Bug, "there is no network for virtual boards"))?;
-    let settings = board
-        .qemu
-        .as_ref()
-        .ok_or_else(|| phase.fault(Class::Bench, format!("board `{}` has no [qemu] table", board.name)))?;
-    let index = node.run.virtual_index(&node.plan.name);
-    let tap = network
-        .tap(usize::from(index))
-        .ok_or_else(|| phase.fault(Class::Bug, format!("there is no tap for virtual board {index}")))?;
+    let (network, seat) =
+        node.run.networks.seat(&node.plan.name).ok_or_else(|| {
+            phase.fault(Class::Bug, "the virtual boards' network has no place for this one")
+        })?;
     let config = QemuConfig {
-        binary: QEMU.into(),
+        binary: qemu::BINARY.into(),
         firmware: settings.firmware.clone(),
         memory_mb: settings.memory_mb,
-        tap,
-        mac: mac_address(index),
+        seat: seat.clone(),
     };
     let (stream, machine) = QemuBoard::power_on(network, &config)
         .await
@@ -128,19 +135,10 @@ async fn start_virtual(
     Ok(Console::new(stream, tap_of(node)))
 }
 
-async fn open_console(node: &NodeContext, phase: &Phase, board: &Board) -> Result<Console, Fault> {
-    let target = match &board.console {
-        ConsoleTarget::Serial { path, baud } => Target::Serial { path: path.clone(), baud: *baud },
-        ConsoleTarget::Tcp { host, port } => Target::Tcp { host: host.clone(), port: *port },
-        ConsoleTarget::Telnet { host, port } => Target::Telnet { host: host.clone(), port: *port },
-        ConsoleTarget::Command(words) => Target::Command(words.clone()),
-        ConsoleTarget::Qemu => {
-            return Err(phase.fault(Class::Bug, "a virtual board's console opens with its power"));
-        }
-    };
+async fn open_console(node: &NodeContext, phase: &Phase, target: &Target) -> Result<Console, Fault> {
     let emitter = node.emitter.clone();
     let notice: Notice = Arc::new(move |text: &str| emitter.warn(text));
-    link::open(&target, &crate::net::Net::Host, tap_of(node), notice)
+    link::open(target, &crate::net::Net::Host, tap_of(node), notice)
         .await
         .map_err(|error| phase.error(error.class(), &error))
 }
@@ -152,5 +150,6 @@ pub(super) fn tap_of(node: &NodeContext) -> Tap {
 }
 
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
-    phase.error(error.class(), error)
+    let late = matches!(error.kind, PowerErrorKind::Timeout { .. });
+    phase.late_error(error.class(), error, late)
 }

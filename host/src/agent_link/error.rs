@@ -42,6 +42,16 @@ pub enum AgentLinkError {
         /// What came last.
         last: LastHeard,
     },
+    /// The agent's place was taken by somebody else, such as the shell that had started it.
+    #[error("the agent has gone: {instead}, and the agent gave no sign of life within {:.0} s; {last}", waited.as_secs_f64())]
+    Gone {
+        /// What was seen instead.
+        instead: String,
+        /// How long a sign of life was waited for.
+        waited: Duration,
+        /// What came last.
+        last: LastHeard,
+    },
     /// The stream below the link ended.
     #[error("the connection to the agent has ended; {last}")]
     Disconnected {
@@ -90,6 +100,13 @@ pub enum AgentLinkError {
         /// Messages that can be kept.
         limit: usize,
     },
+}
+
+impl AgentLinkError {
+    /// Whether time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
 }
 
 /// What came last from the other end: for errors about waits.

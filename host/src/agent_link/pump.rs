@@ -19,6 +19,9 @@ pub type OnText = Box<dyn FnMut(&[u8]) + Send>;
 /// Bytes of text that are kept for error messages.
 const TAIL: usize = 200;
 
+/// Bytes of text behind the last frame that are kept while a link closes: what a shell says when it is back.
+const REST: usize = 4096;
+
 /// How long a step waits when the link has no timer.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -31,6 +34,8 @@ pub(super) struct Pump<S> {
     pub(super) link: Box<Link>,
     on_text: OnText,
     tail: Vec<u8>,
+    /// The text that came behind the last frame of a link that closes.
+    rest: Vec<u8>,
     started: Instant,
     incoming: Box<[u8]>,
     outgoing: Outgoing,
@@ -60,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             link: Box::new(Link::new(config, 0)),
             on_text,
             tail: Vec::new(),
+            rest: Vec::new(),
             started: Instant::now(),
             incoming: vec![0; 16 * 1024].into_boxed_slice(),
             outgoing: Outgoing::default(),
@@ -87,6 +93,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             _ if self.ended => Some(AgentLinkError::Disconnected { last: self.last_heard() }),
             _ => None,
         }
+    }
+
+    /// Asks the other end for a sign of life.
+    pub(super) fn probe(&mut self) {
+        let now_ms = self.now_ms();
+        self.link.probe(now_ms);
     }
 
     pub(super) fn last_heard(&self) -> LastHeard {
@@ -151,17 +163,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
 
     fn handle_input(&mut self, length: usize) {
         let now_ms = self.now_ms();
-        let (on_text, tail) = (&mut self.on_text, &mut self.tail);
-        let mut text = |bytes: &[u8]| {
+        let (on_text, tail, rest) = (&mut self.on_text, &mut self.tail, &mut self.rest);
+        let mut text = |rest: &mut Vec<u8>, bytes: &[u8]| {
             on_text(bytes);
-            tail.extend_from_slice(bytes);
-            tail.drain(..tail.len().saturating_sub(TAIL));
+            keep_last(tail, bytes, TAIL);
+            keep_last(rest, bytes, REST);
         };
         if length == 0 {
             self.ended = true;
-            self.link.flush(&mut text);
-        } else if let Some(bytes) = self.incoming.get(..length) {
-            self.link.handle_input(now_ms, bytes, &mut text);
+            self.link.flush(&mut |bytes| text(rest, bytes));
+            return;
+        }
+        // Once the link closes, one of the next bytes is the end of its last frame; what follows is for the next reader.
+        let piece = if matches!(self.link.state(), State::Closing | State::Closed) { 1 } else { length };
+        for bytes in self.incoming.get(..length).unwrap_or_default().chunks(piece) {
+            let heard = self.link.counters().heard;
+            self.link.handle_input(now_ms, bytes, &mut |bytes| text(rest, bytes));
+            if self.link.counters().heard != heard {
+                rest.clear();
+            }
         }
     }
 
@@ -181,12 +201,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
 }
 
 impl<S> Pump<S> {
-    /// Gives up the stream; what is held back as the beginning of a frame becomes text.
-    pub(super) fn into_stream(mut self) -> S {
-        let on_text = &mut self.on_text;
-        self.link.flush(&mut |bytes| on_text(bytes));
-        self.stream
+    /// Gives up the stream, and the text behind the last frame; what is held back as the beginning of a frame is text.
+    pub(super) fn into_stream(mut self) -> (S, Vec<u8>) {
+        let (on_text, rest) = (&mut self.on_text, &mut self.rest);
+        self.link.flush(&mut |bytes| {
+            on_text(bytes);
+            keep_last(rest, bytes, REST);
+        });
+        (self.stream, self.rest)
     }
+}
+
+/// Appends `bytes` to `kept`, of which only the last `limit` stay.
+fn keep_last(kept: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    kept.extend_from_slice(bytes);
+    kept.drain(..kept.len().saturating_sub(limit));
 }
 
 impl Outgoing {

@@ -11,6 +11,7 @@ use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
+use super::error::LastHeard;
 use super::pump::Pump;
 use super::{AgentLinkError, Message, OnText};
 
@@ -22,6 +23,11 @@ const FILE_TIME: Duration = Duration::from_secs(60);
 
 /// How long the agent may take to quit.
 const QUIT_TIME: Duration = Duration::from_secs(10);
+
+/// How often the agent is asked for a sign of life, and how long it has each time: a board that is busy, or whose kernel
+/// talks, is late.
+const PROBES: u32 = 5;
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// How a session is held.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +57,10 @@ pub struct Ready {
 /// What is left of a session that ended as it should.
 #[derive(Debug)]
 pub struct Ended<S> {
-    /// The stream; on a console the shell's prompt comes next, or has already gone to the text callback.
+    /// The stream; on a console the shell's prompt comes next, unless it is in `text`.
     pub stream: S,
+    /// What had come behind the agent's last frame, at most its last 4096 bytes. The text callback has seen it.
+    pub text: Vec<u8>,
     /// Messages that nobody took.
     pub unread: Vec<Message>,
 }
@@ -116,6 +124,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
         self.pump.link.send(message).map_err(AgentLinkError::Send)
     }
 
+    /// Finds out whether the agent is still there, after `instead` was seen: text that speaks against it. Messages are
+    /// kept.
+    ///
+    /// # Errors
+    /// [`AgentLinkError::Gone`] if it gives no sign of life within 5 s, others if it cannot.
+    pub async fn confirm_alive(&mut self, instead: &str) -> Result<(), AgentLinkError> {
+        let (began, before) = (Instant::now(), self.pump.link.counters().heard);
+        for probe in 1..=PROBES {
+            self.pump.probe();
+            while let Ok(stepped) = timeout_at(began + PROBE_TIME * probe, self.step()).await {
+                stepped?;
+                if self.pump.link.counters().heard != before {
+                    return Ok(());
+                }
+            }
+        }
+        // The text is by now the echo of what the agent was asked; `instead` tells what there was before.
+        let last = LastHeard { text: String::new(), ..self.pump.last_heard() };
+        let instead = instead.to_owned();
+        Err(AgentLinkError::Gone { instead, waited: began.elapsed(), last })
+    }
+
     /// Writes `bytes` to `path` (relative to the agent's directory) with permission bits `mode`, and waits until
     /// that is done. Not cancel-safe.
     ///
@@ -144,7 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
     pub async fn quit(mut self) -> Result<Ended<S>, AgentLinkError> {
         let deadline = Instant::now() + QUIT_TIME;
         self.within(deadline, "the agent to quit", async |session| session.end().await).await?;
-        Ok(Ended { stream: self.pump.into_stream(), unread: self.inbox.into() })
+        let (stream, text) = self.pump.into_stream();
+        Ok(Ended { stream, text, unread: self.inbox.into() })
     }
 
     /// What happened on the link so far, in numbers.

@@ -221,33 +221,79 @@ async fn what_nobody_took_is_given_back_at_the_end() {
     agent.await.unwrap();
 }
 
+/// Everything that an agent does from its start to its end; gives back its stream.
+async fn serve(stream: DuplexStream) -> DuplexStream {
+    let mut agent = Agent::new(stream);
+    while agent.pump.link.state() != State::Closed {
+        while let Some(message) = agent.pump.receive().map(<[u8]>::to_vec) {
+            agent.handle(&protocol::message::decode(&message).unwrap()).await;
+        }
+        agent.pump.step().await.unwrap();
+    }
+    while !agent.pump.is_flushed() {
+        agent.pump.step().await.unwrap();
+    }
+    agent.pump.into_stream().0
+}
+
 #[tokio::test(start_paused = true)]
 async fn text_around_the_session_passes_and_the_stream_is_given_back() {
     let (ours, mut theirs) = duplex(4096);
     theirs.write_all(b"root@board:~# /lava-1/bin/lava-agent console\r\n").await.unwrap();
     let agent = tokio::spawn(async move {
-        let mut agent = Agent::new(theirs);
-        while agent.pump.link.state() != State::Closed {
-            while let Some(message) = agent.pump.receive().map(<[u8]>::to_vec) {
-                agent.handle(&protocol::message::decode(&message).unwrap()).await;
-            }
-            agent.pump.step().await.unwrap();
-        }
-        while !agent.pump.is_flushed() {
-            agent.pump.step().await.unwrap();
-        }
-        let mut stream = agent.pump.into_stream();
+        let mut stream = serve(theirs).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         stream.write_all(b"prompt").await.unwrap();
         stream
     });
     let (session, text) = opened(ours).await;
-    let mut stream = session.quit().await.unwrap().stream;
+    let mut ended = session.quit().await.unwrap();
     assert_eq!(text.get(), "root@board:~# /lava-1/bin/lava-agent console\r\n");
+    assert_eq!(ended.text, b"");
     let _theirs = agent.await.unwrap();
     let mut prompt = [0; 6];
-    stream.read_exact(&mut prompt).await.unwrap();
+    ended.stream.read_exact(&mut prompt).await.unwrap();
     assert_eq!(&prompt, b"prompt");
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_that_comes_together_with_the_last_frame_is_given_back_too() {
+    let (ours, line) = duplex(4096);
+    let (theirs, mut agents) = duplex(4096);
+    let agent = tokio::spawn(async move {
+        let mut stream = serve(theirs).await;
+        stream.write_all(b"\r\nroot@board:~# ").await.unwrap();
+    });
+    // A line that holds back all that the agent says until that is a lot, as an adapter of a serial port does.
+    let held = tokio::spawn(async move {
+        let (mut from_runner, mut to_runner) = tokio::io::split(line);
+        let (mut buffer, mut said) = ([0; 4096], Vec::new());
+        let mut other = [0; 4096];
+        loop {
+            tokio::select! {
+                biased;
+                count = agents.read(&mut buffer) => match count.unwrap() {
+                    0 => break,
+                    count => said.extend_from_slice(&buffer[..count]),
+                },
+                count = from_runner.read(&mut other) => {
+                    let count = count.unwrap();
+                    agents.write_all(&other[..count]).await.unwrap();
+                }
+                () = tokio::time::sleep(Duration::from_millis(20)), if !said.is_empty() => {
+                    to_runner.write_all(&said).await.unwrap();
+                    said.clear();
+                }
+            }
+        }
+        to_runner.write_all(&said).await.unwrap();
+    });
+    let (session, text) = opened(ours).await;
+    let ended = session.quit().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.text), "\r\nroot@board:~# ");
+    assert_eq!(text.get(), "\r\nroot@board:~# ");
+    agent.await.unwrap();
+    held.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,6 +327,35 @@ async fn an_agent_that_falls_silent_is_lost() {
     let AgentLinkError::Link { source: LinkError::Lost { .. }, last } = &error else { panic!("{error}") };
     assert!(last.frame.is_some());
     assert!((29..32).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_doubted_says_that_it_is_there_and_nothing_is_lost() {
+    let (ours, theirs) = duplex(4096);
+    let agent = Agent::start(theirs);
+    let (mut session, _) = opened(ours).await;
+    session.send(&run_script(10)).await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.last().is_some_and(is_exit) {
+        session.confirm_alive("a prompt was seen").await.unwrap();
+        seen.push(session.recv().await.unwrap());
+    }
+    assert_eq!(seen.len(), 12);
+    session.confirm_alive("a prompt was seen").await.unwrap();
+    session.quit().await.unwrap();
+    agent.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_doubted_and_says_nothing_is_gone() {
+    let (ours, theirs) = duplex(4096);
+    let mut agent = Agent::new(theirs);
+    let mut session = opened_with(ours, &mut agent).await;
+    let began = Instant::now();
+    let error = session.confirm_alive("a prompt was seen").await.unwrap_err();
+    let text = "the agent has gone: a prompt was seen, and the agent gave no sign of life within 5 s; its last frame";
+    assert!(error.to_string().starts_with(text), "{error}");
+    assert_eq!(began.elapsed().as_secs(), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::fs::{Access, access};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
@@ -75,7 +76,7 @@ impl Cache {
     /// Opens the cache in `directory`, makes it if it is not there, and removes what killed runs left behind.
     ///
     /// # Errors
-    /// [`CacheError`] names what cannot be made.
+    /// [`CacheError`] names what cannot be made, or not be written by this user.
     pub fn open(directory: &Path) -> Result<Self, CacheError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -84,6 +85,9 @@ impl Cache {
         for name in DIRECTORIES {
             let path = directory.join(name);
             fs::create_dir_all(&path).map_err(failed(&path))?;
+            // Now, and not in the middle of a run: whoever made it may have been somebody else.
+            let wanted = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+            access(&path, wanted).map_err(|error| failed(&path)(error.into()))?;
         }
         let root = directory.canonicalize().map_err(failed(directory))?;
         let tag = root.join("CACHEDIR.TAG");
@@ -108,7 +112,8 @@ impl Cache {
     }
 
     /// Returns the directory of the cache.
-    pub fn directory(&self) -> &Path {
+    #[cfg(test)]
+    pub(super) fn directory(&self) -> &Path {
         &self.root
     }
 

@@ -23,6 +23,11 @@ pub struct ArtifactError {
 }
 
 impl ArtifactError {
+    /// Whether time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self.reason, Reason::Timeout { .. } | Reason::Locked { .. })
+    }
+
     /// Says whose fault it is: the job's if it asks for something impossible, else the infrastructure's.
     pub fn class(&self) -> Class {
         match self.reason {

@@ -48,6 +48,11 @@ pub struct GitError {
 }
 
 impl GitError {
+    /// Whether time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self.reason, GitReason::Timeout { .. })
+    }
+
     /// Says whose fault it is: the job's if it names what the repository does not have, else the
     /// infrastructure's.
     pub fn class(&self) -> Class {

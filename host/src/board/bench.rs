@@ -8,6 +8,7 @@ use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
 use super::power::PowerCommands;
 use crate::artifact::Mirrors;
 use crate::diagnostic::{Diagnostics, ReadError};
+use crate::link::Target;
 
 /// A checked bench file. Relative paths of the file are resolved against its directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +59,6 @@ pub struct Board {
     pub ssh_port: u16,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
     pub power: Option<PowerCommands>,
-    /// What the emulator needs; only with `console = "qemu"`.
-    pub qemu: Option<QemuSettings>,
     /// U-Boot on it.
     pub uboot: UbootSettings,
     /// Linux on it.
@@ -69,38 +68,25 @@ pub struct Board {
 impl Board {
     /// Whether the runner emulates it.
     pub fn is_virtual(&self) -> bool {
-        self.console == ConsoleTarget::Qemu
+        self.qemu().is_some()
+    }
+
+    /// What the emulator needs, if the runner emulates it.
+    pub fn qemu(&self) -> Option<&QemuSettings> {
+        match &self.console {
+            ConsoleTarget::Line(_) => None,
+            ConsoleTarget::Qemu(settings) => Some(settings),
+        }
     }
 }
 
-/// How a console is reached.
+/// How a board's console is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsoleTarget {
-    /// A serial device.
-    Serial {
-        /// Its path.
-        path: PathBuf,
-        /// Its speed in baud.
-        baud: u32,
-    },
-    /// A raw TCP port.
-    Tcp {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// A port that speaks telnet.
-    Telnet {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// A program's input and output: program and arguments.
-    Command(Vec<String>),
-    /// The emulator that the runner starts.
-    Qemu,
+    /// A line of the bench; its power is switched by [`Board::power`].
+    Line(Target),
+    /// The emulator that the runner starts and ends: that is its power.
+    Qemu(QemuSettings),
 }
 
 /// What the emulator needs.

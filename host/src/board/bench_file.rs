@@ -10,6 +10,7 @@ use super::power::PowerCommands;
 use crate::artifact::{Mirrors, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
+use crate::link::Target;
 
 /// U-Boot of Debian's `u-boot-qemu`.
 const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
@@ -191,13 +192,19 @@ impl BenchFile<'_> {
         let console_node = fields.require(&mut self.reader, "console");
         let baud = fields.get("baud").and_then(|node| board_type::baud(&mut self.reader, node));
         let default_baud = board_type.as_ref().map_or(115_200, |board_type| board_type.console.baud);
-        let console = console_node.and_then(|node| self.console(node, baud.unwrap_or(default_baud)));
+        let is_virtual = console_node.is_some_and(|node| node.value == Value::Text("qemu".to_owned()));
+        let console = if is_virtual {
+            Some(ConsoleTarget::Qemu(self.qemu(&fields)))
+        } else {
+            self.no_qemu(&fields);
+            let target = console_node.and_then(|node| self.line(node, baud.unwrap_or(default_baud)));
+            target.map(ConsoleTarget::Line)
+        };
         if let (Some(console), Some(baud)) = (&console, fields.key_span("baud"))
-            && !matches!(console, ConsoleTarget::Serial { .. })
+            && !matches!(console, ConsoleTarget::Line(Target::Serial { .. }))
         {
             self.error("invalid-console", baud, "`baud` is only for a console that is a device");
         }
-        let is_virtual = console == Some(ConsoleTarget::Qemu);
         let address = fields.get("address").and_then(|node| self.ip_address(node));
         if is_virtual {
             self.check_virtual_address(&fields, address, network);
@@ -209,7 +216,6 @@ impl BenchFile<'_> {
         let linux_device = fields.get("linux_console");
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
         let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
-        let qemu = self.qemu(&fields, is_virtual);
         let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
         fields.finish(&mut self.reader);
         let board_type = board_type?;
@@ -235,7 +241,6 @@ impl BenchFile<'_> {
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
             power,
-            qemu,
             uboot,
             linux,
         })
@@ -296,9 +301,10 @@ impl BenchFile<'_> {
         BoardType::parse(&source).map_err(Some)
     }
 
-    fn console(&mut self, node: &Node, baud: u32) -> Option<ConsoleTarget> {
+    /// A console that is a line of the bench.
+    fn line(&mut self, node: &Node, baud: u32) -> Option<Target> {
         if let Value::Sequence(_) = node.value {
-            return self.command(node, "console").map(ConsoleTarget::Command);
+            return self.command(node, "console").map(Target::Command);
         }
         let text = self.reader.non_empty(node, "console")?;
         let host_port = |rest: &str| {
@@ -307,14 +313,12 @@ impl BenchFile<'_> {
             let port = port.parse().ok().filter(|&port: &u16| port != 0)?;
             (!host.is_empty()).then(|| (host.to_owned(), port))
         };
-        let console = if text == "qemu" {
-            Some(ConsoleTarget::Qemu)
-        } else if text.starts_with('/') {
-            Some(ConsoleTarget::Serial { path: PathBuf::from(&text), baud })
+        let console = if text.starts_with('/') {
+            Some(Target::Serial { path: PathBuf::from(&text), baud })
         } else if let Some(rest) = text.strip_prefix("tcp://") {
-            host_port(rest).map(|(host, port)| ConsoleTarget::Tcp { host, port })
+            host_port(rest).map(|(host, port)| Target::Tcp { host, port })
         } else if let Some(rest) = text.strip_prefix("telnet://") {
-            host_port(rest).map(|(host, port)| ConsoleTarget::Telnet { host, port })
+            host_port(rest).map(|(host, port)| Target::Telnet { host, port })
         } else {
             None
         };
@@ -359,31 +363,27 @@ impl BenchFile<'_> {
         Some(power)
     }
 
-    fn qemu(&mut self, parent: &Fields<'_>, is_virtual: bool) -> Option<QemuSettings> {
-        let node = parent.get("qemu");
-        if !is_virtual {
-            if let Some(node) = node {
-                self.error(
-                    "invalid-console",
-                    node.span,
-                    "`qemu` is only for boards with `console = \"qemu\"`",
-                );
-            }
-            return None;
+    fn no_qemu(&mut self, parent: &Fields<'_>) {
+        if let Some(node) = parent.get("qemu") {
+            let message = "`qemu` is only for boards with `console = \"qemu\"`";
+            self.error("invalid-console", node.span, message);
         }
+    }
+
+    fn qemu(&mut self, parent: &Fields<'_>) -> QemuSettings {
         let defaults = QemuSettings { initrd: None, firmware: PathBuf::from(FIRMWARE), memory_mb: 512 };
-        let Some(fields) = node.and_then(|node| self.reader.fields(node, "qemu")) else {
-            return Some(defaults);
+        let Some(fields) = parent.get("qemu").and_then(|node| self.reader.fields(node, "qemu")) else {
+            return defaults;
         };
         let initrd = self.path(&fields, "initrd");
         let firmware = self.path(&fields, "firmware");
         let memory = fields.get("memory_mb");
         let memory = memory.and_then(|node| self.reader.integer(node, "memory_mb", 64, 3072));
         fields.finish(&mut self.reader);
-        Some(QemuSettings {
+        QemuSettings {
             initrd,
             firmware: firmware.unwrap_or(defaults.firmware),
             memory_mb: memory.unwrap_or(defaults.memory_mb),
-        })
+        }
     }
 }

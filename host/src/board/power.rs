@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::fault::Class;
 use crate::process_group::ProcessGroup;
@@ -121,7 +121,7 @@ impl PowerCommands {
         if self.off.is_empty() { Ok(()) } else { run(Switch::Off, &self.off, limit).await }
     }
 
-    /// Resets the board; `limit` is for each command.
+    /// Resets the board; `limit` is for all of its commands together.
     ///
     /// # Errors
     /// As [`off`](Self::off).
@@ -129,9 +129,10 @@ impl PowerCommands {
         if !self.reset.is_empty() {
             return run(Switch::Reset, &self.reset, limit).await;
         }
+        let started = Instant::now();
         self.off(limit).await?;
         sleep(OFF_TIME).await;
-        run(Switch::On, &self.on, limit).await
+        run(Switch::On, &self.on, limit.saturating_sub(started.elapsed())).await
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::virtual_network::{Exit, NamespaceProcess, Stdio, VirtualNetwork, VirtualNetworkError};
+use super::virtual_network::{Exit, NamespaceProcess, Seat, Stdio, VirtualNetwork, VirtualNetworkError};
 
 /// How long to wait for the first console byte; U-Boot prints within half a second.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,25 +27,20 @@ const KEPT_STDERR: usize = 4096;
 /// Exit status of a program that does not exist.
 const NOT_FOUND: i32 = 127;
 
+/// The emulator of virtual boards.
+pub const BINARY: &str = "qemu-system-arm";
+
 /// A virtual board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QemuConfig {
-    /// QEMU itself; a bare name is looked up in `PATH`. Usually `qemu-system-arm`.
+    /// QEMU itself; a bare name is looked up in `PATH`. Usually [`BINARY`].
     pub binary: PathBuf,
     /// U-Boot for the `virt` machine, such as `/usr/lib/u-boot/qemu_arm/u-boot.bin`.
     pub firmware: PathBuf,
     /// Memory in MiB.
     pub memory_mb: u32,
-    /// The tap that carries its network; see [`VirtualNetwork::tap`].
-    pub tap: String,
-    /// Its Ethernet address; see [`mac_address`].
-    pub mac: [u8; 6],
-}
-
-/// The Ethernet address of virtual board `index`, from 0: in the range that QEMU uses for its guests.
-pub const fn mac_address(index: u16) -> [u8; 6] {
-    let [high, low] = (index.wrapping_add(1)).to_be_bytes();
-    [0x52, 0x54, 0x00, 0x00, high, low]
+    /// Where it is plugged in; one of [`VirtualNetwork::seats`].
+    pub seat: Seat,
 }
 
 impl QemuConfig {
@@ -53,10 +48,10 @@ impl QemuConfig {
     ///
     /// Without `-no-reboot`: a board that resets shows its boot loader again, as a real one does.
     fn argv(&self) -> Vec<OsString> {
-        let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
+        let mac = self.seat.mac.map(|byte| format!("{byte:02x}")).join(":");
         // The option ROM of the network device comes in a package of its own and is of no use to U-Boot: no `romfile`.
         let device = format!("virtio-net-pci,netdev=n0,mac={mac},romfile=");
-        let netdev = format!("tap,id=n0,ifname={},script=no,downscript=no", self.tap);
+        let netdev = format!("tap,id=n0,ifname={},script=no,downscript=no", self.seat.tap);
         let mut argv = vec![self.binary.clone().into_os_string()];
         argv.extend(
             ["-no-user-config", "-nodefaults", "-M", "virt", "-cpu", "cortex-a15"].map(OsString::from),
@@ -110,7 +105,7 @@ impl QemuError {
             Self::Firmware { .. } => {
                 Some("install u-boot-qemu, or set `firmware` in the board's [qemu] table".to_owned())
             }
-            Self::NotInstalled { .. } => Some("install qemu-system-arm".to_owned()),
+            Self::NotInstalled { .. } => Some(format!("install {BINARY}")),
             Self::Start(error) => error.help(),
             Self::Ended { .. } | Self::Io(_) => None,
         }
@@ -221,11 +216,10 @@ mod tests {
     #[test]
     fn the_command_line_is_that_of_a_board_with_a_serial_console_and_a_tap() {
         let config = QemuConfig {
-            binary: "qemu-system-arm".into(),
+            binary: BINARY.into(),
             firmware: "/fw/u-boot.bin".into(),
             memory_mb: 512,
-            tap: "tap1".to_owned(),
-            mac: mac_address(1),
+            seat: Seat { tap: "tap1".to_owned(), mac: [0x52, 0x54, 0, 0, 0, 2] },
         };
         let argv: Vec<_> = config.argv().into_iter().map(|word| word.into_string().unwrap()).collect();
         assert_eq!(

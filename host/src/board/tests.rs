@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::board::{Bench, BenchError, Board, BoardType, ConsoleTarget, VirtualNetwork};
 use crate::diagnostic::Source;
+use crate::link::Target;
 
 fn parse(text: &str) -> Result<Bench, BenchError> {
     Bench::parse(&Source::new("bench.toml", text), Path::new("/bench"))
@@ -71,20 +72,21 @@ fn a_full_bench_file_is_read() {
     assert_eq!(bench.agent_directory.as_deref(), Some(Path::new("/bench/../agent")));
     assert_eq!(bench.cache_directory.as_deref(), Some(Path::new("/var/cache/runner")));
     let board = |name| board(&bench, name);
-    let qemu = board("vb1").qemu.as_ref().unwrap();
+    let qemu = board("vb1").qemu().unwrap();
     assert_eq!(qemu.initrd.as_deref(), Some(Path::new("/bench/initrd.img")));
     assert_eq!((qemu.memory_mb, board("vb1").ssh_port), (256, 22));
-    let serial = ConsoleTarget::Serial { path: "/dev/ttyUSB0".into(), baud: 57600 };
-    assert_eq!(board("bbb1").console, serial);
+    let serial = Target::Serial { path: "/dev/ttyUSB0".into(), baud: 57600 };
+    assert_eq!(board("bbb1").console, ConsoleTarget::Line(serial));
     assert_eq!(
         (board("bbb1").linux_console.device.as_str(), board("bbb1").linux_console.baud),
         ("ttyO0", 57600)
     );
     assert_eq!(board("bbb1").power.as_ref().unwrap().reset, ["relay", "pulse", "3"]);
-    assert_eq!(board("bbb2").console, ConsoleTarget::Telnet { host: "::1".to_owned(), port: 2001 });
+    let telnet = Target::Telnet { host: "::1".to_owned(), port: 2001 };
+    assert_eq!(board("bbb2").console, ConsoleTarget::Line(telnet));
     assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
     let command = ["picocom", "-q", "/dev/ttyUSB3"].map(str::to_owned).to_vec();
-    assert_eq!(board("bbb3").console, ConsoleTarget::Command(command));
+    assert_eq!(board("bbb3").console, ConsoleTarget::Line(Target::Command(command)));
 }
 
 #[test]

@@ -104,6 +104,9 @@ fn make_out_directory(path: &Path) -> Result<(), Fault> {
             io::ErrorKind::AlreadyExists => Fault { class: Class::Job, ..fault }.with_help(
                 "results are never overwritten; give a directory that does not exist with --out DIR",
             ),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                fault.with_help("name a directory that you may write with --out DIR")
+            }
             _ => fault,
         }
     };

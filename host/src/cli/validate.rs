@@ -42,13 +42,17 @@ fn describe(path: &Path, plan: &Plan) -> String {
         "{}: job `{}` is valid, {} s at most\n",
         path.display(),
         plan.job_name,
-        plan.job_timeout.as_secs()
+        plan.job_timeout.time.as_secs()
     );
     for node in &plan.nodes {
         text += &format!("  {} (role {}) on {}\n", node.name, node.role, node.on());
         for step in &node.steps {
-            text +=
-                &format!("    {:<20} {:>6} s  {}\n", step.phase, step.timeouts.total.as_secs(), step.place);
+            text += &format!(
+                "    {:<20} {:>6} s  {}\n",
+                step.phase,
+                step.timeouts.total.time.as_secs(),
+                step.place
+            );
         }
     }
     text

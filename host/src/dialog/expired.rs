@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Scan;
+use crate::limit::Limit;
 
 /// What was awaited, how long, and what the board said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Expired {
     pub awaited: String,
     /// How long it was waited for.
     pub waited: Duration,
+    /// The time that was over: that of this wait, or of what it is part of.
+    pub limit: Limit,
     /// The board's last lines, printable; empty if it said nothing.
     pub last_output: String,
     /// Whether that was mostly not text.
@@ -19,15 +22,21 @@ pub struct Expired {
 }
 
 impl Expired {
-    pub(super) fn new(awaited: impl Into<String>, waited: Duration, scan: &Scan) -> Self {
-        Self { awaited: awaited.into(), waited, last_output: scan.tail(), garbage: scan.is_garbage() }
+    pub(super) fn new(awaited: impl Into<String>, waited: Duration, limit: &Limit, scan: &Scan) -> Self {
+        Self {
+            awaited: awaited.into(),
+            waited,
+            limit: limit.clone(),
+            last_output: scan.tail(),
+            garbage: scan.is_garbage(),
+        }
     }
 }
 
 impl fmt::Display for Expired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { awaited, waited, last_output, garbage } = self;
-        write!(f, "no {awaited} within {} s; ", waited.as_secs_f64().ceil())?;
+        let Self { awaited, waited, limit, last_output, garbage } = self;
+        write!(f, "no {awaited} within {} s (at most {limit}); ", waited.as_secs_f64().ceil())?;
         if *garbage {
             write!(f, "what came is mostly not text: this looks like a wrong baud rate; ")?;
         }

@@ -16,7 +16,7 @@
 
 mod settings;
 
-pub use settings::{AutoLogin, LoggedIn, LoginError, LoginSettings};
+pub use settings::{AutoLogin, LoggedIn, LoginError, LoginLimits, LoginSettings};
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 
 use super::{Dialog, Expired, KernelLog, Scan};
+use crate::limit::Deadline;
 
 /// How long the console must be quiet before it is nudged.
 const QUIET: Duration = Duration::from_secs(1);
@@ -38,6 +39,12 @@ pub struct Login {
     settings: LoginSettings,
     state: State,
     since: Instant,
+    /// Of the state.
+    deadline: Deadline,
+    /// Of the whole login.
+    whole: Deadline,
+    /// Of the shell's prompt, once it is the next to come.
+    shell: Option<Deadline>,
     nudge_at: Option<Instant>,
     scan: Scan,
     kernel: KernelLog,
@@ -55,14 +62,18 @@ enum State {
 }
 
 impl Login {
-    /// Begins to wait, right after the boot loader's final message.
-    pub fn new(settings: LoginSettings, now: Instant) -> Self {
+    /// Begins to wait, right after the boot loader's final message; ends by `deadline`.
+    pub fn new(settings: LoginSettings, deadline: &Deadline, now: Instant) -> Self {
+        let whole = deadline.of_part(now, settings.limits.whole.as_ref());
         let state =
             if settings.kernel_start.is_some() { State::AwaitingKernel } else { State::AwaitingPrompt };
         let mut login = Self {
             settings,
             state,
             since: now,
+            deadline: whole.clone(),
+            whole,
+            shell: None,
             nudge_at: None,
             scan: Scan::default(),
             kernel: KernelLog::default(),
@@ -76,14 +87,22 @@ impl Login {
     fn enter(&mut self, state: State, now: Instant) {
         self.state = state;
         self.since = now;
+        if self.shell.is_none() && self.expects_shell() {
+            self.shell = Some(self.whole.of_part(now, self.settings.limits.shell.as_ref()));
+        }
+        let outer = self.shell.as_ref().unwrap_or(&self.whole);
+        self.deadline = outer.of_part(now, self.settings.limits.answer.as_ref());
         // A kernel is no shell: what is typed at it waits in the tty and confuses the login.
-        self.nudge_at = (state != State::AwaitingKernel).then(|| now + self.settings.timeout / 2);
+        let half = self.deadline.at.saturating_duration_since(now) / 2;
+        self.nudge_at = (state != State::AwaitingKernel).then(|| now + half);
     }
 
-    const fn limit(&self) -> Duration {
+    /// Whether nothing comes before the shell's prompt any more.
+    const fn expects_shell(&self) -> bool {
         match self.state {
-            State::AwaitingKernel => self.settings.kernel_timeout,
-            _ => self.settings.timeout,
+            State::AwaitingKernel => false,
+            State::AwaitingPrompt => self.settings.auto_login.is_none(),
+            State::AwaitingShell { .. } | State::LoginCommands { .. } | State::Finished => true,
         }
     }
 
@@ -245,8 +264,9 @@ impl Dialog for Login {
         if self.state == State::Finished {
             return;
         }
-        if now >= self.since + self.limit() {
-            let expired = Expired::new(self.awaited(), self.limit(), &self.scan);
+        if now >= self.deadline.at {
+            let waited = self.deadline.at.saturating_duration_since(self.since);
+            let expired = Expired::new(self.awaited(), waited, &self.deadline.limit, &self.scan);
             return self.fail(LoginError::Expired(expired));
         }
         if self.nudge_at.is_some_and(|at| now >= at) {
@@ -263,7 +283,7 @@ impl Dialog for Login {
         if self.state == State::Finished {
             return None;
         }
-        let end = self.since + self.limit();
+        let end = self.deadline.at;
         Some(self.nudge_at.map_or(end, |nudge| nudge.min(end)))
     }
 

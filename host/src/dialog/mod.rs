@@ -17,11 +17,11 @@ mod uboot;
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
 pub use kernel::{KernelFailure, KernelLog};
-pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginSettings};
+pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginLimits, LoginSettings};
 pub use scan::Scan;
 pub use shell::{ShellError, ShellPrompt};
 pub use shutdown::{Shutdown, ShutdownError};
-pub use uboot::{Goal, Start, Uboot, UbootError, UbootReport, UbootSettings};
+pub use uboot::{Goal, Start, Uboot, UbootError, UbootLimits, UbootReport, UbootSettings};
 
 use std::time::Instant;
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 
 use super::{Dialog, Expired, Scan};
+use crate::limit::Deadline;
 
 /// Nudges while a prompt is awaited.
 const NUDGES: u32 = 4;
@@ -22,7 +23,7 @@ pub enum ShellError {
 pub struct ShellPrompt {
     prompts: Vec<Regex>,
     since: Instant,
-    timeout: Duration,
+    deadline: Deadline,
     nudged: u32,
     nudge: bool,
     scan: Scan,
@@ -31,12 +32,12 @@ pub struct ShellPrompt {
 }
 
 impl ShellPrompt {
-    /// Waits for any of `prompts` for at most `timeout`.
-    pub fn new(prompts: Vec<Regex>, timeout: Duration, now: Instant) -> Self {
+    /// Waits for any of `prompts` until `deadline`.
+    pub fn new(prompts: Vec<Regex>, deadline: Deadline, now: Instant) -> Self {
         Self {
             prompts,
             since: now,
-            timeout,
+            deadline,
             nudged: 0,
             nudge: false,
             scan: Scan::default(),
@@ -45,8 +46,12 @@ impl ShellPrompt {
         }
     }
 
+    fn timeout(&self) -> Duration {
+        self.deadline.at.saturating_duration_since(self.since)
+    }
+
     fn nudge_at(&self) -> Instant {
-        self.since + self.timeout / (NUDGES + 1) * (self.nudged + 1)
+        self.since + self.timeout() / (NUDGES + 1) * (self.nudged + 1)
     }
 }
 
@@ -66,9 +71,10 @@ impl Dialog for ShellPrompt {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if now >= self.since + self.timeout && !self.finished {
+        if now >= self.deadline.at && !self.finished {
             self.finished = true;
-            let expired = Expired::new(awaited(&self.prompts), self.timeout, &self.scan);
+            let (waited, limit) = (self.timeout(), &self.deadline.limit);
+            let expired = Expired::new(awaited(&self.prompts), waited, limit, &self.scan);
             self.outcome = Some(Err(ShellError::Expired(expired)));
         } else if now >= self.nudge_at() {
             self.nudged += 1;
@@ -81,7 +87,7 @@ impl Dialog for ShellPrompt {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        (!self.finished).then(|| self.nudge_at().min(self.since + self.timeout))
+        (!self.finished).then(|| self.nudge_at().min(self.deadline.at))
     }
 
     fn poll_done(&mut self) -> Option<Result<String, ShellError>> {

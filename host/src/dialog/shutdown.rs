@@ -1,10 +1,11 @@
 //! A soft reset: ask the running system to reboot, and see it go down.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use regex::bytes::Regex;
 
 use super::{Dialog, Expired, KernelFailure, KernelLog, Scan};
+use crate::limit::Deadline;
 
 /// Why a board did not go down.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,21 +22,21 @@ pub enum ShutdownError {
 pub struct Shutdown {
     command: Option<String>,
     message: Regex,
-    deadline: Option<Instant>,
-    timeout: Duration,
+    since: Instant,
+    deadline: Option<Deadline>,
     scan: Scan,
     kernel: KernelLog,
     outcome: Option<Result<(), ShutdownError>>,
 }
 
 impl Shutdown {
-    /// Types `command` and waits for `message` for at most `timeout`.
-    pub fn new(command: &str, message: Regex, timeout: Duration, now: Instant) -> Self {
+    /// Types `command` and waits for `message` until `deadline`.
+    pub fn new(command: &str, message: Regex, deadline: Deadline, now: Instant) -> Self {
         Self {
             command: Some(command.to_owned()),
             message,
-            deadline: Some(now + timeout),
-            timeout,
+            since: now,
+            deadline: Some(deadline),
             scan: Scan::default(),
             kernel: KernelLog::default(),
             outcome: None,
@@ -64,9 +65,10 @@ impl Dialog for Shutdown {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
+        if let Some(deadline) = self.deadline.as_ref().filter(|deadline| now >= deadline.at) {
             let awaited = format!("shutdown message `{}`", self.message);
-            let expired = Expired::new(awaited, self.timeout, &self.scan);
+            let waited = deadline.at.saturating_duration_since(self.since);
+            let expired = Expired::new(awaited, waited, &deadline.limit, &self.scan);
             self.finish(Err(ShutdownError::Expired(expired)));
         }
     }
@@ -76,7 +78,7 @@ impl Dialog for Shutdown {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.as_ref().map(|deadline| deadline.at)
     }
 
     fn poll_done(&mut self) -> Option<Result<(), ShutdownError>> {
@@ -86,11 +88,15 @@ impl Dialog for Shutdown {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::limit::Limit;
 
     fn shutdown(now: Instant) -> Shutdown {
         let message = Regex::new("reboot: Restarting system").unwrap();
-        Shutdown::new("reboot", message, Duration::from_secs(60), now)
+        let limit = Limit::new(Duration::from_secs(60), "a test");
+        Shutdown::new("reboot", message, limit.after(now), now)
     }
 
     #[test]
@@ -121,7 +127,12 @@ mod tests {
         dialog.handle_input(now, b"sh: reboot: not found\r\n");
         dialog.handle_timeout(now + Duration::from_secs(60));
         let error = dialog.poll_done().unwrap().unwrap_err().to_string();
-        assert!(error.contains("no shutdown message `reboot: Restarting system` within 60 s"), "{error}");
+        assert!(
+            error.contains(
+                "no shutdown message `reboot: Restarting system` within 60 s (at most 60 s: a test)"
+            ),
+            "{error}"
+        );
         assert!(error.contains("sh: reboot: not found"), "{error}");
     }
 }

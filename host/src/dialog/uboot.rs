@@ -27,7 +27,7 @@ mod settings;
 mod typing;
 
 pub use error::UbootError;
-pub use settings::{Goal, Start, UbootReport, UbootSettings};
+pub use settings::{Goal, Start, UbootLimits, UbootReport, UbootSettings};
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -38,6 +38,7 @@ use regex::bytes::Regex;
 use typing::{Progress, Typing};
 
 use super::{Dialog, Expired, Scan};
+use crate::limit::{Deadline, Limit};
 
 /// How long the prompt is waited for after an interrupt before interrupting again.
 const INTERRUPT_AGAIN: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ pub struct Uboot {
     commands: Vec<String>,
     goal: Goal,
     state: State,
+    wait: Wait,
     scan: Scan,
     banners: Banners,
     transmit: VecDeque<Vec<u8>>,
@@ -66,12 +68,37 @@ pub struct Uboot {
 
 #[derive(Debug)]
 enum State {
-    AwaitingAutoboot { since: Instant },
-    AwaitingPrompt { since: Instant, interrupt_at: Instant },
+    AwaitingAutoboot,
+    AwaitingPrompt { interrupt_at: Instant },
     Typing { index: usize, attempt: u32, typing: Typing },
-    Clearing { index: usize, attempt: u32, since: Instant },
-    Running { index: usize, since: Instant },
+    Clearing { index: usize, attempt: u32 },
+    Running { index: usize },
     Finished,
+}
+
+/// What bounds the state.
+#[derive(Debug)]
+struct Wait {
+    since: Instant,
+    deadline: Deadline,
+    /// Of the interrupt or of the commands.
+    part: Deadline,
+    /// Of the conversation.
+    whole: Deadline,
+}
+
+impl Wait {
+    /// Begins a part of the conversation.
+    fn begin_part(&mut self, now: Instant, limit: Option<&Limit>) {
+        self.part = self.whole.of_part(now, limit);
+        self.begin(now, None);
+    }
+
+    /// Begins a single wait of the part.
+    fn begin(&mut self, now: Instant, limit: Option<&Limit>) {
+        self.since = now;
+        self.deadline = self.part.of_part(now, limit);
+    }
 }
 
 /// How often the board started, by its banners; a start prints one of each, or the second alone.
@@ -88,7 +115,8 @@ impl Banners {
 }
 
 impl Uboot {
-    /// Begins the conversation at `start`; it is done when `commands` were typed and `goal` is reached.
+    /// Begins the conversation at `start`; it is done when `commands` were typed and `goal` is reached, or at
+    /// `deadline`.
     ///
     /// # Errors
     /// [`UbootError::LineTooLong`] and [`UbootError::NotPrintable`] for commands that U-Boot could not take.
@@ -97,6 +125,7 @@ impl Uboot {
         commands: Vec<String>,
         start: Start,
         goal: Goal,
+        deadline: Deadline,
         now: Instant,
     ) -> Result<Self, UbootError> {
         for command in &commands {
@@ -106,7 +135,8 @@ impl Uboot {
             settings,
             commands,
             goal,
-            state: State::AwaitingAutoboot { since: now },
+            state: State::AwaitingAutoboot,
+            wait: Wait { since: now, deadline: deadline.clone(), part: deadline.clone(), whole: deadline },
             scan: Scan::default(),
             banners: Banners::default(),
             transmit: VecDeque::new(),
@@ -114,7 +144,9 @@ impl Uboot {
         };
         if start == Start::Prompt {
             uboot.banners = Banners { spl: 1, main: 1 };
-            uboot.enter_command(now, 0, 0);
+            uboot.enter_commands(now);
+        } else {
+            uboot.enter_boot(now);
         }
         Ok(uboot)
     }
@@ -133,9 +165,39 @@ impl Uboot {
         self.finish(Ok(UbootReport { resets: self.banners.resets() }));
     }
 
-    fn expire(&mut self, awaited: impl Into<String>, waited: Duration) {
-        let expired = Expired::new(awaited, waited, &self.scan);
+    fn expire(&mut self) {
+        let waited = self.wait.deadline.at.saturating_duration_since(self.wait.since);
+        let expired = Expired::new(self.awaited(), waited, &self.wait.deadline.limit, &self.scan);
         self.finish(Err(UbootError::Expired(expired)));
+    }
+
+    fn awaited(&self) -> String {
+        let prompt = &self.settings.prompt;
+        match self.state {
+            State::AwaitingAutoboot => format!("autoboot prompt `{}`", self.settings.autoboot_prompt),
+            State::AwaitingPrompt { .. } => format!("U-Boot prompt `{prompt}` after the interrupt"),
+            State::Typing { index, .. } => format!("echo of `{}`", self.command(index)),
+            State::Clearing { .. } => format!("U-Boot prompt `{prompt}` after Ctrl-C"),
+            State::Running { index } => {
+                let last = index + 1 == self.commands.len() && self.goal == Goal::Kernel;
+                let awaited = if last { &self.settings.final_message } else { prompt };
+                format!("`{awaited}` after `{}`", self.command(index))
+            }
+            State::Finished => "end".to_owned(),
+        }
+    }
+
+    /// The board has just started: its autoboot is to be stopped.
+    fn enter_boot(&mut self, now: Instant) {
+        self.state = State::AwaitingAutoboot;
+        self.wait.begin_part(now, self.settings.limits.interrupt.as_ref());
+        self.wait.begin(now, self.settings.limits.interrupt_answer.as_ref());
+    }
+
+    /// At U-Boot's first prompt.
+    fn enter_commands(&mut self, now: Instant) {
+        self.wait.begin_part(now, self.settings.limits.commands.as_ref());
+        self.enter_command(now, 0, 0);
     }
 
     /// At the prompt: types the command at `index`, or ends.
@@ -150,6 +212,7 @@ impl Uboot {
             Some(command) => {
                 let typing = Typing::new(command, self.settings.character_delay, attempt > 0, now);
                 self.state = State::Typing { index, attempt, typing };
+                self.wait.begin(now, None);
                 self.type_on(now);
             }
         }
@@ -164,11 +227,13 @@ impl Uboot {
             Progress::Complete => {
                 self.transmit.push_back(b"\n".to_vec());
                 self.scan.consume();
-                self.state = State::Running { index, since: now };
+                self.state = State::Running { index };
+                self.wait.begin(now, self.settings.limits.command_answer.as_ref());
             }
             Progress::Failed { .. } if attempt + 1 < TYPING_ATTEMPTS => {
                 self.transmit.push_back(vec![CONTROL_C]);
-                self.state = State::Clearing { index, attempt: attempt + 1, since: now };
+                self.state = State::Clearing { index, attempt: attempt + 1 };
+                self.wait.begin(now, Some(&Limit::new(CLEAR_LIMIT, "what Ctrl-C may take")));
             }
             Progress::Failed { sent, echo } => {
                 let error = UbootError::Echo { command: self.command(index).to_owned(), sent, echo };
@@ -201,8 +266,8 @@ impl Uboot {
         if self.banners == before {
             return false;
         }
-        self.state = State::AwaitingAutoboot { since: now };
-        self.handle_boot_output(now, now);
+        self.enter_boot(now);
+        self.handle_boot_output(now);
         true
     }
 
@@ -211,7 +276,7 @@ impl Uboot {
         self.finish(Err(error));
     }
 
-    fn handle_boot_output(&mut self, now: Instant, since: Instant) {
+    fn handle_boot_output(&mut self, now: Instant) {
         if self.count_banners() {
             return self.reset_loop();
         }
@@ -221,10 +286,12 @@ impl Uboot {
         let interrupted = matches!(self.state, State::AwaitingPrompt { .. });
         if self.scan.find(&self.settings.autoboot_prompt).is_some() {
             self.transmit.push_back(self.settings.interrupt.clone());
-            let since = if interrupted { since } else { now };
-            self.state = State::AwaitingPrompt { since, interrupt_at: now + INTERRUPT_AGAIN };
+            if !interrupted {
+                self.wait.begin(now, self.settings.limits.interrupt_answer.as_ref());
+            }
+            self.state = State::AwaitingPrompt { interrupt_at: now + INTERRUPT_AGAIN };
         } else if self.scan.at_prompt(&self.settings.prompt) {
-            self.enter_command(now, 0, 0);
+            self.enter_commands(now);
         }
     }
 
@@ -259,51 +326,28 @@ impl Dialog for Uboot {
             return;
         }
         match self.state {
-            State::AwaitingAutoboot { since } | State::AwaitingPrompt { since, .. } => {
-                self.handle_boot_output(now, since);
-            }
+            State::AwaitingAutoboot | State::AwaitingPrompt { .. } => self.handle_boot_output(now),
             State::Typing { .. } => self.type_on(now),
-            State::Clearing { index, attempt, .. } => {
+            State::Clearing { index, attempt } => {
                 if self.scan.at_prompt(&self.settings.prompt) {
                     self.enter_command(now, index, attempt);
                 }
             }
-            State::Running { index, .. } => self.handle_command_output(now, index),
+            State::Running { index } => self.handle_command_output(now, index),
             State::Finished => {}
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         match self.state {
-            State::AwaitingAutoboot { since } => {
-                let limit = self.settings.interrupt_timeout;
-                if now >= since + limit {
-                    self.expire(format!("autoboot prompt `{}`", self.settings.autoboot_prompt), limit);
-                }
-            }
-            State::AwaitingPrompt { since, interrupt_at } => {
-                let limit = self.settings.interrupt_timeout;
-                if now >= since + limit {
-                    self.expire(
-                        format!("U-Boot prompt `{}` after the interrupt", self.settings.prompt),
-                        limit,
-                    );
-                } else if now >= interrupt_at {
-                    self.transmit.push_back(self.settings.interrupt.clone());
-                    self.state = State::AwaitingPrompt { since, interrupt_at: now + INTERRUPT_AGAIN };
-                }
+            State::Finished => {}
+            _ if now >= self.wait.deadline.at => self.expire(),
+            State::AwaitingPrompt { interrupt_at } if now >= interrupt_at => {
+                self.transmit.push_back(self.settings.interrupt.clone());
+                self.state = State::AwaitingPrompt { interrupt_at: now + INTERRUPT_AGAIN };
             }
             State::Typing { .. } => self.type_on(now),
-            State::Clearing { since, .. } if now >= since + CLEAR_LIMIT => {
-                self.expire(format!("U-Boot prompt `{}` after Ctrl-C", self.settings.prompt), CLEAR_LIMIT);
-            }
-            State::Running { index, since } if now >= since + self.settings.command_timeout => {
-                let last = index + 1 == self.commands.len() && self.goal == Goal::Kernel;
-                let awaited = if last { &self.settings.final_message } else { &self.settings.prompt };
-                let awaited = format!("`{awaited}` after `{}`", self.command(index));
-                self.expire(awaited, self.settings.command_timeout);
-            }
-            State::Clearing { .. } | State::Running { .. } | State::Finished => {}
+            _ => {}
         }
     }
 
@@ -312,14 +356,11 @@ impl Dialog for Uboot {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
+        let end = self.wait.deadline.at;
         match &self.state {
-            State::AwaitingAutoboot { since } => Some(*since + self.settings.interrupt_timeout),
-            State::AwaitingPrompt { since, interrupt_at } => {
-                Some((*since + self.settings.interrupt_timeout).min(*interrupt_at))
-            }
-            State::Typing { typing, .. } => Some(typing.deadline()),
-            State::Clearing { since, .. } => Some(*since + CLEAR_LIMIT),
-            State::Running { since, .. } => Some(*since + self.settings.command_timeout),
+            State::AwaitingPrompt { interrupt_at } => Some(end.min(*interrupt_at)),
+            State::Typing { typing, .. } => Some(end.min(typing.deadline())),
+            State::AwaitingAutoboot | State::Clearing { .. } | State::Running { .. } => Some(end),
             State::Finished => None,
         }
     }

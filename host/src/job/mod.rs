@@ -6,6 +6,7 @@
 
 mod check;
 mod model;
+pub mod part;
 pub mod testdef;
 
 pub use model::{
@@ -13,4 +14,5 @@ pub use model::{
     DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest, InstallPart, Job, Located,
     ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
 };
+pub use part::Part;
 pub use testdef::TestDefinition;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::part::Part;
 use super::testdef::TestDefinition;
 use crate::artifact::{Checksums, Compression};
 use crate::diagnostic::{Diagnostic, Source, Span};
+use crate::limit::Limit;
 
 /// A checked job file.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +17,9 @@ pub struct Job {
     /// `job_name`.
     pub name: String,
     /// `timeouts: job`.
-    pub timeout: Duration,
+    pub timeout: Limit,
+    /// Time to switch a board off, if the job names it.
+    pub power_off: Option<Limit>,
     /// The roles, in the file's order; a job without `lava-multinode` has one.
     pub roles: Vec<Role>,
     /// The action blocks, in the file's order.
@@ -49,7 +53,7 @@ pub struct Role {
     /// `request: lava-start`: when its nodes may begin.
     pub delayed_start: Option<DelayedStart>,
     /// How long one call of a helper such as `lava-wait` or `lava-sync` may wait.
-    pub group_timeout: Duration,
+    pub group_timeout: Limit,
     /// The role's own `environment`, in the file's order.
     pub environment: Vec<(String, String)>,
 }
@@ -75,7 +79,7 @@ pub struct DelayedStart {
     /// The role whose `lava_start` releases the node.
     pub expect_role: String,
     /// How long to wait for it.
-    pub timeout: Duration,
+    pub timeout: Limit,
 }
 
 /// One entry of `actions`.
@@ -110,17 +114,24 @@ pub enum BlockKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// The whole block; never more than the job's.
-    pub total: Duration,
-    /// One answer on a connection; never more than `total`.
-    pub connection: Duration,
-    /// Parts that the job names, such as `auto-login-action`; never more than `total`.
-    pub parts: BTreeMap<String, Duration>,
+    pub total: Limit,
+    /// One answer on a connection, for parts that the job does not name.
+    pub connection: Limit,
+    /// The parts that the job names. One that is longer than the block ends with the block.
+    pub parts: BTreeMap<Part, Limit>,
+    /// One answer on a connection in the parts that the job names.
+    pub answers: BTreeMap<Part, Limit>,
 }
 
 impl Timeouts {
-    /// Time of the part that LAVA calls `name`: what the job says of it, else the whole block's.
-    pub fn part(&self, name: &str) -> Duration {
-        self.parts.get(name).copied().unwrap_or(self.total)
+    /// Time of a part, if the job names it.
+    pub fn part(&self, part: Part) -> Option<&Limit> {
+        self.parts.get(&part)
+    }
+
+    /// Time of one answer in a part, if the job names it.
+    pub fn answer(&self, part: Part) -> Option<&Limit> {
+        self.answers.get(&part)
     }
 }
 
@@ -198,7 +209,7 @@ pub struct ProtocolCall {
     /// `role`, for `lava-wait-all`.
     pub role: Option<String>,
     /// How long it may wait.
-    pub timeout: Duration,
+    pub timeout: Limit,
     /// `file:line:column` of the call.
     pub place: String,
 }

@@ -22,6 +22,7 @@ mod telnet;
 pub use command::CommandError;
 pub use console::{Console, Notice, Stream, Tap};
 pub use drive::{DriveError, drive};
+pub(crate) use serial::check_permission;
 pub use serial::{Gone, SerialError};
 pub use target::{OpenError, Target, open};
 pub use tcp::TcpError;

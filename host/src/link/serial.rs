@@ -17,6 +17,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_serial::{ErrorKind, SerialPortBuilderExt as _, SerialStream};
@@ -115,6 +117,17 @@ pub(super) fn open(path: &Path, baud: u32, notice: Notice) -> Result<SerialLine,
     })
 }
 
+/// Whether this user may open the port at `path`, without opening it; one that is absent may still be plugged in.
+///
+/// # Errors
+/// [`SerialError::Permission`].
+pub(crate) fn check_permission(path: &Path) -> Result<(), SerialError> {
+    match access(path, Access::READ_OK | Access::WRITE_OK) {
+        Err(Errno::ACCESS | Errno::PERM) => Err(SerialError::Permission(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
 fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
     // Whoever opened the port without a lock would share its bytes with us: look before opening.
     if let Some(holder) = Holder::of(path) {
@@ -126,7 +139,9 @@ fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => SerialError::Permission(path.to_owned()),
         // What the crate makes of EBUSY, and of a lock that is taken.
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::WouldBlock) if path.exists() => {
-            SerialError::Busy { path: path.to_owned(), holder: "another program".to_owned() }
+            // Other users' open files are not shown to us.
+            let holder = format!("another program (`sudo fuser -v {}` names it)", path.display());
+            SerialError::Busy { path: path.to_owned(), holder }
         }
         // ENXIO, ENODEV: the node is a left-over.
         _ if !path.exists() => SerialError::Absent(path.to_owned()),

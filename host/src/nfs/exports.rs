@@ -1,6 +1,7 @@
 //! Which address sees which layer, and how busy it is.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -48,6 +49,25 @@ pub struct Activity {
     pub written_bytes: u64,
     /// When the last call came.
     pub last_call: Option<Instant>,
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(last_call) = self.last_call else {
+            let mounted = if self.mounted {
+                "mounted its root filesystem, but never read it"
+            } else {
+                "never mounted its root filesystem"
+            };
+            return write!(f, "the board {mounted}");
+        };
+        let [read, written] = [self.read_bytes, self.written_bytes].map(|bytes| bytes as f64 / 1e6);
+        let (calls, ago) = (self.calls, last_call.elapsed().as_secs_f64());
+        write!(
+            f,
+            "root filesystem by NFS: {read:.1} MB read, {written:.1} MB written, {calls} calls, the last {ago:.1} s ago"
+        )
+    }
 }
 
 /// An export for as long as this lives; its handles are stale afterwards.
@@ -138,11 +158,6 @@ impl ExportGuard {
     /// The path to mount.
     pub fn path(&self) -> &str {
         &self.export.path
-    }
-
-    /// The exported layer.
-    pub fn layer(&self) -> &Arc<Layer> {
-        &self.export.layer
     }
 
     /// What has happened so far.

@@ -2,14 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::assign::assign;
-use super::step::{Action, BootUboot, NodeKind, NodePlan, Plan, Step, TestAction};
+use super::step::{Action, BootUboot, NodeKind, NodePlan, Plan, PrepareTimeouts, Step, TestAction};
 use super::substitute::{PLACEHOLDERS, unknown_placeholders};
 use crate::board::{Bench, Board};
 use crate::diagnostic::{Span, did_you_mean};
 use crate::fault::{Class, Fault};
-use crate::job::{Block, BlockKind, BootCommands, BootImage, Job, Located, Role, RoleKind};
+use crate::job::{Block, BlockKind, BootCommands, BootImage, Job, Located, Part, Role, RoleKind};
+use crate::limit::Limit;
+
+/// Time to fetch and check what a node's tests need, where the job does not name it.
+const PREPARE: Duration = Duration::from_secs(300);
+
+/// Time to switch a board off, where the job does not name it.
+const POWER_OFF: Duration = Duration::from_secs(60);
 
 impl Plan {
     /// Binds `job` to the boards of `bench`.
@@ -27,7 +35,7 @@ impl Plan {
         let place = |warning: &crate::diagnostic::Diagnostic| job.source.place(warning.span());
         Ok(Self {
             job_name: job.name.clone(),
-            job_timeout: job.timeout,
+            job_timeout: job.timeout.clone(),
             nodes,
             secrets: job.secrets.clone(),
             warnings: job.warnings.iter().map(|w| format!("{}: {}", place(w), w.message)).collect(),
@@ -40,6 +48,19 @@ fn node_name(role: &Role, index: u32) -> String {
     match role.count {
         1 => role.name.value.clone(),
         _ => format!("{}-{}", role.name.value, index + 1),
+    }
+}
+
+/// How long the tests of a node of `role` may take to be ready: what its deployments say, shortest first.
+fn prepare_timeouts(job: &Job, role: &Role) -> PrepareTimeouts {
+    let shortest = |part| {
+        let blocks = job.blocks.iter().filter(|block| block.roles.contains(&role.name.value));
+        blocks.filter_map(|block| block.timeouts.part(part)).min_by_key(|limit| limit.time).cloned()
+    };
+    let whole = shortest(Part::Overlay);
+    PrepareTimeouts {
+        whole: whole.unwrap_or_else(|| Limit::new(PREPARE, "a fixed limit of getting tests ready")),
+        repository: shortest(Part::Repository),
     }
 }
 
@@ -134,7 +155,13 @@ impl Binder<'_> {
                 role: role.name.value.clone(),
                 kind,
                 delayed_start: role.delayed_start.clone(),
-                group_timeout: role.group_timeout,
+                group_timeout: role.group_timeout.clone(),
+                prepare: prepare_timeouts(self.job, role),
+                power_off: self
+                    .job
+                    .power_off
+                    .clone()
+                    .unwrap_or_else(|| Limit::new(POWER_OFF, "a fixed limit of switching off")),
                 steps,
                 environment,
             });

@@ -9,5 +9,5 @@ mod substitute;
 mod tests;
 
 pub use script::{definition_directory, environment_script, install_script, run_script, secrets_script};
-pub use step::{Action, BootUboot, NodeKind, NodePlan, Plan, Step, TestAction};
+pub use step::{Action, BootUboot, NodeKind, NodePlan, Plan, PrepareTimeouts, Step, TestAction};
 pub use substitute::{BootValues, NfsValues, RamdiskValues, substitute};

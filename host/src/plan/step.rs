@@ -7,6 +7,7 @@ use crate::board::Board;
 use crate::job::{
     AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, Timeouts,
 };
+use crate::limit::Limit;
 
 /// A job bound to a bench.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub struct Plan {
     /// `job_name`.
     pub job_name: String,
     /// Time of the whole job.
-    pub job_timeout: Duration,
+    pub job_timeout: Limit,
     /// The nodes, in the order of the job's roles: a MultiNode group, or one node alone.
     pub nodes: Vec<NodePlan>,
     /// `secrets`: names and values; masked wherever they are shown.
@@ -35,11 +36,24 @@ pub struct NodePlan {
     /// When it may begin.
     pub delayed_start: Option<DelayedStart>,
     /// How long one call of a helper such as `lava-wait` or `lava-sync` may wait.
-    pub group_timeout: Duration,
+    pub group_timeout: Limit,
+    /// How long getting its tests ready may take.
+    pub prepare: PrepareTimeouts,
+    /// How long switching its board off may take.
+    pub power_off: Limit,
     /// Its steps, in order.
     pub steps: Vec<Step>,
     /// Variables for the test scripts: the job's, then the role's.
     pub environment: Vec<(String, String)>,
+}
+
+/// How long fetching and checking a node's tests may take, before its first step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrepareTimeouts {
+    /// All of it.
+    pub whole: Limit,
+    /// One git repository.
+    pub repository: Option<Limit>,
 }
 
 /// What a node runs on.

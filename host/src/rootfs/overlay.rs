@@ -69,31 +69,9 @@ impl Layer {
         self.get(path, max).map_err(|source| failed("read", path, source))
     }
 
-    /// Makes the symbolic link `path` to `target`; an existing link or file there is replaced.
-    ///
-    /// # Errors
-    /// [`OverlayError`], for example if a directory is there.
-    pub fn symlink(&self, target: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<(), OverlayError> {
-        let path = path.as_ref();
-        self.put_link(target.as_ref(), path).map_err(|source| failed("make link", path, source))
-    }
-
-    /// Whether `path` leads to anything, links followed.
-    ///
-    /// # Errors
-    /// [`OverlayError`] if that cannot be told, for example for a loop of links.
-    pub fn exists(&self, path: impl AsRef<Path>) -> Result<bool, OverlayError> {
-        let path = path.as_ref();
-        match self.place(path, true) {
-            Ok(place) => Ok(place.object.is_some()),
-            Err(FsError::NotFound | FsError::NotDirectory) => Ok(false),
-            Err(source) => Err(failed("look at", path, source)),
-        }
-    }
-
     fn put(&self, path: &Path, mode: u32, bytes: &[u8], anew: bool) -> Result<(), FsError> {
         let root = Credential::root();
-        let place = self.place(path, true)?;
+        let place = self.place(path)?;
         let attributes = SetAttributes { size: anew.then_some(0), ..SetAttributes::with_mode(mode) };
         let file = match place.object {
             Some(object) if object.kind == Kind::Directory => return Err(FsError::IsDirectory),
@@ -106,7 +84,7 @@ impl Layer {
     }
 
     fn get(&self, path: &Path, max: usize) -> Result<Option<Vec<u8>>, FsError> {
-        let object = match self.place(path, true) {
+        let object = match self.place(path) {
             Ok(Place { object: Some(object), .. }) => object,
             Ok(_) | Err(FsError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
@@ -119,18 +97,8 @@ impl Layer {
         Ok(Some(bytes))
     }
 
-    fn put_link(&self, target: &Path, path: &Path) -> Result<(), FsError> {
-        let root = Credential::root();
-        let place = self.place(path, false)?;
-        if place.object.is_some() {
-            self.remove(place.dir, &place.name, &root)?;
-        }
-        let node = NewNode::Symlink(target.as_os_str().as_bytes().to_vec());
-        self.make_node(place.dir, &place.name, node, &SetAttributes::default(), &root).map(drop)
-    }
-
-    /// Follows `path` up to its last component, and with `follow` through a link there.
-    fn place(&self, path: &Path, follow: bool) -> Result<Place, FsError> {
+    /// Follows `path` up to its last component, and through a link there.
+    fn place(&self, path: &Path) -> Result<Place, FsError> {
         let root = Credential::root();
         let mut path = path.as_os_str().as_bytes().to_vec();
         let mut start = Ino::ROOT;
@@ -143,7 +111,7 @@ impl Layer {
                 Err(error) => return Err(error),
             };
             match object {
-                Some(link) if follow && link.kind == Kind::Symlink => {
+                Some(link) if link.kind == Kind::Symlink => {
                     path = self.read_link(link.ino)?.0;
                     start = if path.starts_with(b"/") { Ino::ROOT } else { dir };
                 }

@@ -1,6 +1,7 @@
 //! What a run takes from the bench file, with the usual places where it says nothing.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::board::Bench;
 use crate::fault::{Class, Fault};
@@ -22,6 +23,18 @@ pub(super) fn cache_directory(bench: &Bench) -> Result<PathBuf, Fault> {
             "there is no place for it: neither XDG_CACHE_HOME nor HOME is set",
         )
         .with_help("name one with `[cache] directory` in the bench file")
+    })
+}
+
+/// What to do about a cache that cannot be used, where that can be said.
+pub(super) fn cache_help(directory: &Path, error: &io::Error) -> Option<String> {
+    // A run with sudo leaves its files in the cache of the user whose HOME it had.
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem).then(|| {
+        format!(
+            "name a directory of your own with `[cache] directory` in the bench file, or take this one over: \
+             `sudo chown -R \"$USER\" {}`",
+            directory.display()
+        )
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the actions of a node work with.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
 use crate::fault::{Class, Fault};
 use crate::group::Member;
+use crate::limit::{Deadline, Limit};
 use crate::link::Console;
 use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
@@ -43,6 +45,8 @@ pub(crate) struct RunContext {
     pub(crate) scratch: Scratch,
     /// When the whole job's time is over.
     pub(crate) deadline: Instant,
+    /// What sets that.
+    pub(crate) limit: Limit,
     /// Stops the run.
     pub(crate) cancel: CancellationToken,
     emitter: Emitter,
@@ -54,7 +58,6 @@ pub(crate) struct RunContext {
     pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     archs: HashMap<String, String>,
-    virtual_boards: Vec<String>,
 }
 
 /// How secondary connections reach the board of a node.
@@ -87,8 +90,9 @@ impl RunContext {
     /// Opens the cache, makes the key, and registers the group's members.
     pub(crate) fn new(job: &JobRun, networks: Networks, deadline: Instant) -> Result<Self, Fault> {
         let directory = bench::cache_directory(&job.bench)?;
-        let cache_fault = |error: &dyn std::error::Error| {
-            Fault::from_error(Class::Infrastructure, directory.display().to_string(), error)
+        let cache_fault = |source: &std::io::Error, error: &dyn std::error::Error| {
+            let fault = Fault::from_error(Class::Infrastructure, directory.display().to_string(), error);
+            fault.with_optional_help(bench::cache_help(&directory, source))
         };
         let members = job
             .plan
@@ -99,13 +103,15 @@ impl RunContext {
         let nodes = job.plan.nodes.iter().map(|node| (node.name.clone(), NodeState::new(node))).collect();
         Ok(Self {
             networks,
-            cache: Cache::open(&directory).map_err(|error| cache_fault(&error))?,
+            cache: Cache::open(&directory).map_err(|error| cache_fault(&error.source, &error))?,
             mirrors: job.bench.mirrors.clone(),
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
-            scratch: Scratch::create(&directory.join("scratch")).map_err(|error| cache_fault(&error))?,
+            scratch: Scratch::create(&directory.join("scratch"))
+                .map_err(|error| cache_fault(&error, &error))?,
             deadline,
+            limit: job.plan.job_timeout.clone(),
             cancel: job.cancel.clone(),
             emitter: job.emitter.clone(),
             group: GroupHandle::new(members),
@@ -115,7 +121,6 @@ impl RunContext {
                 missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
                 failed: None,
             }),
-            virtual_boards: virtual_boards(&job.plan.nodes),
             archs: job.plan.nodes.iter().filter_map(arch).collect(),
             secrets: job.plan.secrets.clone(),
             started: job.started,
@@ -149,12 +154,6 @@ impl RunContext {
         self.archs.get(node).map_or("", String::as_str)
     }
 
-    /// Number of the virtual board of `node` among those of the run.
-    pub(crate) fn virtual_index(&self, node: &str) -> u16 {
-        let position = self.virtual_boards.iter().position(|name| name == node);
-        position.and_then(|index| u16::try_from(index).ok()).unwrap_or(u16::MAX)
-    }
-
     /// Marks a node as ended.
     pub(super) fn set_ended(&self, node: &str) {
         if let Some(state) = self.nodes.get(node) {
@@ -162,14 +161,25 @@ impl RunContext {
         }
     }
 
-    /// Resolves when somebody else wants `node` to end, to the reason.
-    pub(super) async fn stopped(&self, node: &str) -> Fault {
-        let Some(state) = self.nodes.get(node) else { return std::future::pending().await };
-        let mut stop = state.stop.subscribe();
-        match stop.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
-            Ok(Some(fault)) => fault,
-            _ => std::future::pending().await,
+    /// Resolves when the user or another node wants `node` to end, to the reason.
+    pub(super) async fn interrupted(&self, node: &str) -> Fault {
+        let stopped = async {
+            let Some(state) = self.nodes.get(node) else { return std::future::pending().await };
+            match state.stop.subscribe().wait_for(Option::is_some).await.map(|fault| fault.clone()) {
+                Ok(Some(fault)) => fault,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            fault = stopped => fault,
+            () = self.cancel.cancelled() => stopped_by_user(node),
         }
+    }
+
+    /// Why `node` is to end before its work is done, if somebody wants that.
+    fn interruption(&self, node: &str) -> Option<Fault> {
+        let stop = self.nodes.get(node).and_then(|state| state.stop.borrow().clone());
+        stop.or_else(|| self.cancel.is_cancelled().then(|| stopped_by_user(node)))
     }
 
     /// Says that `node` is prepared, and waits for the others: each is, or ends, within its own time.
@@ -231,16 +241,15 @@ pub(super) fn node_id(started: jiff::Timestamp, index: usize) -> String {
     format!("{}{index:02}", started.as_second())
 }
 
+fn stopped_by_user(node: &str) -> Fault {
+    Fault::new(Class::Cancelled, node, "the run was stopped")
+}
+
 fn arch(node: &NodePlan) -> Option<(String, String)> {
     match &node.kind {
         NodeKind::Board { board } => Some((node.name.clone(), board.arch.clone())),
         NodeKind::Secondary { .. } => None,
     }
-}
-
-fn virtual_boards(nodes: &[NodePlan]) -> Vec<String> {
-    let is_virtual = |node: &&NodePlan| matches!(&node.kind, NodeKind::Board { board } if board.is_virtual());
-    nodes.iter().filter(is_virtual).map(|node| node.name.clone()).collect()
 }
 
 impl NodeState {
@@ -267,6 +276,16 @@ pub(crate) struct NodeContext {
     pub(crate) run: Arc<RunContext>,
 }
 
+impl NodeContext {
+    /// Why the work of `phase` ends before it is done: for what reports its own end when it is dropped.
+    pub(crate) fn cut_off(&self, phase: &Phase) -> Fault {
+        if std::thread::panicking() {
+            return phase.fault(Class::Bug, "the node's task ended badly");
+        }
+        self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out())
+    }
+}
+
 /// One phase of a node: its name, where the job asks for it, and when its time is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Phase {
@@ -276,8 +295,8 @@ pub(crate) struct Phase {
     pub(crate) place: String,
     /// When its time is over.
     pub(crate) deadline: Instant,
-    /// How long it may take.
-    pub(crate) timeout: Duration,
+    /// What sets that.
+    pub(crate) limit: Limit,
 }
 
 impl Phase {
@@ -286,10 +305,55 @@ impl Phase {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// Its deadline, for conversations.
+    pub(crate) fn end(&self) -> Deadline {
+        Deadline { at: self.deadline.into_std(), limit: self.limit.clone() }
+    }
+
+    /// A part of it that begins now and ends with it, or at `limit` if that is earlier.
+    pub(crate) fn part(&self, limit: Option<&Limit>) -> Self {
+        let Deadline { at, limit } = self.end().of_part(Instant::now().into_std(), limit);
+        Self { deadline: at.into(), limit, ..self.clone() }
+    }
+
+    /// Waits for `work` until its time is over; `awaited` names what `work` ends with.
+    ///
+    /// # Errors
+    /// That of `work`, or that it took too long.
+    pub(crate) async fn bound<T>(
+        &self,
+        awaited: &str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let time = self.left();
+        match tokio::time::timeout_at(self.deadline, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let waited = time.as_secs_f64().ceil();
+                let text = format!("no {awaited} within {waited} s (at most {})", self.limit);
+                Err(self.fault(Class::Infrastructure, text))
+            }
+        }
+    }
+
+    /// A fault of this phase, from an error and its causes; says which limit it was if time was over.
+    pub(crate) fn late_error(&self, class: Class, error: &dyn std::error::Error, late: bool) -> Fault {
+        let fault = self.error(class, error);
+        let message =
+            if late { format!("{} (at most {})", fault.message, self.limit) } else { fault.message };
+        Fault { message, ..fault }
+    }
+
     /// Compiles a regular expression of the job or the board type: they were checked when they were read, so one that
     /// fails now is our fault.
     pub(crate) fn pattern(&self, text: &str) -> Result<Regex, Fault> {
         Regex::new(text).map_err(|error| self.error(Class::Bug, &error))
+    }
+
+    /// The fault of a phase whose time is over; its limit says whose time that was.
+    pub(crate) fn timed_out(&self) -> Fault {
+        let text = format!("time was over before `{}` had ended (at most {})", self.name, self.limit);
+        self.fault(Class::Infrastructure, text)
     }
 
     /// A fault of this phase.

@@ -54,7 +54,7 @@ pub async fn run(job: JobRun) -> Option<Class> {
 /// Runs all nodes; their faults in the order in which they happened, which is not that in which the nodes end: a host
 /// that has failed ends after its guests.
 async fn run_nodes(job: JobRun) -> Result<Vec<Fault>, Fault> {
-    let deadline = Instant::now() + job.plan.job_timeout;
+    let deadline = Instant::now() + job.plan.job_timeout.time;
     let networks = Networks::start(&job).await?;
     let shared = Arc::new(RunContext::new(&job, networks, deadline)?);
     let faults = Arc::new(Mutex::new(Vec::new()));

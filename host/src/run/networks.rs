@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::board::Board;
-use crate::board::virtual_network::VirtualNetwork;
+use crate::board::virtual_network::{Seat, VirtualNetwork};
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
@@ -27,9 +27,17 @@ const NTP_PORT: u16 = 123;
 /// The networks that a run's boards are in, with what is served there.
 pub(crate) struct Networks {
     bench: Option<Services>,
-    virtual_boards: Option<(VirtualNetwork, Services)>,
+    virtual_boards: Option<VirtualBoards>,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// The network of the virtual boards.
+struct VirtualBoards {
+    network: VirtualNetwork,
+    services: Services,
+    /// Where each node's board is plugged in.
+    seats: HashMap<String, Seat>,
 }
 
 /// What is served in one network.
@@ -52,7 +60,7 @@ impl Networks {
     pub(crate) async fn start(job: &JobRun) -> Result<Self, Fault> {
         let boards = || {
             job.plan.nodes.iter().filter_map(|node| match &node.kind {
-                NodeKind::Board { board } => Some(board),
+                NodeKind::Board { board } => Some((node, board)),
                 NodeKind::Secondary { .. } => None,
             })
         };
@@ -62,21 +70,29 @@ impl Networks {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let virtual_boards = boards().filter(|board| board.is_virtual()).count();
-        if virtual_boards > 0 {
+        let virtual_boards: Vec<&str> =
+            boards().filter(|(_, board)| board.is_virtual()).map(|(node, _)| node.name.as_str()).collect();
+        if !virtual_boards.is_empty() {
             let settings = job.bench.virtual_network;
             let program = std::env::current_exe()
                 .map_err(|error| Fault::from_error(Class::Infrastructure, "virtual network", &error))?;
-            let network = VirtualNetwork::start(&program, settings.address, settings.prefix, virtual_boards)
-                .await
-                .map_err(|error| {
-                    Fault::from_error(Class::Infrastructure, "virtual network", &error)
-                        .with_optional_help(error.help())
-                })?;
+            let network =
+                VirtualNetwork::start(&program, settings.address, settings.prefix, virtual_boards.len())
+                    .await
+                    .map_err(|error| {
+                        Fault::from_error(Class::Infrastructure, "virtual network", &error)
+                            .with_optional_help(error.help())
+                    })?;
             let services = networks.serve(network.net(), settings.address.into(), job).await?;
-            networks.virtual_boards = Some((network, services));
+            let pid = network.helper_pid();
+            job.emitter.note(format!(
+                "the virtual boards' network is that of process {pid}: `sudo nsenter --target {pid} --net` enters it"
+            ));
+            let names = virtual_boards.iter().map(|&name| name.to_owned());
+            let seats = names.zip(network.seats()).collect();
+            networks.virtual_boards = Some(VirtualBoards { network, services, seats });
         }
-        if boards().any(|board| !board.is_virtual()) {
+        if boards().any(|(_, board)| !board.is_virtual()) {
             let address = job.bench.address.ok_or_else(|| {
                 Fault::new(
                     Class::Bench,
@@ -93,15 +109,16 @@ impl Networks {
     /// What is served to `board`.
     pub(crate) fn services(&self, board: &Board) -> Option<&Services> {
         if board.is_virtual() {
-            self.virtual_boards.as_ref().map(|(_, services)| services)
+            self.virtual_boards.as_ref().map(|boards| &boards.services)
         } else {
             self.bench.as_ref()
         }
     }
 
-    /// The network of the virtual boards.
-    pub(crate) fn virtual_network(&self) -> Option<&VirtualNetwork> {
-        self.virtual_boards.as_ref().map(|(network, _)| network)
+    /// The network of the virtual boards, and where that of `node` is plugged in.
+    pub(crate) fn seat(&self, node: &str) -> Option<(&VirtualNetwork, &Seat)> {
+        let boards = self.virtual_boards.as_ref()?;
+        Some((&boards.network, boards.seats.get(node)?))
     }
 
     /// Stops what is served.
@@ -137,9 +154,7 @@ impl Networks {
         }
         Ok(Services { net, address, files, exports, nfs_port })
     }
-}
 
-impl Networks {
     /// Runs a server until the end of the run; one that fails before says so.
     fn supervise(
         &self,
@@ -163,12 +178,15 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         format!("cannot bind {address}:{port}: {error}"),
     );
     match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.with_help(
-            "ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep` on the host-runner program, \
-             or `sysctl net.ipv4.ip_unprivileged_port_start=69`",
-        ),
+        io::ErrorKind::PermissionDenied => fault.with_help(format!(
+            "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
+             build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
+            std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
+        )),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
-            "another program holds the port; `ss -lnp 'sport = :{port}'` names it"
+            "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
+             runs at the same time need an address each, so give the network card a second one, and this run a bench \
+             file with that `[network] address`"
         )),
         io::ErrorKind::AddrNotAvailable => {
             fault.with_help("`[network] address` of the bench file must be an address of this PC")

@@ -9,20 +9,15 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::action::{self, Overlay};
+use crate::action::{self, Deployed, Overlay};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
+use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::NodeResults;
 use crate::run::context::Phase;
 use crate::run::{NodeContext, Resources, verdict};
-
-/// Time for what comes before the job's own actions: definitions are fetched and checked.
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// Time for giving back what the node has acquired.
-const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
@@ -63,37 +58,36 @@ async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -
             Ok(result) => result.err(),
             Err(error) => Some(Fault::new(Class::Bug, name.clone(), format!("the node's task ended badly: {error}"))),
         },
-        () = node.run.cancel.cancelled() => {
-            Some(Fault::new(Class::Cancelled, name.clone(), "the run was stopped"))
-        }
-        fault = node.run.stopped(name) => Some(fault),
+        fault = node.run.interrupted(name) => Some(fault),
     }
 }
 
 async fn steps(node: &NodeContext, resources: &mut Resources) -> Result<(), Fault> {
-    let prepare = node.phase("prepare", "", PREPARE_TIMEOUT);
+    let prepare = node.phase("prepare", "", &node.plan.prepare.whole);
     let overlay = node.in_phase(prepare, async |phase| action::prepare(node, phase).await).await?;
     // No board is touched for a job whose definitions are not all there.
     node.run.all_prepared(&node.plan.name).await?;
     if let Some(start) = &node.plan.delayed_start {
-        let phase = node.phase("lava-start", "", start.timeout);
+        let phase = node.phase("lava-start", "", &start.timeout);
         node.in_phase(phase, async |phase| wait_for_start(node, start, phase).await).await?;
     }
     for step in &node.plan.steps {
-        let phase = node.phase(&step.phase, &step.place, time_of(step));
+        let phase = node.phase(&step.phase, &step.place, &time_of(step));
         node.in_phase(phase, async |phase| perform(node, step, phase, &overlay, resources).await).await?;
     }
     Ok(())
 }
 
 /// Time of a step. Calls to the group have their own, which comes on top: waiting for others is not the step's work.
-fn time_of(step: &Step) -> Duration {
+fn time_of(step: &Step) -> Limit {
+    let total = &step.timeouts.total;
     match &step.action {
-        Action::DeploySsh(deploy) => deploy
-            .protocol_calls
-            .iter()
-            .fold(step.timeouts.total, |sum, call| sum.saturating_add(call.timeout)),
-        _ => step.timeouts.total,
+        Action::DeploySsh(deploy) if !deploy.protocol_calls.is_empty() => {
+            let calls = deploy.protocol_calls.iter().map(|call| call.timeout.time);
+            let time = calls.fold(total.time, Duration::saturating_add);
+            Limit::new(time, format!("{}, and the time of its requests", total.origin))
+        }
+        _ => total.clone(),
     }
 }
 
@@ -105,10 +99,12 @@ async fn perform(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     match &step.action {
-        Action::DeployTftp(deploy) => action::deploy_tftp(node, phase, deploy, overlay, resources).await,
+        Action::DeployTftp(deploy) => {
+            action::deploy_tftp(node, phase, step, deploy, overlay, resources).await
+        }
         Action::DeploySsh(deploy) => action::deploy_ssh(node, phase, deploy, resources).await,
         Action::BootUboot(boot) => action::boot_uboot(node, phase, step, boot, resources).await,
-        Action::BootSsh(boot) => action::boot_ssh(node, phase, boot, overlay, resources).await,
+        Action::BootSsh(boot) => action::boot_ssh(node, phase, step, boot, overlay, resources).await,
         Action::Test(test) => action::test(node, phase, step, test, overlay, resources).await,
     }
 }
@@ -122,7 +118,7 @@ async fn wait_for_start(node: &NodeContext, start: &DelayedStart, phase: &Phase)
         Ok(Err(refusal)) => Err(phase.fault(node.member.refusal_class(), refusal)),
         Err(_) => Err(phase.fault(
             Class::Infrastructure,
-            format!("no `lava_start` of role `{}` within {} s", start.expect_role, phase.timeout.as_secs()),
+            format!("no `lava_start` of role `{}` in time (at most {})", start.expect_role, phase.limit),
         )),
     }
 }
@@ -168,25 +164,33 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
         // A program that is the console may clean up after itself.
         let _ = tokio::time::timeout(TIMEOUT_GRACE, console.shutdown()).await;
     }
+    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity)
+        && (activity.calls > 0 || resources.power.is_some())
+    {
+        // Where a boot failed: how far it came.
+        node.emitter.note(activity.to_string());
+    }
     let power = resources.power.take()?;
     // Also when the job's time is over.
-    let phase = Phase {
-        deadline: Instant::now() + CLEAN_UP_TIMEOUT,
-        timeout: CLEAN_UP_TIMEOUT,
-        ..node.phase("power-off", "", CLEAN_UP_TIMEOUT)
-    };
+    let limit = &node.plan.power_off;
+    let deadline = Instant::now() + limit.time;
+    let phase = Phase { deadline, limit: limit.clone(), ..node.phase("power-off", "", limit) };
     node.in_phase(phase, async |phase| power.off(phase).await).await.err()
 }
 
 impl NodeContext {
-    fn phase(&self, name: &str, place: &str, timeout: Duration) -> Phase {
+    fn phase(&self, name: &str, place: &str, limit: &Limit) -> Phase {
         let node = &self.plan.name;
         let place =
             if place.is_empty() { format!("{node}, {name}") } else { format!("{node}, {name} ({place})") };
         let now = Instant::now();
-        let timeout = timeout.min(self.run.deadline.saturating_duration_since(now));
-        let deadline = now + timeout;
-        Phase { name: name.to_owned(), place, deadline, timeout }
+        let job = Phase {
+            name: name.to_owned(),
+            place,
+            deadline: self.run.deadline.max(now),
+            limit: self.run.limit.clone(),
+        };
+        job.part(Some(limit))
     }
 
     /// Runs `work` as a phase: events around it, its deadline over it.
@@ -196,15 +200,16 @@ impl NodeContext {
         work: impl AsyncFnOnce(&Phase) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let started = Instant::now();
-        self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout: phase.timeout });
-        let mut open = OpenPhase { node: self, name: &phase.name, started, outcome: Outcome::Cancelled };
+        let timeout = phase.deadline - started;
+        self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout });
+        let mut open = OpenPhase { node: self, phase: &phase, started, outcome: None };
         let before = self.results();
-        let result = within(&phase, self.run.deadline, work(&phase)).await;
-        open.outcome = match &result {
+        let result = within(&phase, work(&phase)).await;
+        open.outcome = Some(match &result {
             Err(fault) => Outcome::of(Some(fault)),
             // Tests that fail do not stop a node, but the phase in which they failed shows it.
             Ok(_) => verdict::tests_since(&before, &self.results()),
-        };
+        });
         result
     }
 
@@ -216,38 +221,22 @@ impl NodeContext {
 /// Reports the end of a phase, also of one that is dropped because the node is stopped.
 struct OpenPhase<'a> {
     node: &'a NodeContext,
-    name: &'a str,
+    phase: &'a Phase,
     started: Instant,
-    outcome: Outcome,
+    outcome: Option<Outcome>,
 }
 
 impl Drop for OpenPhase<'_> {
     fn drop(&mut self) {
-        self.node.emitter.emit(EventKind::PhaseFinished {
-            phase: self.name.to_owned(),
-            took: self.started.elapsed(),
-            outcome: self.outcome,
-        });
+        let outcome = self.outcome.unwrap_or_else(|| Outcome::of(Some(&self.node.cut_off(self.phase))));
+        let (phase, took) = (self.phase.name.clone(), self.started.elapsed());
+        self.node.emitter.emit(EventKind::PhaseFinished { phase, took, outcome });
     }
 }
 
-async fn within<T>(
-    phase: &Phase,
-    job_deadline: Instant,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+async fn within<T>(phase: &Phase, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout_at(phase.deadline + TIMEOUT_GRACE, work).await {
         Ok(result) => result,
-        Err(_) => {
-            let whose = if phase.deadline >= job_deadline { "the job's time" } else { "its time" };
-            Err(phase.fault(
-                Class::Infrastructure,
-                format!(
-                    "{whose} was over before `{}` had ended (at most {} s)",
-                    phase.name,
-                    phase.timeout.as_secs()
-                ),
-            ))
-        }
+        Err(_) => Err(phase.timed_out()),
     }
 }

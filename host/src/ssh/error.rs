@@ -72,6 +72,11 @@ pub enum SshError {
 }
 
 impl SshError {
+    /// Whether the caller's time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self, Self::GaveUp { .. })
+    }
+
     /// Whether a host that is still starting may give this error, so that another attempt is worth while.
     pub fn is_temporary(&self) -> bool {
         match self {

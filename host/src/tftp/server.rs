@@ -124,7 +124,6 @@ pub struct Server {
     socket: UdpSocket,
     local: SocketAddr,
     table: Arc<Table>,
-    policy: Policy,
 }
 
 impl Server {
@@ -136,19 +135,7 @@ impl Server {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
         let local = socket.local_addr().map_err(failed)?;
-        Ok(Self { net, socket, local, table, policy: Policy::default() })
-    }
-
-    /// Returns the address that the server is bound to.
-    pub fn local_address(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// Replaces limits and times.
-    #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
+        Ok(Self { net, socket, local, table })
     }
 
     /// Serves until `stop`; then tells the clients of running transfers, and returns when all have ended.
@@ -254,7 +241,7 @@ impl Service {
         let content =
             Content::open(source, request.mode).await.map_err(|error| Refusal::Open(error.into()))?;
         let socket = self.transfer_socket(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
-        let transfer = Transfer::new(&request, content.size(), self.server.policy, now());
+        let transfer = Transfer::new(&request, content.size(), Policy::default(), now());
         let control = Arc::new(Control::new(self.stop.clone()));
         let session = Session {
             peer,

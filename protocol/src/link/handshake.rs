@@ -1,7 +1,8 @@
 //! How two ends agree on a version and learn each other's ids.
 //!
 //! Payload of a Hello, in every version: `min u8 · current u8 · open u8 · the other end's id u32`, the id 0 while it is
-//! unknown. Later versions may only append.
+//! unknown. An end that is not open, `open` 0, is answered with a Hello; so an end that is open can say 0 as well, to be
+//! answered. Later versions may only append.
 
 use super::LinkError;
 use crate::frame::{Header, Kind, Side};
@@ -26,6 +27,8 @@ pub(super) struct Handshake {
     peer: u32,
     version: u8,
     open: bool,
+    /// The next Hello is to be answered though this end is open.
+    asking: bool,
     hello_at: Option<u64>,
     interval_ms: u64,
 }
@@ -42,6 +45,7 @@ impl Handshake {
             peer: 0,
             version: version::CURRENT,
             open: false,
+            asking: false,
             hello_at: Some(first_ms),
             interval_ms: SHORTEST_MS,
         }
@@ -76,11 +80,18 @@ impl Handshake {
             ack: 0,
         };
         let [p0, p1, p2, p3] = self.peer.to_be_bytes();
-        (header, [version::MIN, version::CURRENT, u8::from(self.open), p0, p1, p2, p3])
+        (header, [version::MIN, version::CURRENT, u8::from(self.open && !self.asking), p0, p1, p2, p3])
+    }
+
+    /// Sends another Hello, to be answered.
+    pub(super) const fn ask(&mut self, now_ms: u64) {
+        self.asking = true;
+        self.hello_at = Some(now_ms);
     }
 
     /// A Hello was sent; `again` says whether to repeat it until it is answered.
     pub(super) fn sent(&mut self, now_ms: u64, again: bool) {
+        self.asking = false;
         self.hello_at = (again && !self.open).then_some(now_ms + self.interval_ms);
         self.interval_ms = (2 * self.interval_ms).min(LONGEST_MS);
     }

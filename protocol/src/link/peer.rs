@@ -31,6 +31,7 @@ pub(super) struct Peer {
     pub(super) receiver: Receiver,
     pub(super) heard_at: u64,
     pub(super) heard: Option<Kind>,
+    pub(super) heard_frames: u32,
     pub(super) strays: u32,
     spoke_at: u64,
     /// When the line has carried everything that was handed out.
@@ -55,6 +56,7 @@ impl Peer {
             receiver: Receiver::new(),
             heard_at: now_ms,
             heard: None,
+            heard_frames: 0,
             strays: 0,
             spoke_at: now_ms,
             line_free_at: now_ms,
@@ -76,6 +78,12 @@ impl Peer {
             State::Closing | State::Closed | State::Failed(_) => {}
         }
         true
+    }
+
+    pub(super) const fn probe(&mut self, now_ms: u64) {
+        if matches!(self.state, State::Open | State::Closing) {
+            self.handshake.ask(now_ms);
+        }
     }
 
     pub(super) fn handle_frame(&mut self, now_ms: u64, frame: &Frame<'_>) {
@@ -112,6 +120,7 @@ impl Peer {
         }
         self.heard_at = now_ms;
         self.heard = Some(header.kind);
+        self.heard_frames = self.heard_frames.wrapping_add(1);
         self.bye_due = self.closed_at.is_some() && self.sender.queued() == 0;
     }
 

@@ -129,3 +129,31 @@ fn an_agent_that_is_never_answered_gives_up() {
     assert_eq!(error, LinkError::Lost { silent_ms: 10_000, last: None, undelivered: 0 });
     assert_eq!(error.to_string(), "the other end has said nothing for 10.0 s");
 }
+
+#[test]
+fn an_end_that_is_asked_for_a_sign_of_life_gives_it_once() {
+    let mut pair = Pair::new(clean);
+    pair.run(both_open);
+    for _ in 0..2 {
+        let heard = pair.runner.link.counters().heard;
+        pair.runner.link.probe(pair.now);
+        pair.run(|pair| pair.runner.link.counters().heard != heard);
+        assert_eq!(pair.runner.link.last_heard(), Some((pair.now, Kind::Hello)));
+        assert_eq!(pair.runner.link.state(), State::Open);
+        let before = pair.runner.got.len();
+        pair.agent.to_send.push_back(Message::new(1, 10));
+        pair.run(|pair| pair.runner.got.len() > before);
+        assert_eq!(pair.runner.link.counters().heard, heard + 2, "one Hello and one message");
+    }
+}
+
+#[test]
+fn the_echo_of_a_question_is_no_sign_of_life() {
+    let mut pair = Pair::new(clean);
+    pair.run(both_open);
+    let (heard, now) = (pair.runner.link.counters().heard, pair.now);
+    pair.runner.link.probe(now);
+    let hello = pair.runner.transmit(now).unwrap();
+    pair.runner.handle(now, &hello);
+    assert_eq!(pair.runner.link.counters().heard, heard);
+}

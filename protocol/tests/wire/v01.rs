@@ -103,6 +103,7 @@ fn calls_keep_their_bytes() {
         &mut Vec::new(),
         "0b096c6176612d73656e64056e6f206964",
     );
+    pin(&Call::Failed { helper: "h", problem: "no" }, &mut Vec::new(), "0c0168026e6f");
 }
 
 #[test]

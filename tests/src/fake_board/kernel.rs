@@ -38,11 +38,13 @@ pub(super) fn boot(uart: &mut Uart, options: &Options, bootargs: &str) -> io::Re
         _ => {}
     }
     let rootfs = match NfsRoot::parse(bootargs) {
-        None => Rootfs::empty()?,
-        Some(source) => match Rootfs::fetch(options.address, &source, options.portmap_port) {
-            Ok(rootfs) => rootfs,
-            Err(error) => return no_root(uart, &error.to_string()),
-        },
+        None => Rootfs::empty(&options.directory)?,
+        Some(source) => {
+            match Rootfs::fetch(&options.directory, options.address, &source, options.portmap_port) {
+                Ok(rootfs) => rootfs,
+                Err(error) => return no_root(uart, &error.to_string()),
+            }
+        }
     };
     if let Some(agent) = &options.agent {
         rootfs.replace_agent(agent)?;

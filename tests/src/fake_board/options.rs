@@ -8,7 +8,6 @@ use std::time::Duration;
 ///
 /// U-Boot fetches by TFTP from `serverip` (port: variable `tftpdstp`), the kernel reads its NFS root, and typing
 /// `/lava-<id>/bin/lava-agent console` runs that program. Every option can also be given in the environment.
-/// The root file system is copied to a directory under TMPDIR, which is removed when the line ends.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "fake-board", version)]
 pub struct Options {
@@ -19,6 +18,11 @@ pub struct Options {
     /// prints it on standard error.
     #[arg(long, value_name = "ADDRESS", env = "FAKE_BOARD_TCP")]
     pub tcp: Option<SocketAddr>,
+    /// Copies the root file system to a directory in DIRECTORY, TMPDIR if none is given. It is removed when the line ends,
+    /// but not when the board is killed.
+    #[arg(long, value_name = "DIRECTORY", env = "FAKE_BOARD_DIRECTORY",
+          default_value_os_t = std::env::temp_dir(), hide_default_value = true)]
+    pub directory: PathBuf,
     /// Runs this agent whatever lies in the root file system: one for this PC's architecture.
     #[arg(long, value_name = "PROGRAM", env = "FAKE_BOARD_AGENT")]
     pub agent: Option<PathBuf>,

@@ -48,14 +48,20 @@ pub(super) struct Rootfs {
 }
 
 impl Rootfs {
-    /// A root with nothing in it.
-    pub(super) fn empty() -> io::Result<Self> {
-        Ok(Self { directory: tempfile::Builder::new().prefix("fake-board-").tempdir()? })
+    /// A root with nothing in it, in a directory of its own in `parent`.
+    pub(super) fn empty(parent: &Path) -> io::Result<Self> {
+        Ok(Self { directory: tempfile::Builder::new().prefix("fake-board-").tempdir_in(parent)? })
     }
 
-    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source`, as the board with `address`.
-    pub(super) fn fetch(address: IpAddr, source: &NfsRoot, portmap_port: u16) -> io::Result<Self> {
-        let rootfs = Self::empty()?;
+    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source` to a directory in `parent`, as the board with
+    /// `address`.
+    pub(super) fn fetch(
+        parent: &Path,
+        address: IpAddr,
+        source: &NfsRoot,
+        portmap_port: u16,
+    ) -> io::Result<Self> {
+        let rootfs = Self::empty(parent)?;
         let ports = (source.port, source.mount_port);
         let mut mount = Mount::new(address, source.server, &source.path, ports, portmap_port)?;
         let mut copies = Copies::default();
@@ -155,7 +161,9 @@ mod tests {
         let port = testing::serve();
         let source =
             NfsRoot::parse(&format!("nfsroot=127.0.0.1:/123,tcp,port={port},mountport={port}")).unwrap();
-        let rootfs = Rootfs::fetch(LOCALHOST, &source, port).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let rootfs = Rootfs::fetch(directory.path(), LOCALHOST, &source, port).unwrap();
+        assert!(rootfs.path().starts_with(directory.path()));
 
         let bin = rootfs.path().join("lava-7/bin");
         let agent = fs::metadata(bin.join("lava-agent")).unwrap();
@@ -178,9 +186,10 @@ mod tests {
     fn ports_are_asked_of_the_port_mapper_and_a_missing_export_is_named() {
         let port = testing::serve();
         let source = NfsRoot::parse("nfsroot=127.0.0.1:/123,tcp").unwrap();
-        assert!(Rootfs::fetch(LOCALHOST, &source, port).is_ok());
+        let fetch = |source| Rootfs::fetch(&std::env::temp_dir(), LOCALHOST, source, port);
+        assert!(fetch(&source).is_ok());
         let source = NfsRoot::parse("nfsroot=127.0.0.1:/absent,tcp").unwrap();
-        assert!(Rootfs::fetch(LOCALHOST, &source, port).unwrap_err().to_string().contains("MNT /absent"));
+        assert!(fetch(&source).unwrap_err().to_string().contains("MNT /absent"));
     }
 
     #[test]

@@ -204,9 +204,12 @@ reset = {reset}
         format!("{words:?}")
     }
 
-    fn fake_board_options(&self) -> Vec<String> {
+    /// The fake board's options, as words of its command line.
+    pub fn fake_board_options(&self) -> Vec<String> {
         let address = ["--address".to_owned(), self.addresses.board.to_string()];
-        [&address[..], &self.options].concat()
+        // Whatever ends the board, its files go with the bench.
+        let directory = ["--directory".to_owned(), self.path().join("tmp").display().to_string()];
+        [&address[..], &directory, &self.options].concat()
     }
 
     /// The fake board's options, to play it in this process.
@@ -217,7 +220,7 @@ reset = {reset}
     /// The fake board as a program to start beside the runner, with its options and more `arguments`.
     pub fn fake_board(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(programs::fake_board());
-        command.args(self.fake_board_options()).args(arguments).env("TMPDIR", self.path().join("tmp"));
+        command.args(self.fake_board_options()).args(arguments);
         command
     }
 
@@ -231,7 +234,6 @@ reset = {reset}
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path().join("home"))
             .env("TMPDIR", self.path().join("tmp"))
-            .env("XDG_RUNTIME_DIR", self.path().join("home"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -5,11 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus as ProcessStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
-use protocol::frame::{MAX_ENCODED, Side};
+use protocol::frame::{Kind, MAX_ENCODED, Side};
 use protocol::helper::{Call, Reply};
 use protocol::link::{Config, Link, State};
 use protocol::{AgentToHost, HostToAgent};
@@ -21,7 +20,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Helpers that the tests call.
-const HELPERS: [&str; 9] = [
+const HELPERS: [&str; 10] = [
     "lava-send",
     "lava-wait",
     "lava-wait-all",
@@ -31,6 +30,7 @@ const HELPERS: [&str; 9] = [
     "lava-self",
     "lava-test-case",
     "lava-test-raise",
+    "lava-install-packages",
 ];
 
 /// Which build of the agent a test runs.
@@ -49,24 +49,27 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn new(build: Build) -> Option<Self> {
+    pub(crate) fn new(build: Build) -> Self {
         let directory = tempfile::tempdir().expect("the temporary directory is writable");
         let bin = directory.path().join("bin");
         std::fs::create_dir(&bin).expect("writable");
         let agent = bin.join("lava-agent");
         let program = match build {
             Build::X86 => {
-                std::fs::copy(x86_agent(), &agent).expect("the agent was built");
+                std::fs::copy(testbench::harness::agent(), &agent).expect("the agent was built");
                 HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
                 vec![agent]
             }
             Build::Armv7 => {
                 let emulator = PathBuf::from("/usr/bin/qemu-arm-static");
-                let built = target_directory().join("armv7-unknown-linux-gnueabihf/agent/lava-agent");
-                if !emulator.exists() || !built.exists() {
-                    return None;
-                }
-                std::fs::copy(built, &agent).expect("readable");
+                assert!(emulator.exists(), "there is no {}: install qemu-user-static", emulator.display());
+                let built = target_directory().join("agent/armv7/lava-agent");
+                std::fs::copy(&built, &agent).unwrap_or_else(|error| {
+                    panic!(
+                        "there is no agent for boards ({}: {error}): `cargo xtask agent` makes it",
+                        built.display()
+                    )
+                });
                 for name in HELPERS {
                     let wrapper = bin.join(name);
                     let text = format!(
@@ -80,7 +83,7 @@ impl Home {
                 vec![emulator, agent]
             }
         };
-        Some(Self { directory, program })
+        Self { directory, program }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -162,6 +165,19 @@ impl Runner {
         self.link.send(message).expect("there is room");
     }
 
+    /// Asks the agent for a sign of life, which no other Hello than its answer can be, and waits for it.
+    pub(crate) fn confirm_alive(&mut self) {
+        let (now_ms, before) = (self.now_ms(), self.link.counters().heard);
+        self.link.probe(now_ms);
+        let begun = Instant::now();
+        while self.link.counters().heard == before
+            || self.link.last_heard().is_none_or(|(_, kind)| kind != Kind::Hello)
+        {
+            assert!(begun.elapsed() < PATIENCE, "no answer; heard {:?}", self.link.last_heard());
+            self.pump();
+        }
+    }
+
     /// Waits for the next message.
     pub(crate) fn next<T>(&mut self, take: impl FnOnce(AgentToHost<'_>) -> T) -> T {
         let begun = Instant::now();
@@ -187,17 +203,23 @@ impl Runner {
         timeout_s: u32,
         mut answer: impl FnMut(&Call<'_>) -> Vec<Reply<'static>>,
     ) -> Ran {
-        let run = self.start(script, timeout_s);
-        let (mut output, mut calls) = (Vec::new(), Vec::new());
+        let run = self.ask(script, timeout_s);
+        let (mut started, mut output, mut calls) = (false, Vec::new(), Vec::new());
         loop {
             let (ended, replies) = self.next(|message| match message {
+                // A script may be quicker than the news of its start: its first helper's call may come before.
+                AgentToHost::Started { run: of } => {
+                    assert!(of == run && !started, "started {of}");
+                    started = true;
+                    (None, Vec::new())
+                }
                 AgentToHost::Output { run: of, data } => {
                     assert_eq!(of, run);
                     output.extend_from_slice(data);
                     (None, Vec::new())
                 }
                 AgentToHost::Exited { run: of, status } => {
-                    assert_eq!(of, run);
+                    assert!(of == run && started, "ended {of}");
                     (Some(status), Vec::new())
                 }
                 AgentToHost::Call { call, request } => {
@@ -221,10 +243,15 @@ impl Runner {
 
     /// Starts a script and returns its number once it runs.
     pub(crate) fn start(&mut self, script: &str, timeout_s: u32) -> u32 {
+        let run = self.ask(script, timeout_s);
+        self.next(|message| assert_eq!(message, AgentToHost::Started { run }));
+        run
+    }
+
+    fn ask(&mut self, script: &str, timeout_s: u32) -> u32 {
         let run = self.next_run;
         self.next_run += 1;
         self.send(&HostToAgent::RunScript { run, script, shell: "/bin/sh", errexit: true, timeout_s });
-        self.next(|message| assert_eq!(message, AgentToHost::Started { run }));
         run
     }
 
@@ -320,21 +347,4 @@ fn target_directory() -> PathBuf {
     // <target directory>/<profile>/deps/<test>
     let test = std::env::current_exe().expect("known on Linux");
     test.ancestors().nth(3).expect("cargo's layout").to_owned()
-}
-
-/// Builds the agent for the bench PC, once.
-fn x86_agent() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let (target, directory) = ("x86_64-unknown-linux-gnu", target_directory());
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "lava-agent", "--profile", "agent", "--target", target])
-            .arg("--target-dir")
-            .arg(&directory)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "the agent does not build");
-        directory.join(target).join("agent/lava-agent")
-    })
 }

@@ -88,6 +88,17 @@ fn what_the_kernel_prints_passes_between_frames() {
 }
 
 #[test]
+fn an_agent_that_is_asked_says_that_it_is_there() {
+    let (home, terminal) = (home(), Terminal::open());
+    home.script("run.sh", "echo hello\n");
+    let mut runner = terminal.start(&home);
+    assert_eq!(runner.run("run.sh", 60, done).output, "hello\n");
+    runner.confirm_alive();
+    assert_eq!(runner.run("run.sh", 60, done).output, "hello\n");
+    assert!(runner.quit().success());
+}
+
+#[test]
 fn a_terminal_that_is_none_is_refused() {
     let home = home();
     let output = home.command().arg("console").output().expect("it runs");

@@ -107,8 +107,8 @@ fn a_console_program_that_is_killed_under_the_agent_keeps_the_results_so_far() {
     let program = fake_board().display().to_string();
     // The shell's own id is the board's, for it becomes the board.
     let board = bench.path().join("board.pid");
-    let script =
-        format!("echo $$ > {}; exec {program} --address {}", board.display(), bench.addresses().board);
+    let options = bench.fake_board_options().join(" ");
+    let script = format!("echo $$ > {}; exec {program} {options}", board.display());
     let bench = bench.console(&format!("[\"sh\", \"-c\", {script:?}]"));
     let steps =
         ["lava-test-case before --result pass", &format!("kill -9 $(cat {})", board.display()), "sleep 60"];
@@ -121,6 +121,9 @@ fn a_console_program_that_is_killed_under_the_agent_keeps_the_results_so_far() {
     let tests = results["nodes"][0]["tests"].as_array().unwrap();
     assert_eq!(tests.len(), 1, "{run}");
     assert_eq!((tests[0]["case"].as_str(), tests[0]["result"].as_str()), (Some("before"), Some("pass")));
+    let definition = &results["nodes"][0]["definitions"][0];
+    assert_eq!(definition["outcome"], "error", "{run}");
+    assert!(definition["reason"].as_str().unwrap().contains("the agent's connection"), "{run}");
     assert!(run.file("junit.xml").contains("before"), "{run}");
 }
 

@@ -8,3 +8,4 @@ mod evidence;
 mod files;
 mod passing;
 mod serial;
+mod timeouts;

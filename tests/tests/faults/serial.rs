@@ -76,6 +76,11 @@ fn an_adapter_that_stays_away_ends_the_boot_when_its_time_is_over() {
     adapter.unplug();
     let run = run.finish();
     assert!(run.stdout.contains(&format!("serial port {} was unplugged", port.display())), "{run}");
-    Expected { class: "infrastructure", phase: "boot-u-boot", said: &["within 3 s"] }.assert(&run);
+    Expected {
+        class: "infrastructure",
+        phase: "boot-u-boot",
+        said: &["(at most 3 s: `timeouts.actions.uboot-action`, job.yaml:"],
+    }
+    .assert(&run);
     assert_power_cycled(&run);
 }

@@ -13,7 +13,8 @@ use crate::outcome::Results;
 fn ctrl_c_ends_all_members_of_a_group_and_keeps_their_results() {
     let bench = bench();
     let stays = Definition::new("guest", &["lava-test-case there --result pass", "sleep 100"]);
-    let run = bench.start_text(&job(&bench).guests(2).guest(&[stays]).to_yaml());
+    let later = Definition::new("later", &["true"]);
+    let run = bench.start_text(&job(&bench).guests(2).guest(&[stays, later]).to_yaml());
     run.wait_for("guest-1    pass    there");
     run.wait_for("guest-2    pass    there");
     run.signal(Signal::INT);
@@ -25,6 +26,17 @@ fn ctrl_c_ends_all_members_of_a_group_and_keeps_their_results() {
     }
     assert_eq!(results.tests("guest-1"), ["0_guest/there pass"]);
     assert_eq!(results.tests("guest-2"), ["0_guest/there pass"]);
+    for guest in ["guest-1", "guest-2"] {
+        assert_eq!(
+            results.definitions(guest),
+            ["0_guest cancelled the run was stopped", "1_later cancelled not run: the run was stopped"]
+        );
+    }
+    assert!(
+        run.file("junit.xml").contains(r#"<error message="the run was stopped" type="error"/>"#),
+        "{run}"
+    );
+    assert!(run.stdout.contains("definition 0_guest cancelled"), "{run}");
 }
 
 #[test]

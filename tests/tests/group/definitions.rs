@@ -118,7 +118,8 @@ fn a_step_that_never_ends_is_killed_with_all_its_processes_when_the_time_is_over
     let run = bench.run(&Job::new().definitions(&definitions).timeout("lava-test-shell", 3));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
-    let over = "the run steps were not done when the time of `test-0` was over (3 s), and were stopped";
+    let over = "the run steps were not done when the time of `test-0` was over (3 s: \
+                `timeouts.actions.lava-test-shell`, job.yaml:10:5), and were stopped";
     assert_eq!(results.fault(), ("test", over));
     assert!(results.place().starts_with("board, test-0 (job.yaml:"), "{}", results.place());
     assert_eq!(results.tests(NODE), ["0_endless/before pass"], "results so far are kept");
@@ -169,6 +170,35 @@ fn a_board_that_resets_in_a_test_is_seen_at_once() {
         results.definitions(NODE),
         [format!("0_resets error {reset}"), format!("1_next error not run: {reset}")]
     );
+}
+
+#[test]
+fn an_agent_that_is_killed_is_missed_as_soon_as_the_shell_is_back() {
+    let bench = Testbench::new();
+    let steps = [FIND_TTY, "lava-test-case before --result pass", "kill -9 $agent; sleep 50"];
+    let run = run(&bench, &[Definition::new("kills", &steps)]);
+    assert_eq!(run.code, Some(3), "{run}");
+    let results = Results::of(&run);
+    let (class, message) = results.fault();
+    assert_eq!(class, "infrastructure");
+    let gone = "the agent has gone: the shell's prompt `root@debian:` was seen, \
+                and the agent gave no sign of life within 5 s";
+    assert!(message.starts_with(gone), "{message}");
+    assert_eq!(results.tests(NODE), ["0_kills/before pass"], "results so far are kept");
+    assert_eq!(results.definitions(NODE), [format!("0_kills error {message}")]);
+}
+
+#[test]
+fn text_that_looks_like_a_prompt_disturbs_nothing() {
+    let bench = Testbench::new();
+    let steps = [
+        FIND_TTY,
+        "for i in 1 2 3 4 5 6; do printf '\\r\\nroot@debian:~# ' > $tty; lava-test-case case-$i --result pass; done",
+    ];
+    let run = run(&bench, &[Definition::new("poses", &steps)]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let expected: Vec<String> = (1..=6).map(|number| format!("0_poses/case-{number} pass")).collect();
+    assert_eq!(Results::of(&run).tests(NODE), expected);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_wait_for_what_nobody_sends_ends_after_the_time_of_the_group() {
     assert_eq!(
         results.definitions("host"),
         ["0_announce fail the run steps ended with exit code 4; a helper was refused: \
-          lava-wait never: timed out after 3 s"]
+          lava-wait never: timed out after 3 s: `timeout` of role `host`, job.yaml:12:9"]
     );
     assert_eq!(results.tests("host"), ["0_announce/after pass"]);
 }

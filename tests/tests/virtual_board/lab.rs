@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use testbench::harness::host_runner;
+use testbench::harness::{OrdinaryUser, Tun, host_runner};
 
 use crate::traces::Traces;
 
 /// Long enough for a loaded machine to boot a virtual board; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(110);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// How often conditions of other processes are looked at: they tell nobody when they change.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -25,6 +25,8 @@ const MARK: &str = "HOST_RUNNER_TEST_HOME";
 pub(crate) struct Home {
     directory: TempDir,
     before: Traces,
+    /// Who runs the program, if not the user of the tests.
+    user: Option<OrdinaryUser>,
 }
 
 /// What the home's bench takes from the lab.
@@ -60,29 +62,76 @@ impl Home {
     /// A home with a bench of one virtual board, `vb1`.
     pub(crate) fn new(artifacts: Artifacts) -> Self {
         let lab = lab();
+        assert_tun_is_usable();
         let directory = TempDir::with_prefix_in("home-", env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let cache = match artifacts {
+            Artifacts::NoKernel => directory.path().join("cache"),
+            Artifacts::Linux => lab.join("cache"),
+        };
+        Self::furnish(directory, artifacts, &lab, &target(), &cache, None)
+    }
+
+    /// The same for an ordinary user, with a cache of their own and `tun` at `/dev/net/tun`.
+    ///
+    /// `change` adds what the test changes of the system.
+    pub(crate) fn of_ordinary_user(
+        artifacts: Artifacts,
+        tun: Tun,
+        change: impl FnOnce(OrdinaryUser) -> OrdinaryUser,
+    ) -> Self {
+        let lab = lab();
+        if tun == Tun::Usable && !OrdinaryUser::is_another() {
+            assert_tun_is_usable();
+        }
+        // Cargo's directory may be where others cannot go.
+        let directory = TempDir::with_prefix("home-").unwrap();
+        let path = directory.path();
+        let (lab_there, target_there) = (path.join("lab"), path.join("target"));
+        for mount_point in [&lab_there, &target_there] {
+            fs::create_dir(mount_point).unwrap();
+        }
+        let user = OrdinaryUser::new()
+            .with_directory(&lab.canonicalize().unwrap(), &lab_there)
+            .with_directory(&target(), &target_there)
+            .with_tun(tun);
+        let user = change(user);
+        let cache = path.join("cache");
+        let home = Self::furnish(directory, artifacts, &lab_there, &target_there, &cache, Some(user.clone()));
+        user.own(home.path());
+        home
+    }
+
+    /// Writes the bench: `lab` and `target` are the paths at which the program finds the lab and Cargo's directory.
+    fn furnish(
+        directory: TempDir,
+        artifacts: Artifacts,
+        lab: &Path,
+        target: &Path,
+        cache: &Path,
+        user: Option<OrdinaryUser>,
+    ) -> Self {
         let path = directory.path();
         for name in ["state", "tmp", "artifacts"] {
             fs::create_dir(path.join(name)).unwrap();
         }
         fs::write(path.join("artifacts/zImage"), "not a kernel").unwrap();
-        let (artifacts, cache) = match artifacts {
-            Artifacts::NoKernel => (path.join("artifacts"), path.join("cache")),
-            Artifacts::Linux => (lab.join("artifacts"), lab.join("cache")),
+        let artifacts = match artifacts {
+            Artifacts::NoKernel => path.join("artifacts"),
+            Artifacts::Linux => lab.join("artifacts"),
         };
         let bench = format!(
             "[agent]\ndirectory = '{agents}'\n[cache]\ndirectory = '{cache}'\n\
              [[mirror]]\nfrom = 'https://lab.example.org/'\nto = '{artifacts}/'\n\
              [boards.vb1]\ntype = 'qemu-virt-arm'\nconsole = 'qemu'\naddress = '10.77.0.2'\n\
              [boards.vb1.qemu]\ninitrd = '{lab}/initrd.img'\nfirmware = '{FIRMWARE}'\nmemory_mb = 512\n",
-            agents = target().join("agent").display(),
+            agents = target.join("agent").display(),
             cache = cache.display(),
             artifacts = artifacts.display(),
             lab = lab.display(),
         );
         fs::write(path.join("bench.toml"), bench).unwrap();
-        let before = Traces::of(&marker(path), &cache, &[path.join("state"), path.join("tmp")]);
-        Self { directory, before }
+        let before = Traces::of(&marker(path), cache, &[path.join("state"), path.join("tmp")]);
+        Self { directory, before, user }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -95,7 +144,23 @@ impl Home {
         let job_file = path.join(format!("{name}.yaml"));
         fs::write(&job_file, job).unwrap();
         let log = |kind: &str| fs::File::create(path.join(format!("{name}.{kind}"))).unwrap();
-        let child = Command::new(host_runner())
+        let mut command = match &self.user {
+            None => {
+                let mut command = Command::new(host_runner());
+                command.env("XDG_RUNTIME_DIR", path.join("state"));
+                command
+            }
+            Some(user) => {
+                let program = path.join("target").join(host_runner().strip_prefix(target()).unwrap());
+                let mut command = user.command(&program);
+                // As in a shell of `su` or a job of cron, which have no session.
+                for variable in ["XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
+                    command.env_remove(variable);
+                }
+                command
+            }
+        };
+        let child = command
             .arg("run")
             .arg(job_file)
             .arg("--bench")
@@ -105,7 +170,6 @@ impl Home {
             .env(MARK, path)
             .env("HOME", path)
             .env("TMPDIR", path.join("tmp"))
-            .env("XDG_RUNTIME_DIR", path.join("state"))
             .stdin(Stdio::null())
             .stdout(log("out"))
             .stderr(log("err"))
@@ -245,9 +309,12 @@ fn lab() -> PathBuf {
     let lab = target().join("lab");
     assert!(lab.join("bench.toml").exists(), "{} is not prepared: run `cargo xtask lab`", lab.display());
     assert!(Path::new(FIRMWARE).exists(), "{FIRMWARE} is missing: run `cargo xtask lab`");
+    lab
+}
+
+fn assert_tun_is_usable() {
     let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     if let Err(error) = tun {
         panic!("/dev/net/tun: {error}: run `modprobe tun`, and as root or after `chmod 0666 /dev/net/tun`");
     }
-    lab
 }

@@ -6,6 +6,8 @@
 
 mod jobs;
 mod lab;
+mod ordinary_user;
+mod packages;
 mod traces;
 
 use std::time::Duration;
@@ -108,9 +110,10 @@ fn a_second_run_on_the_board_is_refused_at_once_and_told_who_has_it() {
     assert_eq!(second.code, Some(3), "{second:?}");
     assert!(second.took < SOON, "{second:?}");
     let named = format!(
-        "board vb1 is in use by run {} of job `stays in U-Boot` (process {}, since ",
+        "board vb1 is in use by run {} of job `stays in U-Boot` (process {}, user {}, since ",
         home.path().join("first").display(),
-        first.pid()
+        first.pid(),
+        rustix::process::getuid().as_raw()
     );
     assert!(second.stderr.contains("infrastructure error: boards"), "{second:?}");
     assert!(second.stderr.contains(&named), "{second:?}");

@@ -13,7 +13,8 @@ pub(crate) struct Traces {
     pub(crate) namespaces: BTreeSet<String>,
     /// Links of our own network namespace: taps and bridges among them.
     links: BTreeSet<String>,
-    /// Mounts of our own mount namespace; a network namespace with a name is one.
+    /// Mounts of our own mount namespace that a run could make: network namespaces with a name, and what is in the
+    /// directories of the test. Whatever else the machine mounts meanwhile is not of our making.
     mounts: BTreeSet<String>,
     /// Temporary files of the cache that no living process holds a lock on.
     abandoned: BTreeSet<PathBuf>,
@@ -32,7 +33,7 @@ impl Traces {
             processes: marked.iter().filter_map(|process| command_line(process)).collect(),
             namespaces: marked.iter().filter_map(|process| namespace(process)).collect(),
             links: names("/sys/class/net").collect(),
-            mounts: fs::read_to_string("/proc/self/mountinfo").unwrap().lines().map(str::to_owned).collect(),
+            mounts: mounts(directories),
             abandoned: abandoned(cache),
             files: directories.iter().flat_map(|directory| files(directory)).collect(),
             marker: marker.to_owned(),
@@ -65,6 +66,14 @@ fn namespace(process: &Path) -> Option<String> {
     let of = |process: &Path| Some(fs::read_link(process.join("ns/net")).ok()?.display().to_string());
     let namespace = of(process)?;
     (Some(&namespace) != of(Path::new("/proc/self")).as_ref()).then_some(namespace)
+}
+
+fn mounts(directories: &[PathBuf]) -> BTreeSet<String> {
+    let homes: Vec<String> =
+        directories.iter().filter_map(|path| Some(path.parent()?.display().to_string())).collect();
+    let is_a_runs = |line: &&str| line.contains(" - nsfs ") || homes.iter().any(|home| line.contains(home));
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    mounts.lines().filter(is_a_runs).map(str::to_owned).collect()
 }
 
 /// Scratch directories and temporary files of the cache whose lock can be taken: whoever made them has gone.

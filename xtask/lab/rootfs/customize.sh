@@ -1,9 +1,12 @@
 #!/bin/sh
 # Customize hook of mmdebstrap: turns a minimal Debian into the root file system of a virtual board.
-# Usage: customize.sh ROOT (mmdebstrap passes it); the files to lay over it are in overlay/ beside this script.
+# Usage: customize.sh ROOT (mmdebstrap passes it); packages.sh and the files to lay over it, in overlay/, are beside
+# this script.
 set -eu
 root=$1
 here=$(dirname "$(readlink -f "$0")")
+
+"$here/packages.sh" "$root"
 
 # What mmdebstrap took from this machine must not end up on the board.
 rm -f "$root/etc/resolv.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"

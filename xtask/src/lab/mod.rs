@@ -8,6 +8,7 @@ mod artifacts;
 mod bench;
 mod binfmt;
 mod git_mirror;
+mod ids;
 mod initrd;
 mod kernel;
 mod prepare;

@@ -9,8 +9,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use super::binfmt;
 use super::prepare::Lab;
+use super::{binfmt, ids};
 use crate::apt::{self, access_settings};
 use crate::error::Error;
 use crate::process;
@@ -42,8 +42,9 @@ pub(super) fn inputs(lab: &Lab) -> Result<Inputs, Error> {
 /// Builds the root file system: minutes.
 ///
 /// # Errors
-/// When programs for Arm cannot be run, or mmdebstrap fails.
+/// When programs for Arm cannot be run, the user has no ids for it, or mmdebstrap fails.
 pub(super) fn make(lab: &Lab) -> Result<(), Error> {
+    ids::check()?;
     binfmt::enable()?;
     let source = lab.source()?;
     let tar = lab.scratch.join("rootfs.tar");
@@ -52,6 +53,13 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
         lab.log("rootfs").display()
     );
     let mut build = Command::new("mmdebstrap");
+    if apt::is_root() {
+        // Left behind by a build that was killed, it is removed with the scratch directory.
+        build.env("TMPDIR", &lab.scratch);
+    } else {
+        // What it would choose by itself where a namespace is refused cannot run programs for Arm.
+        build.arg("--mode=unshare");
+    }
     build
         .args(["--architectures=armhf", "--variant=minbase", "--format=tar"])
         .arg(format!("--include={PACKAGES}"));
@@ -59,11 +67,9 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     build.args(access_settings()?.into_iter().map(|setting| format!("--aptopt={setting}")));
     let sources = readable_copy(&lab.sources.join("rootfs"))?;
     build.arg(format!("--customize-hook={}", sources.path().join("rootfs/customize.sh").display()));
+    // The hook leaves the lists of the root's own archive there, and no others.
+    build.arg("--skip=cleanup/apt/lists");
     build.arg(&source.suite).arg(&tar).arg(source.line(&[]));
-    if apt::is_root() {
-        // Left behind by a build that was killed, it is removed with the scratch directory.
-        build.env("TMPDIR", &lab.scratch);
-    }
     process::logged(&mut build, &lab.log("rootfs"))?;
     let archive = lab.scratch.join("rootfs.tar.gz");
     compress(&tar, &archive).map_err(Error::file("cannot write", &archive))?;

@@ -1,14 +1,13 @@
 //! Calls of helpers: answered at once, or when the group has decided.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use protocol::helper::{Call, Pairs, Reply};
 use protocol::limits::MAX_CHUNK;
+use std::collections::HashMap;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::event::EventKind;
 use crate::group::{Released, Request};
+use crate::limit::Limit;
 use crate::run::{Emitter, GroupMember};
 
 use super::case_book::{CaseBook, Report};
@@ -37,13 +36,13 @@ impl Answer {
 /// The calls of a node's helpers that wait for the group.
 pub(super) struct Calls {
     member: GroupMember,
-    timeout: Duration,
+    timeout: Limit,
     waiting: JoinSet<(u32, Vec<Answer>)>,
     handles: HashMap<u32, AbortHandle>,
 }
 
 impl Calls {
-    pub(super) fn new(member: GroupMember, timeout: Duration) -> Self {
+    pub(super) fn new(member: GroupMember, timeout: Limit) -> Self {
         Self { member, timeout, waiting: JoinSet::new(), handles: HashMap::new() }
     }
 
@@ -77,6 +76,8 @@ impl Calls {
                 emit(EventKind::Note { text: format!("lava-test-event: {message}") })
             }
             Call::BadCall { helper, problem } => emit(book.bad_call(helper, problem)),
+            // Kept by whoever runs the script, which tells it when the script fails.
+            Call::Failed { .. } => Some(Answer::Done),
             Call::Group => Some(self.members()),
             Call::Send { id, data } => {
                 let data = data.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -119,13 +120,13 @@ impl Calls {
     }
 
     fn ask(&mut self, call: u32, request: Request) -> Option<Answer> {
-        let (member, timeout) = (self.member.clone(), self.timeout);
+        let (member, timeout) = (self.member.clone(), self.timeout.clone());
         let handle = self.waiting.spawn(async move {
             let what = request.to_string();
-            let answers = match tokio::time::timeout(timeout, member.call(request)).await {
+            let answers = match tokio::time::timeout(timeout.time, member.call(request)).await {
                 Ok(Ok(released)) => messages(&released),
                 Ok(Err(refusal)) => vec![Answer::Refused(refusal.to_string())],
-                Err(_) => vec![Answer::Refused(format!("{what}: timed out after {} s", timeout.as_secs()))],
+                Err(_) => vec![Answer::Refused(format!("{what}: timed out after {timeout}"))],
             };
             (call, answers)
         });

@@ -1,5 +1,6 @@
 //! One test definition: its install script, its run script, its results.
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
@@ -8,41 +9,99 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::action::overlay::PreparedDefinition;
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
-use crate::run::Emitter;
+use crate::run::{NodeContext, Phase};
 
 use super::case_book::CaseBook;
 use super::script::{Agent, Script};
 
 /// Runs a definition. A definition that fails is not a fault: it is a result, and the next one runs.
-pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
+async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &mut Agent<'_, S>,
     prepared: &PreparedDefinition,
 ) -> Result<(), Fault> {
-    let definition = prepared.name.clone();
-    let emitter = agent.emitter().clone();
-    let started = Instant::now();
-    emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
-    let mut book = CaseBook::new(&definition, &prepared.rules);
-    let result = run_scripts(agent, prepared, &mut book).await;
-    for case in book.missing() {
-        emitter.emit(case);
-    }
-    let (outcome, reason, fault) = match result {
-        Ok(None) => (Outcome::Pass, None, None),
-        Ok(Some(reason)) => (Outcome::Fail, Some(reason), None),
-        Err(fault) => (Outcome::of(Some(&fault)), Some(fault.message.clone()), Some(fault)),
-    };
-    emitter.emit(EventKind::DefinitionFinished { definition, outcome, took: started.elapsed(), reason });
-    fault.map_or(Ok(()), Err)
+    let mut open = Open::begin(agent.node(), agent.phase(), prepared);
+    let result = run_scripts(agent, prepared, &mut open.book).await;
+    open.end = Some(match &result {
+        Ok(None) => (Outcome::Pass, None),
+        Ok(Some(reason)) => (Outcome::Fail, Some(reason.clone())),
+        Err(fault) => (Outcome::of(Some(fault)), Some(fault.message.clone())),
+    });
+    result.map(drop)
 }
 
-/// Reports a definition that is not run because `fault` has ended the test action.
-pub(super) fn skip(emitter: &Emitter, prepared: &PreparedDefinition, fault: &Fault) {
-    let definition = prepared.name.clone();
-    emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
-    let reason = Some(format!("not run: {}", fault.message));
-    let outcome = Outcome::of(Some(fault));
-    emitter.emit(EventKind::DefinitionFinished { definition, outcome, took: Duration::ZERO, reason });
+/// A definition that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
+struct Open<'a> {
+    node: &'a NodeContext,
+    phase: &'a Phase,
+    started: Instant,
+    book: CaseBook,
+    /// How it ended, and why not well.
+    end: Option<(Outcome, Option<String>)>,
+}
+
+impl<'a> Open<'a> {
+    fn begin(node: &'a NodeContext, phase: &'a Phase, prepared: &PreparedDefinition) -> Self {
+        node.emitter.emit(EventKind::DefinitionStarted { definition: prepared.name.clone() });
+        let book = CaseBook::new(&prepared.name, &prepared.rules);
+        Self { node, phase, started: Instant::now(), book, end: None }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        for case in self.book.missing() {
+            self.node.emitter.emit(case);
+        }
+        let (outcome, reason) = self.end.take().unwrap_or_else(|| {
+            let fault = self.node.cut_off(self.phase);
+            (Outcome::of(Some(&fault)), Some(fault.message))
+        });
+        let (definition, took) = (self.book.definition().to_owned(), self.started.elapsed());
+        self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
+    }
+}
+
+/// The definitions of a test action that have not begun. Those that are left when this goes are reported as not run.
+pub(super) struct Waiting<'a> {
+    node: &'a NodeContext,
+    phase: &'a Phase,
+    definitions: slice::Iter<'a, PreparedDefinition>,
+    /// What has ended the test action, if it was no interruption.
+    fault: Option<Fault>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(
+        node: &'a NodeContext,
+        phase: &'a Phase,
+        definitions: &'a [PreparedDefinition],
+    ) -> Self {
+        Self { node, phase, definitions: definitions.iter(), fault: None }
+    }
+
+    /// Runs one after the other.
+    pub(super) async fn run_all<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        mut self,
+        agent: &mut Agent<'_, S>,
+    ) -> Result<(), Fault> {
+        while let Some(prepared) = self.definitions.next() {
+            run(agent, prepared).await.inspect_err(|fault| self.fault = Some(fault.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        for prepared in self.definitions.by_ref() {
+            let fault = self.fault.get_or_insert_with(|| self.node.cut_off(self.phase));
+            let definition = prepared.name.clone();
+            self.node.emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
+            let reason = Some(format!("not run: {}", fault.message));
+            let (outcome, took) = (Outcome::of(Some(fault)), Duration::ZERO);
+            self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
+        }
+    }
 }
 
 /// Runs the scripts; why the definition did not run to its end, if it did not.
@@ -75,17 +134,16 @@ fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
     match status {
         ExitStatus::Code(0) => Ok(None),
         ExitStatus::Code(code) => {
-            let refused = agent.refusal().map(|reason| format!("; a helper was refused: {reason}"));
-            Ok(Some(format!("the {what} steps ended with exit code {code}{}", refused.unwrap_or_default())))
+            let complaint = agent.complaint().map(|complaint| format!("; {complaint}"));
+            Ok(Some(format!("the {what} steps ended with exit code {code}{}", complaint.unwrap_or_default())))
         }
         ExitStatus::Signal(signal) => Ok(Some(format!("the {what} steps were ended by signal {signal}"))),
         ExitStatus::Killed => Ok(Some(format!("the {what} steps were stopped"))),
         ExitStatus::TimedOut => {
             let phase = agent.phase();
-            let seconds = phase.timeout.as_secs();
             let text = format!(
-                "the {what} steps were not done when the time of `{}` was over ({seconds} s), and were stopped",
-                phase.name
+                "the {what} steps were not done when the time of `{}` was over ({}), and were stopped",
+                phase.name, phase.limit
             );
             Err(phase.fault(Class::Test, text))
         }

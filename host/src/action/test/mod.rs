@@ -7,6 +7,7 @@
 
 mod calls;
 mod case_book;
+mod console_watch;
 mod definition;
 mod output_pattern;
 mod script;

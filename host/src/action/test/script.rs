@@ -3,19 +3,19 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::agent_to_host::ExitStatus;
+use protocol::helper::Call;
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::agent_link::{AgentLinkError, AgentSession, Message, OnText};
-use crate::dialog::{KernelFailure, KernelLog};
+use crate::agent_link::{AgentLinkError, AgentSession, Ended, Message};
 use crate::event::{Bytes, EventKind};
 use crate::fault::{Class, Fault};
 use crate::run::{Emitter, NodeContext, Phase};
 
 use super::calls::{Answer, Calls};
 use super::case_book::CaseBook;
+use super::console_watch::{ConsoleWatch, Seen};
 
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
 const MIN_SCRIPT_SECONDS: u64 = 1;
@@ -36,34 +36,9 @@ pub(super) struct Agent<'a, S> {
     phase: &'a Phase,
     session: AgentSession<S>,
     calls: Calls,
-    board: BoardWatch,
-    refusal: Option<String>,
+    watch: ConsoleWatch,
+    complaint: Option<String>,
     next_run: u32,
-}
-
-/// Sees on the console, between the agent's frames, that the board has stopped or started again.
-pub(super) struct BoardWatch(watch::Receiver<Option<KernelFailure>>);
-
-impl BoardWatch {
-    /// The watch, and what is to be given all text.
-    pub(super) fn new() -> (Self, OnText) {
-        let (sender, receiver) = watch::channel(None);
-        let mut log = KernelLog::default();
-        let on_text = move |bytes: &[u8]| {
-            if let Some(failure) = log.push(bytes) {
-                sender.send_if_modified(|seen| seen.is_none() && seen.replace(failure).is_none());
-            }
-        };
-        (Self(receiver), Box::new(on_text))
-    }
-
-    /// Resolves when the board cannot go on.
-    async fn failure(&mut self) -> KernelFailure {
-        match self.0.wait_for(Option::is_some).await.map(|seen| seen.clone()) {
-            Ok(Some(failure)) => failure,
-            _ => std::future::pending().await,
-        }
-    }
 }
 
 /// The script that runs now.
@@ -78,24 +53,29 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         node: &'a NodeContext,
         phase: &'a Phase,
         session: AgentSession<S>,
-        board: BoardWatch,
+        watch: ConsoleWatch,
     ) -> Self {
-        let calls = Calls::new(node.member.clone(), node.plan.group_timeout);
-        Self { node, phase, session, calls, board, refusal: None, next_run: 1 }
+        let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
+        Self { node, phase, session, calls, watch, complaint: None, next_run: 1 }
     }
 
-    pub(super) fn emitter(&self) -> &Emitter {
+    fn emitter(&self) -> &Emitter {
         &self.node.emitter
     }
 
+    /// The node that the agent belongs to.
+    pub(super) fn node(&self) -> &'a NodeContext {
+        self.node
+    }
+
     /// The phase that the definitions run in.
-    pub(super) fn phase(&self) -> &Phase {
+    pub(super) fn phase(&self) -> &'a Phase {
         self.phase
     }
 
-    /// What a helper of the last script was refused last: often the reason why the script failed.
-    pub(super) fn refusal(&self) -> Option<&str> {
-        self.refusal.as_deref()
+    /// What a helper of the last script could not do, or was refused, last: often the reason why the script failed.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// Tells the agent the time, for boards without a clock battery.
@@ -111,9 +91,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     }
 
     /// Ends the agent and gives the stream back.
-    pub(super) async fn quit(self) -> Result<S, Fault> {
+    pub(super) async fn quit(self) -> Result<Ended<S>, Fault> {
         let phase = self.phase;
-        self.session.quit().await.map(|ended| ended.stream).map_err(|error| link_fault(phase, &error))
+        self.session.quit().await.map_err(|error| link_fault(phase, &error))
     }
 
     /// Runs a script to its end.
@@ -124,7 +104,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     ) -> Result<ExitStatus, Fault> {
         let run = self.next_run;
         self.next_run += 1;
-        self.refusal = None;
+        self.complaint = None;
         let left =
             self.phase.deadline.saturating_duration_since(Instant::now()).as_secs().max(MIN_SCRIPT_SECONDS);
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
@@ -147,7 +127,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                         self.reply(call, answer).await?;
                     }
                 }
-                failure = self.board.failure() => return Err(phase.error(Class::Infrastructure, &failure)),
+                seen = self.watch.seen() => match seen {
+                    Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
+                    Seen::Prompt(prompt) => {
+                        let why = format!("the shell's prompt `{prompt}` was seen");
+                        let alive = self.session.confirm_alive(&why).await;
+                        alive.map_err(|error| link_fault(phase, &error))?;
+                    }
+                },
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
                 () = tokio::time::sleep_until(phase.deadline + super::stage::AGENT_GRACE) => {
                     return Err(phase.fault(
@@ -183,6 +170,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 );
             }
             AgentToHost::Call { call, request } => {
+                if let Call::Failed { helper, problem } = request {
+                    self.complaint = Some(format!("{helper}: {problem}"));
+                }
                 if let Some(answer) = self.calls.handle(call, &request, running.book, &self.node.emitter) {
                     self.reply(call, &answer).await?;
                 }
@@ -206,7 +196,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
 
     async fn reply(&mut self, call: u32, answer: &Answer) -> Result<(), Fault> {
         if let Answer::Refused(reason) = answer {
-            self.refusal = Some(reason.clone());
+            self.complaint = Some(format!("a helper was refused: {reason}"));
         }
         self.send(&HostToAgent::Reply { call, reply: answer.as_wire() }).await
     }

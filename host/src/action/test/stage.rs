@@ -9,16 +9,19 @@ use tokio::time::Instant;
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
-use crate::agent_link::{AgentSession, Config};
+use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::ShellPrompt;
 use crate::fault::{Class, Fault};
-use crate::link::{Console, drive};
+use crate::job::Part;
+use crate::limit::Limit;
+use crate::link::{Console, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
-use super::definition;
-use super::script::{Agent, BoardWatch};
+use super::console_watch::ConsoleWatch;
+use super::definition::Waiting;
+use super::script::Agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -41,7 +44,9 @@ pub(crate) async fn test(
     let stage = overlay
         .stage(test.stage)
         .ok_or_else(|| phase.fault(Class::Bug, format!("stage {} was not prepared", test.stage)))?;
-    let run = StageRun { node, phase, connection: step.timeouts.connection, stage, overlay };
+    let answers = [Part::Test, Part::TestShell].into_iter().filter_map(|part| step.timeouts.answer(part));
+    let connection = answers.min_by_key(|limit| limit.time).unwrap_or(&step.timeouts.connection).clone();
+    let run = StageRun { node, phase, connection, stage, overlay };
     match &node.plan.kind {
         NodeKind::Board { board } => run.on_console(board, resources).await,
         NodeKind::Secondary { .. } => run.over_ssh(resources).await,
@@ -53,7 +58,7 @@ struct StageRun<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
     /// What LAVA allows for one answer on a connection: the agent's first.
-    connection: Duration,
+    connection: Limit,
     stage: &'a Stage,
     overlay: &'a Overlay,
 }
@@ -76,7 +81,8 @@ impl StageRun<'_> {
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
         let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
-        resources.console = Some(self.run(console, config, has_files).await?);
+        let watch = ConsoleWatch::new(resources.prompts.clone());
+        resources.console = Some(self.run(console, config, watch, has_files).await?);
         Ok(())
     }
 
@@ -89,37 +95,41 @@ impl StageRun<'_> {
         let channel =
             session.exec(&command).await.map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let console = Console::new(channel, tap_of(self.node));
-        self.run(console, Config::default(), false).await.map(drop)
+        // The channel ends with the agent: no shell comes back.
+        let watch = ConsoleWatch::new(Vec::new());
+        self.run(console, Config::default(), watch, false).await.map(drop)
     }
 
     /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
-    async fn run(&self, console: Console, config: Config, has_files: bool) -> Result<Console, Fault> {
-        let deadline = self.phase.deadline.min(Instant::now() + self.connection);
-        let (board, on_text) = BoardWatch::new();
-        let (session, ready) = AgentSession::open(console, config, on_text, deadline)
+    async fn run(
+        &self,
+        console: Console,
+        config: Config,
+        (watch, on_text): (ConsoleWatch, OnText),
+        has_files: bool,
+    ) -> Result<Console, Fault> {
+        let part = self.phase.part(Some(&self.connection));
+        let (session, ready) = AgentSession::open(console, config, on_text, part.deadline)
             .await
-            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+            .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
-        let mut agent = Agent::new(self.node, self.phase, session, board);
+        let mut agent = Agent::new(self.node, self.phase, session, watch);
         agent.set_clock().await?;
         if !has_files {
             for file in self.overlay.files_of(self.stage.number) {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }
         }
-        let mut definitions = self.stage.definitions.iter();
-        for prepared in definitions.by_ref() {
-            if let Err(fault) = definition::run(&mut agent, prepared).await {
-                definitions.for_each(|skipped| definition::skip(&self.node.emitter, skipped, &fault));
-                return Err(fault);
-            }
-        }
-        agent.quit().await
+        Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
+        let mut ended = agent.quit().await?;
+        ended.stream.unread(&ended.text);
+        Ok(ended.stream)
     }
 
     /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
     async fn await_prompt(&self, console: &mut Console, prompts: &[Regex]) -> Result<(), Fault> {
-        let prompt = ShellPrompt::new(prompts.to_vec(), PROMPT_TIMEOUT, std::time::Instant::now());
+        let part = self.phase.part(Some(&Limit::new(PROMPT_TIMEOUT, "a fixed limit of a shell's prompt")));
+        let prompt = ShellPrompt::new(prompts.to_vec(), part.end(), Instant::now().into_std());
         match drive(console, prompt).await {
             Ok(_) => Ok(()),
             Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
@@ -134,8 +144,8 @@ impl StageRun<'_> {
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
 fn line_speed(board: &Board) -> Option<u32> {
     match &board.console {
-        ConsoleTarget::Serial { baud, .. } => Some(*baud),
-        ConsoleTarget::Tcp { .. } | ConsoleTarget::Telnet { .. } => Some(board.linux_console.baud),
-        ConsoleTarget::Command(_) | ConsoleTarget::Qemu => None,
+        ConsoleTarget::Line(Target::Serial { baud, .. }) => Some(*baud),
+        ConsoleTarget::Line(Target::Tcp { .. } | Target::Telnet { .. }) => Some(board.linux_console.baud),
+        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => None,
     }
 }

@@ -17,6 +17,7 @@
 mod client;
 mod helper;
 mod links;
+mod namespaces;
 mod network;
 mod process;
 mod wire;
@@ -24,6 +25,6 @@ mod wire;
 pub use client::Namespace;
 pub use helper::{HELPER_COMMAND, helper_main};
 pub use links::Layout;
-pub use network::{VirtualNetwork, VirtualNetworkError};
+pub use network::{Seat, VirtualNetwork, VirtualNetworkError};
 pub use process::{Exit, NamespaceProcess, Stdio};
 pub use wire::Refusal;

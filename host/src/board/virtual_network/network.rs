@@ -1,7 +1,6 @@
 //! Starting and ending the network.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
@@ -16,7 +15,7 @@ use tokio::net::UnixStream;
 
 use super::links::tap_name;
 use super::wire::{Answer, Request};
-use super::{HELPER_COMMAND, Layout, Namespace, NamespaceProcess, Refusal, Stdio};
+use super::{HELPER_COMMAND, Layout, Namespace, NamespaceProcess, Refusal, Stdio, namespaces};
 use crate::net::Net;
 
 /// How long the helper may take to end before it is killed.
@@ -53,10 +52,10 @@ impl VirtualNetworkError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Start(_) => Some("install util-linux".to_owned()),
-            Self::Namespace { .. } => Some(namespace_help()),
+            Self::Namespace { .. } => Some(namespaces::help()),
             Self::Refused(Refusal::TunDevice { .. }) => Some(
-                "load the module (`modprobe tun`) and make the device usable for everybody, as distributions do \
-                 (`chmod 0666 /dev/net/tun`), or run as root"
+                "load the module (`sudo modprobe tun`) and make the device usable for everybody, as distributions do \
+                 (`sudo chmod 0666 /dev/net/tun`), or run as root"
                     .to_owned(),
             ),
             Self::Refused(Refusal::Program { program, .. }) if program == "ip" => Some("install iproute2".to_owned()),
@@ -64,32 +63,9 @@ impl VirtualNetworkError {
             Self::Refused(Refusal::Bridge { .. }) => {
                 Some("load the module (`modprobe bridge`), or run with one virtual board".to_owned())
             }
-            Self::Refused(Refusal::Link { .. }) => Some(namespace_help()),
+            Self::Refused(Refusal::Link { .. }) => Some(namespaces::help()),
             Self::Refused(Refusal::Socket { .. } | Refusal::Unexpected) | Self::Prefix(_) | Self::Conversation(_) => None,
         }
-    }
-}
-
-/// Names the setting that forbids namespaces to ordinary users, as far as it can be seen.
-fn namespace_help() -> String {
-    const SETTINGS: [(&str, &str, &str); 3] = [
-        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
-        ("/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
-        (
-            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-            "1",
-            "kernel.apparmor_restrict_unprivileged_userns=0",
-        ),
-    ];
-    if rustix::process::geteuid().is_root() {
-        return "root lacks CAP_SYS_ADMIN or CAP_NET_ADMIN here, as in most containers: give it both"
-            .to_owned();
-    }
-    let is_forbidding =
-        |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    match SETTINGS.iter().find(|(path, value, _)| is_forbidding(path, value)) {
-        Some((_, _, setting)) => format!("permit user namespaces (`sysctl -w {setting}`), or run as root"),
-        None => "run as root, or where user namespaces are permitted (most containers do not)".to_owned(),
     }
 }
 
@@ -102,6 +78,23 @@ pub struct VirtualNetwork {
     helper: Child,
     pidfd: OwnedFd,
     layout: Layout,
+}
+
+/// Where one virtual board is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The name of its tap.
+    pub tap: String,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+}
+
+impl Seat {
+    /// The place of board `index`, from 0; addresses are in the range that QEMU uses for its guests.
+    fn new(index: u16) -> Self {
+        let [high, low] = index.wrapping_add(1).to_be_bytes();
+        Self { tap: tap_name(usize::from(index)), mac: [0x52, 0x54, 0x00, 0x00, high, low] }
+    }
 }
 
 impl VirtualNetwork {
@@ -151,12 +144,12 @@ impl VirtualNetwork {
         self.layout
     }
 
-    /// The name of the tap of board `index`, from 0; `None` if there are fewer.
-    pub fn tap(&self, index: usize) -> Option<String> {
-        (index < self.layout.boards).then(|| tap_name(index))
+    /// The places of its boards.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> {
+        (0..=u16::MAX).take(self.layout.boards).map(Seat::new)
     }
 
-    /// The helper's process id.
+    /// The process id of the helper, in whose network namespace the network is: `nsenter --target` enters it.
     pub fn helper_pid(&self) -> u32 {
         self.helper.id()
     }

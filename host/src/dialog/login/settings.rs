@@ -1,28 +1,38 @@
 //! What a login looks like, and what it came to.
 
-use std::time::Duration;
-
 use regex::bytes::Regex;
 
 use crate::dialog::expired::LastOutput;
 use crate::dialog::{Expired, KernelFailure};
 use crate::fault::Class;
+use crate::limit::Limit;
 
 /// What is awaited between boot loader and shell; from the job's boot action and the board type.
 #[derive(Clone, Debug)]
 pub struct LoginSettings {
     /// The kernel's first message, `Linux version [0-9]`; `None` to go straight to the prompts.
     pub kernel_start: Option<Regex>,
-    /// How long that may take.
-    pub kernel_timeout: Duration,
     /// The job's `prompts`; the first match of any is the shell.
     pub prompts: Vec<Regex>,
     /// The job's `auto_login`; without it only the prompts are awaited.
     pub auto_login: Option<AutoLogin>,
     /// The job's `failure_message`.
     pub failure_message: Option<Regex>,
-    /// How long each step from the kernel's first message on may take.
-    pub timeout: Duration,
+    /// How long its parts may take.
+    pub limits: LoginLimits,
+}
+
+/// How long the parts of a login may take; what has no limit of its own ends with the whole.
+#[derive(Clone, Debug, Default)]
+pub struct LoginLimits {
+    /// From the boot loader's last words to the shell: LAVA's action `auto-login-action`.
+    pub whole: Option<Limit>,
+    /// Each step: the kernel's first message, the login prompt, the shell's prompt: LAVA's connection time-out of that
+    /// action.
+    pub answer: Option<Limit>,
+    /// The shell's prompt, from the moment when nothing else is to come before it: LAVA's action
+    /// `expect-shell-connection`.
+    pub shell: Option<Limit>,
 }
 
 /// LAVA's `auto_login`.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use crate::dialog::KernelFailure;
 
 use super::*;
+use crate::limit::Limit;
 
 const KERNEL: &str = "\r\n[    0.000000] Linux version 6.1.0-armmp (gcc-12)\r\n[    1.0] systemd[1]: Hostname set to <debian>.\r\n";
 const LOGIN: &str = "\r\nDebian GNU/Linux 12 debian ttyAMA0\r\n\r\ndebian login: ";
@@ -12,14 +13,22 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap()
 }
 
+fn limit(seconds: u64, origin: &str) -> Option<Limit> {
+    Some(Limit::new(Duration::from_secs(seconds), origin))
+}
+
+/// A login within a boot of ten minutes.
+fn login(settings: LoginSettings, now: Instant) -> Login {
+    Login::new(settings, &Limit::new(Duration::from_secs(600), "the boot").after(now), now)
+}
+
 fn settings() -> LoginSettings {
     LoginSettings {
         kernel_start: Some(regex("Linux version [0-9]")),
-        kernel_timeout: Duration::from_secs(60),
         prompts: vec![regex("root@linaro:"), regex("root@debian:")],
         auto_login: None,
         failure_message: None,
-        timeout: Duration::from_secs(300),
+        limits: LoginLimits { whole: limit(300, "login"), ..LoginLimits::default() },
     }
 }
 
@@ -60,7 +69,7 @@ proptest! {
     #[test]
     fn without_auto_login_the_prompt_alone_is_awaited(chunk in 1_usize..200) {
         let now = Instant::now();
-        let mut dialog = Login::new(settings(), now);
+        let mut dialog = login(settings(), now);
         say(&mut dialog, now, chunk, KERNEL);
         prop_assert_eq!(dialog.poll_done(), None);
         say(&mut dialog, now, chunk, &format!("debian login: root (automatic login)\r\n{PROMPT}"));
@@ -72,7 +81,7 @@ proptest! {
     #[test]
     fn auto_login_gives_name_password_and_commands(chunk in 1_usize..200) {
         let now = Instant::now();
-        let mut dialog = Login::new(with_login(Some("secret"), &["su -", "stty -echo"]), now);
+        let mut dialog = login(with_login(Some("secret"), &["su -", "stty -echo"]), now);
         say(&mut dialog, now, chunk, KERNEL);
         say(&mut dialog, now, chunk, LOGIN);
         prop_assert_eq!(sent(&mut dialog), "root\n");
@@ -90,7 +99,7 @@ proptest! {
     #[test]
     fn garbage_never_panics(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..64)) {
         let now = Instant::now();
-        let mut dialog = Login::new(with_login(None, &[]), now);
+        let mut dialog = login(with_login(None, &[]), now);
         for chunk in chunks {
             dialog.handle_input(now, &chunk);
         }
@@ -100,7 +109,7 @@ proptest! {
 #[test]
 fn a_login_without_password_goes_straight_to_the_shell() {
     let now = Instant::now();
-    let mut dialog = Login::new(with_login(None, &[]), now);
+    let mut dialog = login(with_login(None, &[]), now);
     say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
     assert_eq!(sent(&mut dialog), "root\n");
     say(&mut dialog, now, 1, &format!("root\r\n{PROMPT}"));
@@ -110,7 +119,7 @@ fn a_login_without_password_goes_straight_to_the_shell() {
 #[test]
 fn a_wrong_password_and_a_missing_one_are_told_apart() {
     let now = Instant::now();
-    let mut dialog = Login::new(with_login(Some("wrong"), &[]), now);
+    let mut dialog = login(with_login(Some("wrong"), &[]), now);
     say(
         &mut dialog,
         now,
@@ -119,7 +128,7 @@ fn a_wrong_password_and_a_missing_one_are_told_apart() {
     );
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::Refused { .. }))));
 
-    let mut dialog = Login::new(with_login(None, &[]), now);
+    let mut dialog = login(with_login(None, &[]), now);
     say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPassword: "));
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::PasswordWanted { .. }))));
 }
@@ -127,7 +136,7 @@ fn a_wrong_password_and_a_missing_one_are_told_apart() {
 #[test]
 fn a_password_prompt_that_differs_from_the_jobs_is_named_at_the_time_out() {
     let now = Instant::now();
-    let mut dialog = Login::new(with_login(Some("secret"), &[]), now);
+    let mut dialog = login(with_login(Some("secret"), &[]), now);
     say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPasswort: "));
     let error = expire(&mut dialog).to_string();
     assert!(error.contains("no password prompt `Password:` or shell prompt"), "{error}");
@@ -146,7 +155,7 @@ fn a_panic_a_missing_root_and_a_reset_end_the_wait_at_once() {
     ];
     for (output, expected) in cases {
         let now = Instant::now();
-        let mut dialog = Login::new(settings(), now);
+        let mut dialog = login(settings(), now);
         say(&mut dialog, now, 1, &format!("{KERNEL}{output}"));
         let error = dialog.poll_done().unwrap().unwrap_err();
         assert!(matches!(
@@ -163,7 +172,7 @@ fn a_panic_a_missing_root_and_a_reset_end_the_wait_at_once() {
 #[test]
 fn oopses_on_the_way_are_kept_and_end_nothing() {
     let now = Instant::now();
-    let mut dialog = Login::new(settings(), now);
+    let mut dialog = login(settings(), now);
     say(&mut dialog, now, 7, &format!("{KERNEL}[    1.2] Internal error: Oops: 5 [#1] SMP ARM\r\n{PROMPT}"));
     assert_eq!(
         dialog.poll_done().unwrap().unwrap().warnings,
@@ -175,7 +184,7 @@ fn oopses_on_the_way_are_kept_and_end_nothing() {
 fn the_jobs_failure_message_ends_the_wait() {
     let now = Instant::now();
     let failure_message = Some(regex("Failed to start .*Network"));
-    let mut dialog = Login::new(LoginSettings { failure_message, ..settings() }, now);
+    let mut dialog = login(LoginSettings { failure_message, ..settings() }, now);
     say(&mut dialog, now, 1, &format!("{KERNEL}[FAILED] Failed to start Raise Network interfaces"));
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::FailureMessage { .. }))));
 }
@@ -183,7 +192,7 @@ fn the_jobs_failure_message_ends_the_wait() {
 #[test]
 fn a_quiet_console_is_nudged_once_half_way() {
     let now = Instant::now();
-    let mut dialog = Login::new(settings(), now);
+    let mut dialog = login(settings(), now);
     say(&mut dialog, now, 64, KERNEL);
     let half_way = dialog.poll_timeout().unwrap();
     assert_eq!(half_way, now + Duration::from_secs(150));
@@ -201,20 +210,39 @@ fn a_quiet_console_is_nudged_once_half_way() {
 #[test]
 fn a_time_out_says_what_was_awaited_how_long_and_what_came_last() {
     let now = Instant::now();
-    let mut dialog = Login::new(settings(), now);
+    let mut dialog = login(settings(), now);
     let error = expire(&mut dialog).to_string();
     assert!(
-        error.contains("no kernel start message `Linux version [0-9]` within 60 s; the board said nothing"),
+        error.contains("no kernel start message `Linux version [0-9]` within 300 s (at most 300 s: login); the board said nothing"),
         "{error}"
     );
 
-    let mut dialog = Login::new(settings(), now);
+    let mut dialog = login(settings(), now);
     say(&mut dialog, now, 64, KERNEL);
     let error = expire(&mut dialog).to_string();
     assert!(error.contains("no shell prompt (`root@linaro:` or `root@debian:`) within 300 s"), "{error}");
     assert!(error.contains("Hostname set to <debian>."), "{error}");
 
-    let mut dialog = Login::new(settings(), now);
+    let mut dialog = login(settings(), now);
     dialog.handle_input(now, &[0xe0, 0x1c, 0x80, 0xff].repeat(50));
     assert!(expire(&mut dialog).to_string().contains("this looks like a wrong baud rate"));
+}
+
+#[test]
+fn each_step_and_the_shell_can_have_a_time_of_their_own() {
+    let now = Instant::now();
+    let limits =
+        LoginLimits { whole: limit(300, "login"), answer: limit(40, "a step"), shell: limit(60, "shell") };
+    let settings = || LoginSettings { limits: limits.clone(), ..with_login(None, &["su -", "id"]) };
+    let mut dialog = login(settings(), now);
+    let error = expire(&mut dialog).to_string();
+    assert!(error.contains("`Linux version [0-9]` within 40 s (at most 40 s: a step)"), "{error}");
+
+    // Every step in time, but the shell's time begins with the user name.
+    let mut dialog = login(settings(), now);
+    say(&mut dialog, now, 64, &format!("{KERNEL}{LOGIN}"));
+    let later = now + Duration::from_secs(30);
+    say(&mut dialog, later, 64, &format!("root\r\n{PROMPT}"));
+    let error = expire(&mut dialog).to_string();
+    assert!(error.contains("after login command `su -` within 30 s (at most 60 s: shell)"), "{error}");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::UbootError;
+use crate::limit::Limit;
 
 /// How a board's U-Boot talks; from the board type, the bench file and the job.
 #[derive(Clone, Debug)]
@@ -23,12 +24,23 @@ pub struct UbootSettings {
     pub line_limit: usize,
     /// Pause between two characters, on top of waiting for their echo; LAVA's `boot_character_delay`.
     pub character_delay: Duration,
-    /// How long the autoboot prompt, and then the prompt, may take.
-    pub interrupt_timeout: Duration,
-    /// How long each command may take.
-    pub command_timeout: Duration,
+    /// How long its parts may take.
+    pub limits: UbootLimits,
     /// How often the board may start again before that is a [`UbootError::ResetLoop`].
     pub max_resets: u32,
+}
+
+/// How long the parts of the conversation may take; what has no limit of its own ends with the whole.
+#[derive(Clone, Debug, Default)]
+pub struct UbootLimits {
+    /// From the board's start to U-Boot's first prompt: LAVA's action `bootloader-interrupt`.
+    pub interrupt: Option<Limit>,
+    /// The autoboot prompt, and then the prompt, each: LAVA's connection time-out of that action.
+    pub interrupt_answer: Option<Limit>,
+    /// All commands together: LAVA's action `bootloader-commands`.
+    pub commands: Option<Limit>,
+    /// Each command: LAVA's connection time-out of that action.
+    pub command_answer: Option<Limit>,
 }
 
 impl UbootSettings {

@@ -8,6 +8,15 @@ use super::*;
 const BANNER_TEXT: &str = "\r\nU-Boot SPL 2023.01 (Jan 2023)\r\nTrying to boot from MMC1\r\n\r\n\r\nU-Boot 2023.01 (Jan 2023)\r\n\r\nNet:   eth0\r\n";
 const AUTOBOOT: &str = "Hit any key to stop autoboot:  2 ";
 
+fn limit(seconds: u64, origin: &str) -> Option<Limit> {
+    Some(Limit::new(Duration::from_secs(seconds), origin))
+}
+
+/// When the whole conversation has to be over.
+fn deadline(now: Instant) -> Deadline {
+    Limit::new(Duration::from_secs(600), "the boot").after(now)
+}
+
 fn settings() -> UbootSettings {
     UbootSettings {
         autoboot_prompt: Regex::new("Hit any key to stop autoboot").unwrap(),
@@ -19,8 +28,11 @@ fn settings() -> UbootSettings {
         final_message: Regex::new("Starting kernel").unwrap(),
         line_limit: 511,
         character_delay: Duration::ZERO,
-        interrupt_timeout: Duration::from_secs(60),
-        command_timeout: Duration::from_secs(180),
+        limits: UbootLimits {
+            interrupt: limit(60, "interrupt"),
+            commands: limit(180, "commands"),
+            ..UbootLimits::default()
+        },
         max_resets: 3,
     }
 }
@@ -39,9 +51,14 @@ struct Board {
 
 impl Board {
     fn new(commands: &[&str], answer: fn(&str) -> String) -> Self {
+        Self::with(settings(), commands, answer)
+    }
+
+    fn with(settings: UbootSettings, commands: &[&str], answer: fn(&str) -> String) -> Self {
         let now = Instant::now();
         let commands = commands.iter().map(|&command| command.to_owned()).collect();
-        let dialog = Uboot::new(settings(), commands, Start::PowerOn, Goal::Kernel, now).unwrap();
+        let dialog =
+            Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, deadline(now), now).unwrap();
         Self {
             dialog,
             now,
@@ -250,10 +267,40 @@ fn a_missed_autoboot_is_told_from_silence() {
     let error = board.run().unwrap_err().to_string();
     assert!(
         error.contains(
-            "no autoboot prompt `Hit any key to stop autoboot` within 60 s; the board said nothing"
+            "no autoboot prompt `Hit any key to stop autoboot` within 60 s (at most 60 s: interrupt); the board said nothing"
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_part_that_is_over_names_its_own_limit_and_what_was_awaited() {
+    // The first command takes 100 s of the 180 s of all.
+    let mut board = Board::new(COMMANDS, |_| String::new());
+    board.say(AUTOBOOT);
+    while let Some(bytes) = board.dialog.poll_transmit() {
+        bytes.iter().for_each(|&byte| board.take(byte));
+    }
+    board.now += Duration::from_secs(100);
+    board.say("=> ");
+    let error = board.run().unwrap_err().to_string();
+    let expected = format!("no `=> ?` after `{}` within 80 s (at most 180 s: commands); ", COMMANDS[1]);
+    assert!(error.starts_with(&expected), "{error}");
+
+    // An answer that is later than one of them may be.
+    let limits = UbootLimits { command_answer: limit(5, "each command"), ..settings().limits };
+    let mut board = Board::with(UbootSettings { limits, ..settings() }, COMMANDS, |_| String::new());
+    board.say(AUTOBOOT);
+    let error = board.run().unwrap_err().to_string();
+    let expected = "no `=> ?` after `setenv serverip 10.77.0.1` within 5 s (at most 5 s: each command); ";
+    assert!(error.starts_with(expected), "{error}");
+
+    // The boot as a whole ends before its parts.
+    let limits = UbootLimits::default();
+    let mut board = Board::with(UbootSettings { limits, ..settings() }, COMMANDS, |_| String::new());
+    board.say(AUTOBOOT);
+    let error = board.run().unwrap_err().to_string();
+    assert!(error.contains(" within 600 s (at most 600 s: the boot); "), "{error}");
 }
 
 #[test]
@@ -288,8 +335,10 @@ fn a_line_that_never_comes_back_is_an_error_after_some_attempts() {
 
 #[test]
 fn commands_that_u_boot_cannot_take_are_refused_before_anything_is_typed() {
-    let new =
-        |command: String| Uboot::new(settings(), vec![command], Start::PowerOn, Goal::Kernel, Instant::now());
+    let new = |command: String| {
+        let now = Instant::now();
+        Uboot::new(settings(), vec![command], Start::PowerOn, Goal::Kernel, deadline(now), now)
+    };
     let error = new("x".repeat(512)).unwrap_err();
     assert!(matches!(error, UbootError::LineTooLong { length: 512, limit: 511, .. }));
     assert!(matches!(new("echo a\nreset".to_owned()), Err(UbootError::NotPrintable { .. })));
@@ -312,7 +361,8 @@ async fn the_driver_times_out_in_virtual_time() {
     let (near, _far) = tokio::io::duplex(64);
     let mut console = Console::new(near, std::sync::Arc::new(|_, _: &[u8]| {}));
     let now = tokio::time::Instant::now().into_std();
-    let dialog = Uboot::new(settings(), Vec::new(), Start::PowerOn, Goal::Prompt, now).unwrap();
+    let dialog =
+        Uboot::new(settings(), Vec::new(), Start::PowerOn, Goal::Prompt, deadline(now), now).unwrap();
     let error = drive(&mut console, dialog).await.unwrap_err();
     assert!(matches!(error, DriveError::Dialog(UbootError::Expired(_))), "{error}");
     assert_eq!(now.elapsed().as_secs(), 0);
@@ -324,7 +374,8 @@ async fn the_driver_leaves_what_follows_to_the_next_reader_and_reports_the_lines
     let mut console = Console::new(near, std::sync::Arc::new(|_, _: &[u8]| {}));
     let now = tokio::time::Instant::now().into_std();
     let commands = vec!["boot".to_owned()];
-    let dialog = Uboot::new(settings(), commands.clone(), Start::Prompt, Goal::Kernel, now).unwrap();
+    let dialog =
+        Uboot::new(settings(), commands.clone(), Start::Prompt, Goal::Kernel, deadline(now), now).unwrap();
     let board = tokio::spawn(async move {
         let mut typed = [0; 5];
         far.read_exact(&mut typed[..4]).await.unwrap();
@@ -340,6 +391,6 @@ async fn the_driver_leaves_what_follows_to_the_next_reader_and_reports_the_lines
     console.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "[    0.0] Linux version 6.1.0\r\n");
 
-    let dialog = Uboot::new(settings(), commands, Start::PowerOn, Goal::Prompt, now).unwrap();
+    let dialog = Uboot::new(settings(), commands, Start::PowerOn, Goal::Prompt, deadline(now), now).unwrap();
     assert!(matches!(drive(&mut console, dialog).await, Err(DriveError::Closed)));
 }

@@ -10,6 +10,7 @@ use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{
     AutoLogin, BlockKind, BootCommands, BootImage, BootSsh, BootUboot, Located, Timeouts,
 };
+use crate::job::part::Owner;
 
 /// Most attempts at a boot.
 const MAX_ATTEMPTS: u32 = 100;
@@ -63,11 +64,11 @@ pub(crate) fn read(
     let method = reader.string(method_node, "method")?;
     match method.as_str() {
         "u-boot" => {
-            let timeouts = timeouts.of_block(reader, fields, &["uboot-action"]);
+            let timeouts = timeouts.of_block(reader, fields, Owner::BootUboot);
             Some((BlockKind::BootUboot(Box::new(uboot(reader, fields)?)), timeouts))
         }
         "ssh" => {
-            let timeouts = timeouts.of_block(reader, fields, &["login-ssh"]);
+            let timeouts = timeouts.of_block(reader, fields, Owner::BootSsh);
             Some((BlockKind::BootSsh(ssh(reader, fields)?), timeouts))
         }
         _ => {

@@ -5,6 +5,7 @@ use super::{artifact, protocol};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{ArtifactSpec, BlockKind, BootImage, DeploySsh, DeployTftp, Timeouts};
+use crate::job::part::{Owner, Part};
 
 /// LAVA's other ways to deploy.
 const UNSUPPORTED: [&str; 24] = [
@@ -44,11 +45,11 @@ pub(crate) fn read(
     let to = reader.string(to_node, "to")?;
     match to.as_str() {
         "tftp" => {
-            let timeouts = timeouts.of_block(reader, fields, &["tftp-deploy"]);
+            let timeouts = timeouts.of_block(reader, fields, Owner::DeployTftp);
             Some((BlockKind::DeployTftp(Box::new(tftp(reader, fields)?)), timeouts))
         }
         "ssh" => {
-            let timeouts = timeouts.of_block(reader, fields, &["scp-overlay"]);
+            let timeouts = timeouts.of_block(reader, fields, Owner::DeploySsh);
             Some((BlockKind::DeploySsh(ssh(reader, fields, &timeouts)), timeouts))
         }
         _ => {
@@ -111,7 +112,8 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>, timeouts: &Timeouts) -> Dep
     fields.refuse(reader, &["firmware", "kernel", "dtb", "rootfs", "modules"]);
     fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
     let os = os(reader, fields);
-    let protocol_calls = protocol::calls(reader, fields, timeouts.total);
+    let limit = timeouts.part(Part::Request).unwrap_or(&timeouts.total);
+    let protocol_calls = protocol::calls(reader, fields, limit);
     fields.finish(reader);
     DeploySsh { os, protocol_calls }
 }

@@ -10,6 +10,8 @@ mod order;
 mod problem_tests;
 mod protocol;
 mod role;
+#[cfg(test)]
+mod role_problem_tests;
 mod test_block;
 mod testdef;
 #[cfg(test)]

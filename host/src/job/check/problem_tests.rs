@@ -12,7 +12,7 @@ fn source(name: &str) -> Source {
 }
 
 /// The rendered problems of a bad fixture, which must have the code that it is named after.
-fn bad(code: &str) -> String {
+pub(super) fn bad(code: &str) -> String {
     let problems = Job::parse(&source(&format!("bad/{code}.yaml"))).unwrap_err();
     assert!(problems.problems.iter().any(|problem| problem.code == code), "{problems}");
     let rendered = render(&problems, false);
@@ -144,7 +144,43 @@ fn timeouts_need_a_unit_and_a_number() {
 }
 
 #[test]
-fn unsupported_ways_to_deploy_are_refused_by_name() {
+fn misspelt_names_in_timeouts_are_corrected() {
+    insta::assert_snapshot!(bad("unknown-timeout"), @"
+    unknown-timeout
+
+      x there is no action `auto-login-acton`: its time would bound nothing
+       ,-[bad/unknown-timeout.yaml:8:5]
+     7 |   actions:
+     8 |     auto-login-acton: {minutes: 2}
+       :     ^^^^^^^^^^^^^^^^
+     9 |     lava-test-shell: {minutes: 3}
+       `----
+      help: did you mean `auto-login-action`?
+    unknown-timeout
+
+      x there is no action `lava-test-shel`: its time would bound nothing
+        ,-[bad/unknown-timeout.yaml:11:5]
+     10 |   connections:
+     11 |     lava-test-shel: {seconds: 10}
+        :     ^^^^^^^^^^^^^^
+     12 | environment:
+        `----
+      help: did you mean `lava-test-shell`?
+    unknown-timeout
+
+      x there is no action `u-boot-commands`: its time would bound nothing
+        ,-[bad/unknown-timeout.yaml:26:7]
+     25 |     timeouts:
+     26 |       u-boot-commands: {minutes: 1}
+        :       ^^^^^^^^^^^^^^^
+     27 | - test:
+        `----
+      help: did you mean `uboot-commands`?
+    ");
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
     insta::assert_snapshot!(bad("unsupported-deploy"), @r#"
     unsupported-deploy
 
@@ -157,10 +193,6 @@ fn unsupported_ways_to_deploy_are_refused_by_name() {
         `----
       help: supported are `tftp` and `ssh`
     "#);
-}
-
-#[test]
-fn unsupported_ways_to_boot_are_refused_by_name() {
     insta::assert_snapshot!(bad("unsupported-boot"), @"
     unsupported-boot
 
@@ -173,10 +205,6 @@ fn unsupported_ways_to_boot_are_refused_by_name() {
         `----
       help: supported are `u-boot` and `ssh`
     ");
-}
-
-#[test]
-fn unsupported_kinds_of_tests_are_refused_by_name() {
     insta::assert_snapshot!(bad("unsupported-test"), @"
     unsupported-test
 
@@ -192,7 +220,7 @@ fn unsupported_kinds_of_tests_are_refused_by_name() {
 }
 
 #[test]
-fn misspelt_methods_are_corrected() {
+fn misspelt_words_are_corrected() {
     insta::assert_snapshot!(bad("unknown-boot"), @"
     unknown-boot
 
@@ -205,10 +233,6 @@ fn misspelt_methods_are_corrected() {
         `----
       help: did you mean `u-boot`?
     ");
-}
-
-#[test]
-fn misspelt_values_are_corrected() {
     insta::assert_snapshot!(bad("unknown-value"), @r#"
     unknown-value
 
@@ -324,93 +348,5 @@ fn names_that_cannot_be_directories_are_refused() {
      32 |       parameters: {LOOPS: 010}
         `----
       help: use letters, digits, `-`, `_` and `.`; begin with another character than `.`
-    ");
-}
-
-#[test]
-fn roles_must_exist_and_belong_together() {
-    insta::assert_snapshot!(bad("unknown-role"), @r#"
-    own-role
-
-      x `expect_role` of role `guest` names the role itself
-       ,-[bad/unknown-role.yaml:7:7]
-     6 |       host: {device_type: beaglebone-black, count: 1}
-     7 |       guest: {host_role: hots, connection: ssh, request: lava-start, expect_role: guest}
-       :       ^^^^^
-     8 |       nobody: {count: 2}
-       `----
-    idle-role
-
-      ! role `guest` has no actions
-       ,-[bad/unknown-role.yaml:7:7]
-     6 |       host: {device_type: beaglebone-black, count: 1}
-     7 |       guest: {host_role: hots, connection: ssh, request: lava-start, expect_role: guest}
-       :       ^^^^^
-     8 |       nobody: {count: 2}
-       `----
-    unknown-role
-
-      x `host_role` names no role of this job: `hots`
-       ,-[bad/unknown-role.yaml:7:26]
-     6 |       host: {device_type: beaglebone-black, count: 1}
-     7 |       guest: {host_role: hots, connection: ssh, request: lava-start, expect_role: guest}
-       :                          ^^^^
-     8 |       nobody: {count: 2}
-       `----
-      help: did you mean `host`?
-    missing-key
-
-      x role `nobody` has neither `device_type` nor `host_role`
-       ,-[bad/unknown-role.yaml:8:15]
-     7 |       guest: {host_role: hots, connection: ssh, request: lava-start, expect_role: guest}
-     8 |       nobody: {count: 2}
-       :               ^
-     9 | actions:
-       `----
-      help: give it a `device_type`, or `connection: ssh` and the `host_role` to connect to
-    unknown-role
-
-      x `role` names no role of this job: `gest`
-        ,-[bad/unknown-role.yaml:10:35]
-      9 | actions:
-     10 | - deploy: {to: tftp, role: [host, gest], kernel: {url: "https://artifacts.example.org/bbb/zImage"}}
-        :                                   ^^^^
-     11 | - boot: {method: u-boot, commands: nfs, prompts: ['#']}
-        `----
-      help: did you mean `guest`?
-    missing-key
-
-      x `boot` needs `role`: every action of a job with roles does
-        ,-[bad/unknown-role.yaml:11:3]
-     10 | - deploy: {to: tftp, role: [host, gest], kernel: {url: "https://artifacts.example.org/bbb/zImage"}}
-     11 | - boot: {method: u-boot, commands: nfs, prompts: ['#']}
-        :   ^^^^
-        `----
-    "#);
-}
-
-#[test]
-fn guests_must_learn_the_address_of_one_board() {
-    insta::assert_snapshot!(bad("missing-address"), @"
-    host-role
-
-      x `host_role` needs a role with one node, and `host` has 2
-       ,-[bad/missing-address.yaml:6:7]
-     5 |     roles:
-     6 |       host: {device_type: beaglebone-black, count: 2}
-       :       ^^|^
-       :         `-- that role
-     7 |       guest: {host_role: host, connection: ssh}
-       :                          ^^^^
-     8 | actions:
-       `----
-    missing-address
-
-      x no `lava-wait` of role `guest` waits for the message `ipv4` (`hostID`)
-        ,-[bad/missing-address.yaml:11:3]
-     10 | - deploy: {to: ssh, role: guest}
-     11 | - boot: {method: ssh, role: guest, prompts: ['#'], parameters: {hostID: ipv4, host_key: ipaddr}}
-        :   ^^^^
-        `----
     ");
 }

@@ -1,10 +1,9 @@
 //! `protocols: lava-multinode`: the group, and the requests that action blocks make of it.
 
-use std::time::Duration;
-
 use crate::diagnostic::Diagnostic;
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{GroupRequest, ProtocolCall};
+use crate::limit::Limit;
 
 const REQUESTS: [(&str, GroupRequest); 4] = [
     ("lava-send", GroupRequest::Send),
@@ -22,28 +21,35 @@ pub(crate) struct Multinode<'n> {
     /// `roles`.
     pub(crate) roles: &'n Node,
     /// `timeout`: of every helper's wait; wins over the roles' own.
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Limit>,
 }
 
 /// Reads the top level's `protocols`; `None` for a job without a group.
 pub(crate) fn multinode<'n>(reader: &mut Reader<'_>, top: &Fields<'n>) -> Option<Multinode<'n>> {
     let node = lava_multinode(reader, top)?;
     let fields = reader.fields(node, "lava-multinode")?;
-    let timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
+    let timeout = limit(reader, &fields, "lava-multinode");
     let roles = fields.require(reader, "roles");
     fields.finish(reader);
     Some(Multinode { roles: roles?, timeout })
 }
 
-/// Reads the requests of an action block. One without a time of its own waits as long as the whole block may take.
-pub(crate) fn calls(reader: &mut Reader<'_>, block: &Fields<'_>, total: Duration) -> Vec<ProtocolCall> {
+/// Reads the requests of an action block. One without a time of its own may wait for `limit`.
+pub(crate) fn calls(reader: &mut Reader<'_>, block: &Fields<'_>, limit: &Limit) -> Vec<ProtocolCall> {
     let Some(node) = lava_multinode(reader, block) else { return Vec::new() };
     if !matches!(node.value, Value::Sequence(_)) {
         let problem = reader.wrong_type(node, "lava-multinode", "a list of requests");
         reader.report(problem.with_help("begin each request with `- action:`"));
         return Vec::new();
     }
-    reader.list(node, |reader, item| call(reader, item, total))
+    reader.list(node, |reader, item| call(reader, item, limit))
+}
+
+/// `timeout` of `what`.
+pub(super) fn limit(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str) -> Option<Limit> {
+    let duration = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"))?;
+    let place = reader.place(fields.key_span("timeout").unwrap_or(fields.span));
+    Some(Limit::new(duration, format!("`timeout` of {what}, {place}")))
 }
 
 /// Refuses the requests of a block that cannot make any.
@@ -69,7 +75,7 @@ fn lava_multinode<'n>(reader: &mut Reader<'_>, parent: &Fields<'n>) -> Option<&'
     node
 }
 
-fn call(reader: &mut Reader<'_>, node: &Node, total: Duration) -> Option<ProtocolCall> {
+fn call(reader: &mut Reader<'_>, node: &Node, otherwise: &Limit) -> Option<ProtocolCall> {
     let fields = reader.fields(node, "lava-multinode")?;
     let action = fields.require(reader, "action").and_then(|node| {
         reader.choice(node, "action", &CALLERS)?;
@@ -80,7 +86,7 @@ fn call(reader: &mut Reader<'_>, node: &Node, total: Duration) -> Option<Protoco
     let message_id = fields.require(reader, "messageID").and_then(|node| reader.non_empty(node, "messageID"));
     let message = fields.get("message").map(|node| reader.pairs(node, "message")).unwrap_or_default();
     let role = fields.get("role").and_then(|node| reader.string(node, "role"));
-    let timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
+    let timeout = limit(reader, &fields, "the request");
     fields.finish(reader);
     Some(ProtocolCall {
         action: action?,
@@ -88,7 +94,7 @@ fn call(reader: &mut Reader<'_>, node: &Node, total: Duration) -> Option<Protoco
         message_id: message_id?,
         message,
         role,
-        timeout: timeout.unwrap_or(total),
+        timeout: timeout.unwrap_or_else(|| otherwise.clone()),
         place: reader.place(node.span),
     })
 }

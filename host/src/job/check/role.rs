@@ -1,13 +1,12 @@
 //! Roles of a group, or the one node of a job without.
 
-use std::time::Duration;
-
-use super::protocol::Multinode;
+use super::protocol::{self, Multinode};
 use super::testdef;
 use super::timeout;
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{DelayedStart, Located, Role, RoleKind};
+use crate::limit::Limit;
 
 /// Name of the role of a job without roles.
 const ONLY_ROLE: &str = "board";
@@ -64,7 +63,7 @@ fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
         kind: RoleKind::Device { device_type },
         count: 1,
         delayed_start: None,
-        group_timeout: timeout::DEFAULT,
+        group_timeout: timeout::default_limit(),
         environment: Vec::new(),
     })
 }
@@ -77,7 +76,7 @@ fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
         reader.check_name(name, span, "role");
         roles.declared.push(name.to_owned());
         let name = Located { value: name.to_owned(), span };
-        roles.checked.extend(role(reader, name, node, multinode.timeout));
+        roles.checked.extend(role(reader, name, node, multinode.timeout.clone()));
     }
     if fields.rest().next().is_none() {
         reader.report(Diagnostic::error("no-roles", fields.span, "`roles` names no role"));
@@ -89,16 +88,16 @@ fn role(
     reader: &mut Reader<'_>,
     name: Located<String>,
     node: &Node,
-    group_timeout: Option<Duration>,
+    group_timeout: Option<Limit>,
 ) -> Option<Role> {
     let fields = reader.fields(node, &name.value)?;
     // A failed member is told to all the others, essential or not.
     fields.accept(&["essential"]);
     fields.ignore(reader, &["context", "device", "tags", "worker"]);
     let count = fields.get("count").map_or(Some(1), |node| reader.integer(node, "count", 1, MAX_COUNT));
-    let own_timeout = fields.get("timeout").and_then(|node| reader.duration(node, "timeout"));
+    let own_timeout = protocol::limit(reader, &fields, &format!("role `{}`", name.value));
     let kind = kind(reader, &fields);
-    let delayed_start = delayed_start(reader, &fields, own_timeout);
+    let delayed_start = delayed_start(reader, &fields, own_timeout.clone());
     let environment = fields.get("environment").map(|node| testdef::variables(reader, node, "environment"));
     fields.finish(reader);
     Some(Role {
@@ -106,7 +105,7 @@ fn role(
         kind: kind?,
         count: count?,
         delayed_start,
-        group_timeout: group_timeout.or(own_timeout).unwrap_or(timeout::DEFAULT),
+        group_timeout: group_timeout.or(own_timeout).unwrap_or_else(timeout::default_limit),
         environment: environment.unwrap_or_default(),
     })
 }
@@ -139,7 +138,7 @@ fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RoleKind> {
 fn delayed_start(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    timeout: Option<Duration>,
+    timeout: Option<Limit>,
 ) -> Option<DelayedStart> {
     let request = fields.get("request");
     let expected = fields.get("expect_role");
@@ -153,7 +152,7 @@ fn delayed_start(
     reader.choice(request, "request", &[("lava-start", ())])?;
     let expect_role = fields.require(reader, "expect_role")?;
     let expect_role = reader.string(expect_role, "expect_role")?;
-    Some(DelayedStart { expect_role, timeout: timeout.unwrap_or(timeout::DEFAULT) })
+    Some(DelayedStart { expect_role, timeout: timeout.unwrap_or_else(timeout::default_limit) })
 }
 
 fn check_references(reader: &mut Reader<'_>, role: &Role, roles: &Roles) {

@@ -5,6 +5,7 @@ use super::{protocol, testdef};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{BlockKind, DefinitionSource, DefinitionSpec, InstallPart, TestBlock, Timeouts};
+use crate::job::part::Owner;
 
 const PARTS: [(&str, InstallPart); 6] = [
     ("keys", InstallPart::Keys),
@@ -40,7 +41,7 @@ pub(crate) fn read(
     fields.accept(&["connection"]);
     fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
     protocol::refuse_calls(reader, fields);
-    let timeouts = timeouts.of_block(reader, fields, &["lava-test-retry", "lava-test-shell"]);
+    let timeouts = timeouts.of_block(reader, fields, Owner::Test);
     let name = fields.get("name").and_then(|node| reader.string(node, "name"));
     let definitions = fields.require(reader, "definitions").and_then(|node| definitions(reader, node));
     fields.finish(reader);

@@ -3,27 +3,49 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::Timeouts;
+use crate::job::part::{self, Effect, Owner, Part};
+use crate::limit::Limit;
 
 /// Time of anything whose time the job does not give, as in LAVA.
-pub(crate) const DEFAULT: Duration = Duration::from_secs(30);
+const DEFAULT: Duration = Duration::from_secs(30);
 
 /// Longest time that can be written in one unit: ten years.
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 3600;
 
 const UNITS: [(&str, u64); 4] = [("days", 24 * 3600), ("hours", 3600), ("minutes", 60), ("seconds", 1)];
 
+/// LAVA's limit of what the job gives no time.
+pub(crate) fn default_limit() -> Limit {
+    Limit::new(DEFAULT, "LAVA's default, as the job names no time")
+}
+
 /// `timeouts` of the job.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct JobTimeouts {
     /// The whole job.
-    pub(crate) job: Duration,
-    action: Option<Duration>,
-    connection: Option<Duration>,
-    actions: BTreeMap<String, Duration>,
-    connections: BTreeMap<String, Duration>,
+    pub(crate) job: Limit,
+    action: Option<Limit>,
+    connection: Option<Limit>,
+    actions: Vec<Named>,
+    connections: Vec<Named>,
+}
+
+/// The limit of a part, by one of its names.
+#[derive(Clone, Debug)]
+struct Named {
+    part: Part,
+    owners: &'static [Owner],
+    limit: Limit,
+}
+
+/// The two mappings of names to lengths of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Actions,
+    Connections,
 }
 
 impl JobTimeouts {
@@ -32,39 +54,93 @@ impl JobTimeouts {
     pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>) -> Self {
         let node = top.require(reader, "timeouts");
         let Some(fields) = node.and_then(|node| reader.fields(node, "timeouts")) else {
-            return Self { job: Duration::MAX, ..Self::default() };
+            let job = Limit::new(Duration::MAX, "no limit");
+            return Self {
+                job,
+                action: None,
+                connection: None,
+                actions: Vec::new(),
+                connections: Vec::new(),
+            };
         };
         fields.accept(&["queue"]);
-        let job = fields.require(reader, "job").and_then(|node| reader.duration(node, "job"));
+        let job = fields.require(reader, "job").and_then(|node| {
+            let origin = origin(reader, "timeouts.job", &fields, "job");
+            Some(Limit::new(reader.duration(node, "job")?, origin))
+        });
+        let job = job.unwrap_or_else(|| Limit::new(Duration::MAX, "no limit"));
         let mut bounded = |key: &'static str| {
             let node = fields.get(key)?;
-            let duration = reader.duration(node, key)?;
-            Some(bound(reader, node, key, duration, job))
+            let origin = origin(reader, &format!("timeouts.{key}"), &fields, key);
+            let limit = Limit::new(reader.duration(node, key)?, origin);
+            Some(bound(reader, node, key, limit, &job))
         };
         let action = bounded("action");
         let connection = bounded("connection");
-        let actions = named(reader, &fields, "actions", job);
-        let connections = named(reader, &fields, "connections", job);
+        let actions = named(reader, &fields, "actions", Table::Actions, &job);
+        let connections = named(reader, &fields, "connections", Table::Connections, &job);
         fields.finish(reader);
-        Self { job: job.unwrap_or(Duration::MAX), action, connection, actions, connections }
+        Self { job, action, connection, actions, connections }
     }
 
-    /// Time of a block that LAVA calls one of `names`, from its own `timeout` and `timeouts`.
-    pub(crate) fn of_block(&self, reader: &mut Reader<'_>, block: &Fields<'_>, names: &[&str]) -> Timeouts {
+    /// Time of switching a board off, if the job names it.
+    pub(crate) fn power_off(&self) -> Option<Limit> {
+        shortest(&self.actions, Owner::End).remove(&Part::PowerOff)
+    }
+
+    /// Time of a block and of its parts, from its own `timeout` and `timeouts` and the job's.
+    pub(crate) fn of_block(&self, reader: &mut Reader<'_>, block: &Fields<'_>, owner: Owner) -> Timeouts {
         let own = block.get("timeout").and_then(|node| {
-            let duration = reader.block_duration(node)?;
-            Some(bound(reader, node, "timeout", duration, Some(self.job)))
+            let origin = origin(reader, &format!("timeout` of `{}", block.what), block, "timeout");
+            let limit = Limit::new(reader.block_duration(node)?, origin);
+            Some(bound(reader, node, "timeout", limit, &self.job))
         });
-        let mut parts = self.actions.clone();
-        parts.extend(named(reader, block, "timeouts", Some(self.job)));
-        let by_name = names.iter().find_map(|name| parts.get(*name).copied());
-        let total = by_name.or(own).or(self.action).unwrap_or(DEFAULT).min(self.job);
-        for part in parts.values_mut() {
-            *part = total.min(*part);
+        let mut parts = shortest(&self.actions, owner);
+        let block_named = named(reader, block, "timeouts", Table::Actions, &self.job);
+        parts.extend(shortest(&block_named, owner));
+        warn_strangers(reader, block, owner);
+        let whole = parts.remove(&owner.whole()).or(own).or(self.action.clone());
+        let mut total = whole.unwrap_or_else(default_limit).shorter(&self.job);
+        // The definitions are all that the block has.
+        if let Some(shell) = parts.remove(&Part::TestShell) {
+            total = total.shorter(&shell);
         }
-        let connection = names.iter().find_map(|name| self.connections.get(*name).copied());
-        let connection = connection.or(self.connection).unwrap_or(DEFAULT).min(total);
-        Timeouts { total, connection, parts }
+        let answers = shortest(&self.connections, owner);
+        let connection = self.connection.clone().unwrap_or_else(default_limit).shorter(&total);
+        Timeouts { total, connection, parts, answers }
+    }
+}
+
+/// Where a limit is written: `` `timeouts.job`, job.yaml:4:3 ``.
+fn origin(reader: &Reader<'_>, path: &str, fields: &Fields<'_>, key: &str) -> String {
+    format!("`{path}`, {}", reader.place(fields.key_span(key).unwrap_or(fields.span)))
+}
+
+/// The limits of the parts of `owner`; of several names of one part, the shortest counts.
+fn shortest(named: &[Named], owner: Owner) -> BTreeMap<Part, Limit> {
+    let mut limits: BTreeMap<Part, Limit> = BTreeMap::new();
+    for Named { part, limit, .. } in named.iter().filter(|named| named.owners.contains(&owner)) {
+        let shorter = limits.remove(part).map_or_else(|| limit.clone(), |other| other.shorter(limit));
+        limits.insert(*part, shorter);
+    }
+    limits
+}
+
+/// Notes the names in a block's `timeouts` that belong to other blocks.
+fn warn_strangers(reader: &mut Reader<'_>, block: &Fields<'_>, owner: Owner) {
+    let Some(fields) = block.get("timeouts").and_then(|node| reader.fields(node, "timeouts")) else { return };
+    for (name, _) in fields.rest() {
+        let Some(Effect::Bounds { owners, .. }) = part::effect(name) else { continue };
+        if !owners.contains(&owner) {
+            let owners: Vec<_> = owners.iter().map(|owner| owner.name()).collect();
+            let message = format!("the time of `{name}` has no effect in {}", owner.name());
+            let help = format!(
+                "it is a part of {}; name it there or in the job's `timeouts: actions`",
+                owners.join(" and of ")
+            );
+            let span = fields.key_span(name).unwrap_or(fields.span);
+            reader.report(Diagnostic::warning("ignored-timeout", span, message).with_help(help));
+        }
     }
 }
 
@@ -122,36 +198,64 @@ fn named(
     reader: &mut Reader<'_>,
     parent: &Fields<'_>,
     key: &'static str,
-    job: Option<Duration>,
-) -> BTreeMap<String, Duration> {
-    let mut durations = BTreeMap::new();
-    let Some(fields) = parent.get(key).and_then(|node| reader.fields(node, key)) else { return durations };
+    table: Table,
+    job: &Limit,
+) -> Vec<Named> {
+    let Some(fields) = parent.get(key).and_then(|node| reader.fields(node, key)) else { return Vec::new() };
+    let path = match (parent.what.as_str(), key) {
+        ("timeouts", key) => format!("timeouts.{key}"),
+        (block, key) => format!("{block}: {key}"),
+    };
+    let mut all = Vec::new();
     for (name, node) in fields.rest() {
-        if let Some(duration) = reader.duration(node, name) {
-            durations.insert(name.to_owned(), bound(reader, node, name, duration, job));
-        }
+        let span = fields.key_span(name).unwrap_or(fields.span);
+        let known = known(reader, name, span, table);
+        let Some(duration) = reader.duration(node, name) else { continue };
+        let Some((part, owners)) = known else { continue };
+        let limit = Limit::new(duration, origin(reader, &format!("{path}.{name}"), &fields, name));
+        all.push(Named { part, owners, limit: bound(reader, node, name, limit, job) });
     }
-    durations
+    all
 }
 
-/// `duration`, or the job's where that is shorter, with a warning.
-fn bound(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    what: &str,
-    duration: Duration,
-    job: Option<Duration>,
-) -> Duration {
-    match job {
-        Some(job) if duration > job => {
-            let message = format!(
-                "`{what}` ({} s) is longer than the whole job may take ({} s), which bounds it",
-                duration.as_secs(),
-                job.as_secs()
-            );
-            reader.report(Diagnostic::warning("timeout-exceeds-job", node.span, message));
-            job
+/// What `name` bounds; notes it if that is nothing.
+fn known(reader: &mut Reader<'_>, name: &str, span: Span, table: Table) -> Option<(Part, &'static [Owner])> {
+    let no_effect = |why: &str| {
+        let what = if table == Table::Actions { "time" } else { "connection time" };
+        Diagnostic::warning("ignored-timeout", span, format!("the {what} of `{name}` has no effect: {why}"))
+    };
+    let problem = match (part::effect(name), table) {
+        (Some(Effect::Bounds { part, owners, .. }), Table::Actions)
+        | (Some(Effect::Bounds { part, owners, answer: Some(_) }), Table::Connections) => {
+            return Some((part, owners));
         }
-        _ => duration,
+        (Some(Effect::Bounds { .. }), Table::Connections) => {
+            no_effect("no single answer is waited for in it")
+                .with_help("its whole time can be named in `timeouts: actions`")
+        }
+        (Some(Effect::Nothing(why)), _) => no_effect(why),
+        (None, _) => match did_you_mean(name, part::names()) {
+            Some(help) => {
+                let message = format!("there is no action `{name}`: its time would bound nothing");
+                Diagnostic::error("unknown-timeout", span, message).with_help(help)
+            }
+            None => no_effect("no action of that name is known here"),
+        },
+    };
+    reader.report(problem);
+    None
+}
+
+/// `limit`, or the job's where that is shorter, with a warning.
+fn bound(reader: &mut Reader<'_>, node: &Node, what: &str, limit: Limit, job: &Limit) -> Limit {
+    if limit.time <= job.time {
+        return limit;
     }
+    let message = format!(
+        "`{what}` ({} s) is longer than the whole job may take ({} s), which bounds it",
+        limit.time.as_secs(),
+        job.time.as_secs()
+    );
+    reader.report(Diagnostic::warning("timeout-exceeds-job", node.span, message));
+    job.clone()
 }

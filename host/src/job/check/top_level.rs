@@ -46,6 +46,7 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     Some(Job {
         source: reader.source.clone(),
         name: name?,
+        power_off: timeouts.power_off(),
         timeout: timeouts.job,
         roles: roles.checked,
         blocks,

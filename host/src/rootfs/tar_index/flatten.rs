@@ -7,25 +7,47 @@ use crate::rootfs::lower::{Lower, LowerContent, LowerEntry, LowerInode, Name};
 use crate::rootfs::tree::DIRECTORY_SIZE;
 use crate::rootfs::{Ino, Kind};
 
-/// Numbers what is reachable from the root, breadth first, and packs it; `None` if a 32-bit index is too small.
-pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
-    let mut numbers: Vec<Option<Ino>> = vec![None; builder.nodes.len()];
-    let mut links = vec![0_u32; builder.nodes.len()];
-    let mut order = vec![ROOT];
-    *numbers.get_mut(ROOT)? = Some(Ino::ROOT);
-    let mut at = 0;
-    while let Some(&node) = order.get(at) {
-        at += 1;
-        let NodeContent::Directory { children, .. } = &builder.nodes.get(node)?.content else { continue };
-        for &child in children.values() {
-            *links.get_mut(child)? += 1;
-            let number = numbers.get_mut(child)?;
-            if number.is_none() {
-                *number = Some(Ino::new(u32::try_from(order.len()).ok()?.checked_add(Ino::ROOT.get())?)?);
-                order.push(child);
+/// What is reachable from the root, breadth first.
+struct Numbering {
+    /// The nodes, in the order of their numbers; the first has [`Ino::ROOT`].
+    order: Vec<usize>,
+    /// The number of each node that is reachable.
+    numbers: Vec<Option<Ino>>,
+    /// Names that lead to each node.
+    links: Vec<u32>,
+}
+
+impl Numbering {
+    fn new(builder: &Builder) -> Option<Self> {
+        let mut numbers: Vec<Option<Ino>> = vec![None; builder.nodes.len()];
+        let mut links = vec![0_u32; builder.nodes.len()];
+        let mut order = vec![ROOT];
+        *numbers.get_mut(ROOT)? = Some(Ino::ROOT);
+        let mut at = 0;
+        while let Some(&node) = order.get(at) {
+            at += 1;
+            let NodeContent::Directory { children, .. } = &builder.nodes.get(node)?.content else { continue };
+            for &child in children.values() {
+                *links.get_mut(child)? += 1;
+                let number = numbers.get_mut(child)?;
+                if number.is_none() {
+                    *number = Some(Ino::new(u32::try_from(order.len()).ok()?.checked_add(Ino::ROOT.get())?)?);
+                    order.push(child);
+                }
             }
         }
+        Some(Self { order, numbers, links })
     }
+
+    fn number(&self, node: usize) -> Option<Ino> {
+        *self.numbers.get(node)?
+    }
+}
+
+/// Numbers what is reachable from the root and packs it; `None` if a 32-bit index is too small.
+pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
+    let numbering = Numbering::new(&builder)?;
+    let order = &numbering.order;
     let mut lower = Lower {
         file,
         inodes: Vec::with_capacity(order.len()),
@@ -34,10 +56,10 @@ pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
         extents: builder.extents,
         bytes: 0,
     };
-    for &index in &order {
+    for &index in order {
         let node = builder.nodes.get(index)?;
         let mut meta = node.meta;
-        meta.nlink = *links.get(index)?;
+        meta.nlink = *numbering.links.get(index)?;
         let (size, content) = match &node.content {
             NodeContent::Data { offset, size } => (*size, LowerContent::Data { offset: *offset }),
             NodeContent::Sparse { first, count, size } => (
@@ -52,10 +74,10 @@ pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
                 meta.nlink = 2;
                 for (name, child) in children {
                     let name = intern(&mut lower.names, name)?;
-                    lower.entries.push(LowerEntry { name, ino: (*numbers.get(*child)?)? });
+                    lower.entries.push(LowerEntry { name, ino: numbering.number(*child)? });
                     meta.nlink += u32::from(builder.nodes.get(*child)?.meta.kind == Kind::Directory);
                 }
-                let (count, parent) = (u32::try_from(children.len()).ok()?, (*numbers.get(*parent)?)?);
+                let (count, parent) = (u32::try_from(children.len()).ok()?, numbering.number(*parent)?);
                 (DIRECTORY_SIZE, LowerContent::Directory { first, count, parent })
             }
             NodeContent::Symlink(target) => {

@@ -27,7 +27,7 @@ struct Bench {
 async fn bench() -> Bench {
     let table = Table::new();
     let server = Server::bind(Net::Host, LOCALHOST, Arc::clone(&table)).await.unwrap();
-    let address = server.local_address();
+    let address = server.local;
     let (sender, events) = unbounded_channel();
     let stop = CancellationToken::new();
     let task = tokio::spawn(server.run(move |event| sender.send(event).unwrap_or(()), stop.clone()));

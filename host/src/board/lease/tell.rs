@@ -1,0 +1,110 @@
+//! Telling who holds a lease, and asking.
+
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::Holder;
+
+/// Longest description of a holder in bytes; a socket takes it without waiting for its reader.
+const MAX_HOLDER: usize = 64 * 1024;
+
+/// How long a holder may take to say who it is.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Holds listening sockets and tells whoever connects who holds them. Dropping it closes them.
+#[derive(Debug)]
+pub(super) struct Teller {
+    /// `None` once the thread is told to end.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Teller {
+    /// Starts to tell; `listeners` must be non-blocking.
+    ///
+    /// # Errors
+    /// Where the system refuses a pipe or a thread.
+    pub(super) fn start(listeners: Vec<UnixListener>, holder: &Holder) -> io::Result<Self> {
+        let text = serde_json::to_vec(holder)?;
+        let (stopped, stop) = io::pipe()?;
+        let thread = thread::Builder::new()
+            .name("lease".to_owned())
+            .spawn(move || tell(&listeners, &stopped, &text))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // It never waits for anything but its sockets; one that panicked has closed them too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Tells `text` until the other end of `stopped` is closed.
+fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
+    let mut ready: Vec<PollFd<'_>> = std::iter::once(stopped.as_fd())
+        .chain(listeners.iter().map(UnixListener::as_fd))
+        .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+        .collect();
+    loop {
+        match poll(&mut ready, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => {
+                // The leases last while this thread does; nobody is told whose they are.
+                let _ = io::copy(&mut &*stopped, &mut io::sink());
+                return;
+            }
+        }
+        let mut events = ready.iter().map(|fd| !fd.revents().is_empty());
+        if events.next() == Some(true) {
+            return;
+        }
+        for (listener, _) in listeners.iter().zip(events).filter(|(_, ready)| *ready) {
+            // Whoever asked may be gone, or may not read: that is not ours to wait for.
+            if let Ok((mut stream, _)) = listener.accept()
+                && stream.set_nonblocking(true).is_ok()
+            {
+                let _ = stream.write_all(text);
+            }
+        }
+    }
+}
+
+/// Asks who holds the abstract name; `None` where it does not say so in time.
+pub(super) fn ask(name: &str) -> Option<Holder> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    // Refused at once where too many are waiting already.
+    rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes()).ok()?).ok()?;
+    let mut stream = UnixStream::from(socket);
+    stream.set_nonblocking(false).ok()?;
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    while text.len() < MAX_HOLDER {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A time-out of zero is refused by the standard library.
+        stream.set_read_timeout(Some(left)).ok()?;
+        match stream.read(&mut buffer).ok()? {
+            0 => break,
+            count => text.extend_from_slice(buffer.get(..count)?),
+        }
+    }
+    let holder: Holder = serde_json::from_slice(&text).ok()?;
+    Some(Holder { run: printable(&holder.run), job: printable(&holder.job), ..holder })
+}
+
+/// Another user's text without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
+}

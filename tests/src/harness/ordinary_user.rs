@@ -1,0 +1,156 @@
+//! Programs run as an ordinary user: not root, no capabilities, no groups of root's.
+
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::geteuid;
+
+/// User and group id of the ordinary user when the tests are root's: nobody else's, and in no file of the system.
+const ID: u32 = 59_999;
+
+/// Gives all capabilities back on the way to the program.
+const WITHOUT_CAPABILITIES: &str = "setpriv --ambient-caps=-all --inh-caps=-all --";
+
+/// What is at `/dev/net/tun`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tun {
+    /// The device, usable for everybody, as distributions have it.
+    Usable,
+    /// Nothing.
+    Absent,
+    /// Something that the user may not write.
+    Forbidden,
+}
+
+/// How to start a program as an ordinary user, in namespaces of its own where the test changes something of the system.
+///
+/// Tests of root's become user 59999. Tests of an ordinary user stay what they are; a user namespace permits the changes.
+#[derive(Clone, Debug, Default)]
+pub struct OrdinaryUser {
+    /// Shell commands that change what the program sees; with the right to do so.
+    changes: Vec<String>,
+    network: bool,
+    low_ports: bool,
+    no_user_namespaces: bool,
+}
+
+impl OrdinaryUser {
+    /// The user on the system as it is.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the tests are root's.
+    pub fn is_another() -> bool {
+        geteuid().is_root()
+    }
+
+    /// Shows the directory `from` at the existing directory `to`, whoever may get to `from` otherwise.
+    #[must_use]
+    pub fn with_directory(mut self, from: &Path, to: &Path) -> Self {
+        // With what is mounted below it: a user namespace permits nothing less.
+        self.changes.push(format!("mount --rbind '{}' '{}'", from.display(), to.display()));
+        self
+    }
+
+    /// Changes `/dev/net/tun`. An ordinary user's tests cannot make a usable one: theirs has to be.
+    #[must_use]
+    pub fn with_tun(mut self, tun: Tun) -> Self {
+        let empty = "mount -t tmpfs -o mode=0755 tmpfs /dev/net".to_owned();
+        match tun {
+            Tun::Usable if Self::is_another() => {
+                self.changes.extend([empty, "mknod -m 0666 /dev/net/tun c 10 200".to_owned()]);
+            }
+            Tun::Usable => {}
+            Tun::Absent => self.changes.push(empty),
+            // Stands for a device of root's alone, which only root could make.
+            Tun::Forbidden => self.changes.push("mount --bind /etc/passwd /dev/net/tun".to_owned()),
+        }
+        self
+    }
+
+    /// In a network of its own, whose ports below 1024 are privileged as the kernel has it by default.
+    #[must_use]
+    pub fn with_network(mut self) -> Self {
+        self.network = true;
+        self.changes.push("PATH=$PATH:/usr/sbin:/sbin ip link set dev lo up".to_owned());
+        self
+    }
+
+    /// With the one capability that permits ports below 1024, as `setcap` gives it. An ordinary user's tests cannot give
+    /// it: theirs have to be permitted such ports by the system.
+    #[must_use]
+    pub fn with_low_ports(mut self) -> Self {
+        self.low_ports = true;
+        self
+    }
+
+    /// Where the system's `user.max_user_namespaces` is 0.
+    #[must_use]
+    pub fn without_user_namespaces(mut self) -> Self {
+        self.no_user_namespaces = true;
+        self
+    }
+
+    /// The user's id.
+    pub fn id() -> u32 {
+        if Self::is_another() { ID } else { geteuid().as_raw() }
+    }
+
+    /// Makes `directory` and all that is in it, or a device, the user's.
+    ///
+    /// # Panics
+    /// When that is not permitted.
+    pub fn own(&self, directory: &Path) {
+        if Self::is_another() {
+            let status = Command::new("chown")
+                .args(["--recursive", "--no-dereference", &format!("{ID}:{ID}")])
+                .arg(directory)
+                .status()
+                .expect("chown runs");
+            assert!(status.success(), "{} cannot be given away", directory.display());
+        }
+    }
+
+    /// Starts `program`; add arguments and environment. All that lies between becomes the program: same process.
+    pub fn command(&self, program: &Path) -> Command {
+        let capabilities = if self.low_ports { "-all,+net_bind_service" } else { "-all" };
+        let become_user = format!(
+            "setpriv --reuid={ID} --regid={ID} --clear-groups --inh-caps={capabilities} \
+             --ambient-caps={capabilities} --bounding-set={capabilities} --"
+        );
+        let mut words: Vec<&str> = Vec::new();
+        let drop: &str = match Self::is_another() {
+            true => {
+                words.extend(["unshare", "--mount", "--propagation=private"]);
+                &become_user
+            }
+            false if self.changes.is_empty() => "",
+            false => {
+                words.extend(["unshare", "--user", "--map-current-user", "--keep-caps", "--mount"]);
+                WITHOUT_CAPABILITIES
+            }
+        };
+        if self.network {
+            words.push("--net");
+        }
+        let script = format!("{}\nexec {drop} \"$@\"", self.changes.join("\n"));
+        let limit =
+            format!("echo 0 > /proc/sys/user/max_user_namespaces; exec {WITHOUT_CAPABILITIES} \"$@\"");
+        if !words.is_empty() {
+            words.extend(["--", "sh", "-ec", &script, "sh"]);
+        }
+        if self.no_user_namespaces {
+            words.extend(["unshare", "--user", "--map-current-user", "--keep-caps", "--"]);
+            words.extend(["sh", "-ec", &limit, "sh"]);
+        }
+        match words.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        }
+    }
+}
