@@ -5,19 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::Overlay;
+use crate::action::rootfs::{self, Place};
 use crate::artifact::Artifact;
 use crate::board::Board;
 use crate::event::EventKind;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, DeployTftp, Part, Timeouts};
 use crate::plan::{NodeKind, Step};
-use crate::rootfs::{Layer, LayerOptions, Lower};
+use crate::rootfs::Layer;
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
 use crate::{artifact, nfs};
-
-/// Most bytes that a job may write into its root filesystem.
-const LAYER_BUDGET: u64 = 8 << 30;
 
 /// Longest name of a file in a boot loader's command, in characters.
 const MAX_NAME: usize = 64;
@@ -92,9 +90,10 @@ pub(crate) async fn deploy_tftp(
         guard: None,
     };
     if let Some(spec) = &deploy.nfsrootfs {
-        let layer = open_rootfs(node, phase, &step.timeouts, spec).await?;
-        apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         let export = format!("/{}/rootfs", node.id);
+        let place = Place { board: peer, export: export.clone(), services };
+        let layer = rootfs::open(node, phase, &step.timeouts, spec, place).await?;
+        rootfs::apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(export);
         if deploy.authorize_ssh {
@@ -154,70 +153,6 @@ fn file_name(url: &str, otherwise: &str) -> String {
     if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
-/// Fetches a root filesystem and puts an empty layer over it.
-async fn open_rootfs(
-    node: &NodeContext,
-    phase: &Phase,
-    timeouts: &Timeouts,
-    spec: &ArtifactSpec,
-) -> Result<Arc<Layer>, Fault> {
-    let artifact = node.fetch(phase, timeouts, "nfsrootfs", spec).await?;
-    let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
-    let rootfs_fault = |error: &dyn std::error::Error| {
-        Fault::new(
-            Class::Infrastructure,
-            format!("{} ({})", phase.place, spec.place),
-            format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
-        )
-    };
-    let upper = node
-        .run
-        .scratch
-        .subdirectory(&node.id)
-        .map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let path = artifact.path.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        let lower = Arc::new(Lower::from_tar(&path)?);
-        let options = LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() };
-        Layer::new(lower, upper.join("rootfs"), options)
-    });
-    let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
-    let opened = part.bound("end of the root filesystem's tar", opened).await?;
-    let layer = opened.map_err(|error| rootfs_fault(&error))?;
-    Ok(Arc::new(layer))
-}
-
-/// Writes agent, definitions and keys into the layer, through the code that serves NFS writes.
-fn apply_overlay(
-    node: &NodeContext,
-    phase: &Phase,
-    layer: &Layer,
-    overlay: &Overlay,
-    authorize_ssh: bool,
-) -> Result<(), Fault> {
-    let fault = |error: &dyn std::error::Error| {
-        phase.fault(
-            Class::Infrastructure,
-            format!("cannot write into the root filesystem: {}", crate::fault::Chain(error)),
-        )
-    };
-    let directory = node.agent_directory();
-    for file in overlay.files() {
-        let path = format!("{directory}/{}", file.path);
-        let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
-        layer.make_dirs(parent, 0o755).map_err(|error| fault(&error))?;
-        layer.write_file(&path, file.mode, &file.content).map_err(|error| fault(&error))?;
-    }
-    if authorize_ssh {
-        let line = format!("{}\n", node.run.key.authorized_keys_line(&format!("host-runner {}", node.id)));
-        layer.make_dirs("/root/.ssh", 0o700).map_err(|error| fault(&error))?;
-        layer
-            .append_file("/root/.ssh/authorized_keys", 0o600, line.as_bytes())
-            .map_err(|error| fault(&error))?;
-    }
-    Ok(())
-}
-
 /// The part that LAVA's action for the scheme of `url` is.
 fn download_part(url: &str) -> Part {
     if url.starts_with("http:") || url.starts_with("https:") {
@@ -238,7 +173,7 @@ fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
 
 impl NodeContext {
     /// Fetches an artifact, with progress.
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         phase: &Phase,
         timeouts: &Timeouts,

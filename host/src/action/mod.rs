@@ -10,6 +10,7 @@ mod deploy_ssh;
 mod deploy_tftp;
 mod overlay;
 mod power;
+mod rootfs;
 mod test;
 
 pub(crate) use boot_ssh::boot_ssh;

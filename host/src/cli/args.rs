@@ -1,12 +1,13 @@
 //! The arguments, and which subcommand they mean.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::board::virtual_network;
-use crate::cli::{message, replay, run, validate};
+use crate::cli::{message, replay, rootfs, run, validate};
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
@@ -46,6 +47,9 @@ enum Command {
     Validate(ValidateArgs),
     /// Prints what the terminal printed during a stored run
     Replay(ReplayArgs),
+    /// Looks into, saves or serves again the root filesystems that runs with --keep-rootfs have kept
+    #[command(subcommand)]
+    Rootfs(RootfsCommand),
     /// Holds the network of the virtual boards; started by `run`
     #[command(name = virtual_network::HELPER_COMMAND, hide = true)]
     VirtualNetwork,
@@ -61,8 +65,70 @@ pub(super) struct RunArgs {
     /// Directory for the results; it must not exist yet [default: runs/TIME-JOBNAME, the time in UTC]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Keeps the boards' root filesystems as the job leaves them, for `host-runner rootfs`
+    #[arg(long)]
+    pub(super) keep_rootfs: bool,
     #[command(flatten)]
     pub(super) display: DisplayArgs,
+}
+
+/// `host-runner rootfs`.
+#[derive(Debug, Subcommand)]
+pub(super) enum RootfsCommand {
+    /// Prints what the job changed, one path per line
+    Diff {
+        #[command(flatten)]
+        kept: KeptArgs,
+        /// Prints one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists a directory, or one file
+    Ls {
+        #[command(flatten)]
+        kept: KeptArgs,
+        /// The path on the board
+        #[arg(default_value = "/")]
+        path: PathBuf,
+    },
+    /// Prints a file
+    Cat {
+        #[command(flatten)]
+        kept: KeptArgs,
+        /// The path on the board
+        path: PathBuf,
+    },
+    /// Saves the whole root filesystem
+    Export {
+        #[command(flatten)]
+        kept: KeptArgs,
+        /// The tar to write, which must not exist yet; `-` is standard output
+        #[arg(long, value_name = "FILE")]
+        tar: PathBuf,
+    },
+    /// Serves it to its board again, until Ctrl-C: for a board that is still on
+    Serve {
+        #[command(flatten)]
+        kept: KeptArgs,
+        /// Where to listen [default: where the run did]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Removes it
+    Rm {
+        #[command(flatten)]
+        kept: KeptArgs,
+    },
+}
+
+/// Which kept root filesystem.
+#[derive(Debug, Args)]
+pub(super) struct KeptArgs {
+    /// The directory of the run
+    pub(super) run: PathBuf,
+    /// The node, if several have a root filesystem
+    #[arg(long)]
+    pub(super) node: Option<String>,
 }
 
 /// `host-runner validate`.
@@ -145,6 +211,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::VirtualNetwork => return virtual_network::helper_main(),
     };
     let class = match result {

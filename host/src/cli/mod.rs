@@ -4,6 +4,7 @@ mod args;
 mod message;
 pub mod problems;
 mod replay;
+mod rootfs;
 mod run;
 mod validate;
 

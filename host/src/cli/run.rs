@@ -41,7 +41,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         let cancel = CancellationToken::new();
         cancel_on_signals(cancel.clone())
             .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
-        let run = JobRun { plan, bench, started, emitter: emitter.clone(), cancel };
+        let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
+        let run = JobRun { plan, bench, started, keep_rootfs, emitter: emitter.clone(), cancel };
         Ok::<_, Fault>(run::run(run).await)
     })?;
     drop(lease);

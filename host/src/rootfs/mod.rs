@@ -15,7 +15,9 @@ mod block_store;
 mod credential;
 mod directory;
 mod error;
+mod export;
 mod journal;
+mod kept;
 mod layer;
 mod lower;
 mod meta;
@@ -32,10 +34,11 @@ pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::Credential;
 pub use error::{FsError, MemberProblem, RootfsError};
 pub use journal::{Durability, JournalError};
+pub use kept::{KeptError, Origin, layer_directory};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
-    CreateMode, Created, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode, Permissions, ReadOutcome,
-    Renamed, Repair, Usage, WccPair,
+    CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
+    Permissions, ReadOutcome, Renamed, Repair, Usage, WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;

@@ -3,11 +3,15 @@
 //! Paths are those of the board. Symbolic links on the way are followed inside the layer, absolute ones from its root,
 //! and never on the bench PC. Everything is done as the superuser.
 
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::path::{MAX_SYMLINKS, components};
 use super::{Attributes, CreateMode, Credential, FsError, Ino, Kind, Layer, NewNode, SetAttributes};
+
+/// Bytes that are copied at a time.
+const CHUNK: usize = 256 << 10;
 
 /// Why a path of the root filesystem could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,35 @@ impl Layer {
     pub fn read_file(&self, path: impl AsRef<Path>, max: usize) -> Result<Option<Vec<u8>>, OverlayError> {
         let path = path.as_ref();
         self.get(path, max).map_err(|source| failed("read", path, source))
+    }
+
+    /// What `path` leads to; a symbolic link at its end is followed too.
+    ///
+    /// # Errors
+    /// [`OverlayError`], also if there is nothing.
+    pub fn find(&self, path: impl AsRef<Path>) -> Result<Attributes, OverlayError> {
+        let path = path.as_ref();
+        let place = self.place(path).map_err(|source| failed("find", path, source))?;
+        place.object.ok_or_else(|| failed("find", path, FsError::NotFound))
+    }
+
+    /// Copies the data of the file at `path` to `out`.
+    ///
+    /// # Errors
+    /// Those of `out`, and [`OverlayError`] as an [`io::Error`] if it cannot be read.
+    pub fn copy_file(&self, path: impl AsRef<Path>, out: &mut dyn Write) -> io::Result<()> {
+        let path = path.as_ref();
+        let file = self.find(path).map_err(io::Error::other)?;
+        let (mut buffer, mut offset) = (vec![0; CHUNK], 0);
+        loop {
+            let read = self.read(file.ino, offset, &mut buffer, &Credential::root());
+            let read = read.map_err(|source| io::Error::other(failed("read", path, source)))?;
+            out.write_all(buffer.get(..read.count).unwrap_or_default())?;
+            offset += read.count as u64;
+            if read.eof {
+                return Ok(());
+            }
+        }
     }
 
     fn put(&self, path: &Path, mode: u32, bytes: &[u8], anew: bool) -> Result<(), FsError> {

@@ -109,7 +109,7 @@ pub(crate) fn new_directory() -> PathBuf {
 }
 
 /// Store and log of a layer, in files that go with it.
-pub(crate) fn storage(lower: Arc<Lower>, budget: u64) -> Arc<Storage> {
+pub(super) fn storage(lower: Arc<Lower>, budget: u64) -> Arc<Storage> {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::create(directory.path().join("log"), LogHeader::new(1, lower.identity())).unwrap();
     Arc::new(Storage { lower, store: BlockStore::new(tempfile::tempfile().unwrap(), budget), journal })

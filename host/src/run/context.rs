@@ -41,6 +41,8 @@ pub(crate) struct RunContext {
     pub(crate) key: KeyPair,
     /// Where the agents' binaries are.
     pub(crate) agents: Vec<PathBuf>,
+    /// Where the boards' root filesystems are kept, if they are.
+    pub(crate) keep_rootfs: Option<PathBuf>,
     /// Files of this run alone.
     pub(crate) scratch: Scratch,
     /// When the whole job's time is over.
@@ -108,6 +110,7 @@ impl RunContext {
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
+            keep_rootfs: job.keep_rootfs.clone(),
             scratch: Scratch::create(&directory.join("scratch"))
                 .map_err(|error| cache_fault(&error, &error))?,
             deadline,

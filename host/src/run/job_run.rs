@@ -1,5 +1,6 @@
 //! The whole run: what its nodes share, one task per node, and the verdict.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
@@ -22,6 +23,8 @@ pub struct JobRun {
     pub bench: Bench,
     /// When it started; part of the ids on the targets.
     pub started: jiff::Timestamp,
+    /// The directory in which the boards' root filesystems are kept, if they are.
+    pub keep_rootfs: Option<PathBuf>,
     /// Where its events go.
     pub emitter: Emitter,
     /// Stops it.

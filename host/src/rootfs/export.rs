@@ -1,0 +1,259 @@
+//! A layer with its root filesystem as one tar: pax headers, hard links, devices, holes as zeros.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+
+use tar::{Builder, EntryType, Header};
+
+use super::{Attributes, Credential, Ino, Kind, Layer, Timestamp};
+
+/// Bytes that are read from the layer at a time.
+const CHUNK: usize = 256 << 10;
+
+impl Layer {
+    /// Writes everything that the board sees to `out`, as a tar.
+    ///
+    /// Sockets are left out: a tar has no place for them.
+    ///
+    /// # Errors
+    /// Those of `out`, and of the layer's own files.
+    pub fn export_tar(&self, out: impl Write) -> io::Result<()> {
+        let mut export = Export { layer: self, tar: Builder::new(out), names: HashMap::new() };
+        let root = self.attributes(Ino::ROOT).map_err(io::Error::other)?;
+        export.member(b"./", &root)?;
+        export.directory(b"./", Ino::ROOT)?;
+        export.tar.into_inner()?.flush()
+    }
+}
+
+struct Export<'l, W: Write> {
+    layer: &'l Layer,
+    tar: Builder<W>,
+    /// The first name of files with several.
+    names: HashMap<Ino, Vec<u8>>,
+}
+
+impl<W: Write> Export<'_, W> {
+    fn directory(&mut self, path: &[u8], dir: Ino) -> io::Result<()> {
+        let mut entries: Vec<(Vec<u8>, Attributes)> = Vec::new();
+        self.layer
+            .read_directory(dir, 2, &Credential::root(), &mut |entry| {
+                entries.push((entry.name.to_vec(), entry.attributes));
+                ControlFlow::Continue(())
+            })
+            .map_err(io::Error::other)?;
+        entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        for (name, attributes) in entries {
+            let mut path = [path, &name].concat();
+            if attributes.kind == Kind::Directory {
+                path.push(b'/');
+                self.member(&path, &attributes)?;
+                self.directory(&path, attributes.ino)?;
+            } else {
+                self.member(&path, &attributes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, path: &[u8], attributes: &Attributes) -> io::Result<()> {
+        let mut header = header(attributes)?;
+        let several = attributes.nlink > 1 && attributes.kind != Kind::Directory;
+        if several && let Some(first) = self.names.get(&attributes.ino) {
+            header.set_entry_type(EntryType::Link);
+            header.set_size(0);
+            let first = first.clone();
+            return self.append(path, Some(&first), header, attributes, io::empty());
+        }
+        if several {
+            self.names.insert(attributes.ino, path.to_vec());
+        }
+        match attributes.kind {
+            Kind::Regular => {
+                let data = Data { layer: self.layer, ino: attributes.ino, offset: 0 };
+                let data = io::BufReader::with_capacity(CHUNK, data.take(attributes.size));
+                self.append(path, None, header, attributes, data)
+            }
+            Kind::Symlink => {
+                let (target, _) = self.layer.read_link(attributes.ino).map_err(io::Error::other)?;
+                self.append(path, Some(&target), header, attributes, io::empty())
+            }
+            Kind::Socket => Ok(()),
+            _ => self.append(path, None, header, attributes, io::empty()),
+        }
+    }
+
+    /// Appends a member; what does not fit into its header goes into pax records before it.
+    fn append(
+        &mut self,
+        path: &[u8],
+        link: Option<&[u8]>,
+        mut header: Header,
+        attributes: &Attributes,
+        data: impl Read,
+    ) -> io::Result<()> {
+        let mut records: Vec<(&str, Vec<u8>)> = Vec::new();
+        let fields = header.as_old_mut();
+        if !fill(&mut fields.name, path) {
+            records.push(("path", path.to_vec()));
+        }
+        if let Some(link) = link
+            && !fill(&mut fields.linkname, link)
+        {
+            records.push(("linkpath", link.to_vec()));
+        }
+        if attributes.mtime.nanoseconds != 0 {
+            records.push(("mtime", pax_time(attributes.mtime)));
+        }
+        if !records.is_empty() {
+            self.tar.append_pax_extensions(records.iter().map(|(key, value)| (*key, value.as_slice())))?;
+        }
+        header.set_cksum();
+        self.tar.append(&header, data)
+    }
+}
+
+/// Puts `value` into a field of a header, cut to its size; whether it fits.
+fn fill(field: &mut [u8], value: &[u8]) -> bool {
+    for (byte, value) in field.iter_mut().zip(value) {
+        *byte = *value;
+    }
+    value.len() <= field.len()
+}
+
+fn pax_time(time: Timestamp) -> Vec<u8> {
+    format!("{}.{:09}", time.seconds, time.nanoseconds).into_bytes()
+}
+
+fn header(attributes: &Attributes) -> io::Result<Header> {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(match attributes.kind {
+        Kind::Regular | Kind::Socket => EntryType::Regular,
+        Kind::Directory => EntryType::Directory,
+        Kind::Symlink => EntryType::Symlink,
+        Kind::CharacterDevice => EntryType::Char,
+        Kind::BlockDevice => EntryType::Block,
+        Kind::Fifo => EntryType::Fifo,
+    });
+    header.set_mode(attributes.mode);
+    header.set_uid(attributes.uid.into());
+    header.set_gid(attributes.gid.into());
+    header.set_mtime(attributes.mtime.seconds.into());
+    header.set_size(if attributes.kind == Kind::Regular { attributes.size } else { 0 });
+    if matches!(attributes.kind, Kind::CharacterDevice | Kind::BlockDevice) {
+        header.set_device_major(attributes.device.0)?;
+        header.set_device_minor(attributes.device.1)?;
+    }
+    Ok(header)
+}
+
+/// The data of a file, from its beginning.
+struct Data<'l> {
+    layer: &'l Layer,
+    ino: Ino,
+    offset: u64,
+}
+
+impl Read for Data<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.layer.read(self.ino, self.offset, buffer, &Credential::root());
+        let count = read.map_err(io::Error::other)?.count;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{TarBuilder, index_bytes, layer_of, new_layer};
+    use super::*;
+    use crate::rootfs::{CreateMode, NewNode, SetAttributes, SetTime};
+
+    /// Everything but inode numbers, cookies and the times of changes.
+    fn sight(layer: &Layer, dir: Ino, path: &str, seen: &mut Vec<String>) {
+        let mut entries = Vec::new();
+        layer
+            .read_directory(dir, 2, &Credential::root(), &mut |entry| {
+                entries.push((String::from_utf8_lossy(entry.name).into_owned(), entry.attributes));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        for (name, is) in entries {
+            let path = format!("{path}/{name}");
+            let mut data = vec![0; is.size as usize];
+            let content = match is.kind {
+                Kind::Regular => {
+                    layer.read(is.ino, 0, &mut data, &Credential::root()).unwrap();
+                    data
+                }
+                Kind::Symlink => layer.read_link(is.ino).unwrap().0,
+                _ => Vec::new(),
+            };
+            let (kind, device, mtime) = (is.kind, is.device, is.mtime);
+            seen.push(format!(
+                "{path} {kind:?} {:o} {}:{} {} {device:?} {mtime:?} {content:?}",
+                is.mode, is.uid, is.gid, is.nlink
+            ));
+            if is.kind == Kind::Directory {
+                sight(layer, is.ino, &path, seen);
+            }
+        }
+    }
+
+    #[test]
+    fn an_exported_layer_is_the_same_root_filesystem() {
+        let layer = layer_of(
+            TarBuilder::new()
+                .dir("etc", 0o755)
+                .file_as("etc/passwd", 0o640, 1000, b"root:x:0:0\n")
+                .hard_link("etc/passwd-", "etc/passwd")
+                .symlink("link", "etc/passwd"),
+        );
+        let root = Credential::root();
+        let long = "n".repeat(200);
+        let made = layer.create(
+            Ino::ROOT,
+            long.as_bytes(),
+            CreateMode::Guarded(SetAttributes::with_mode(0o4755)),
+            &root,
+        );
+        let file = made.unwrap().object.ino;
+        layer.write(file, 10_000, b"behind a hole", &root).unwrap();
+        let time = SetTime::To(Timestamp { seconds: 1_700_000_000, nanoseconds: 123_456_789 });
+        layer
+            .set_attributes(file, &SetAttributes { mtime: time, ..SetAttributes::default() }, None, &root)
+            .unwrap();
+        layer
+            .make_node(
+                Ino::ROOT,
+                b"null",
+                NewNode::CharacterDevice(1, 3),
+                &SetAttributes::with_mode(0o666),
+                &root,
+            )
+            .unwrap();
+        layer.make_node(Ino::ROOT, b"pipe", NewNode::Fifo, &SetAttributes::with_mode(0o600), &root).unwrap();
+        let target = "t".repeat(300).into_bytes();
+        layer
+            .make_node(Ino::ROOT, b"far", NewNode::Symlink(target), &SetAttributes::default(), &root)
+            .unwrap();
+        for name in [&b"far"[..], b"null", b"pipe", b"link"] {
+            let ino = layer.lookup(Ino::ROOT, name, &root).unwrap().ino;
+            let mtime = SetTime::To(Timestamp { seconds: 7, nanoseconds: 5 });
+            layer
+                .set_attributes(ino, &SetAttributes { mtime, ..SetAttributes::default() }, None, &root)
+                .unwrap();
+        }
+        let mut tar = Vec::new();
+        layer.export_tar(&mut tar).unwrap();
+        let again = new_layer(index_bytes(&tar).unwrap().into());
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        sight(&layer, Ino::ROOT, "", &mut one);
+        sight(&again, Ino::ROOT, "", &mut other);
+        one.sort();
+        other.sort();
+        assert_eq!(one, other);
+        assert_eq!(one.len(), 8);
+    }
+}

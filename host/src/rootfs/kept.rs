@@ -1,0 +1,115 @@
+//! A layer that outlives its run, and what it needs to be opened again.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Layer, LayerOptions, Lower, Repair, RootfsError};
+
+/// Name of the file that describes the layer, beside its directory.
+const ORIGIN: &str = "origin.json";
+/// Name of the layer's directory.
+const LAYER: &str = "layer";
+/// Largest description, in bytes.
+const MAX_ORIGIN: u64 = 64 << 10;
+
+/// Where a kept root filesystem comes from, and who had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// URL of the root filesystem, as in the job.
+    pub url: String,
+    /// Its tar in the cache, decompressed.
+    pub tar: PathBuf,
+    /// SHA-256 of the tar, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Address of the board.
+    pub board: IpAddr,
+    /// Path that the board mounts.
+    pub export: String,
+    /// Where NFS and MOUNT were served.
+    pub server: SocketAddr,
+}
+
+/// Why a kept root filesystem cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// There is none.
+    #[error("{path} holds no kept root filesystem")]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Its description cannot be read or written.
+    #[error("cannot use {path}")]
+    Origin {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The tar below it has left the cache.
+    #[error("its root filesystem {url} (SHA-256 {sha256}) is not in the cache any more")]
+    NoTar {
+        /// Where it came from.
+        url: String,
+        /// What it was.
+        sha256: String,
+    },
+    /// The layer or the tar cannot be opened.
+    #[error(transparent)]
+    Rootfs(#[from] RootfsError),
+}
+
+/// The directory for the layer of a root filesystem that is kept in `directory`.
+pub fn layer_directory(directory: &Path) -> PathBuf {
+    directory.join(LAYER)
+}
+
+impl Origin {
+    /// Writes the description into `directory`.
+    ///
+    /// # Errors
+    /// [`KeptError::Origin`].
+    pub fn write(&self, directory: &Path) -> Result<(), KeptError> {
+        let path = directory.join(ORIGIN);
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
+        text.and_then(|text| fs::write(&path, text)).map_err(|source| KeptError::Origin { path, source })
+    }
+
+    /// Reads the description of the root filesystem that is kept in `directory`.
+    ///
+    /// # Errors
+    /// [`KeptError::Absent`] and [`KeptError::Origin`].
+    pub fn read(directory: &Path) -> Result<Self, KeptError> {
+        let path = directory.join(ORIGIN);
+        let read = || -> io::Result<Self> {
+            if fs::metadata(&path)?.len() > MAX_ORIGIN {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            Ok(serde_json::from_slice(&fs::read(&path)?)?)
+        };
+        read().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => KeptError::Absent { path: directory.to_owned() },
+            _ => KeptError::Origin { path: path.clone(), source },
+        })
+    }
+
+    /// Opens the layer that is kept in `directory`; it stays when it is dropped.
+    ///
+    /// # Errors
+    /// [`KeptError::NoTar`] and [`KeptError::Rootfs`].
+    pub fn open(&self, directory: &Path, options: LayerOptions) -> Result<(Layer, Vec<Repair>), KeptError> {
+        if !self.tar.exists() {
+            return Err(KeptError::NoTar { url: self.url.clone(), sha256: self.sha256.clone() });
+        }
+        let lower = Arc::new(Lower::from_tar(&self.tar)?);
+        let (layer, repairs) = Layer::open(lower, layer_directory(directory), options)?;
+        layer.keep();
+        Ok((layer, repairs))
+    }
+}

@@ -1,0 +1,153 @@
+//! What a job changed: the layer compared with the root filesystem below.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Layer;
+use crate::rootfs::tree::Tree;
+use crate::rootfs::{FsError, Ino, Kind, Lower};
+
+/// How a path differs from the root filesystem below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DifferenceKind {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// It is of another kind.
+    Replaced,
+    /// Its data or its link target is another.
+    Modified,
+    /// Owner, mode or times are others.
+    Attributes,
+}
+
+impl fmt::Display for DifferenceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Replaced => "replaced",
+            Self::Modified => "modified",
+            Self::Attributes => "attributes",
+        })
+    }
+}
+
+/// One path that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The path on the board, from `/`.
+    pub path: Vec<u8>,
+    /// How it differs.
+    pub kind: DifferenceKind,
+}
+
+impl Layer {
+    /// Every path that differs from the root filesystem below, in order. What is below a new or removed directory is
+    /// told too.
+    ///
+    /// # Errors
+    /// [`FsError::Io`] if data that must be compared cannot be read.
+    pub fn differences(&self) -> Result<Vec<Difference>, FsError> {
+        let tree = self.tree();
+        let mut comparison = Comparison { tree: &tree, lower: &self.storage.lower, found: Vec::new() };
+        comparison.directory(&mut Vec::new(), Some(Ino::ROOT), Some(Ino::ROOT))?;
+        Ok(comparison.found)
+    }
+}
+
+struct Comparison<'t> {
+    tree: &'t Tree,
+    lower: &'t Lower,
+    found: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    /// Compares the names of a directory that is `before` in the lower layer and `now` in the tree.
+    fn directory(
+        &mut self,
+        path: &mut Vec<u8>,
+        before: Option<Ino>,
+        now: Option<Ino>,
+    ) -> Result<(), FsError> {
+        let mut names: BTreeMap<Vec<u8>, (Option<Ino>, Option<Ino>)> = BTreeMap::new();
+        if let Some(before) = before {
+            for (_, name, ino) in self.lower.list(before, 0)? {
+                names.entry(name.to_vec()).or_default().0 = Some(ino);
+            }
+        }
+        if let Some(now) = now {
+            for (_, name, ino) in self.tree.list(now, 0)? {
+                names.entry(name.to_vec()).or_default().1 = Some(ino);
+            }
+        }
+        for (name, (before, now)) in names {
+            let length = path.len();
+            path.push(b'/');
+            path.extend_from_slice(&name);
+            self.entry(path, before, now)?;
+            path.truncate(length);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &mut Vec<u8>, before: Option<Ino>, now: Option<Ino>) -> Result<(), FsError> {
+        let kind = match (before, now) {
+            (None, _) => Some(DifferenceKind::Added),
+            (_, None) => Some(DifferenceKind::Removed),
+            (Some(before), Some(now)) => self.change(before, now)?,
+        };
+        if let Some(kind) = kind {
+            self.found.push(Difference { path: path.clone(), kind });
+        }
+        let is_directory = |kind: Option<Kind>| kind == Some(Kind::Directory);
+        let before =
+            before.filter(|before| is_directory(self.lower.get(*before).map(|inode| inode.meta.kind)));
+        let now = now.filter(|now| is_directory(self.tree.meta(*now).ok().map(|meta| meta.kind)));
+        if before.is_some() || now.is_some() {
+            self.directory(path, before, now)?;
+        }
+        Ok(())
+    }
+
+    /// How the object `now` differs from `before`.
+    fn change(&self, before: Ino, now: Ino) -> Result<Option<DifferenceKind>, FsError> {
+        let old = self.lower.get(before).ok_or(FsError::Stale)?;
+        let new = self.tree.attributes(now)?;
+        if old.meta.kind != new.kind || old.meta.device != new.device {
+            return Ok(Some(DifferenceKind::Replaced));
+        }
+        let modified = match new.kind {
+            Kind::Regular => old.size != new.size || !self.same_data(before, now, new.size)?,
+            Kind::Symlink => self.lower.target(before)? != self.tree.target(now)?,
+            _ => false,
+        };
+        if modified {
+            return Ok(Some(DifferenceKind::Modified));
+        }
+        // A directory's times move with its names, which are told by themselves.
+        let times = new.kind == Kind::Directory || old.meta.mtime == new.mtime;
+        let same = times && (old.meta.mode, old.meta.uid, old.meta.gid) == (new.mode, new.uid, new.gid);
+        Ok((!same).then_some(DifferenceKind::Attributes))
+    }
+
+    fn same_data(&self, before: Ino, now: Ino, size: u64) -> Result<bool, FsError> {
+        let Some(file) = self.tree.upper_file(now)? else { return Ok(before == now) };
+        let (mut old, mut new) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+        let mut offset = 0;
+        while offset < size {
+            let (count, _) = file.read(offset, &mut new)?;
+            let (old, _) = old.split_at_mut(count);
+            self.lower.read(before, offset, old)?;
+            if new.get(..count) != Some(&*old) {
+                return Ok(false);
+            }
+            offset += count as u64;
+        }
+        Ok(true)
+    }
+}
