@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
+use testbench::harness::usage;
 
 /// How often the process is looked at.
 const INTERVAL: Duration = Duration::from_millis(2);
-
-/// Unit of the times in `/proc/<pid>/stat`: a hundredth of a second on every architecture (`USER_HZ`, time(7)).
-const TICK: Duration = Duration::from_millis(10);
 
 /// What one run took.
 #[derive(Debug)]
@@ -43,12 +41,12 @@ pub(crate) fn measure(mut command: Command, out: &Path) -> io::Result<Measured> 
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let mut peak_kib = 0;
     while waitid(WaitId::Pid(process), options)?.is_none() {
-        peak_kib = peak_kib.max(peak(process).unwrap_or(0));
+        peak_kib = peak_kib.max(usage::peak_kib(child.id()).unwrap_or(0));
         thread::sleep(INTERVAL);
     }
     let wall = started.elapsed();
     // It has ended but is not waited for, so its times are still there.
-    let cpu = cpu_time(process)?;
+    let cpu = usage::cpu_time(child.id())?;
     let status = child.wait()?;
     if !status.success() {
         let log = fs::read_to_string(&log_file)?;
@@ -56,20 +54,4 @@ pub(crate) fn measure(mut command: Command, out: &Path) -> io::Result<Measured> 
     }
     let results = serde_json::from_str(&fs::read_to_string(out.join("results.json"))?)?;
     Ok(Measured { wall, cpu, peak_kib, results })
-}
-
-/// `VmHWM` of a process in KiB; `None` once it has ended.
-fn peak(process: Pid) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// User and system time of a process.
-fn cpu_time(process: Pid) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))?;
-    // The name of the program, in parentheses, may hold spaces.
-    let (_, fields) = stat.rsplit_once(") ").ok_or(io::ErrorKind::InvalidData)?;
-    let ticks: u32 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-    Ok(TICK * ticks)
 }

@@ -23,6 +23,7 @@ mod ordinary_user;
 mod programs;
 mod running;
 mod testbench;
+pub mod usage;
 
 pub use adapter::Adapter;
 pub use address::Addresses;
