@@ -38,7 +38,7 @@ pub use kept::{KeptError, Origin, layer_directory};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
     CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
-    Permissions, ReadOutcome, Renamed, Repair, Usage, WccPair,
+    Permissions, ReadOutcome, Reading, Renamed, Repair, Usage, WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;

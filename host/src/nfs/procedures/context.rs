@@ -111,9 +111,9 @@ pub(super) fn finish<T: Pack, F: Pack>(
 }
 
 /// Carries out `work` on the object that a handle stands for.
-pub(super) fn on<T>(
-    object: &Result<Object, nfsstat3>,
-    work: impl FnOnce(&Object) -> Result<T, FsError>,
+pub(super) fn on<'o, T>(
+    object: &'o Result<Object, nfsstat3>,
+    work: impl FnOnce(&'o Object) -> Result<T, FsError>,
 ) -> Result<T, nfsstat3> {
     object.as_ref().map_err(|stat| *stat).and_then(|object| work(object).map_err(status))
 }

@@ -4,13 +4,19 @@ use nfs3_types::nfs3::{
     COMMIT3resfail, COMMIT3resok, Nfs3Result, READ3resfail, READ3resok, WRITE3resfail, WRITE3resok, nfsstat3,
     stable_how, writeverf3,
 };
-use nfs3_types::xdr_codec::{Opaque, Pack};
+use nfs3_types::xdr_codec::Pack;
 
 use super::context::{Context, MAX_IO, about, finish, handle, on};
-use crate::nfs::attributes::{after, current, unchanged, wcc};
+use crate::nfs::attributes::{after, current, status, unchanged, wcc};
+use crate::nfs::exports::Export;
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
-use crate::rootfs::Durability;
+use crate::rootfs::{Durability, FsError, Reading};
+
+/// Bytes of a READ's result before its data: status, attributes, and the tail below.
+const READ_HEAD: usize = 104;
+/// Bytes of a READ's result between attributes and data: count, end of file, length of the data.
+const READ_TAIL: usize = 12;
 
 /// READ (RFC 1813 §3.3.6).
 pub(super) fn read(
@@ -20,32 +26,45 @@ pub(super) fn read(
 ) -> Result<(), Refusal> {
     let file = context.resolve(handle(arguments)?);
     let (offset, count) = (arguments.u64()?, arguments.u32()?.min(MAX_IO));
-    let mut buffer = Vec::new();
-    let result = on(&file, |file| {
-        let left = file.layer().attributes(file.ino)?.size.saturating_sub(offset);
-        buffer.resize(usize::try_from(left).unwrap_or(usize::MAX).min(count as usize), 0);
-        file.layer().read(file.ino, offset, &mut buffer, context.who)
-    });
-    let (file, outcome) = match (&file, result) {
-        (Ok(file), Ok(outcome)) => (file, outcome),
-        (_, result) => {
-            let stat = result.err().unwrap_or(nfsstat3::NFS3ERR_SERVERFAULT);
-            let failure = READ3resfail { file_attributes: about(&file, current) };
-            Nfs3Result::<READ3resok<'_>, _>::Err((stat, failure)).pack(out)?;
-            return Ok(());
-        }
+    let begin = out.len();
+    let reading = on(&file, |file| file.layer().begin_read(file.ino, offset, count as usize, context.who));
+    let result = match (&file, reading) {
+        (Ok(file), Ok(reading)) => read_into(out, &file.export, &reading)?.map_err(status),
+        (_, reading) => Err(reading.err().unwrap_or(nfsstat3::NFS3ERR_SERVERFAULT)),
     };
-    buffer.truncate(outcome.count);
-    file.export.count_read(buffer.len());
-    out.reserve(buffer.len() + 128);
-    let result = READ3resok {
-        file_attributes: after(&file.export, &outcome.attributes),
-        count: u32::try_from(buffer.len()).map_err(|_| Refusal::SystemError)?,
-        eof: outcome.eof,
-        data: Opaque::borrowed(&buffer),
-    };
-    Nfs3Result::<_, READ3resfail>::Ok(result).pack(out)?;
+    if let Err(stat) = result {
+        out.truncate(begin);
+        let failure = READ3resfail { file_attributes: about(&file, current) };
+        Nfs3Result::<READ3resok<'_>, _>::Err((stat, failure)).pack(out)?;
+    }
     Ok(())
+}
+
+/// Appends the result of a READ, a `READ3resok`: the data goes from the disk to its place in the reply.
+fn read_into(
+    out: &mut Vec<u8>,
+    export: &Export,
+    reading: &Reading<'_>,
+) -> Result<Result<(), FsError>, Refusal> {
+    out.reserve_exact(READ_HEAD + reading.count + size_of::<u32>());
+    (nfsstat3::NFS3_OK as u32).pack(out)?;
+    after(export, &reading.attributes).pack(out)?;
+    let tail = out.len();
+    let data = tail + READ_TAIL;
+    out.resize(data + reading.count, 0);
+    let (count, eof) = match reading.read(out.get_mut(data..).unwrap_or_default()) {
+        Ok(read) => read,
+        Err(error) => return Ok(Err(error)),
+    };
+    out.truncate(data + count);
+    out.resize(data + count.next_multiple_of(4), 0);
+    let length = u32::try_from(count).map_err(|_| Refusal::SystemError)?;
+    let values = [length, u32::from(eof), length].map(u32::to_be_bytes);
+    if let Some(place) = out.get_mut(tail..data) {
+        place.copy_from_slice(values.as_flattened());
+    }
+    export.count_read(count);
+    Ok(Ok(()))
 }
 
 /// WRITE (RFC 1813 §3.3.7).

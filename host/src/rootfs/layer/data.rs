@@ -4,7 +4,38 @@ use std::sync::Arc;
 
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
+use crate::rootfs::upper_file::UpperFile;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, Timestamp};
+
+/// A read that is allowed, and how much it will give.
+#[derive(Debug)]
+pub struct Reading<'l> {
+    /// Attributes of the file.
+    pub attributes: Attributes,
+    /// Bytes that there are to read.
+    pub count: usize,
+    layer: &'l Layer,
+    /// `None` if the file is as in the lower layer.
+    file: Option<Arc<UpperFile>>,
+    offset: u64,
+}
+
+impl Reading<'_> {
+    /// Reads into `buffer`, which must be [`Reading::count`] bytes long; how many bytes there were, and whether the file
+    /// ends behind them. They are fewer if the file was cut meanwhile.
+    ///
+    /// # Errors
+    /// [`FsError::Io`], [`FsError::Stale`].
+    pub fn read(&self, buffer: &mut [u8]) -> Result<(usize, bool), FsError> {
+        if let Some(file) = &self.file {
+            return file.read(self.offset, buffer);
+        }
+        if !buffer.is_empty() {
+            self.layer.storage.lower.read(self.attributes.ino, self.offset, buffer)?;
+        }
+        Ok((buffer.len(), self.offset.saturating_add(buffer.len() as u64) >= self.attributes.size))
+    }
+}
 
 /// What a read gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +59,8 @@ fn check_regular(meta: &Meta) -> Result<(), FsError> {
 impl Layer {
     /// Reads into `buffer` from byte `offset`.
     ///
-    /// The owner may read whatever the mode says (a file may be opened first and closed to oneself after), and whoever
-    /// may execute a file may read it, as NFS servers must allow (RFC 1813 §4.4).
-    ///
     /// # Errors
-    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::Io`], [`FsError::Stale`].
+    /// As [`Layer::begin_read`], and [`FsError::Io`].
     pub fn read(
         &self,
         ino: Ino,
@@ -40,6 +68,26 @@ impl Layer {
         buffer: &mut [u8],
         who: &Credential,
     ) -> Result<ReadOutcome, FsError> {
+        let reading = self.begin_read(ino, offset, buffer.len(), who)?;
+        let (target, _) = buffer.split_at_mut(reading.count);
+        let (count, eof) = reading.read(target)?;
+        Ok(ReadOutcome { count, eof, attributes: reading.attributes })
+    }
+
+    /// Begins to read at most `limit` bytes from byte `offset`.
+    ///
+    /// The owner may read whatever the mode says (a file may be opened first and closed to oneself after), and whoever
+    /// may execute a file may read it, as NFS servers must allow (RFC 1813 §4.4).
+    ///
+    /// # Errors
+    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::Stale`].
+    pub fn begin_read(
+        &self,
+        ino: Ino,
+        offset: u64,
+        limit: usize,
+        who: &Credential,
+    ) -> Result<Reading<'_>, FsError> {
         let (file, attributes) = {
             let tree = self.tree();
             let meta = tree.meta(ino)?;
@@ -49,17 +97,8 @@ impl Layer {
             }
             (tree.upper_file(ino)?.map(Arc::clone), tree.attributes(ino)?)
         };
-        if let Some(file) = file {
-            let (count, eof) = file.read(offset, buffer)?;
-            return Ok(ReadOutcome { count, eof, attributes });
-        }
         let left = usize::try_from(attributes.size.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let count = left.min(buffer.len());
-        let (target, _) = buffer.split_at_mut(count);
-        if count > 0 {
-            self.storage.lower.read(ino, offset, target)?;
-        }
-        Ok(ReadOutcome { count, eof: count == left, attributes })
+        Ok(Reading { attributes, count: left.min(limit), layer: self, file, offset })
     }
 
     /// Writes `data` at byte `offset`.
