@@ -3,7 +3,6 @@
 //! Every server is asked the same by the same client over the loopback device of a network namespace of its own; rounds
 //! are interleaved, and each figure is the median of its rounds.
 
-mod client;
 mod servers;
 
 use std::error::Error;
@@ -14,8 +13,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use testbench::harness::usage;
+use testbench::nfs_client::{Client, Xdr};
 
-use crate::client::{Client, Xdr};
 use crate::servers::{FILE, FILE_SIZE, Server};
 
 /// Set in the process that runs in the namespace: to `root`, or to `user` where it is root there alone.

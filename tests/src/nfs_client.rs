@@ -14,20 +14,26 @@ const STATUS: usize = 24;
 
 /// XDR (RFC 4506), written.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Xdr(pub(crate) Vec<u8>);
+pub struct Xdr(pub Vec<u8>);
 
 impl Xdr {
-    pub(crate) fn u32(mut self, value: u32) -> Self {
+    /// Appends an unsigned integer.
+    #[must_use]
+    pub fn u32(mut self, value: u32) -> Self {
         self.0.extend_from_slice(&value.to_be_bytes());
         self
     }
 
-    pub(crate) fn u64(mut self, value: u64) -> Self {
+    /// Appends an unsigned hyper integer.
+    #[must_use]
+    pub fn u64(mut self, value: u64) -> Self {
         self.0.extend_from_slice(&value.to_be_bytes());
         self
     }
 
-    pub(crate) fn opaque(self, value: &[u8]) -> Self {
+    /// Appends variable-length opaque data.
+    #[must_use]
+    pub fn opaque(self, value: &[u8]) -> Self {
         let mut xdr = self.u32(value.len() as u32);
         xdr.0.extend_from_slice(value);
         xdr.0.resize(xdr.0.len().next_multiple_of(4), 0);
@@ -37,7 +43,7 @@ impl Xdr {
 
 /// A connection to a server.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     output: TcpStream,
     input: BufReader<TcpStream>,
     xid: u32,
@@ -45,7 +51,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+    /// Connects to a server.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let output = TcpStream::connect(address)?;
         output.set_nodelay(true)?;
         output.set_read_timeout(Some(PATIENCE))?;
@@ -85,23 +95,40 @@ impl Client {
         }
     }
 
+    /// The results of an NFS procedure that went well, behind its status.
+    ///
+    /// # Errors
+    /// Those of the connection, and the server's status.
+    pub fn nfs(&mut self, procedure: u32, arguments: &Xdr) -> io::Result<&[u8]> {
+        self.call(NFS, procedure, arguments)
+    }
+
     fn call(&mut self, program: (u32, u32), procedure: u32, arguments: &Xdr) -> io::Result<&[u8]> {
         self.send(program, procedure, &arguments.0)?;
         self.receive()
     }
 
     /// The handle of an export.
-    pub(crate) fn mount(&mut self, path: &str) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of the connection, and the server's status.
+    pub fn mount(&mut self, path: &str) -> io::Result<Vec<u8>> {
         handle(self.call(MOUNT, 1, &Xdr::default().opaque(path.as_bytes()))?)
     }
 
     /// The handle of a name.
-    pub(crate) fn lookup(&mut self, directory: &[u8], name: &str) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of the connection, and the server's status.
+    pub fn lookup(&mut self, directory: &[u8], name: &str) -> io::Result<Vec<u8>> {
         handle(self.call(NFS, 3, &Xdr::default().opaque(directory).opaque(name.as_bytes()))?)
     }
 
     /// The handle of a new, empty file.
-    pub(crate) fn create(&mut self, directory: &[u8], name: &str) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of the connection, and the server's status.
+    pub fn create(&mut self, directory: &[u8], name: &str) -> io::Result<Vec<u8>> {
         // UNCHECKED; mode 0644, size 0, the rest is not set.
         let how = Xdr::default().opaque(directory).opaque(name.as_bytes()).u32(0);
         let how = how.u32(1).u32(0o644).u32(0).u32(0).u32(1).u64(0).u32(0).u32(0);
@@ -110,7 +137,10 @@ impl Client {
     }
 
     /// Calls `procedure` as often as there are arguments, `depth` calls at a time; how long that took.
-    pub(crate) fn load(
+    ///
+    /// # Errors
+    /// Those of the connection, and the server's status.
+    pub fn load(
         &mut self,
         procedure: u32,
         depth: usize,

@@ -1,0 +1,167 @@
+//! `host-runner rootfs`: what a run has kept is looked into, saved, served again, and survives `kill -9`.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use host_runner::rootfs::{Layer, LayerOptions, Lower, Origin, layer_directory};
+use tempfile::TempDir;
+use testbench::harness::host_runner;
+use testbench::nfs_client::{Client, Xdr};
+
+const WRITE: u32 = 7;
+const READ: u32 = 6;
+/// How long the server may take to listen.
+const START: Duration = Duration::from_secs(20);
+
+/// A run's directory with one kept root filesystem.
+struct Kept {
+    directory: TempDir,
+    server: SocketAddr,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("writable");
+        let tar = directory.path().join("rootfs.tar");
+        let mut builder = tar::Builder::new(File::create(&tar).expect("writable"));
+        for (path, data) in [("etc/hostname", &b"board\n"[..]), ("etc/motd", b"hello\n")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(data.len() as u64);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
+            builder.append_data(&mut header, path, data).expect("writable");
+        }
+        builder.into_inner().expect("writable");
+        let lower = Arc::new(Lower::from_tar(&tar).expect("a tar"));
+        let place = directory.path().join("run/rootfs/board");
+        fs::create_dir_all(&place).expect("writable");
+        let layer = Layer::new(lower, layer_directory(&place), LayerOptions::default()).expect("writable");
+        layer.keep();
+        layer.write_file("/etc/hostname", 0o644, b"changed\n").expect("there is room");
+        layer.make_dirs("/root/new", 0o755).expect("there is room");
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+        let server = free.expect("a free port");
+        let origin = Origin {
+            url: "http://example.org/rootfs.tar".to_owned(),
+            tar,
+            sha256: "0".repeat(64),
+            board: server.ip(),
+            export: "/job/rootfs".to_owned(),
+            server,
+        };
+        origin.write(&place).expect("writable");
+        Self { directory, server }
+    }
+
+    fn run(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(host_runner());
+        command.current_dir(self.run()).arg("rootfs").args(words);
+        command
+    }
+
+    fn rootfs(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("it starts")
+    }
+
+    /// Starts to serve, and waits until a client can connect.
+    fn serve(&self, options: &[&str]) -> (Child, Client) {
+        let child = self.command(&["serve", "run"]).args(options).stdout(Stdio::null()).spawn().expect("it starts");
+        let started = Instant::now();
+        loop {
+            match Client::connect(self.server) {
+                Ok(client) => return (child, client),
+                Err(error) => assert!(started.elapsed() < START, "it does not listen: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn kill(mut child: Child) {
+    child.kill().expect("it runs");
+    child.wait().expect("a child");
+}
+
+#[test]
+fn what_a_job_changed_is_listed_shown_and_saved() {
+    let kept = Kept::new();
+    let diff = kept.rootfs(&["diff", "run"]);
+    assert_eq!(
+        text(&diff.stdout),
+        "modified   /etc/hostname\nadded      /root\nadded      /root/new\n",
+        "{}",
+        text(&diff.stderr)
+    );
+    let json = kept.rootfs(&["diff", "run", "--json"]);
+    assert!(text(&json.stdout).starts_with("{\"path\":\"/etc/hostname\",\"change\":\"modified\"}\n"));
+    assert_eq!(text(&kept.rootfs(&["cat", "run", "/etc/hostname"]).stdout), "changed\n");
+    let list = text(&kept.rootfs(&["ls", "run", "/etc"]).stdout);
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(lines[0].starts_with("-rw-r--r--   1     0     0          8 "), "{list}");
+    assert!(lines[0].ends_with(" hostname") && lines[1].ends_with(" motd"), "{list}");
+    assert!(kept.rootfs(&["export", "run", "--tar", "after.tar"]).status.success());
+    let again = Lower::from_tar(&kept.run().join("after.tar")).expect("a tar");
+    assert_eq!(again.inode_count(), 6);
+    let twice = kept.rootfs(&["export", "run", "--tar", "after.tar"]);
+    assert_eq!(twice.status.code(), Some(3), "an existing file is not written to");
+    assert!(kept.rootfs(&["rm", "run"]).status.success());
+    assert!(!kept.run().join("run/rootfs/board").exists());
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_with_what_to_do() {
+    let kept = Kept::new();
+    let none = kept.rootfs(&["diff", "nowhere"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("--keep-rootfs"), "{}", text(&none.stderr));
+    fs::create_dir(kept.run().join("run/rootfs/other")).expect("writable");
+    let several = text(&kept.rootfs(&["diff", "run"]).stderr);
+    assert!(several.contains("board") && several.contains("--node"), "{several}");
+    let (child, _client) = kept.serve(&["--node", "board"]);
+    let busy = kept.rootfs(&["diff", "run", "--node", "board"]);
+    assert_eq!(busy.status.code(), Some(3));
+    assert!(text(&busy.stderr).contains("another process is using the layer"), "{}", text(&busy.stderr));
+    kill(child);
+    fs::remove_file(kept.run().join("rootfs.tar")).expect("it is there");
+    let gone = text(&kept.rootfs(&["ls", "run", "--node", "board"]).stderr);
+    assert!(gone.contains("http://example.org/rootfs.tar") && gone.contains("not in the cache"), "{gone}");
+}
+
+#[test]
+fn a_server_that_is_killed_goes_on_under_the_same_handles() -> io::Result<()> {
+    let kept = Kept::new();
+    let (mut child, mut client) = kept.serve(&[]);
+    let root = client.mount("/job/rootfs")?;
+    let file = client.create(&root, "written")?;
+    let mut verifiers = Vec::new();
+    for round in 0..5_u8 {
+        let data = vec![round; 100_000];
+        let write = Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000).u32(0).opaque(&data);
+        let results = client.nfs(WRITE, &write)?.to_vec();
+        verifiers.push(results[results.len() - 8..].to_vec());
+        kill(child);
+        (child, client) = kept.serve(&[]);
+        let read = Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000);
+        let results = client.nfs(READ, &read)?;
+        assert!(results.ends_with(&data), "what was answered in round {round} is there");
+    }
+    assert!(verifiers.iter().all(|verifier| *verifier == verifiers[0]), "{verifiers:?}");
+    assert_eq!(client.lookup(&root, "written")?, file);
+    kill(child);
+    Ok(())
+}
