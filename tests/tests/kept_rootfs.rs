@@ -76,7 +76,8 @@ impl Kept {
 
     /// Starts to serve, and waits until a client can connect.
     fn serve(&self, options: &[&str]) -> (Child, Client) {
-        let child = self.command(&["serve", "run"]).args(options).stdout(Stdio::null()).spawn().expect("it starts");
+        let child =
+            self.command(&["serve", "run"]).args(options).stdout(Stdio::null()).spawn().expect("it starts");
         let started = Instant::now();
         loop {
             match Client::connect(self.server) {
@@ -151,7 +152,8 @@ fn a_server_that_is_killed_goes_on_under_the_same_handles() -> io::Result<()> {
     let mut verifiers = Vec::new();
     for round in 0..5_u8 {
         let data = vec![round; 100_000];
-        let write = Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000).u32(0).opaque(&data);
+        let write =
+            Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000).u32(0).opaque(&data);
         let results = client.nfs(WRITE, &write)?.to_vec();
         verifiers.push(results[results.len() - 8..].to_vec());
         kill(child);

@@ -67,10 +67,39 @@ async fn read_rest<R: AsyncRead + Unpin>(stream: &mut R, first: [u8; 1]) -> Resu
     Err(RecordError::TooManyFragments)
 }
 
+/// Whether `buffer` begins with a whole message of one fragment.
+pub(super) fn is_whole(buffer: &[u8]) -> bool {
+    buffer.split_first_chunk().is_some_and(|(mark, rest)| {
+        let mark = u32::from_be_bytes(*mark);
+        mark & LAST_FRAGMENT != 0 && rest.len() >= (mark & !LAST_FRAGMENT) as usize
+    })
+}
+
+/// Appends one message as a single fragment.
+pub(super) fn append(batch: &mut Vec<u8>, record: &[u8]) -> Result<(), RecordError> {
+    batch.extend_from_slice(&mark(record)?);
+    batch.extend_from_slice(record);
+    Ok(())
+}
+
+fn mark(record: &[u8]) -> Result<[u8; 4], RecordError> {
+    let length = u32::try_from(record.len()).ok().filter(|length| length & LAST_FRAGMENT == 0);
+    Ok((length.ok_or(RecordError::TooLong(record.len()))? | LAST_FRAGMENT).to_be_bytes())
+}
+
+/// Writes messages as [`append`] has put them together.
+pub(super) async fn write_batch<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    batch: &[u8],
+) -> Result<(), RecordError> {
+    let written = tokio::time::timeout(PATIENCE, stream.write_all(batch));
+    written.await.map_err(|_| RecordError::Stalled)??;
+    Ok(())
+}
+
 /// Writes one message as a single fragment.
 pub(super) async fn write<W: AsyncWrite + Unpin>(stream: &mut W, record: &[u8]) -> Result<(), RecordError> {
-    let length = u32::try_from(record.len()).ok().filter(|length| length & LAST_FRAGMENT == 0);
-    let mark = (length.ok_or(RecordError::TooLong(record.len()))? | LAST_FRAGMENT).to_be_bytes();
+    let mark = mark(record)?;
     let mut message = Buf::chain(&mark[..], record);
     let written = tokio::time::timeout(PATIENCE, stream.write_all_buf(&mut message));
     written.await.map_err(|_| RecordError::Stalled)??;
@@ -87,6 +116,26 @@ mod tests {
         assert_eq!(read(&mut stream).await.unwrap().unwrap(), b"abcde");
         assert_eq!(read(&mut stream).await.unwrap().unwrap(), b"x");
         assert!(read(&mut stream).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_message_is_whole_with_its_last_byte() {
+        assert!(is_whole(b"\x80\0\0\x02ab"));
+        assert!(is_whole(b"\x80\0\0\x02abcd"));
+        for part in [&b""[..], b"\x80\0\0", b"\x80\0\0\x02a", b"\0\0\0\x02ab"] {
+            assert!(!is_whole(part), "{part:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_put_together_are_read_one_by_one() {
+        let (mut batch, mut wire) = (Vec::new(), Vec::new());
+        append(&mut batch, b"one").unwrap();
+        append(&mut batch, b"other").unwrap();
+        write_batch(&mut wire, &batch).await.unwrap();
+        let mut wire = &wire[..];
+        assert_eq!(read(&mut wire).await.unwrap().unwrap(), b"one");
+        assert_eq!(read(&mut wire).await.unwrap().unwrap(), b"other");
     }
 
     #[tokio::test]

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exports::Exports;
-use super::record;
+use super::record::{self, RecordError};
 use super::service::Service;
 
 /// Connections of one address; the next is closed at once. Linux uses one per mount.
@@ -22,6 +22,8 @@ const MAX_CONNECTIONS: usize = 16;
 const MAX_CALLS: usize = 16;
 /// Read ahead on a connection, in bytes.
 const READ_BUFFER: usize = 64 << 10;
+/// Replies that are sent together while more calls are there already, in bytes.
+const MAX_BATCH: usize = 64 << 10;
 /// Pause after a connection could not be accepted, as when the process has too many files open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -87,41 +89,58 @@ pub(super) async fn serve_stream<R, W>(
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let tasks = TaskTracker::new();
+    let writer = Arc::new(Mutex::new(writer));
     let (replies, queue) = mpsc::channel(MAX_CALLS);
-    tasks.spawn(send_replies(writer, queue, stop.clone()));
+    tasks.spawn(send_replies(Arc::clone(&writer), queue, stop.clone()));
     let mut reader = BufReader::with_capacity(READ_BUFFER, reader);
+    let mut batch = Vec::new();
     loop {
-        let next = async {
-            let place = replies.clone().reserve_owned().await.ok()?;
-            let record = record::read(&mut reader).await.ok()??;
-            Some((place, record))
-        };
-        let (place, record) = tokio::select! {
+        if !batch.is_empty() && (batch.len() >= MAX_BATCH || !record::is_whole(reader.buffer())) {
+            // Nothing more can be answered without waiting.
+            let sent = tokio::select! {
+                () = stop.cancelled() => break,
+                sent = send_batch(&writer, &batch) => sent,
+            };
+            if sent.is_err() {
+                break;
+            }
+            batch.clear();
+        }
+        let record = tokio::select! {
             () = stop.cancelled() => break,
-            next = next => match next {
-                Some(next) => next,
-                None => break,
+            record = record::read(&mut reader) => match record {
+                Ok(Some(record)) => record,
+                _ => break,
             },
         };
-        let may_block = Service::may_block(&record);
+        if !Service::may_block(&record) {
+            match service.call(peer, &record).map(|reply| record::append(&mut batch, &reply)) {
+                Some(Ok(())) => continue,
+                _ => break,
+            }
+        }
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = replies.clone().reserve_owned() => place,
+        };
+        let Ok(place) = place else { break };
         let (service, useless) = (Arc::clone(&service), stop.clone());
-        let answer = move || match service.call(peer, &record) {
+        tasks.spawn_blocking(move || match service.call(peer, &record) {
             Some(reply) => drop(place.send(reply)),
             None => useless.cancel(),
-        };
-        if may_block {
-            tasks.spawn_blocking(answer);
-        } else {
-            answer();
-        }
+        });
     }
     drop(replies);
     tasks.close();
     tasks.wait().await;
 }
 
+async fn send_batch<W: AsyncWrite + Unpin>(writer: &Mutex<W>, batch: &[u8]) -> Result<(), RecordError> {
+    record::write_batch(&mut *writer.lock().await, batch).await
+}
+
 async fn send_replies<W: AsyncWrite + Unpin>(
-    mut writer: W,
+    writer: Arc<Mutex<W>>,
     mut queue: mpsc::Receiver<Vec<u8>>,
     stop: CancellationToken,
 ) {
@@ -133,9 +152,10 @@ async fn send_replies<W: AsyncWrite + Unpin>(
                 None => break,
             },
         };
+        let send = async { record::write(&mut *writer.lock().await, &reply).await };
         let sent = tokio::select! {
             () = stop.cancelled() => break,
-            sent = record::write(&mut writer, &reply) => sent,
+            sent = send => sent,
         };
         if sent.is_err() {
             stop.cancel();

@@ -98,11 +98,8 @@ fn enter_namespace() -> io::Error {
 fn run(server: &Server, load: &Load) -> io::Result<Took> {
     let directory = Client::connect(server.mount)?.mount(&server.path)?;
     let mut client = Client::connect(server.nfs)?;
-    let handle = if load.writes {
-        client.create(&directory, "written")?
-    } else {
-        client.lookup(&directory, FILE)?
-    };
+    let handle =
+        if load.writes { client.create(&directory, "written")? } else { client.lookup(&directory, FILE)? };
     let (procedure, data) = match (load.bytes, load.writes) {
         (0, _) => (1, Vec::new()),
         (_, false) => (6, Vec::new()),
@@ -159,7 +156,10 @@ fn print(out: &mut impl Write, servers: &[Server], figures: &[Vec<Vec<Took>>]) -
         writeln!(out, "peak memory of {}: {:.1} MiB", server.name, peak as f64 / 1024.0)?;
     }
     if servers.len() == 1 {
-        writeln!(out, "SKIPPED: nfs-ganesha (Debian packages nfs-ganesha, nfs-ganesha-vfs and rpcbind; root)")?;
+        writeln!(
+            out,
+            "SKIPPED: nfs-ganesha (Debian packages nfs-ganesha, nfs-ganesha-vfs and rpcbind; root)"
+        )?;
     }
     Ok(())
 }

@@ -42,9 +42,9 @@ pub(in crate::nfs) const fn changes_names(procedure: u32) -> bool {
     matches!(procedure, 2 | 8..=15)
 }
 
-/// Whether `procedure` is READ or WRITE.
+/// Whether `procedure` is READ, WRITE or COMMIT.
 pub(in crate::nfs) const fn moves_data(procedure: u32) -> bool {
-    matches!(procedure, 6 | 7)
+    matches!(procedure, 6 | 7 | 21)
 }
 
 /// Carries out `procedure` and appends its result to `out`.
