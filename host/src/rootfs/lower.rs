@@ -3,6 +3,9 @@
 //! Inode numbers are dense from [`Ino::ROOT`]. Names and link targets share one arena; the entries of a directory lie
 //! together, sorted by name, so that a look-up is a binary search and a place in the listing is a stable cookie.
 
+mod check;
+mod saved;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -18,6 +21,8 @@ use super::{FsError, Ino, Kind, RootfsError, tar_index};
 #[derive(Debug)]
 pub struct Lower {
     pub(super) file: File,
+    /// Length of the archive, in bytes.
+    pub(super) archive: u64,
     pub(super) inodes: Vec<LowerInode>,
     pub(super) entries: Vec<LowerEntry>,
     pub(super) names: Vec<u8>,
@@ -26,7 +31,7 @@ pub struct Lower {
 }
 
 /// One inode of the lower layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LowerInode {
     pub(super) meta: Meta,
     pub(super) size: u64,
@@ -34,7 +39,7 @@ pub(super) struct LowerInode {
 }
 
 /// Where the content of an inode is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum LowerContent {
     /// At this offset of the archive.
     Data { offset: u64 },
@@ -49,14 +54,14 @@ pub(super) enum LowerContent {
 }
 
 /// A stretch of the arena.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Name {
     pub(super) start: u32,
     pub(super) length: u16,
 }
 
 /// A name in a directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LowerEntry {
     pub(super) name: Name,
     pub(super) ino: Ino,
@@ -107,8 +112,7 @@ impl Lower {
             hasher.update(&inode.size.to_le_bytes());
             hasher.update(&[inode.meta.mode.to_le_bytes(), inode.meta.mtime.seconds.to_le_bytes()].concat());
         }
-        let archive = self.file.metadata().map_or(0, |metadata| metadata.len());
-        LowerIdentity { archive, inodes: self.inodes.len() as u32, checksum: hasher.finalize() }
+        LowerIdentity { archive: self.archive, inodes: self.inodes.len() as u32, checksum: hasher.finalize() }
     }
 
     pub(super) fn get(&self, ino: Ino) -> Option<&LowerInode> {
@@ -120,9 +124,22 @@ impl Lower {
         Ino::new(u32::try_from(self.inodes.len()).ok()?.checked_add(Ino::ROOT.get())?)
     }
 
-    fn bytes_of(&self, name: Name) -> &[u8] {
+    /// Bytes of memory that the tables take.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.inodes.capacity() * size_of::<LowerInode>()
+            + self.entries.capacity() * size_of::<LowerEntry>()
+            + self.extents.capacity() * size_of::<Extent>()
+            + self.names.capacity()
+    }
+
+    fn name(&self, name: Name) -> Option<&[u8]> {
         let start = name.start as usize;
-        self.names.get(start..start + usize::from(name.length)).unwrap_or_default()
+        self.names.get(start..start.checked_add(usize::from(name.length))?)
+    }
+
+    fn bytes_of(&self, name: Name) -> &[u8] {
+        self.name(name).unwrap_or_default()
     }
 
     fn entries_of(&self, dir: Ino) -> Result<(&[LowerEntry], Ino), FsError> {

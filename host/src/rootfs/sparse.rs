@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use serde::{Deserialize, Serialize};
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
 
 use super::error::MemberProblem;
@@ -12,7 +13,7 @@ use super::error::MemberProblem;
 const HEADER: u64 = 512;
 
 /// A stretch of a file that is in the archive. All in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Extent {
     /// Where it lies in the file.
     pub(super) offset: u64,

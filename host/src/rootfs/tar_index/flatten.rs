@@ -45,11 +45,12 @@ impl Numbering {
 }
 
 /// Numbers what is reachable from the root and packs it; `None` if a 32-bit index is too small.
-pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
+pub(super) fn flatten(builder: Builder, file: File, archive: u64) -> Option<Lower> {
     let numbering = Numbering::new(&builder)?;
     let order = &numbering.order;
     let mut lower = Lower {
         file,
+        archive,
         inodes: Vec::with_capacity(order.len()),
         entries: Vec::with_capacity(order.len()),
         names: Vec::new(),
@@ -91,6 +92,9 @@ pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
         lower.bytes = lower.bytes.saturating_add(size);
         lower.inodes.push(LowerInode { meta, size, content });
     }
+    lower.entries.shrink_to_fit();
+    lower.names.shrink_to_fit();
+    lower.extents.shrink_to_fit();
     Some(lower)
 }
 

@@ -31,7 +31,7 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
         member: String::from_utf8_lossy(&member).into_owned(),
         problem,
     })?;
-    super::flatten::flatten(builder, file).ok_or_else(|| RootfsError::TooLarge {
+    super::flatten::flatten(builder, file, length).ok_or_else(|| RootfsError::TooLarge {
         path: path.to_owned(),
         what: "bytes of names",
         limit: u64::from(u32::MAX),
