@@ -27,6 +27,9 @@ pub struct Lower {
     pub(super) entries: Vec<LowerEntry>,
     pub(super) names: Vec<u8>,
     pub(super) extents: Vec<Extent>,
+    /// In the order of their inodes.
+    pub(super) attributes: Vec<LowerAttribute>,
+    pub(super) attribute_bytes: Vec<u8>,
     pub(super) bytes: u64,
 }
 
@@ -67,6 +70,22 @@ pub(super) struct LowerEntry {
     pub(super) ino: Ino,
 }
 
+/// An extended attribute of an inode: NFSv3 cannot show it, but it is there when the root filesystem is exported.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct LowerAttribute {
+    pub(super) ino: Ino,
+    /// Key of its pax record.
+    pub(super) key: Stretch,
+    pub(super) value: Stretch,
+}
+
+/// A stretch of the bytes of extended attributes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Stretch {
+    pub(super) start: u32,
+    pub(super) length: u32,
+}
+
 /// Tells one lower layer from another: a layer fits only the one that it was made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LowerIdentity {
@@ -81,8 +100,8 @@ pub(super) struct LowerIdentity {
 impl Lower {
     /// Indexes the uncompressed tar at `path`: headers are read once, data never.
     ///
-    /// Understands ustar, GNU and pax archives with long names, names that are not UTF-8, hard links (to later members
-    /// too), devices, fifos and sparse members. A later member replaces an earlier one of the same name; missing parent
+    /// Understands v7, ustar, GNU and pax archives with long names, names that are not UTF-8, hard links (to later members
+    /// too), devices, fifos, extended attributes and sparse members of all formats. A later member replaces an earlier one of the same name; missing parent
     /// directories appear with mode 0755, owned by root.
     ///
     /// # Errors
@@ -131,6 +150,25 @@ impl Lower {
             + self.entries.capacity() * size_of::<LowerEntry>()
             + self.extents.capacity() * size_of::<Extent>()
             + self.names.capacity()
+            + self.attributes.capacity() * size_of::<LowerAttribute>()
+            + self.attribute_bytes.capacity()
+    }
+
+    /// The extended attributes of an inode: keys and values of their pax records.
+    pub(super) fn extended_attributes(&self, ino: Ino) -> impl Iterator<Item = (&str, &[u8])> {
+        let from = self.attributes.partition_point(|attribute| attribute.ino < ino);
+        let attributes = self.attributes.get(from..).unwrap_or_default().iter();
+        attributes
+            .take_while(move |attribute| attribute.ino == ino)
+            .filter_map(|attribute| self.attribute(attribute))
+    }
+
+    fn attribute(&self, attribute: &LowerAttribute) -> Option<(&str, &[u8])> {
+        let bytes = |stretch: Stretch| {
+            let start = stretch.start as usize;
+            self.attribute_bytes.get(start..start.checked_add(stretch.length as usize)?)
+        };
+        Some((str::from_utf8(bytes(attribute.key)?).ok()?, bytes(attribute.value)?))
     }
 
     fn name(&self, name: Name) -> Option<&[u8]> {

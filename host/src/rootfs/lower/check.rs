@@ -47,7 +47,18 @@ impl<'l> Check<'l> {
             let directory = inode.meta.kind == Kind::Directory;
             holds(if directory { *links == 1 } else { *links == inode.meta.nlink && *links > 0 })?;
         }
-        Some(())
+        self.attributes()
+    }
+
+    fn attributes(&self) -> Option<()> {
+        let lower = self.lower;
+        holds(lower.attributes.is_sorted_by_key(|attribute| attribute.ino))?;
+        holds(
+            lower
+                .attributes
+                .iter()
+                .all(|attribute| lower.get(attribute.ino).is_some() && lower.attribute(attribute).is_some()),
+        )
     }
 
     fn inode(&mut self, ino: Ino, inode: &LowerInode) -> Option<()> {

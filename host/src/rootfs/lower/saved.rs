@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lower, LowerEntry, LowerInode};
+use super::{Lower, LowerAttribute, LowerEntry, LowerInode};
 use crate::rootfs::sparse::Extent;
 
 const MAGIC: &[u8; 8] = b"HRUNTIDX";
 /// Magic and checksum.
 const HEAD: usize = 12;
 /// Raised whenever the tables, or the rules by which an archive becomes an index, change.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Largest file that is read, in bytes.
 const MAX_SIZE: u64 = 1 << 30;
 
@@ -39,6 +39,8 @@ struct Tables<'a> {
     entries: Vec<LowerEntry>,
     names: &'a [u8],
     extents: Vec<Extent>,
+    attributes: Vec<LowerAttribute>,
+    attribute_bytes: &'a [u8],
     bytes: u64,
 }
 
@@ -55,6 +57,8 @@ impl Lower {
             entries: self.entries.clone(),
             names: &self.names,
             extents: self.extents.clone(),
+            attributes: self.attributes.clone(),
+            attribute_bytes: &self.attribute_bytes,
             bytes: self.bytes,
         };
         let saved = Saved { format: FORMAT, sha256, archive: self.archive, tables };
@@ -107,8 +111,9 @@ fn decode(bytes: &[u8], file: File, archive: u64, sha256: &str) -> Option<Lower>
     if saved.sha256 != sha256 || saved.archive != archive || !rest.is_empty() {
         return None;
     }
-    let Tables { inodes, entries, names, extents, bytes } = saved.tables;
-    Some(Lower { file, archive, inodes, entries, names: names.to_vec(), extents, bytes })
+    let Tables { inodes, entries, names, extents, attributes, attribute_bytes, bytes } = saved.tables;
+    let (names, attribute_bytes) = (names.to_vec(), attribute_bytes.to_vec());
+    Some(Lower { file, archive, inodes, entries, names, extents, attributes, attribute_bytes, bytes })
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ struct Saving {
 fn rootfs() -> TarBuilder {
     TarBuilder::new()
         .dir("etc", 0o755)
+        .pax(&[("SCHILY.xattr.user.origin", b"a\nb=c\0")])
         .file_as("etc/passwd", 0o640, 1000, b"root:x:0:0\n")
         .hard_link("etc/passwd-", "etc/passwd")
         .symlink("bin", "usr/bin")
@@ -65,8 +66,11 @@ fn sealed(payload: Vec<u8>) -> Vec<u8> {
 
 /// Everything but the open file.
 fn tables(lower: &Lower) -> String {
-    let Lower { file: _, archive, inodes, entries, names, extents, bytes, .. } = lower;
-    format!("{archive} {inodes:?} {entries:?} {names:?} {extents:?} {bytes}")
+    let Lower { file: _, archive, inodes, entries, names, extents, attributes, attribute_bytes, bytes } =
+        lower;
+    format!(
+        "{archive} {inodes:?} {entries:?} {names:?} {extents:?} {attributes:?} {attribute_bytes:?} {bytes}"
+    )
 }
 
 #[test]
@@ -118,7 +122,7 @@ fn numbers_that_lead_astray_are_not_believed_under_a_right_checksum() {
     fn file<'t>(tables: &'t mut Tables<'_>) -> &'t mut LowerInode {
         inode(tables, |content| matches!(content, LowerContent::Data { .. }))
     }
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 16] = [
         ("no inodes", |tables| tables.inodes.clear()),
         ("data past the archive", |tables| file(tables).size = 1 << 40),
         ("an end that overflows", |tables| file(tables).content = LowerContent::Data { offset: u64::MAX }),
@@ -149,6 +153,8 @@ fn numbers_that_lead_astray_are_not_believed_under_a_right_checksum() {
         }),
         ("a directory without entries", |tables| tables.entries.clear()),
         ("the sum of sizes", |tables| tables.bytes += 1),
+        ("an attribute past the bytes", |tables| tables.attributes[0].value.length = u32::MAX),
+        ("an attribute of nobody", |tables| tables.attributes[0].ino = Ino::MAX),
     ];
     for (what, change) in changes {
         let saving = saving(rootfs());
