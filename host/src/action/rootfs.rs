@@ -10,7 +10,7 @@ use crate::action::Overlay;
 use crate::artifact::Artifact;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
-use crate::rootfs::{Layer, LayerOptions, Lower, Origin, layer_directory};
+use crate::rootfs::{Layer, LayerOptions, Origin, layer_directory};
 use crate::run::{NodeContext, Phase, Services};
 
 /// Bytes of changed data that a job may write into its root filesystem: 8 GiB.
@@ -41,9 +41,10 @@ pub(super) async fn open(
         )
     };
     let directory = directory(node).map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let (path, layer) = (artifact.path.clone(), layer_directory(&directory));
+    let (run, layer, artifact) = (Arc::clone(&node.run), layer_directory(&directory), Arc::new(artifact));
+    let tar = Arc::clone(&artifact);
     let opened = tokio::task::spawn_blocking(move || {
-        let lower = Arc::new(Lower::from_tar(&path)?);
+        let lower = run.lowers.open(&run.cache, &tar)?;
         let options = LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() };
         Layer::new(lower, layer, options)
     });

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! blobs/<sha256>           a file, read-only; whoever uses it holds a shared lock on it
+//! blobs/<sha256>.<suffix>  what was made from that file and can be made again; it goes with the file
 //! records/<kind>-<key>     small JSON: which blob a URL or file led to, which blob another decompresses to
 //! git/<key>.git            bare repositories
 //! locks/<name>             one lock per thing that is being fetched
@@ -25,6 +26,7 @@ use tempfile::NamedTempFile;
 use super::checksum::{Checksums, Digests, Hasher};
 use super::copy::Budget;
 use super::error::Reason;
+use super::fetch::Artifact;
 use super::http::Retry;
 
 /// How often a lock of another run is tried again.
@@ -171,6 +173,19 @@ impl Cache {
         }
         let blob = self.blob(&digests.sha256, Some(size));
         blob.map(|blob| (blob, digests)).ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Keeps what was made from `artifact` beside it, under its path with `suffix`; whatever was there is replaced.
+    ///
+    /// # Errors
+    /// [`Reason::Cache`], and [`Reason::Cancelled`] once the cache is closed.
+    pub fn keep_derived(&self, artifact: &Artifact, suffix: &str, content: &[u8]) -> Result<PathBuf, Reason> {
+        let path = self.blob_path(&artifact.sha256).with_extension(suffix);
+        let failed = |source| Reason::Cache { path: path.clone(), source };
+        let mut temporary = self.temporary()?;
+        temporary.write_all(content).map_err(failed)?;
+        persist(temporary, &path).map_err(failed)?;
+        Ok(path)
     }
 
     /// Reads a record; one that is missing or not readable is `None`: it only means more work.

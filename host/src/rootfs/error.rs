@@ -106,10 +106,19 @@ pub enum MemberProblem {
     /// The map of a sparse member contradicts itself.
     #[error("has a sparse map that contradicts itself")]
     BadSparseMap,
+    /// The archive has more of something than can be held, counted up to this member.
+    #[error("is one too many: more than {limit} {what} are not supported")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// A hard link that comes before its file, as do too many links between them.
+    #[error("is a hard link behind more than 40 others, all of which come before their file")]
+    LinkChain,
     /// A member of a type that is not supported.
-    #[error(
-        "is of type {0:?}, which is not supported; make the archive again without --sparse or --multi-volume"
-    )]
+    #[error("is of type {0:?}, which is not supported; make the archive again without --multi-volume")]
     Unsupported(String),
 }
 

@@ -1,4 +1,4 @@
-//! A layer with its root filesystem as one tar: pax headers, hard links, devices, holes as zeros.
+//! A layer with its root filesystem as one tar: pax headers, hard links, devices, extended attributes, holes as zeros.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -106,6 +106,10 @@ impl<W: Write> Export<'_, W> {
         if attributes.mtime.nanoseconds != 0 {
             records.push(("mtime", pax_time(attributes.mtime)));
         }
+        if header.entry_type() != EntryType::Link {
+            let kept = self.layer.extended_attributes(attributes.ino);
+            records.extend(kept.map(|(key, value)| (key, value.to_vec())));
+        }
         if !records.is_empty() {
             self.tar.append_pax_extensions(records.iter().map(|(key, value)| (*key, value.as_slice())))?;
         }
@@ -199,6 +203,42 @@ mod tests {
                 sight(layer, is.ino, &path, seen);
             }
         }
+    }
+
+    #[test]
+    fn extended_attributes_are_written_out_again() {
+        let capability: &[u8] = b"\x01\0\0\x02\n\x20\0\0";
+        let layer = layer_of(
+            TarBuilder::new()
+                .pax(&[("SCHILY.xattr.security.capability", capability), ("SCHILY.xattr.user.a", b"b=c")])
+                .file("ping", b"ping")
+                .hard_link("ping4", "ping")
+                .pax(&[("SCHILY.xattr.user.kept", b"")])
+                .file("changed", b"before")
+                .pax(&[("SCHILY.xattr.user.gone", b"x")])
+                .file("replaced", b""),
+        );
+        let root = Credential::root();
+        let ino = |layer: &Layer, name: &[u8]| layer.lookup(Ino::ROOT, name, &root).unwrap().ino;
+        layer.write(ino(&layer, b"changed"), 0, b"after!", &root).unwrap();
+        layer.remove(Ino::ROOT, b"replaced", &root).unwrap();
+        layer.write_file("/replaced", 0o644, b"new").unwrap();
+        let mut tar = Vec::new();
+        layer.export_tar(&mut tar).unwrap();
+        let again = new_layer(index_bytes(&tar).unwrap().into());
+        let of = |name: &[u8]| {
+            let mut all: Vec<_> = again.extended_attributes(ino(&again, name)).collect();
+            all.sort_unstable();
+            all.into_iter().map(|(key, value)| (key.to_owned(), value.to_vec())).collect::<Vec<_>>()
+        };
+        let ping = vec![
+            ("SCHILY.xattr.security.capability".to_owned(), capability.to_vec()),
+            ("SCHILY.xattr.user.a".to_owned(), b"b=c".to_vec()),
+        ];
+        assert_eq!(of(b"ping"), ping);
+        assert_eq!(of(b"ping4"), ping);
+        assert_eq!(of(b"changed"), [("SCHILY.xattr.user.kept".to_owned(), Vec::new())]);
+        assert_eq!(of(b"replaced"), []);
     }
 
     #[test]

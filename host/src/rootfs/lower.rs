@@ -3,6 +3,9 @@
 //! Inode numbers are dense from [`Ino::ROOT`]. Names and link targets share one arena; the entries of a directory lie
 //! together, sorted by name, so that a look-up is a binary search and a place in the listing is a stable cookie.
 
+mod check;
+mod saved;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -18,15 +21,20 @@ use super::{FsError, Ino, Kind, RootfsError, tar_index};
 #[derive(Debug)]
 pub struct Lower {
     pub(super) file: File,
+    /// Length of the archive, in bytes.
+    pub(super) archive: u64,
     pub(super) inodes: Vec<LowerInode>,
     pub(super) entries: Vec<LowerEntry>,
     pub(super) names: Vec<u8>,
     pub(super) extents: Vec<Extent>,
+    /// In the order of their inodes.
+    pub(super) attributes: Vec<LowerAttribute>,
+    pub(super) attribute_bytes: Vec<u8>,
     pub(super) bytes: u64,
 }
 
 /// One inode of the lower layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LowerInode {
     pub(super) meta: Meta,
     pub(super) size: u64,
@@ -34,7 +42,7 @@ pub(super) struct LowerInode {
 }
 
 /// Where the content of an inode is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum LowerContent {
     /// At this offset of the archive.
     Data { offset: u64 },
@@ -49,17 +57,33 @@ pub(super) enum LowerContent {
 }
 
 /// A stretch of the arena.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Name {
     pub(super) start: u32,
     pub(super) length: u16,
 }
 
 /// A name in a directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LowerEntry {
     pub(super) name: Name,
     pub(super) ino: Ino,
+}
+
+/// An extended attribute of an inode: NFSv3 cannot show it, but it is there when the root filesystem is exported.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct LowerAttribute {
+    pub(super) ino: Ino,
+    /// Key of its pax record.
+    pub(super) key: Stretch,
+    pub(super) value: Stretch,
+}
+
+/// A stretch of the bytes of extended attributes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Stretch {
+    pub(super) start: u32,
+    pub(super) length: u32,
 }
 
 /// Tells one lower layer from another: a layer fits only the one that it was made on.
@@ -76,8 +100,8 @@ pub(super) struct LowerIdentity {
 impl Lower {
     /// Indexes the uncompressed tar at `path`: headers are read once, data never.
     ///
-    /// Understands ustar, GNU and pax archives with long names, names that are not UTF-8, hard links (to later members
-    /// too), devices, fifos and sparse members. A later member replaces an earlier one of the same name; missing parent
+    /// Understands v7, ustar, GNU and pax archives with long names, names that are not UTF-8, hard links (to later members
+    /// too), devices, fifos, extended attributes and sparse members of all formats. A later member replaces an earlier one of the same name; missing parent
     /// directories appear with mode 0755, owned by root.
     ///
     /// # Errors
@@ -107,8 +131,7 @@ impl Lower {
             hasher.update(&inode.size.to_le_bytes());
             hasher.update(&[inode.meta.mode.to_le_bytes(), inode.meta.mtime.seconds.to_le_bytes()].concat());
         }
-        let archive = self.file.metadata().map_or(0, |metadata| metadata.len());
-        LowerIdentity { archive, inodes: self.inodes.len() as u32, checksum: hasher.finalize() }
+        LowerIdentity { archive: self.archive, inodes: self.inodes.len() as u32, checksum: hasher.finalize() }
     }
 
     pub(super) fn get(&self, ino: Ino) -> Option<&LowerInode> {
@@ -120,9 +143,41 @@ impl Lower {
         Ino::new(u32::try_from(self.inodes.len()).ok()?.checked_add(Ino::ROOT.get())?)
     }
 
-    fn bytes_of(&self, name: Name) -> &[u8] {
+    /// Bytes of memory that the tables take.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.inodes.capacity() * size_of::<LowerInode>()
+            + self.entries.capacity() * size_of::<LowerEntry>()
+            + self.extents.capacity() * size_of::<Extent>()
+            + self.names.capacity()
+            + self.attributes.capacity() * size_of::<LowerAttribute>()
+            + self.attribute_bytes.capacity()
+    }
+
+    /// The extended attributes of an inode: keys and values of their pax records.
+    pub(super) fn extended_attributes(&self, ino: Ino) -> impl Iterator<Item = (&str, &[u8])> {
+        let from = self.attributes.partition_point(|attribute| attribute.ino < ino);
+        let attributes = self.attributes.get(from..).unwrap_or_default().iter();
+        attributes
+            .take_while(move |attribute| attribute.ino == ino)
+            .filter_map(|attribute| self.attribute(attribute))
+    }
+
+    fn attribute(&self, attribute: &LowerAttribute) -> Option<(&str, &[u8])> {
+        let bytes = |stretch: Stretch| {
+            let start = stretch.start as usize;
+            self.attribute_bytes.get(start..start.checked_add(stretch.length as usize)?)
+        };
+        Some((str::from_utf8(bytes(attribute.key)?).ok()?, bytes(attribute.value)?))
+    }
+
+    fn name(&self, name: Name) -> Option<&[u8]> {
         let start = name.start as usize;
-        self.names.get(start..start + usize::from(name.length)).unwrap_or_default()
+        self.names.get(start..start.checked_add(usize::from(name.length))?)
+    }
+
+    fn bytes_of(&self, name: Name) -> &[u8] {
+        self.name(name).unwrap_or_default()
     }
 
     fn entries_of(&self, dir: Ino) -> Result<(&[LowerEntry], Ino), FsError> {

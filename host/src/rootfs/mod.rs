@@ -26,7 +26,6 @@ mod path;
 mod sparse;
 mod storage;
 mod tar_index;
-mod tar_reader;
 mod tree;
 mod upper_file;
 

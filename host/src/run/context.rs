@@ -22,6 +22,7 @@ use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
 use crate::run::bench;
 use crate::run::group::GroupHandle;
+use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
 use crate::run::{Emitter, GroupMember, JobRun};
@@ -33,6 +34,8 @@ pub(crate) struct RunContext {
     pub(crate) networks: Networks,
     /// Artifacts.
     pub(crate) cache: Cache,
+    /// Root filesystems that are in use.
+    pub(crate) lowers: Lowers,
     /// Rules that rewrite URLs.
     pub(crate) mirrors: Mirrors,
     /// Commits with test definitions.
@@ -106,6 +109,7 @@ impl RunContext {
         Ok(Self {
             networks,
             cache: Cache::open(&directory).map_err(|error| cache_fault(&error.source, &error))?,
+            lowers: Lowers::default(),
             mirrors: job.bench.mirrors.clone(),
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),

@@ -6,6 +6,7 @@
 //! context   what the actions of a node work with
 //! networks  TFTP, NFS and SNTP for the boards of the run
 //! group     the MultiNode group, as the nodes' tasks use it
+//! lowers    the indexes of root filesystems that the nodes share
 //! ```
 
 mod bench;
@@ -14,6 +15,7 @@ mod emitter;
 mod group;
 mod job_run;
 mod lease;
+mod lowers;
 mod mask;
 mod networks;
 mod node;

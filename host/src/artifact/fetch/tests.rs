@@ -315,3 +315,43 @@ async fn a_dropped_fetch_stops() {
     let stopped = tokio::time::timeout(Duration::from_secs(30), receiver.recv()).await.unwrap();
     assert_eq!(stopped, Some("stopped"));
 }
+
+#[tokio::test]
+async fn a_root_filesystem_can_be_compressed_in_every_way() {
+    use crate::rootfs::testing::{TarBuilder, new_layer};
+    use crate::rootfs::{Credential, Ino, Lower};
+
+    let tar = TarBuilder::new().file("etc/hostname", &[b'b'; 5000]).bytes();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(&tar).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    xz.write_all(&tar).unwrap();
+    let compressed = [
+        (Compression::Gzip, gzip(&tar)),
+        (Compression::Bzip2, bzip2.finish().unwrap()),
+        (Compression::Xz, xz.finish().unwrap()),
+        (Compression::Zstd, zstd::encode_all(tar.as_slice(), 1).unwrap()),
+    ];
+    let mut bench = bench();
+    for (compression, bytes) in &compressed {
+        let file = bench.file(&format!("rootfs.tar.{}", compression.name()), bytes);
+        let request = Request { compression: Some(*compression), ..request(file.display().to_string()) };
+        let artifact = bench.fetch(&request).await.unwrap();
+        let layer = new_layer(Arc::new(Lower::from_tar(&artifact.path).unwrap()));
+        let root = Credential::root();
+        let etc = layer.lookup(Ino::ROOT, b"etc", &root).unwrap().ino;
+        let hostname = layer.lookup(etc, b"hostname", &root).unwrap().ino;
+        let mut data = [0; 5000];
+        assert_eq!(layer.read(hostname, 0, &mut data, &root).unwrap().count, 5000, "{compression}");
+        assert_eq!(data, [b'b'; 5000]);
+    }
+    bench.cache = Cache::open(&bench.directory.path().join("small")).unwrap();
+    bench.cache.max_size = 4000;
+    for (compression, _) in compressed {
+        let file = bench.directory.path().join(format!("rootfs.tar.{}", compression.name()));
+        let request = Request { compression: Some(compression), ..request(file.display().to_string()) };
+        let (class, text) = bench.failure(&request).await;
+        assert_eq!(class, Class::Infrastructure);
+        assert!(text.ends_with("it is larger than the limit of 4000 bytes"), "{compression}: {text}");
+    }
+}

@@ -73,6 +73,12 @@ impl Layer {
         Ok((tree.target(ino)?.to_vec(), tree.attributes(ino)?))
     }
 
+    /// The extended attributes that `ino` has in the lower layer: keys and values of pax records. Numbers are never used
+    /// twice, so they are those of the same object, changed or not.
+    pub(in crate::rootfs) fn extended_attributes(&self, ino: Ino) -> impl Iterator<Item = (&str, &[u8])> {
+        self.storage.lower.extended_attributes(ino)
+    }
+
     /// Shows the names of `dir` with cookies above `after` (0: all) to `show` until it breaks.
     ///
     /// Cookies stay valid while names come and go: every name that stays is shown exactly once.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pax::Attribute;
 use crate::rootfs::error::MemberProblem;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::path::{MAX_SYMLINKS, components};
@@ -11,11 +12,25 @@ use crate::rootfs::tree::{MAX_NAME, MAX_TARGET};
 /// Index of the root among the nodes.
 pub(super) const ROOT: usize = 0;
 
+/// Files and directories that an archive may make, those that it only implies among them.
+pub(super) const MAX_NODES: u64 = 2_000_000;
+/// Bytes of names and link targets.
+const MAX_NAMES: u64 = 256 << 20;
+/// Bytes of extended attributes.
+const MAX_ATTRIBUTES: u64 = 64 << 20;
+/// Stretches of all sparse files.
+const MAX_EXTENTS: u64 = 4_000_000;
+/// Directories and symbolic links that are passed on the ways to all members: bounds the time.
+const MAX_STEPS: u64 = 200_000_000;
+/// How many links may lie between a hard link and a file that comes after all of them.
+const MAX_LINK_CHAIN: u32 = MAX_SYMLINKS;
+
 /// One member of an archive.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) path: Vec<u8>,
     pub(super) meta: Meta,
+    pub(super) attributes: Vec<Attribute>,
     pub(super) content: Content,
 }
 
@@ -34,6 +49,7 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) meta: Meta,
+    pub(super) attributes: Box<[Attribute]>,
     pub(super) content: NodeContent,
 }
 
@@ -47,6 +63,7 @@ pub(super) enum NodeContent {
     None,
 }
 
+#[derive(Debug)]
 struct PendingLink {
     dir: usize,
     name: Box<[u8]>,
@@ -54,11 +71,39 @@ struct PendingLink {
     member: Vec<u8>,
 }
 
+/// Something of which an archive may only have so much.
+#[derive(Debug)]
+struct Allowance {
+    used: u64,
+    limit: u64,
+    what: &'static str,
+}
+
+impl Allowance {
+    const fn new(limit: u64, what: &'static str) -> Self {
+        Self { used: 0, limit, what }
+    }
+
+    fn take(&mut self, count: usize) -> Result<(), MemberProblem> {
+        self.used = self.used.saturating_add(count as u64);
+        if self.used > self.limit {
+            return Err(MemberProblem::TooMany { what: self.what, limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
 /// The tree while it grows.
+#[derive(Debug)]
 pub(super) struct Builder {
     pub(super) nodes: Vec<Node>,
     pub(super) extents: Vec<Extent>,
     pending: Vec<PendingLink>,
+    inodes: Allowance,
+    names: Allowance,
+    attributes: Allowance,
+    stretches: Allowance,
+    steps: Allowance,
 }
 
 fn check_path(path: &[u8]) -> Result<(), MemberProblem> {
@@ -76,9 +121,14 @@ impl Builder {
     pub(super) fn new() -> Self {
         let content = NodeContent::Directory { parent: ROOT, children: BTreeMap::new() };
         Self {
-            nodes: vec![Node { meta: Meta::directory(0o755), content }],
+            nodes: vec![Node { meta: Meta::directory(0o755), attributes: Box::default(), content }],
             extents: Vec::new(),
             pending: Vec::new(),
+            inodes: Allowance::new(MAX_NODES, "files and directories"),
+            names: Allowance::new(MAX_NAMES, "bytes of names"),
+            attributes: Allowance::new(MAX_ATTRIBUTES, "bytes of extended attributes"),
+            stretches: Allowance::new(MAX_EXTENTS, "stretches of data between holes"),
+            steps: Allowance::new(MAX_STEPS, "steps on the ways to its members"),
         }
     }
 
@@ -102,47 +152,52 @@ impl Builder {
 
     /// Puts `member` in its place; an earlier one of the same name goes.
     pub(super) fn add(&mut self, member: Member) -> Result<(), MemberProblem> {
-        check_path(&member.path)?;
-        let mut parts = components(&member.path);
+        let Member { path, meta, attributes, content } = member;
+        check_path(&path)?;
+        let mut parts = components(&path);
         let Some(name) = parts.next_back() else {
-            return self.set_root(&member);
+            return match content {
+                Content::Directory => self.set_meta(ROOT, meta, attributes),
+                _ => Err(MemberProblem::BadName),
+            };
         };
         let parents: Vec<&[u8]> = parts.collect();
-        let dir = self.walk(&parents, Some(member.meta))?;
-        if let Content::HardLink(target) = &member.content {
-            return self.add_link(dir, name, target, &member.path);
+        let dir = self.walk(&parents, Some(meta))?;
+        if let Content::HardLink(target) = &content {
+            return self.add_link(dir, name, target, &path);
         }
-        if let Content::Directory = member.content
+        if let Content::Directory = content
             && let Some(existing) = self.child(dir, name)
             && self.children(existing).is_some()
         {
-            self.set_meta(existing, member.meta);
-            return Ok(());
+            return self.set_meta(existing, meta, attributes);
         }
-        let content = self.node_content(dir, member.content)?;
-        self.nodes.push(Node { meta: member.meta, content });
-        self.enter(dir, name, self.nodes.len() - 1);
-        Ok(())
+        let content = self.node_content(dir, content)?;
+        let node = self.push(meta, content)?;
+        self.set_meta(node, meta, attributes)?;
+        self.enter(dir, name, node)
     }
 
-    fn set_root(&mut self, member: &Member) -> Result<(), MemberProblem> {
-        if !matches!(member.content, Content::Directory) {
-            return Err(MemberProblem::BadName);
-        }
-        self.set_meta(ROOT, member.meta);
-        Ok(())
+    fn push(&mut self, meta: Meta, content: NodeContent) -> Result<usize, MemberProblem> {
+        self.inodes.take(1)?;
+        self.nodes.push(Node { meta, attributes: Box::default(), content });
+        Ok(self.nodes.len() - 1)
     }
 
-    fn set_meta(&mut self, node: usize, meta: Meta) {
+    fn set_meta(&mut self, node: usize, meta: Meta, attributes: Vec<Attribute>) -> Result<(), MemberProblem> {
+        self.attributes.take(attributes.iter().map(|(key, value)| key.len() + value.len()).sum())?;
         if let Some(node) = self.nodes.get_mut(node) {
             node.meta = meta;
+            node.attributes = attributes.into();
         }
+        Ok(())
     }
 
     fn node_content(&mut self, parent: usize, content: Content) -> Result<NodeContent, MemberProblem> {
         Ok(match content {
             Content::Data { offset, size } => NodeContent::Data { offset, size },
             Content::Sparse { extents, size } => {
+                self.stretches.take(extents.len())?;
                 let (first, count) = (self.extents.len(), extents.len());
                 self.extents.extend(extents);
                 NodeContent::Sparse { first, count, size }
@@ -152,6 +207,7 @@ impl Builder {
                 if target.is_empty() || target.len() >= MAX_TARGET || target.contains(&0) {
                     return Err(MemberProblem::BadName);
                 }
+                self.names.take(target.len())?;
                 NodeContent::Symlink(target.into())
             }
             Content::HardLink(_) | Content::None => NodeContent::None,
@@ -159,13 +215,15 @@ impl Builder {
     }
 
     /// Gives `node` a name; whatever had it loses it.
-    fn enter(&mut self, dir: usize, name: &[u8], node: usize) {
+    fn enter(&mut self, dir: usize, name: &[u8], node: usize) -> Result<(), MemberProblem> {
+        self.names.take(name.len())?;
         self.remove(dir, name);
         if let Some(NodeContent::Directory { children, .. }) =
             self.nodes.get_mut(dir).map(|dir| &mut dir.content)
         {
             children.insert(name.into(), node);
         }
+        Ok(())
     }
 
     fn remove(&mut self, dir: usize, name: &[u8]) {
@@ -183,6 +241,7 @@ impl Builder {
         let mut dir = ROOT;
         let mut links = 0;
         while let Some(part) = left.pop() {
+            self.steps.take(1)?;
             if &*part == b".." {
                 dir = self.parent(dir);
                 continue;
@@ -196,9 +255,8 @@ impl Builder {
                     ..Meta::directory(0o755)
                 };
                 let content = NodeContent::Directory { parent: dir, children: BTreeMap::new() };
-                self.nodes.push(Node { meta, content });
-                let made = self.nodes.len() - 1;
-                self.enter(dir, &part, made);
+                let made = self.push(meta, content)?;
+                self.enter(dir, &part, made)?;
                 dir = made;
                 continue;
             };
@@ -234,6 +292,8 @@ impl Builder {
             Some(node) => self.link(dir, name, node),
             None => {
                 self.remove(dir, name);
+                self.inodes.take(1)?;
+                self.names.take(name.len() + target.len() + member.len())?;
                 let (name, target, member) = (name.into(), target.to_vec(), member.to_vec());
                 self.pending.push(PendingLink { dir, name, target, member });
                 Ok(())
@@ -245,8 +305,7 @@ impl Builder {
         if self.children(node).is_some() {
             return Err(MemberProblem::LinkToDirectory);
         }
-        self.enter(dir, name, node);
-        Ok(())
+        self.enter(dir, name, node)
     }
 
     fn find(&mut self, path: &[u8]) -> Option<usize> {
@@ -260,10 +319,10 @@ impl Builder {
     /// Resolves hard links that came before their targets.
     ///
     /// # Errors
-    /// The first member whose target is nowhere, or only reached through itself.
+    /// The first member whose target is nowhere, only reached through itself, or behind too many other links.
     pub(super) fn resolve_links(&mut self) -> Result<(), (Vec<u8>, MemberProblem)> {
         let mut pending = std::mem::take(&mut self.pending);
-        loop {
+        for _ in 0..MAX_LINK_CHAIN {
             let before = pending.len();
             let mut unresolved = Vec::new();
             for link in pending {
@@ -287,5 +346,6 @@ impl Builder {
                 return Err((link.member, MemberProblem::DanglingLink(target)));
             }
         }
+        pending.pop().map_or(Ok(()), |link| Err((link.member, MemberProblem::LinkChain)))
     }
 }

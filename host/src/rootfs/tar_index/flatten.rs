@@ -3,7 +3,8 @@
 use std::fs::File;
 
 use super::builder::{Builder, NodeContent, ROOT};
-use crate::rootfs::lower::{Lower, LowerContent, LowerEntry, LowerInode, Name};
+use super::pax::Attribute;
+use crate::rootfs::lower::{Lower, LowerAttribute, LowerContent, LowerEntry, LowerInode, Name, Stretch};
 use crate::rootfs::tree::DIRECTORY_SIZE;
 use crate::rootfs::{Ino, Kind};
 
@@ -45,15 +46,18 @@ impl Numbering {
 }
 
 /// Numbers what is reachable from the root and packs it; `None` if a 32-bit index is too small.
-pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
+pub(super) fn flatten(builder: Builder, file: File, archive: u64) -> Option<Lower> {
     let numbering = Numbering::new(&builder)?;
     let order = &numbering.order;
     let mut lower = Lower {
         file,
+        archive,
         inodes: Vec::with_capacity(order.len()),
         entries: Vec::with_capacity(order.len()),
         names: Vec::new(),
         extents: builder.extents,
+        attributes: Vec::new(),
+        attribute_bytes: Vec::new(),
         bytes: 0,
     };
     for &index in order {
@@ -88,10 +92,29 @@ pub(super) fn flatten(builder: Builder, file: File) -> Option<Lower> {
         if meta.kind == Kind::Symlink {
             meta.mode = 0o777;
         }
+        let ino = Ino::new(Ino::ROOT.get() + u32::try_from(lower.inodes.len()).ok()?)?;
+        for attribute in &node.attributes {
+            let attribute = keep_attribute(&mut lower.attribute_bytes, ino, attribute)?;
+            lower.attributes.push(attribute);
+        }
         lower.bytes = lower.bytes.saturating_add(size);
         lower.inodes.push(LowerInode { meta, size, content });
     }
+    lower.entries.shrink_to_fit();
+    lower.names.shrink_to_fit();
+    lower.extents.shrink_to_fit();
+    lower.attributes.shrink_to_fit();
+    lower.attribute_bytes.shrink_to_fit();
     Some(lower)
+}
+
+fn keep_attribute(arena: &mut Vec<u8>, ino: Ino, (key, value): &Attribute) -> Option<LowerAttribute> {
+    let mut keep = |bytes: &[u8]| {
+        let start = u32::try_from(arena.len()).ok()?;
+        arena.extend_from_slice(bytes);
+        Some(Stretch { start, length: u32::try_from(bytes.len()).ok()? })
+    };
+    Some(LowerAttribute { ino, key: keep(key.as_bytes())?, value: keep(value)? })
 }
 
 fn intern(names: &mut Vec<u8>, name: &[u8]) -> Option<Name> {

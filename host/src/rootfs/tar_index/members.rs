@@ -1,24 +1,21 @@
-//! Reads the headers of an archive, member by member.
+//! From the headers of an archive to plain members.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
-use tar::{Archive, Entry, EntryType, Header};
-
 use super::builder::{Builder, Content, Member};
+use super::reader::{RawMember, ReadAt, ReadError, Reader};
+use super::sparse_map;
 use crate::rootfs::error::MemberProblem;
 use crate::rootfs::lower::Lower;
 use crate::rootfs::meta::Meta;
-use crate::rootfs::sparse;
-use crate::rootfs::tar_reader::HeaderReader;
+use crate::rootfs::sparse::Extent;
 use crate::rootfs::{Kind, RootfsError, Timestamp};
 
 /// Members that an archive may have.
-const MAX_MEMBERS: u64 = 5_000_000;
-/// Extents of all sparse members together.
-const MAX_EXTENTS: usize = 4_000_000;
+pub(super) const MAX_MEMBERS: u64 = 2_000_000;
+/// Largest file, in bytes: what programs on the board can address.
+const MAX_FILE: u64 = i64::MAX as u64;
 
 /// Indexes the tar at `path`; see [`Lower::from_tar`].
 pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
@@ -26,41 +23,43 @@ pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {
     let file = File::open(path).map_err(open)?;
     let length = file.metadata().map_err(open)?.len();
     let mut builder = read_members(path, &file, length)?;
-    builder.resolve_links().map_err(|(member, problem)| RootfsError::Member {
-        path: path.to_owned(),
-        member: String::from_utf8_lossy(&member).into_owned(),
-        problem,
-    })?;
-    super::flatten::flatten(builder, file).ok_or_else(|| RootfsError::TooLarge {
+    builder.resolve_links().map_err(|(member, problem)| refused(path, &member, problem))?;
+    super::flatten::flatten(builder, file, length).ok_or_else(|| RootfsError::TooLarge {
         path: path.to_owned(),
         what: "bytes of names",
         limit: u64::from(u32::MAX),
     })
 }
 
-fn read_members(path: &Path, file: &File, length: u64) -> Result<Builder, RootfsError> {
-    let mut builder = Builder::new();
-    let mut after = String::new();
-    let mut count = 0;
-    let (reader, allowance) = HeaderReader::new(file);
-    let mut archive = Archive::new(reader);
-    let broken = |after: &str, index, source| RootfsError::Archive {
+fn refused(path: &Path, member: &[u8], problem: MemberProblem) -> RootfsError {
+    RootfsError::Member {
         path: path.to_owned(),
-        after: after.into(),
-        index,
-        source,
-    };
-    let mut entries = archive.entries_with_seek().map_err(|source| broken("", 0, source))?;
+        member: String::from_utf8_lossy(member).into_owned(),
+        problem,
+    }
+}
+
+/// Reads all members of `archive`, which has `length` bytes; `path` is for errors.
+pub(super) fn read_members<A: ReadAt>(path: &Path, archive: &A, length: u64) -> Result<Builder, RootfsError> {
+    let mut builder = Builder::new();
+    let mut reader = Reader::new(archive, length);
+    let mut after = Vec::new();
+    let mut count = 0;
     loop {
-        allowance.renew();
-        let Some(entry) = entries.next() else { break };
-        let mut entry = entry.map_err(|source| broken(&after, count, source))?;
-        after = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let refused = |problem| RootfsError::Member { path: path.to_owned(), member: after.clone(), problem };
-        let extents = builder.extents.len();
-        if let Some(member) = read_member(file, length, &mut entry, extents).map_err(refused)? {
-            builder.add(member).map_err(refused)?;
-        }
+        let raw = match reader.next() {
+            Ok(Some(raw)) => raw,
+            Ok(None) => break,
+            Err(ReadError::Archive(_)) if length == 0 => break,
+            Err(ReadError::Archive(source)) => {
+                let after = String::from_utf8_lossy(&after).into_owned();
+                return Err(RootfsError::Archive { path: path.to_owned(), after, index: count, source });
+            }
+            Err(ReadError::Member(member, problem)) => return Err(refused(path, &member, problem)),
+        };
+        after.clone_from(&raw.path);
+        let member = read_member(archive, length, &mut reader, raw);
+        let added = member.and_then(|member| member.map_or(Ok(()), |member| builder.add(member)));
+        added.map_err(|problem| refused(path, &after, problem))?;
         count += 1;
         if count > MAX_MEMBERS {
             return Err(RootfsError::TooLarge { path: path.to_owned(), what: "members", limit: MAX_MEMBERS });
@@ -73,122 +72,78 @@ fn read_members(path: &Path, file: &File, length: u64) -> Result<Builder, Rootfs
 }
 
 /// One member, or `None` for records that describe the archive and not a file.
-fn read_member<R: io::Read>(
-    file: &File,
+fn read_member<A: ReadAt>(
+    archive: &A,
     length: u64,
-    entry: &mut Entry<'_, R>,
-    extents: usize,
+    reader: &mut Reader<'_, A>,
+    mut raw: RawMember,
 ) -> Result<Option<Member>, MemberProblem> {
-    let header = entry.header().clone();
-    let kind = header.entry_type();
-    if kind == EntryType::XGlobalHeader || kind.as_byte() == b'V' {
-        return Ok(None);
-    }
-    let mut meta = meta(&header)?;
-    apply_pax(entry, &mut meta)?;
-    let size = entry.size();
-    let content = match kind {
-        EntryType::Regular | EntryType::Continuous => {
-            let offset = entry.raw_file_position();
-            let end = offset.checked_add(size).filter(|end| *end <= length);
-            end.ok_or(MemberProblem::Truncated { size })?;
-            Content::Data { offset, size }
-        }
-        EntryType::GNUSparse => {
-            let limit = MAX_EXTENTS.saturating_sub(extents);
-            let extents = sparse::extents(file, &header, entry.raw_file_position(), size, limit)?;
-            if extents.last().is_some_and(|last| last.position + last.length > length) {
-                return Err(MemberProblem::Truncated { size });
-            }
-            Content::Sparse { extents, size }
-        }
-        EntryType::Directory => Content::Directory,
-        EntryType::Symlink => Content::Symlink(link_target(entry)?),
-        EntryType::Link => Content::HardLink(link_target(entry)?),
-        EntryType::Char | EntryType::Block => {
-            let number = |field: io::Result<Option<u32>>| match field {
-                Ok(Some(number)) => Ok(number),
-                _ => Err(MemberProblem::BadField("device number")),
-            };
-            meta.device = (number(header.device_major())?, number(header.device_minor())?);
+    let mut meta = meta(&raw)?;
+    let content = match raw.header.kind() {
+        // A volume's label.
+        b'V' => return Ok(None),
+        // Before ustar there was no type for directories; `D` is one with a list of names as its data.
+        0 | b'0' | b'7' if raw.path.ends_with(b"/") => Content::Directory,
+        b'5' | b'D' => Content::Directory,
+        0 | b'0' | b'7' => match raw.extended.sparse.size {
+            Some(size) => sparse(sparse_map::pax(archive, &raw, size)?)?,
+            None => Content::Data { offset: raw.position, size: raw.size },
+        },
+        b'S' => sparse(sparse_map::gnu(archive, reader, &mut raw)?)?,
+        b'1' => Content::HardLink(target(&mut raw)),
+        b'2' => Content::Symlink(target(&mut raw)),
+        b'3' | b'4' => {
+            meta.device = raw.header.device()?;
             Content::None
         }
-        EntryType::Fifo => Content::None,
-        other => return Err(MemberProblem::Unsupported(char::from(other.as_byte()).to_string())),
+        b'6' => Content::None,
+        other => return Err(MemberProblem::Unsupported(char::from(other).to_string())),
     };
-    meta.kind = kind_of(kind);
-    meta.nlink = 1;
-    Ok(Some(Member { path: entry.path_bytes().into_owned(), meta, content }))
+    if raw.position.checked_add(raw.size).is_none_or(|end| end > length) {
+        return Err(MemberProblem::Truncated { size: raw.size });
+    }
+    meta.kind = kind_of(raw.header.kind(), &content);
+    Ok(Some(Member { path: raw.path, meta, attributes: raw.extended.attributes, content }))
 }
 
-fn kind_of(kind: EntryType) -> Kind {
-    match kind {
-        EntryType::Directory => Kind::Directory,
-        EntryType::Symlink => Kind::Symlink,
-        EntryType::Char => Kind::CharacterDevice,
-        EntryType::Block => Kind::BlockDevice,
-        EntryType::Fifo => Kind::Fifo,
+fn sparse((extents, size): (Vec<Extent>, u64)) -> Result<Content, MemberProblem> {
+    if size > MAX_FILE {
+        return Err(MemberProblem::BadField("size"));
+    }
+    Ok(Content::Sparse { extents, size })
+}
+
+fn kind_of(letter: u8, content: &Content) -> Kind {
+    match (content, letter) {
+        (Content::Directory, _) => Kind::Directory,
+        (Content::Symlink(_), _) => Kind::Symlink,
+        (Content::None, b'3') => Kind::CharacterDevice,
+        (Content::None, b'4') => Kind::BlockDevice,
+        (Content::None, _) => Kind::Fifo,
         _ => Kind::Regular,
     }
 }
 
-fn meta(header: &Header) -> Result<Meta, MemberProblem> {
-    let bad = MemberProblem::BadField;
-    let id =
-        |value: io::Result<u64>, field| value.ok().and_then(|id| u32::try_from(id).ok()).ok_or(bad(field));
-    let seconds = header.mtime().map_err(|_| bad("mtime"))?;
-    let time = Timestamp { seconds: u32::try_from(seconds).unwrap_or(u32::MAX), nanoseconds: 0 };
+/// What header and records say; times that are not told are the one of the last change.
+fn meta(raw: &RawMember) -> Result<Meta, MemberProblem> {
+    let (header, extended) = (&raw.header, &raw.extended);
+    let mtime = match extended.mtime {
+        Some(time) => time,
+        None => Timestamp { seconds: header.mtime()?, nanoseconds: 0 },
+    };
     Ok(Meta {
         kind: Kind::Regular,
-        mode: header.mode().map_err(|_| bad("mode"))? & 0o7777,
+        mode: header.mode()?,
         nlink: 1,
-        uid: id(header.uid(), "uid")?,
-        gid: id(header.gid(), "gid")?,
+        uid: extended.uid.map_or_else(|| header.uid(), Ok)?,
+        gid: extended.gid.map_or_else(|| header.gid(), Ok)?,
         device: (0, 0),
-        atime: time,
-        mtime: time,
-        ctime: time,
+        atime: extended.atime.unwrap_or(mtime),
+        mtime,
+        ctime: extended.ctime.unwrap_or(mtime),
     })
 }
 
-/// Takes times from the pax records (name, size and ids are the reader's), and refuses sparse maps in them.
-fn apply_pax<R: io::Read>(entry: &mut Entry<'_, R>, meta: &mut Meta) -> Result<(), MemberProblem> {
-    let Some(records) = entry.pax_extensions().map_err(|_| MemberProblem::BadField("pax"))? else {
-        return Ok(());
-    };
-    for record in records {
-        let record = record.map_err(|_| MemberProblem::BadField("pax"))?;
-        let time = || pax_time(record.value_bytes()).ok_or(MemberProblem::BadField("pax time"));
-        match record.key_bytes() {
-            b"mtime" => {
-                meta.mtime = time()?;
-                meta.atime = meta.mtime;
-                meta.ctime = meta.mtime;
-            }
-            key if key.starts_with(b"GNU.sparse.") => {
-                return Err(MemberProblem::Unsupported("pax sparse".into()));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Seconds with an optional fraction; before 1970 and after 2106 is clamped, digits below a nanosecond are cut.
-fn pax_time(value: &[u8]) -> Option<Timestamp> {
-    let text = str::from_utf8(value).ok()?;
-    if text.starts_with('-') {
-        return Some(Timestamp::default());
-    }
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let seconds = u32::try_from(whole.parse::<u64>().ok()?).unwrap_or(u32::MAX);
-    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-    Some(Timestamp { seconds, nanoseconds: digits.parse().ok()? })
-}
-
-fn link_target<R: io::Read>(entry: &Entry<'_, R>) -> Result<Vec<u8>, MemberProblem> {
-    entry.link_name_bytes().map(Cow::into_owned).ok_or(MemberProblem::BadName)
+fn target(raw: &mut RawMember) -> Vec<u8> {
+    raw.extended.link.take().unwrap_or_else(|| raw.header.link())
 }

@@ -1,11 +1,16 @@
 //! From the members of a tar to the table of a [`Lower`](super::Lower).
 //!
-//! `members` reads headers into plain members, `builder` puts them into a tree under the rules of extraction, and
-//! `flatten` turns the tree into the compact table.
+//! `header` and `pax` know the formats, `reader` goes from member to member, `sparse_map` reads the maps of sparse files,
+//! `members` makes plain members of it all, `builder` puts them into a tree under the rules of extraction, and `flatten`
+//! turns the tree into the compact table.
 
 mod builder;
 mod flatten;
+mod header;
 mod members;
+mod pax;
+mod reader;
+mod sparse_map;
 
 pub(super) use members::index;
 
