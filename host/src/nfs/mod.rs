@@ -11,6 +11,7 @@
 //! An address sees only its own exports. AUTH_SYS is believed: whoever may use a board's address is that board.
 
 mod attributes;
+mod connections;
 mod credential;
 mod exports;
 mod mount;

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{BOARD, Client, NFS, mode, tree};
+use crate::nfs::connections::Connection;
 use crate::nfs::server::serve_stream;
 use crate::nfs::{record, serve};
 use crate::rootfs::testing::layer_of;
@@ -63,7 +64,10 @@ async fn many_calls_in_flight_are_all_answered() {
     let (reader, writer) = tokio::io::split(far);
     let stop = CancellationToken::new();
     let service = Arc::clone(&client.service);
-    let server = tokio::spawn(async move { serve_stream(reader, writer, BOARD, service, stop).await });
+    let server =
+        tokio::spawn(
+            async move { serve_stream(reader, writer, &Connection::new(BOARD, &stop), service).await },
+        );
     let (mut replies, mut calls) = tokio::io::split(near);
     let records: Vec<_> = (0..500)
         .map(|index| match index % 2 {
@@ -97,7 +101,8 @@ async fn a_connection_without_calls_or_without_reader_is_closed() {
         let (reader, writer) = tokio::io::split(far);
         let service = Arc::clone(&client.service);
         async move {
-            let served = serve_stream(reader, writer, BOARD, service, CancellationToken::new());
+            let connection = Connection::new(BOARD, &CancellationToken::new());
+            let served = serve_stream(reader, writer, &connection, service);
             let sent = async {
                 // The server may close before it has read everything.
                 let _ = near.write_all(&bytes).await;
