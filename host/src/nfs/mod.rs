@@ -15,6 +15,7 @@ mod connections;
 mod credential;
 mod exports;
 mod mount;
+mod port_mapper;
 mod portmap;
 mod procedures;
 mod record;
@@ -25,6 +26,7 @@ mod service;
 mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
+pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
 pub use server::serve;
 pub use service::Service;
 
