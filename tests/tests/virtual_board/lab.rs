@@ -12,8 +12,8 @@ use testbench::harness::{OrdinaryUser, Tun, host_runner};
 
 use crate::traces::Traces;
 
-/// Long enough for a loaded machine to boot a virtual board; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(200);
+/// Long enough for a loaded machine to boot a virtual board and make thousands of files there; no test waits it out.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// How often conditions of other processes are looked at: they tell nobody when they change.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -54,6 +54,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// Its `results.json`, `Null` if there is none.
     pub(crate) results: Value,
+    /// Its `run.jsonl`.
+    events: PathBuf,
     /// Time from the last signal, or the start, to the end.
     pub(crate) took: Duration,
 }
@@ -254,7 +256,8 @@ impl Run<'_> {
         let results = fs::read_to_string(out.join("results.json"))
             .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
         let stderr = fs::read_to_string(out.with_extension("err")).unwrap();
-        Ended { code: status.code(), stderr, results, took: started.elapsed() }
+        let events = out.join("run.jsonl");
+        Ended { code: status.code(), stderr, results, events, took: started.elapsed() }
     }
 
     fn log(&self) -> String {
@@ -275,6 +278,14 @@ impl Ended {
     /// The fault that decided the run.
     pub(crate) fn fault(&self, field: &str) -> &str {
         self.results["fault"][field].as_str().unwrap_or_default()
+    }
+
+    /// What the steps of definitions wrote.
+    pub(crate) fn output(&self) -> String {
+        let events = fs::read_to_string(&self.events).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let output = events.filter(|event| event["event"] == "output");
+        output.map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// `name outcome` of each phase of the first node.

@@ -8,6 +8,7 @@ mod jobs;
 mod lab;
 mod ordinary_user;
 mod packages;
+mod posix;
 mod traces;
 
 use std::time::Duration;
