@@ -43,6 +43,7 @@ pub(crate) struct Run<'a> {
     home: &'a Home,
     child: Child,
     name: &'static str,
+    started: Instant,
 }
 
 /// How a run ended.
@@ -142,6 +143,11 @@ impl Home {
 
     /// Starts the program on `job`; its results go into the directory `name`.
     pub(crate) fn run(&self, name: &'static str, job: &str) -> Run<'_> {
+        self.run_with(name, job, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn run_with(&self, name: &'static str, job: &str, arguments: &[&str]) -> Run<'_> {
         let path = self.path();
         let job_file = path.join(format!("{name}.yaml"));
         fs::write(&job_file, job).unwrap();
@@ -169,6 +175,7 @@ impl Home {
             .arg(path.join("bench.toml"))
             .arg("--out")
             .arg(path.join(name))
+            .args(arguments)
             .env(MARK, path)
             .env("HOME", path)
             .env("TMPDIR", path.join("tmp"))
@@ -177,7 +184,7 @@ impl Home {
             .stderr(log("err"))
             .spawn()
             .unwrap();
-        Run { home: self, child, name }
+        Run { home: self, child, name, started: Instant::now() }
     }
 
     /// What there is now.
@@ -205,6 +212,13 @@ impl Home {
 impl Run<'_> {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether the run has not ended; waits a moment, and fails after too long a time.
+    pub(crate) fn is_going_on(&mut self) -> bool {
+        assert!(self.started.elapsed() < PATIENCE, "the run does not end:\n{}", self.log());
+        std::thread::sleep(INTERVAL);
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits until the virtual board's emulator runs.

@@ -9,6 +9,7 @@ mod lab;
 mod ordinary_user;
 mod packages;
 mod posix;
+mod restart;
 mod traces;
 
 use std::time::Duration;
