@@ -11,9 +11,11 @@
 //! An address sees only its own exports. AUTH_SYS is believed: whoever may use a board's address is that board.
 
 mod attributes;
+mod connections;
 mod credential;
 mod exports;
 mod mount;
+mod port_mapper;
 mod portmap;
 mod procedures;
 mod record;
@@ -24,6 +26,7 @@ mod service;
 mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
+pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
 pub use server::serve;
 pub use service::Service;
 

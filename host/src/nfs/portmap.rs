@@ -1,25 +1,33 @@
-//! The port mapper, version 2 (RFC 1833 §3), for programs on this very port.
+//! The port mapper, version 2 (RFC 1833 §3).
 
-use nfs3_types::portmap::{IPPROTO_TCP, mapping};
+use nfs3_types::portmap::{IPPROTO_TCP, IPPROTO_UDP, mapping};
 use nfs3_types::xdr_codec::{List, Pack};
 
+use super::port_mapper::PORT_MAPPER_PORT;
 use super::rpc::Refusal;
 use super::service::{MOUNT_PROGRAM, MOUNT_VERSION, NFS_PROGRAM, NFS_VERSION};
+use super::service::{PORTMAP_PROGRAM, PORTMAP_VERSION};
 use super::xdr::Reader;
 
-/// Carries out `procedure` for a server on TCP `port`, and appends its result to `out`. Nothing can be registered.
+/// NFS and MOUNT on TCP `port`.
+pub(super) fn programs(port: u16) -> Vec<mapping> {
+    let program = |(prog, vers)| mapping { prog, vers, prot: IPPROTO_TCP, port: u32::from(port) };
+    [(NFS_PROGRAM, NFS_VERSION), (MOUNT_PROGRAM, MOUNT_VERSION)].map(program).to_vec()
+}
+
+/// The port mapper itself, which clients look up like any other program.
+pub(super) fn itself() -> impl Iterator<Item = mapping> {
+    let (prog, vers, port) = (PORTMAP_PROGRAM, PORTMAP_VERSION, u32::from(PORT_MAPPER_PORT));
+    [IPPROTO_TCP, IPPROTO_UDP].into_iter().map(move |prot| mapping { prog, vers, prot, port })
+}
+
+/// Carries out `procedure` where the programs of `here` are, and appends its result to `out`. Nothing can be registered.
 pub(super) fn call(
-    port: u16,
+    here: &[mapping],
     procedure: u32,
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
-    let here = [(NFS_PROGRAM, NFS_VERSION), (MOUNT_PROGRAM, MOUNT_VERSION)].map(|(prog, vers)| mapping {
-        prog,
-        vers,
-        prot: IPPROTO_TCP,
-        port: u32::from(port),
-    });
     match procedure {
         0 => {}
         1 | 2 => {

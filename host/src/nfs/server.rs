@@ -1,7 +1,5 @@
 //! The server on TCP: connections, and how many calls at once.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connections::{Connection, Connections};
 use super::exports::Exports;
 use super::record::{self, RecordError};
 use super::service::Service;
 
-/// Connections of one address; the next is closed at once. Linux uses one per mount.
-const MAX_CONNECTIONS: usize = 16;
 /// Calls of one connection that are being carried out or whose replies are not yet sent; then it is not read from.
 const MAX_CALLS: usize = 16;
 /// Read ahead on a connection, in bytes.
@@ -31,63 +28,56 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Calls on file data run in parallel on blocking threads, all others in the order of their arrival. A connection on
 /// which anything but calls arrives, or whose peer stalls within a message or does not take its replies for 60 s, is
-/// closed.
+/// closed. An address has 16 connections, and all together 1024: one more takes the place of the one that has been
+/// silent longest, which may be that of a board whose power was cut.
 pub async fn serve(listener: TcpListener, exports: Arc<Exports>, stop: CancellationToken) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let service = Arc::new(Service::new(exports, port));
-    let mut connections = JoinSet::new();
-    let mut per_peer: HashMap<IpAddr, usize> = HashMap::new();
+    serve_connections(listener, Arc::new(Service::new(exports, port)), stop).await;
+}
+
+/// Serves what `service` has on `listener` until `stop`, then ends all connections and returns.
+pub(super) async fn serve_connections(listener: TcpListener, service: Arc<Service>, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(ended) = connections.join_next() => {
-                if let Ok(peer) = ended && let Some(count) = per_peer.get_mut(&peer) {
-                    *count -= 1;
-                    if *count == 0 {
-                        per_peer.remove(&peer);
-                    }
+            Some(ended) = tasks.join_next() => {
+                if let Ok(number) = ended {
+                    connections.remove(number);
                 }
             }
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
                     let peer = from.ip().to_canonical();
-                    let count = per_peer.entry(peer).or_default();
-                    if *count < MAX_CONNECTIONS {
-                        *count += 1;
-                        connections.spawn(serve_tcp(stream, peer, Arc::clone(&service), stop.child_token()));
-                    }
+                    let (number, connection) = connections.add(peer, &stop);
+                    let service = Arc::clone(&service);
+                    tasks.spawn(async move {
+                        serve_tcp(stream, &connection, service).await;
+                        number
+                    });
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     }
-    while connections.join_next().await.is_some() {}
+    while tasks.join_next().await.is_some() {}
 }
 
-async fn serve_tcp(
-    stream: TcpStream,
-    peer: IpAddr,
-    service: Arc<Service>,
-    stop: CancellationToken,
-) -> IpAddr {
+async fn serve_tcp(stream: TcpStream, connection: &Connection, service: Arc<Service>) {
     // Without it a reply may wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
-    serve_stream(reader, writer, peer, service, stop).await;
-    peer
+    serve_stream(reader, writer, connection, service).await;
 }
 
-/// Answers the calls on one stream until it ends or `stop`.
-pub(super) async fn serve_stream<R, W>(
-    reader: R,
-    writer: W,
-    peer: IpAddr,
-    service: Arc<Service>,
-    stop: CancellationToken,
-) where
+/// Answers the calls on one stream until it ends or the connection is stopped.
+pub(super) async fn serve_stream<R, W>(reader: R, writer: W, connection: &Connection, service: Arc<Service>)
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
 {
+    let (peer, stop) = (connection.peer, &connection.stop);
     let tasks = TaskTracker::new();
     let writer = Arc::new(Mutex::new(writer));
     let (replies, queue) = mpsc::channel(MAX_CALLS);
@@ -113,6 +103,7 @@ pub(super) async fn serve_stream<R, W>(
                 _ => break,
             },
         };
+        connection.active();
         if !Service::may_block(&record) {
             match service.call(peer, &record).map(|reply| record::append(&mut batch, &reply)) {
                 Some(Ok(())) => continue,

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use nfs3_types::portmap::mapping;
+
 use super::exports::Exports;
 use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
@@ -14,21 +16,31 @@ pub(super) const NFS_PROGRAM: u32 = nfs3_types::nfs3::PROGRAM;
 pub(super) const NFS_VERSION: u32 = nfs3_types::nfs3::VERSION;
 pub(super) const MOUNT_PROGRAM: u32 = nfs3_types::mount::PROGRAM;
 pub(super) const MOUNT_VERSION: u32 = nfs3_types::mount::VERSION;
-const PORTMAP_PROGRAM: u32 = nfs3_types::portmap::PROGRAM;
-const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
+pub(super) const PORTMAP_PROGRAM: u32 = nfs3_types::portmap::PROGRAM;
+pub(super) const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
 
 /// The programs of a server: NFS, MOUNT and the port mapper, without sockets.
 #[derive(Debug)]
 pub struct Service {
     exports: Arc<Exports>,
     replies: ReplyCache,
-    port: u16,
+    /// Which programs are where.
+    registered: Vec<mapping>,
+    /// Whether NFS and MOUNT are elsewhere.
+    port_mapper_only: bool,
 }
 
 impl Service {
     /// Serves `exports`, and tells those who ask the port mapper that everything is on TCP `port`.
     pub fn new(exports: Arc<Exports>, port: u16) -> Self {
-        Self { exports, replies: ReplyCache::default(), port }
+        let registered = portmap::programs(port);
+        Self { exports, replies: ReplyCache::default(), registered, port_mapper_only: false }
+    }
+
+    /// The port mapper alone: NFS and MOUNT are on TCP `port`.
+    pub fn port_mapper(port: u16) -> Self {
+        let registered = portmap::itself().chain(portmap::programs(port)).collect();
+        Self { registered, port_mapper_only: true, ..Self::new(Exports::new(), port) }
     }
 
     /// Carries out the call in `record` (one whole RPC message, without record mark), and returns the reply.
@@ -72,6 +84,9 @@ impl Service {
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         match (header.program, header.version) {
+            (program, _) if self.port_mapper_only && program != PORTMAP_PROGRAM => {
+                Err(Refusal::ProgramUnavailable)
+            }
             (NFS_PROGRAM, NFS_VERSION) => {
                 let context = procedures::Context { exports: &self.exports, peer, who: &header.caller };
                 procedures::call(&context, header.procedure, arguments, out)
@@ -79,7 +94,9 @@ impl Service {
             (MOUNT_PROGRAM, MOUNT_VERSION) => {
                 mount::call(&self.exports, peer, header.procedure, arguments, out)
             }
-            (PORTMAP_PROGRAM, PORTMAP_VERSION) => portmap::call(self.port, header.procedure, arguments, out),
+            (PORTMAP_PROGRAM, PORTMAP_VERSION) => {
+                portmap::call(&self.registered, header.procedure, arguments, out)
+            }
             (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION)),
             (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION)),
             (PORTMAP_PROGRAM, _) => Err(Refusal::ProgramMismatch(PORTMAP_VERSION)),

@@ -146,6 +146,7 @@ impl Networks {
             listener.local_addr().map_err(|error| port_fault("NFS", address, NFS_PORT, &error))?.port();
         self.tasks.spawn(nfs::serve(listener, Arc::clone(&exports), self.stop.clone()));
 
+        self.serve_port_mapper(&net, address, nfs_port, job).await;
         match net.bind_udp(SocketAddr::new(address, NTP_PORT)).await {
             Ok(socket) => self.supervise("SNTP", job, sntp::serve(socket, self.stop.clone())),
             Err(error) => job.emitter.warn(format!(
@@ -153,6 +154,24 @@ impl Networks {
             )),
         }
         Ok(Services { net, address, files, exports, nfs_port })
+    }
+
+    /// Serves the port mapper where nobody else does. The board types' own commands tell boards the port of NFS; only
+    /// a job with commands of its own may need it.
+    async fn serve_port_mapper(&self, net: &Net, address: IpAddr, nfs_port: u16, job: &JobRun) {
+        let at = SocketAddr::new(address, nfs::PORT_MAPPER_PORT);
+        let sockets = async { io::Result::Ok((net.listen_tcp(at).await?, net.bind_udp(at).await?)) };
+        match sockets.await {
+            Ok((listener, socket)) => {
+                let served = nfs::serve_port_mapper(listener, socket, nfs_port, self.stop.clone());
+                self.supervise("port mapper", job, served);
+            }
+            Err(error) => job.emitter.note(format!(
+                "boards are not told the port of NFS by a port mapper: port {} of {address} cannot be bound: {error}; \
+                 commands that do not say `port={{NFS_PORT}},mountport={{NFS_PORT}}` do not find it",
+                nfs::PORT_MAPPER_PORT
+            )),
+        }
     }
 
     /// Runs a server until the end of the run; one that fails before says so.

@@ -23,7 +23,7 @@ pub(crate) fn on_linux(steps: &str) -> String {
     format!(
         "job_name: boots Linux
 device_type: qemu-virt-arm
-timeouts: {{job: {{minutes: 5}}, action: {{minutes: 3}}}}
+timeouts: {{job: {{minutes: 8}}, action: {{minutes: 6}}}}
 actions:
 - deploy:
     to: tftp

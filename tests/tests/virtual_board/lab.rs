@@ -12,8 +12,8 @@ use testbench::harness::{OrdinaryUser, Tun, host_runner};
 
 use crate::traces::Traces;
 
-/// Long enough for a loaded machine to boot a virtual board; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(200);
+/// Long enough for a loaded machine to boot a virtual board and make thousands of files there; no test waits it out.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// How often conditions of other processes are looked at: they tell nobody when they change.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -43,6 +43,7 @@ pub(crate) struct Run<'a> {
     home: &'a Home,
     child: Child,
     name: &'static str,
+    started: Instant,
 }
 
 /// How a run ended.
@@ -54,6 +55,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// Its `results.json`, `Null` if there is none.
     pub(crate) results: Value,
+    /// Its `run.jsonl`.
+    events: PathBuf,
     /// Time from the last signal, or the start, to the end.
     pub(crate) took: Duration,
 }
@@ -140,6 +143,11 @@ impl Home {
 
     /// Starts the program on `job`; its results go into the directory `name`.
     pub(crate) fn run(&self, name: &'static str, job: &str) -> Run<'_> {
+        self.run_with(name, job, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn run_with(&self, name: &'static str, job: &str, arguments: &[&str]) -> Run<'_> {
         let path = self.path();
         let job_file = path.join(format!("{name}.yaml"));
         fs::write(&job_file, job).unwrap();
@@ -167,6 +175,7 @@ impl Home {
             .arg(path.join("bench.toml"))
             .arg("--out")
             .arg(path.join(name))
+            .args(arguments)
             .env(MARK, path)
             .env("HOME", path)
             .env("TMPDIR", path.join("tmp"))
@@ -175,7 +184,7 @@ impl Home {
             .stderr(log("err"))
             .spawn()
             .unwrap();
-        Run { home: self, child, name }
+        Run { home: self, child, name, started: Instant::now() }
     }
 
     /// What there is now.
@@ -203,6 +212,13 @@ impl Home {
 impl Run<'_> {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether the run has not ended; waits a moment, and fails after too long a time.
+    pub(crate) fn is_going_on(&mut self) -> bool {
+        assert!(self.started.elapsed() < PATIENCE, "the run does not end:\n{}", self.log());
+        std::thread::sleep(INTERVAL);
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits until the virtual board's emulator runs.
@@ -254,7 +270,8 @@ impl Run<'_> {
         let results = fs::read_to_string(out.join("results.json"))
             .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
         let stderr = fs::read_to_string(out.with_extension("err")).unwrap();
-        Ended { code: status.code(), stderr, results, took: started.elapsed() }
+        let events = out.join("run.jsonl");
+        Ended { code: status.code(), stderr, results, events, took: started.elapsed() }
     }
 
     fn log(&self) -> String {
@@ -275,6 +292,14 @@ impl Ended {
     /// The fault that decided the run.
     pub(crate) fn fault(&self, field: &str) -> &str {
         self.results["fault"][field].as_str().unwrap_or_default()
+    }
+
+    /// What the steps of definitions wrote.
+    pub(crate) fn output(&self) -> String {
+        let events = fs::read_to_string(&self.events).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let output = events.filter(|event| event["event"] == "output");
+        output.map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// `name outcome` of each phase of the first node.

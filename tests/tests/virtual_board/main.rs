@@ -8,6 +8,8 @@ mod jobs;
 mod lab;
 mod ordinary_user;
 mod packages;
+mod posix;
+mod restart;
 mod traces;
 
 use std::time::Duration;

@@ -15,6 +15,7 @@ use nfs3_types::rpc::{
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack};
 
 use crate::nfs::{ExportGuard, Exports, Service};
+use crate::rootfs::Layer;
 use crate::rootfs::testing::{TarBuilder, layer_of};
 
 pub(super) const BOARD: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
@@ -27,6 +28,7 @@ pub(super) struct Client {
     pub(super) service: Arc<Service>,
     pub(super) exports: Arc<Exports>,
     pub(super) guard: Option<ExportGuard>,
+    pub(super) layer: Arc<Layer>,
     pub(super) peer: IpAddr,
     pub(super) uid: u32,
     xid: AtomicU32,
@@ -44,10 +46,20 @@ pub(super) fn tree() -> TarBuilder {
 impl Client {
     /// The board, as root, with the export `/job/1`.
     pub(super) fn new() -> Self {
+        Self::of(Arc::new(layer_of(tree())))
+    }
+
+    /// The board, as root, with the export `/job/1` of `layer`.
+    pub(super) fn of(layer: Arc<Layer>) -> Self {
+        Self::of_peer(BOARD, layer)
+    }
+
+    /// The same at another address.
+    pub(super) fn of_peer(peer: IpAddr, layer: Arc<Layer>) -> Self {
         let exports = Exports::new();
-        let guard = exports.add(BOARD, "/job/1".into(), Arc::new(layer_of(tree())));
+        let guard = exports.add(peer, "/job/1".into(), Arc::clone(&layer));
         let service = Arc::new(Service::new(Arc::clone(&exports), 2049));
-        Self { service, exports, guard: Some(guard), peer: BOARD, uid: 0, xid: AtomicU32::new(1) }
+        Self { service, exports, guard: Some(guard), layer, peer, uid: 0, xid: AtomicU32::new(1) }
     }
 
     pub(super) fn record(&self, program: (u32, u32), procedure: u32, arguments: &impl Pack) -> Vec<u8> {

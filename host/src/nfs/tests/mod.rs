@@ -2,5 +2,8 @@
 
 mod client;
 mod connection;
+mod corpus;
+mod fuzz;
 mod procedures;
+mod reconnect;
 mod robustness;
