@@ -10,10 +10,10 @@
 //!
 //! Three rules keep a lost packet from costing more than it must. The client's `timeout` option is never
 //! acknowledged: U-Boot asks for 5 s, and each loss would cost that. The timer follows the round trips that are
-//! measured (RFC 1123 §4.2.3.2). And a repeated ACK means that the first block of the window was lost (RFC 7440 §4),
-//! but is believed only if it cannot have crossed the window on its way, and if neither this window nor the one before
-//! was sent twice: otherwise the echo of one duplicate doubles every window to the end of the file (RFC 1123
-//! §4.2.3.1, the sorcerer's apprentice).
+//! measured (RFC 1123 §4.2.3.2). And a repeated ACK, or one inside the window, means that the block behind it was lost
+//! (RFC 7440 §4), but the first is believed only if it cannot have crossed the window on its way, and both only if the
+//! last two windows were sent once: otherwise the echo of one duplicate doubles every window to the end of the file
+//! (RFC 1123 §4.2.3.1, the sorcerer's apprentice).
 
 use std::io;
 use std::ops::Range;
@@ -24,6 +24,9 @@ use self::clock::Clock;
 use super::packet::{DEFAULT_BLOCK_SIZE, ErrorCode, Options, Packet, Request};
 
 mod clock;
+
+/// The echo of what was sent twice may come while this many windows are under way.
+const ECHO: u32 = 2;
 
 /// Limits and times of a transfer.
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +134,8 @@ pub struct Transfer {
     highest: u64,
     retransmits: u64,
     clock: Clock,
-    /// Whether this window, and the one before it, was sent only once.
-    sent_once: [bool; 2],
+    /// Windows that were acknowledged whole since anything was sent again.
+    clean_windows: u32,
 }
 
 #[derive(Debug)]
@@ -167,7 +170,7 @@ impl Transfer {
             highest: 0,
             retransmits: 0,
             clock: Clock::new(&policy, now),
-            sent_once: [true; 2],
+            clean_windows: ECHO,
         }
     }
 
@@ -284,7 +287,7 @@ impl Transfer {
             State::Sending { .. } => {
                 #[expect(clippy::cast_possible_truncation, reason = "block numbers wrap at 65536")]
                 let advance = u64::from(block.wrapping_sub(self.acked as u16));
-                if advance == 0 && self.sent_once == [true; 2] {
+                if advance == 0 && self.clean_windows >= ECHO {
                     if self.clock.believes_repeated_ack(now) {
                         self.send_again(now, false);
                     }
@@ -302,11 +305,19 @@ impl Transfer {
         if self.acked == self.last() {
             return self.end(Ok(Done { bytes: self.size, retransmits: self.retransmits }), None);
         }
-        // An ACK inside the window asks for the rest of it again (RFC 7440 §4).
         let whole = self.acked == self.highest;
         self.clock.progress(&self.policy, now, whole && self.clock.sends == 1);
-        self.sent_once = [whole, self.sent_once[0]];
-        self.state = State::Sending { next: self.acked + 1 };
+        let State::Sending { next } = &mut self.state else { return };
+        *next = (*next).max(self.acked + 1);
+        if whole {
+            self.clean_windows = (self.clean_windows + 1).min(ECHO);
+        } else if self.clean_windows >= ECHO {
+            *next = self.acked + 1;
+            self.clean_windows = 0;
+        } else {
+            // Perhaps an echo: then there is progress before this is believed.
+            self.clock.believes_repeated_ack(now);
+        }
     }
 
     fn send_again(&mut self, now: Instant, overdue: bool) {
@@ -315,7 +326,7 @@ impl Transfer {
             State::Sending { next } => *next = self.acked + 1,
             State::Over { .. } => return,
         }
-        self.sent_once[0] = false;
+        self.clean_windows = 0;
         self.clock.repeat(&self.policy, now, overdue);
     }
 

@@ -242,6 +242,21 @@ fn an_ack_inside_the_window_sends_the_rest_again() {
 }
 
 #[test]
+fn an_ack_inside_a_window_that_was_sent_twice_is_believed_only_if_nothing_follows() {
+    let now = Instant::now();
+    let mut transfer = started(1000, 4, now);
+    assert_eq!(blocks(&mut transfer), [1, 2, 3, 4]);
+    transfer.handle_input(now, &ack(2));
+    assert_eq!(blocks(&mut transfer), [3, 4, 5, 6]);
+    transfer.handle_input(now, &ack(3));
+    assert_eq!(blocks(&mut transfer), [7], "3 may be the echo of the second 3");
+    transfer.handle_timeout(now + 9 * MS);
+    assert_eq!(blocks(&mut transfer), Vec::<u16>::new());
+    transfer.handle_timeout(now + 10 * MS);
+    assert_eq!(blocks(&mut transfer), [4, 5, 6, 7]);
+}
+
+#[test]
 fn a_repeated_ack_sends_a_window_again_once() {
     let now = Instant::now();
     let mut transfer = started(1000, 4, now);
