@@ -2,3 +2,4 @@
 
 pub mod fake_board;
 pub mod harness;
+pub mod tftp;
