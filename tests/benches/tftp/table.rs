@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use super::SHAPES;
 use super::load::Measured;
 
+/// One of the figures.
+type Figure = fn(&Measured) -> f64;
+
 /// Prints a row for each server: throughput, CPU time, and both against ours.
 pub(crate) fn print(
     out: &mut impl Write,
@@ -14,7 +17,7 @@ pub(crate) fn print(
     let heads: String =
         SHAPES.iter().map(|(size, window)| format!("{:>14}", format!("{size} x{window}"))).collect();
     let ours = rows.iter().find(|(name, _)| *name == "host-runner").map(|(_, cells)| cells);
-    let units: [(&str, fn(&Measured) -> f64); 2] = [
+    let units: [(&str, Figure); 2] = [
         ("MiB/s", |measured| measured.mebibytes_per_second),
         ("CPU ms/MiB", |measured| measured.milliseconds_per_mebibyte),
     ];

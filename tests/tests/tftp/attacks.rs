@@ -10,8 +10,8 @@ use testbench::tftp::Client;
 use super::serving::{PATIENCE, Serving, content};
 
 fn socket() -> UdpSocket {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback and temporary files work");
+    socket.set_read_timeout(Some(PATIENCE)).expect("the loopback and temporary files work");
     socket
 }
 
@@ -29,7 +29,7 @@ fn request(name: &[u8], rest: &[u8]) -> Vec<u8> {
 /// Sends one datagram and returns the error that is the answer.
 fn refused(serving: &Serving, datagram: &[u8]) -> ErrorCode {
     let socket = socket();
-    socket.send_to(datagram, serving.address).unwrap();
+    socket.send_to(datagram, serving.address).expect("the loopback and temporary files work");
     match Packet::parse(&receive(&socket).0) {
         Ok(Packet::Error { code, .. }) => code,
         other => panic!("not an error: {other:?}"),
@@ -38,7 +38,9 @@ fn refused(serving: &Serving, datagram: &[u8]) -> ErrorCode {
 
 fn still_serves(serving: &Serving, name: &str, expected: &[u8]) {
     let mut got = Vec::new();
-    Client::new(serving.address).fetch(name, |block| got.extend_from_slice(block)).unwrap();
+    Client::new(serving.address)
+        .fetch(name, |block| got.extend_from_slice(block))
+        .expect("the loopback and temporary files work");
     assert!(got == expected);
 }
 
@@ -102,10 +104,12 @@ fn strange_options_are_left_out_or_limited() {
     ];
     for (options, answer) in cases {
         let socket = socket();
-        socket.send_to(&request(b"f", options), serving.address).unwrap();
+        socket
+            .send_to(&request(b"f", options), serving.address)
+            .expect("the loopback and temporary files work");
         let (got, from) = receive(&socket);
         assert!(got.starts_with(answer), "{options:?}: {got:?}");
-        socket.send_to(b"\0\x05\0\0done\0", from).unwrap();
+        socket.send_to(b"\0\x05\0\0done\0", from).expect("the loopback and temporary files work");
         let event = serving.outcome();
         assert!(matches!(event.kind, TftpEventKind::Failed(_)), "{event:?}");
     }
@@ -116,10 +120,12 @@ fn options_without_end_do_not_end_the_server() {
     let mut serving = Serving::start();
     serving.add("f", b"x");
     let socket = socket();
-    socket.send_to(&request(b"f", &b"blksize\x001024\0".repeat(4000)), serving.address).unwrap();
+    socket
+        .send_to(&request(b"f", &b"blksize\x001024\0".repeat(4000)), serving.address)
+        .expect("the loopback and temporary files work");
     let (answer, from) = receive(&socket);
     assert_eq!(answer, b"\0\x06blksize\x001024\0");
-    socket.send_to(b"\0\x05\0\0done\0", from).unwrap();
+    socket.send_to(b"\0\x05\0\0done\0", from).expect("the loopback and temporary files work");
     still_serves(&serving, "f", b"x");
 }
 
@@ -129,7 +135,7 @@ fn a_stranger_s_port_gets_error_5_and_the_transfer_goes_on() {
     let sent = content(512 * 40);
     serving.add("f", &sent);
     let (client, stranger) = (socket(), socket());
-    client.send_to(&request(b"f", b""), serving.address).unwrap();
+    client.send_to(&request(b"f", b""), serving.address).expect("the loopback and temporary files work");
     let mut got = Vec::new();
     loop {
         let (datagram, transfer) = receive(&client);
@@ -139,13 +145,17 @@ fn a_stranger_s_port_gets_error_5_and_the_transfer_goes_on() {
         }
         got.extend_from_slice(payload);
         // The stranger acknowledges more than was sent, and ends the transfer: neither is his.
-        stranger.send_to(b"\0\x05\0\0over\0", transfer).unwrap();
-        stranger.send_to(&Packet::Ack { block: block + 1 }.to_vec(), transfer).unwrap();
+        stranger.send_to(b"\0\x05\0\0over\0", transfer).expect("the loopback and temporary files work");
+        stranger
+            .send_to(&Packet::Ack { block: block + 1 }.to_vec(), transfer)
+            .expect("the loopback and temporary files work");
         let (answer, from) = receive(&stranger);
         assert_eq!(from, transfer);
         let answer = Packet::parse(&answer);
         assert!(matches!(answer, Ok(Packet::Error { code: ErrorCode::UnknownTransferId, .. })), "{answer:?}");
-        client.send_to(&Packet::Ack { block }.to_vec(), transfer).unwrap();
+        client
+            .send_to(&Packet::Ack { block }.to_vec(), transfer)
+            .expect("the loopback and temporary files work");
         if payload.len() < 512 {
             break;
         }
@@ -154,7 +164,7 @@ fn a_stranger_s_port_gets_error_5_and_the_transfer_goes_on() {
     let event = serving.outcome();
     assert!(matches!(event.kind, TftpEventKind::Done { .. }), "{event:?}");
     // An ERROR is never answered by one: all that the stranger got were the answers to his acknowledgements.
-    stranger.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    stranger.set_read_timeout(Some(Duration::from_millis(1))).expect("the loopback and temporary files work");
     assert!(stranger.recv(&mut [0; 100]).is_err());
 }
 
@@ -167,7 +177,7 @@ fn a_flood_from_one_address_leaves_the_others_served() {
     serving.add_for(other.into(), "f", &sent);
     let flood: Vec<UdpSocket> = (0..200).map(|_| socket()).collect();
     for socket in &flood {
-        socket.send_to(&request(b"f", b""), serving.address).unwrap();
+        socket.send_to(&request(b"f", b""), serving.address).expect("the loopback and temporary files work");
     }
     let answers: Vec<Vec<u8>> = flood.iter().map(|socket| receive(socket).0).collect();
     let served = answers.iter().filter(|answer| answer.starts_with(b"\0\x03")).count();
@@ -178,7 +188,7 @@ fn a_flood_from_one_address_leaves_the_others_served() {
     }
     let client = Client { local: SocketAddr::new(other.into(), 0), ..Client::new(serving.address) };
     let mut got = Vec::new();
-    client.fetch("f", |block| got.extend_from_slice(block)).unwrap();
+    client.fetch("f", |block| got.extend_from_slice(block)).expect("the loopback and temporary files work");
     assert!(got == sent);
 }
 
@@ -196,7 +206,9 @@ fn two_hundred_transfers_at_once_arrive_whole() {
                 let local = SocketAddr::new(Ipv4Addr::new(127, 0, 0, index % 20 + 1).into(), 0);
                 let mut got = Vec::new();
                 let client = Client { local, window: (index % 2 == 0).then_some(8), ..Client::new(server) };
-                client.fetch("f", |block| got.extend_from_slice(block)).unwrap();
+                client
+                    .fetch("f", |block| got.extend_from_slice(block))
+                    .expect("the loopback and temporary files work");
                 assert!(got == *sent, "{index}");
             });
         }
@@ -213,10 +225,10 @@ fn packets_that_are_no_requests_are_ignored_by_the_server_s_port() {
     serving.add("f", b"x");
     let socket = socket();
     for datagram in [&b"\0\x03\0\x01data"[..], b"\0\x04\0\x01", b"\0\x05\0\0\0", b"\0\x06tsize\x001\0"] {
-        socket.send_to(datagram, serving.address).unwrap();
+        socket.send_to(datagram, serving.address).expect("the loopback and temporary files work");
     }
     // The answer to what comes after them is the first that comes back.
-    socket.send_to(b"\0\x09", serving.address).unwrap();
+    socket.send_to(b"\0\x09", serving.address).expect("the loopback and temporary files work");
     let answer = receive(&socket).0;
     assert_eq!(answer.get(..4), Some(&b"\0\x05\0\x04"[..]));
     still_serves(&serving, "f", b"x");

@@ -168,7 +168,7 @@ fn a_real_client_survives_one_percent_of_loss() {
         let sent = content(BLOCKS * 1468 + 3);
         serving.add("f", &sent);
         let relay = Relay::start(serving.address, one_percent(7));
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("the loopback and temporary files work");
         let local = directory.path().join("f");
         let output = std::process::Command::new("atftp")
             .args(["--option", "blksize 1468", "--option", &format!("windowsize {window}")])
@@ -178,7 +178,7 @@ fn a_real_client_survives_one_percent_of_loss() {
             .output()
             .expect("atftp is installed; `cargo xtask test` does that");
         assert!(output.status.success(), "{output:?}");
-        assert!(fs::read(&local).unwrap() == sent);
+        assert!(fs::read(&local).expect("the loopback and temporary files work") == sent);
         let packets = relay.packets(Direction::ToClient);
         assert!(packets <= BLOCKS as u64 * 2, "window {window}: {packets} packets");
     }

@@ -16,7 +16,7 @@ const LONG: usize = 65_540 * 512 + 7;
 
 /// Fetches `sizes` with the program that `command` makes, and compares.
 fn fetch(sizes: &[usize], options: &[&str], command: fn(&Serving, &[&str], &str, &Path) -> Command) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("the loopback and temporary files work");
     let mut serving = Serving::start();
     for size in sizes {
         let name = format!("file-{size}");
@@ -24,7 +24,10 @@ fn fetch(sizes: &[usize], options: &[&str], command: fn(&Serving, &[&str], &str,
         serving.add(&name, &content);
         let local = directory.path().join(&name);
         run(command(&serving, options, &name, &local));
-        assert!(fs::read(&local).unwrap() == content, "{options:?}: {size} bytes came differently");
+        assert!(
+            fs::read(&local).expect("the loopback and temporary files work") == content,
+            "{options:?}: {size} bytes came differently"
+        );
         let event = serving.outcome();
         assert!(
             matches!(event.kind, TftpEventKind::Done { bytes, .. } if bytes == *size as u64),
@@ -35,25 +38,28 @@ fn fetch(sizes: &[usize], options: &[&str], command: fn(&Serving, &[&str], &str,
 
 /// Runs a client, which must succeed.
 fn run(mut command: Command) {
-    let mut log = tempfile::tempfile().unwrap();
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log.try_clone().unwrap());
+    let mut log = tempfile::tempfile().expect("the loopback and temporary files work");
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the loopback and temporary files work"))
+        .stderr(log.try_clone().expect("the loopback and temporary files work"));
     let program = command.get_program().to_owned();
     let mut child = command.spawn().unwrap_or_else(|error| {
         panic!("{}: {error}; `cargo xtask test` installs the clients", program.display())
     });
     let started = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
+        if let Some(status) = child.try_wait().expect("the loopback and temporary files work") {
             break status;
         }
         if started.elapsed() > PATIENCE {
-            child.kill().unwrap();
+            child.kill().expect("the loopback and temporary files work");
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     };
     let mut text = String::new();
-    std::io::Seek::rewind(&mut log).unwrap();
-    std::io::Read::read_to_string(&mut log, &mut text).unwrap();
+    std::io::Seek::rewind(&mut log).expect("the loopback and temporary files work");
+    std::io::Read::read_to_string(&mut log, &mut text).expect("the loopback and temporary files work");
     assert!(status.success(), "{command:?}: {status} after {:?}: {text}", started.elapsed());
 }
 
@@ -100,13 +106,13 @@ fn tftp_hpa_fetches_more_than_65535_blocks() {
 
 #[test]
 fn tftp_hpa_fetches_text() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("the loopback and temporary files work");
     let mut serving = Serving::start();
     let text = "first\nsecond\r\nthird\rfourth\n".repeat(200);
     serving.add("text", text.as_bytes());
     let local = directory.path().join("text");
     run(hpa(&serving, &["-m", "netascii"], "text", &local));
-    assert_eq!(fs::read_to_string(local).unwrap(), text);
+    assert_eq!(fs::read_to_string(local).expect("the loopback and temporary files work"), text);
 }
 
 #[test]
