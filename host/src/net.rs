@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::board::virtual_network::Namespace;
@@ -26,6 +27,34 @@ impl Net {
             Self::Host => UdpSocket::bind(address).await,
             Self::Namespace(namespace) => namespace.bind_udp(address).await,
         }
+    }
+
+    /// Makes a second UDP socket on the port of `first`, blocking and connected to `peer`: it receives what `peer` sends,
+    /// and `first` what anybody else sends.
+    ///
+    /// # Errors
+    /// Those of the system's `socket`, `bind` and `connect`.
+    pub async fn connect_udp_beside(
+        &self,
+        first: &UdpSocket,
+        peer: SocketAddr,
+    ) -> io::Result<std::net::UdpSocket> {
+        let local = first.local_addr()?;
+        let socket = match self {
+            Self::Host => {
+                let family = if local.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+                net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?
+            }
+            Self::Namespace(namespace) => namespace.udp_socket(local).await?,
+        };
+        // Set after the first has its port, so that the system gives that port to nobody else.
+        net::sockopt::set_socket_reuseaddr(first, true)?;
+        net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        net::bind(&socket, &local)?;
+        let socket = std::net::UdpSocket::from(socket);
+        socket.connect(peer)?;
+        socket.set_nonblocking(false)?;
+        Ok(socket)
     }
 
     /// Listens for TCP connections on `address`.

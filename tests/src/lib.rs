@@ -3,3 +3,4 @@
 pub mod fake_board;
 pub mod harness;
 pub mod nfs_client;
+pub mod tftp;

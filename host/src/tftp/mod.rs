@@ -7,6 +7,7 @@
 //! [`packet`] is the codec, [`transfer`] the pure machine of one transfer, [`table`] says who may read what, and
 //! [`server`] gives them sockets and time.
 
+mod burst;
 pub mod packet;
 pub mod server;
 mod session;

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::packet::{ErrorCode, Packet, PacketError, Request};
-use super::session::{Control, Events, Session, now};
+use super::session::{Control, Events, Session};
 use super::source::Content;
 use super::table::Table;
 use super::transfer::{Failure, Policy, Transfer};
@@ -147,12 +148,7 @@ impl Server {
         events: impl Fn(TftpEvent) + Send + Sync + 'static,
         stop: CancellationToken,
     ) -> io::Result<()> {
-        let mut service = Service {
-            server: self,
-            events: Arc::new(events),
-            stop: stop.child_token(),
-            active: HashMap::new(),
-        };
+        let mut service = Service { server: self, events: Arc::new(events), active: HashMap::new() };
         let mut tasks = JoinSet::new();
         let mut datagram = vec![0; MAX_REQUEST];
         let result = loop {
@@ -172,7 +168,9 @@ impl Server {
                 },
             }
         };
-        service.stop.cancel();
+        for active in service.active.values() {
+            active.control.end(Failure::Stopped);
+        }
         while tasks.join_next().await.is_some() {}
         result
     }
@@ -182,7 +180,6 @@ impl Server {
 struct Service {
     server: Server,
     events: Events,
-    stop: CancellationToken,
     active: HashMap<SocketAddr, Active>,
 }
 
@@ -191,6 +188,7 @@ struct Active {
     task: Id,
     request: Request,
     control: Arc<Control>,
+    _strays: AbortOnDropHandle<()>,
 }
 
 impl Service {
@@ -228,21 +226,25 @@ impl Service {
         let source = self.server.table.find(peer.ip(), &request.name).ok_or(Refusal::NoSuchFile)?;
         if let Some(active) = self.active.get(&peer) {
             if active.request == request && !active.control.has_begun() {
-                active.control.repeat.notify_one();
+                // The answer was lost or is late; the transfer's timer sends it again, to one port only.
                 return Ok(());
             }
-            active.control.replaced.cancel();
+            active.control.end(Failure::Replaced);
             self.active.remove(&peer);
         }
         let of_peer = self.active.keys().filter(|active| active.ip() == peer.ip()).count();
         if tasks.len() >= MAX_TRANSFERS || of_peer >= MAX_TRANSFERS_PER_PEER {
             return Err(Refusal::Busy);
         }
-        let content =
-            Content::open(source, request.mode).await.map_err(|error| Refusal::Open(error.into()))?;
-        let socket = self.transfer_socket(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
-        let transfer = Transfer::new(&request, content.size(), Policy::default(), now());
-        let control = Arc::new(Control::new(self.stop.clone()));
+        let mode = request.mode;
+        let content = tokio::task::spawn_blocking(move || Content::open(source, mode))
+            .await
+            .unwrap_or_else(|error| Err(error.into()))
+            .map_err(|error| Refusal::Open(error.into()))?;
+        let (strays, socket) =
+            self.transfer_sockets(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
+        let transfer = Transfer::new(&request, content.size(), Policy::default(), Instant::now());
+        let control = Arc::new(Control::new(Arc::clone(&socket)));
         let session = Session {
             peer,
             name: request.name.clone(),
@@ -252,16 +254,40 @@ impl Service {
             control: Arc::clone(&control),
             events: Arc::clone(&self.events),
         };
-        let task = tasks.spawn(session.run()).id();
-        self.active.insert(peer, Active { task, request, control });
+        let task = tasks.spawn_blocking(move || session.run()).id();
+        let strays = AbortOnDropHandle::new(tokio::spawn(refuse_strays(strays)));
+        self.active.insert(peer, Active { task, request, control, _strays: strays });
         Ok(())
     }
 
-    /// Makes the socket of one transfer: its port is the server's transfer id (RFC 1350 §4).
-    async fn transfer_socket(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = self.server.net.bind_udp(SocketAddr::new(self.server.local.ip(), 0)).await?;
-        socket.connect(peer).await?;
-        Ok(socket)
+    /// Makes the sockets of one transfer: their port is the server's transfer id (RFC 1350 §4). The second receives
+    /// what `peer` sends, the first what anybody else sends.
+    async fn transfer_sockets(&self, peer: SocketAddr) -> io::Result<(UdpSocket, Arc<std::net::UdpSocket>)> {
+        let net = &self.server.net;
+        let strays = net.bind_udp(SocketAddr::new(self.server.local.ip(), 0)).await?;
+        let socket = net.connect_udp_beside(&strays, peer).await?;
+        Ok((strays, Arc::new(socket)))
+    }
+}
+
+/// Tells everybody who sends to a transfer that is not theirs so (RFC 1350 §4).
+async fn refuse_strays(socket: UdpSocket) {
+    let message = "this transfer is somebody else's".to_owned();
+    let refusal = Packet::Error { code: ErrorCode::UnknownTransferId, message }.to_vec();
+    let mut datagram = [0; MAX_REQUEST];
+    loop {
+        match socket.recv_from(&mut datagram).await {
+            // An ERROR is not answered, least of all by another one.
+            Ok((length, peer)) => match Packet::parse(datagram.get(..length).unwrap_or_default()) {
+                Ok(Packet::Error { .. }) => {}
+                _ => {
+                    // As good as lost; whoever it is sends again.
+                    let _ = socket.send_to(&refusal, peer).await;
+                }
+            },
+            // Then nobody is told; the transfer does not need this socket.
+            Err(_) => return,
+        }
     }
 }
 

@@ -1,15 +1,17 @@
-//! One transfer with its socket, its file and its clock.
+//! One transfer with its socket, its file and its clock, on a thread of its own.
+//!
+//! A blocking socket, because a transfer in lock-step is one wait after the other: each block then takes one `send` and
+//! one `recv` and nothing else. The thread is one of tokio's blocking pool and ends with the transfer.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use rustix::io::Errno;
 
+use super::burst::Burst;
 use super::packet::emit_data_header;
 use super::server::{TftpEvent, TftpEventKind};
 use super::source::Content;
@@ -19,6 +21,8 @@ use super::transfer::{Failure, Transfer, Transmit};
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Clients send acknowledgements and errors; what is longer is cut, and still read.
 const MAX_REPLY: usize = 600;
+/// Shortest wait that the socket is told.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// Where events go.
 pub(super) type Events = Arc<dyn Fn(TftpEvent) + Send + Sync>;
@@ -26,22 +30,22 @@ pub(super) type Events = Arc<dyn Fn(TftpEvent) + Send + Sync>;
 /// What the server tells a running transfer, and what it sees of it.
 #[derive(Debug)]
 pub(super) struct Control {
-    /// The request came again.
-    pub(super) repeat: Notify,
-    /// Another request came from the same port.
-    pub(super) replaced: CancellationToken,
-    stop: CancellationToken,
+    socket: Arc<UdpSocket>,
+    end: OnceLock<Failure>,
     begun: AtomicBool,
 }
 
 impl Control {
-    pub(super) fn new(stop: CancellationToken) -> Self {
-        Self {
-            repeat: Notify::new(),
-            replaced: CancellationToken::new(),
-            stop,
-            begun: AtomicBool::new(false),
-        }
+    /// For the transfer that has `socket`.
+    pub(super) fn new(socket: Arc<UdpSocket>) -> Self {
+        Self { socket, end: OnceLock::new(), begun: AtomicBool::new(false) }
+    }
+
+    /// Ends the transfer; only the first reason counts.
+    pub(super) fn end(&self, why: Failure) {
+        // Lost if another reason was there first, and a socket that cannot be shut down wakes at its timer.
+        let _ = self.end.set(why);
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Read);
     }
 
     /// Returns whether the client has answered.
@@ -54,7 +58,8 @@ impl Control {
 pub(super) struct Session {
     pub(super) peer: SocketAddr,
     pub(super) name: String,
-    pub(super) socket: UdpSocket,
+    /// Connected to the peer, and blocking.
+    pub(super) socket: Arc<UdpSocket>,
     pub(super) content: Content,
     pub(super) transfer: Transfer,
     pub(super) control: Arc<Control>,
@@ -63,35 +68,35 @@ pub(super) struct Session {
 
 impl Session {
     /// Serves the client until the file is there or the transfer failed.
-    pub(super) async fn run(mut self) {
-        let started = now();
+    pub(super) fn run(mut self) {
+        let started = Instant::now();
         let mut reported = started;
         self.emit(TftpEventKind::Started {
             size: self.content.size(),
             block_size: self.transfer.block_size(),
             window: self.transfer.window(),
         });
+        let mut wire = Wire::new(Arc::clone(&self.socket));
         loop {
-            if let Err(failure) = self.transmit().await {
+            if let Err(failure) = self.transmit(&mut wire) {
                 self.transfer.abort(failure);
                 // The first failure is reported; that its farewell fails too adds nothing.
-                let _ = self.transmit().await;
+                let _ = self.transmit(&mut wire);
             }
             if self.transfer.outcome().is_some() {
                 break;
             }
-            if now().duration_since(reported) >= PROGRESS_INTERVAL {
-                reported = now();
+            let now = self.wait(&mut wire);
+            if now.duration_since(reported) >= PROGRESS_INTERVAL {
+                reported = now;
                 let (done, total) = (self.transfer.acknowledged(), self.content.size());
                 self.emit(TftpEventKind::Progress { done, total });
             }
-            self.wait().await;
-            self.control.begun.store(self.transfer.has_begun(), Ordering::Relaxed);
         }
         let kind = match self.transfer.outcome() {
             Some(Ok(done)) => TftpEventKind::Done {
                 bytes: done.bytes,
-                took: now().duration_since(started),
+                took: started.elapsed(),
                 retransmits: done.retransmits,
             },
             Some(Err(failure)) => TftpEventKind::Failed(failure.clone()),
@@ -101,42 +106,48 @@ impl Session {
     }
 
     /// Sends all that is due.
-    async fn transmit(&mut self) -> Result<(), Failure> {
-        let mut datagram = Vec::new();
+    fn transmit(&mut self, wire: &mut Wire) -> Result<(), Failure> {
         while let Some(transmit) = self.transfer.poll_transmit() {
-            datagram.clear();
             match transmit {
-                Transmit::Datagram(bytes) => datagram = bytes,
+                Transmit::Datagram(bytes) => {
+                    wire.burst.flush(&wire.socket).or_else(lost)?;
+                    wire.socket.send(&bytes).map(drop).or_else(lost)?;
+                }
                 Transmit::Block { number, range } => {
-                    emit_data_header(number, &mut datagram);
-                    let read = self.content.read(range, &mut datagram).await;
-                    read.map_err(|error| Failure::Read(error.into()))?;
+                    wire.burst.prepare(&wire.socket, self.transfer.block_size(), self.transfer.window());
+                    let out = wire.burst.next();
+                    emit_data_header(number, out);
+                    self.content.read(range, out).map_err(|error| Failure::Read(error.into()))?;
+                    if wire.burst.is_full() {
+                        wire.burst.flush(&wire.socket).or_else(lost)?;
+                    }
                 }
             }
-            match self.socket.send(&datagram).await {
-                Err(error) if is_fatal(&error) => return Err(Failure::Socket(error.into())),
-                // Any other failure to send is a lost datagram; the timer sends it again.
-                _ => {}
-            }
         }
-        Ok(())
+        wire.burst.flush(&wire.socket).or_else(lost)
     }
 
-    /// Waits for one thing to happen and tells the machine.
-    async fn wait(&mut self) {
-        let mut reply = [0; MAX_REPLY];
-        let deadline = self.transfer.poll_timeout().unwrap_or_else(now);
-        tokio::select! {
-            () = self.control.stop.cancelled() => self.transfer.abort(Failure::Stopped),
-            () = self.control.replaced.cancelled() => self.transfer.abort(Failure::Replaced),
-            () = self.control.repeat.notified() => self.transfer.handle_repeated_request(now()),
-            () = tokio::time::sleep_until(deadline.into()) => self.transfer.handle_timeout(now()),
-            received = self.socket.recv(&mut reply) => match received {
-                Ok(length) => self.transfer.handle_input(now(), reply.get(..length).unwrap_or_default()),
-                Err(error) if is_fatal(&error) => self.transfer.abort(Failure::Socket(error.into())),
-                Err(_) => {}
-            },
+    /// Waits for one thing to happen and tells the machine; returns the time at which it happened.
+    fn wait(&mut self, wire: &mut Wire) -> Instant {
+        let left = self.transfer.poll_timeout().map_or(MIN_WAIT, |at| at.duration_since(Instant::now()));
+        let received = wire.receive(left);
+        let now = Instant::now();
+        if let Some(why) = self.control.end.get() {
+            self.transfer.abort(why.clone());
+            return now;
         }
+        match received {
+            Ok(reply) => {
+                self.transfer.handle_input(now, reply);
+                if !self.control.has_begun() && self.transfer.has_begun() {
+                    self.control.begun.store(true, Ordering::Relaxed);
+                }
+            }
+            Err(error) if is_fatal(&error) => self.transfer.abort(Failure::Socket(error.into())),
+            Err(_) => {}
+        }
+        self.transfer.handle_timeout(now);
+        now
     }
 
     fn emit(&self, kind: TftpEventKind) {
@@ -144,9 +155,40 @@ impl Session {
     }
 }
 
+/// The socket, its buffers and how long it waits.
+struct Wire {
+    socket: Arc<UdpSocket>,
+    burst: Burst,
+    reply: [u8; MAX_REPLY],
+    waits: Duration,
+}
+
+impl Wire {
+    fn new(socket: Arc<UdpSocket>) -> Self {
+        Self { socket, burst: Burst::default(), reply: [0; MAX_REPLY], waits: Duration::ZERO }
+    }
+
+    /// Receives one datagram, or fails after at most `left` or little more; often earlier: telling the socket another
+    /// wait for every block would be a third system call.
+    fn receive(&mut self, left: Duration) -> io::Result<&[u8]> {
+        let left = left.max(MIN_WAIT);
+        if self.waits > left || self.waits * 2 < left {
+            self.waits = (left * 3 / 4).max(MIN_WAIT);
+            self.socket.set_read_timeout(Some(self.waits))?;
+        }
+        let length = self.socket.recv(&mut self.reply)?;
+        Ok(self.reply.get(..length).unwrap_or_default())
+    }
+}
+
+/// A failure to send that does not end the transfer is a lost datagram; the timer sends it again.
+fn lost(error: io::Error) -> Result<(), Failure> {
+    if is_fatal(&error) { Err(Failure::Socket(error.into())) } else { Ok(()) }
+}
+
 /// Returns whether the client is gone or the socket unusable; a network that is down for a moment is neither.
 fn is_fatal(error: &io::Error) -> bool {
-    !matches!(
+    let passing = matches!(
         error.kind(),
         io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
@@ -154,10 +196,6 @@ fn is_fatal(error: &io::Error) -> bool {
             | io::ErrorKind::OutOfMemory
             | io::ErrorKind::Interrupted
             | io::ErrorKind::WouldBlock
-    )
-}
-
-/// The time, by the clock that tests can pause.
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    );
+    !passing && error.raw_os_error() != Some(Errno::NOBUFS.raw_os_error())
 }

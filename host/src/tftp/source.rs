@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::packet::Mode;
 
-/// How much of a file is read at once, in bytes: one trip to the blocking pool for about 180 blocks.
+/// How much of a file is read at once, in bytes: one system call for about 180 blocks.
 const CHUNK: u64 = 256 * 1024;
 /// Largest file that is turned into netascii, in bytes: it is done in memory.
 const MAX_NETASCII: u64 = 16 * 1024 * 1024;
@@ -29,19 +29,19 @@ pub(super) enum Content {
     /// Bytes in memory.
     Bytes(Arc<[u8]>),
     /// An open file, and the part of it that was read last.
-    File { file: Arc<File>, size: u64, start: u64, chunk: Vec<u8> },
+    File { file: File, size: u64, start: u64, chunk: Vec<u8> },
 }
 
 impl Content {
-    /// Opens `source` for a transfer in `mode`.
-    pub(super) async fn open(source: Source, mode: Mode) -> io::Result<Self> {
+    /// Opens `source` for a transfer in `mode`; may wait for a disk.
+    pub(super) fn open(source: Source, mode: Mode) -> io::Result<Self> {
         let content = match source {
             Source::Bytes(bytes) => Self::Bytes(bytes),
-            Source::File(path) => tokio::task::spawn_blocking(move || open_file(&path)).await??,
+            Source::File(path) => open_file(&path)?,
         };
         match mode {
             Mode::Octet => Ok(content),
-            Mode::Netascii => content.into_netascii().await,
+            Mode::Netascii => content.into_netascii(),
         }
     }
 
@@ -53,16 +53,15 @@ impl Content {
         }
     }
 
-    /// Appends the bytes of `range` to `out`; the range must be inside the file.
-    pub(super) async fn read(&mut self, range: Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+    /// Appends the bytes of `range` to `out`; the range must be inside the file. May wait for a disk.
+    pub(super) fn read(&mut self, range: Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Bytes(bytes) => out.extend_from_slice(slice(bytes, 0, &range)?),
             Self::File { file, size, start, chunk } => {
                 if range.start < *start || range.end > *start + chunk.len() as u64 {
                     let wanted = range.start..range.end.max((range.start + CHUNK).min(*size));
-                    let file = Arc::clone(file);
                     *start = range.start;
-                    *chunk = tokio::task::spawn_blocking(move || read_file(&file, &wanted)).await??;
+                    read_file(file, &wanted, chunk)?;
                 }
                 out.extend_from_slice(slice(chunk, *start, &range)?);
             }
@@ -70,13 +69,13 @@ impl Content {
         Ok(())
     }
 
-    async fn into_netascii(mut self) -> io::Result<Self> {
+    fn into_netascii(mut self) -> io::Result<Self> {
         if self.size() > MAX_NETASCII {
             let text = format!("more than {MAX_NETASCII} bytes are served in octet mode only");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         let mut bytes = Vec::new();
-        self.read(0..self.size(), &mut bytes).await?;
+        self.read(0..self.size(), &mut bytes)?;
         Ok(Self::Bytes(to_netascii(&bytes).into()))
     }
 }
@@ -87,14 +86,14 @@ fn open_file(path: &std::path::Path) -> io::Result<Content> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    Ok(Content::File { file: Arc::new(file), size: metadata.len(), start: 0, chunk: Vec::new() })
+    Ok(Content::File { file, size: metadata.len(), start: 0, chunk: Vec::new() })
 }
 
-fn read_file(file: &File, range: &Range<u64>) -> io::Result<Vec<u8>> {
+/// Fills `chunk` with the bytes of `range`; it is empty after a failure.
+fn read_file(file: &File, range: &Range<u64>, chunk: &mut Vec<u8>) -> io::Result<()> {
     let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
-    let mut chunk = vec![0; length];
-    file.read_exact_at(&mut chunk, range.start)?;
-    Ok(chunk)
+    chunk.resize(length, 0);
+    file.read_exact_at(chunk, range.start).inspect_err(|_| chunk.clear())
 }
 
 fn slice<'a>(bytes: &'a [u8], start: u64, range: &Range<u64>) -> io::Result<&'a [u8]> {
@@ -129,35 +128,35 @@ mod tests {
         assert_eq!(to_netascii(b"a\nb\rc\r\n"), b"a\r\nb\r\0c\r\0\r\n");
     }
 
-    #[tokio::test]
-    async fn a_file_is_read_across_chunks_forwards_and_backwards() {
+    #[test]
+    fn a_file_is_read_across_chunks_forwards_and_backwards() {
         let bytes: Vec<u8> = (0..CHUNK * 2 + 77).map(|i| (i % 251) as u8).collect();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
-        let mut content = Content::open(Source::File(file.path().to_owned()), Mode::Octet).await.unwrap();
+        let mut content = Content::open(Source::File(file.path().to_owned()), Mode::Octet).unwrap();
         assert_eq!(content.size(), bytes.len() as u64);
         for start in [0, CHUNK - 100, CHUNK - 700, CHUNK * 2 + 70] {
             let end = (start + 512).min(content.size());
             let mut out = Vec::new();
-            content.read(start..end, &mut out).await.unwrap();
+            content.read(start..end, &mut out).unwrap();
             assert_eq!(out, &bytes[start as usize..end as usize]);
         }
     }
 
-    #[tokio::test]
-    async fn a_directory_is_not_a_file() {
+    #[test]
+    fn a_directory_is_not_a_file() {
         let directory = tempfile::tempdir().unwrap();
-        let error = Content::open(Source::File(directory.path().to_owned()), Mode::Octet).await.unwrap_err();
+        let error = Content::open(Source::File(directory.path().to_owned()), Mode::Octet).unwrap_err();
         assert!(error.to_string().contains("regular file"), "{error}");
     }
 
-    #[tokio::test]
-    async fn a_file_that_became_shorter_is_an_error() {
+    #[test]
+    fn a_file_that_became_shorter_is_an_error() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&[7; 1000]).unwrap();
-        let mut content = Content::open(Source::File(file.path().to_owned()), Mode::Octet).await.unwrap();
+        let mut content = Content::open(Source::File(file.path().to_owned()), Mode::Octet).unwrap();
         file.as_file().set_len(10).unwrap();
-        let error = content.read(0..512, &mut Vec::new()).await.unwrap_err();
+        let error = content.read(0..512, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
     }
 }

@@ -8,21 +8,25 @@
 //!                                       client's ERROR, silence, abort ──────────┘
 //! ```
 //!
-//! Two rules keep a lost packet from costing more than it must. The client's `timeout` option is never
-//! acknowledged: U-Boot asks for 5 s, and each loss would cost that. And a repeated ACK is never answered in
-//! lock-step (RFC 1123 §4.2.3.1, the sorcerer's apprentice); with a window it means that the first block of the
-//! window was lost (RFC 7440 §4), but is believed only if neither this window nor the one before was sent twice:
-//! otherwise the echo of one duplicate doubles every window to the end of the file.
+//! Three rules keep a lost packet from costing more than it must. The client's `timeout` option is never
+//! acknowledged: U-Boot asks for 5 s, and each loss would cost that. The timer follows the round trips that are
+//! measured (RFC 1123 §4.2.3.2). And a repeated ACK, or one inside the window, means that the block behind it was lost
+//! (RFC 7440 §4), but the first is believed only if it cannot have crossed the window on its way, and both only if the
+//! last two windows were sent once: otherwise the echo of one duplicate doubles every window to the end of the file
+//! (RFC 1123 §4.2.3.1, the sorcerer's apprentice).
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::clock::Clock;
 use super::packet::{DEFAULT_BLOCK_SIZE, ErrorCode, Options, Packet, Request};
 
-/// A repeated ACK that comes sooner than this after sending crossed the window on its way.
-const CROSSING: Duration = Duration::from_millis(10);
+mod clock;
+
+/// The echo of what was sent twice may come while this many windows are under way.
+const ECHO: u32 = 2;
 
 /// Limits and times of a transfer.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +35,12 @@ pub struct Policy {
     pub max_block_size: u16,
     /// Largest window, in blocks.
     pub max_window: u16,
-    /// How long an acknowledgement is awaited before the window is sent again.
+    /// How long an acknowledgement is awaited before the window is sent again, as long as no round trip is known;
+    /// and the most that a slow client's round trips can make of it.
     pub first_timeout: Duration,
+    /// The least that a fast client's round trips can make of it: shorter than any pause of a client, repetitions
+    /// would be waste.
+    pub min_timeout: Duration,
     /// The wait doubles with each repetition, up to this.
     pub max_timeout: Duration,
     /// How long a client may make no progress. U-Boot that lost an ACK is silent for 5 s.
@@ -45,6 +53,7 @@ impl Default for Policy {
             max_block_size: 1468,
             max_window: 32,
             first_timeout: Duration::from_millis(300),
+            min_timeout: Duration::from_millis(20),
             max_timeout: Duration::from_secs(2),
             give_up: Duration::from_secs(20),
         }
@@ -125,8 +134,8 @@ pub struct Transfer {
     highest: u64,
     retransmits: u64,
     clock: Clock,
-    /// Whether this window, and the one before it, was sent only once.
-    sent_once: [bool; 2],
+    /// Windows that were acknowledged whole since anything was sent again.
+    clean_windows: u32,
 }
 
 #[derive(Debug)]
@@ -134,15 +143,6 @@ enum State {
     AwaitingOptionAck { due: bool },
     Sending { next: u64 },
     Over { outcome: Result<Done, Failure>, farewell: Option<Vec<u8>> },
-}
-
-/// The retransmission timer.
-#[derive(Debug)]
-struct Clock {
-    progress_at: Instant,
-    sent_at: Instant,
-    interval: Duration,
-    sends: u32,
 }
 
 impl Transfer {
@@ -169,8 +169,8 @@ impl Transfer {
             acked: 0,
             highest: 0,
             retransmits: 0,
-            clock: Clock { progress_at: now, sent_at: now, interval: policy.first_timeout, sends: 1 },
-            sent_once: [true; 2],
+            clock: Clock::new(&policy, now),
+            clean_windows: ECHO,
         }
     }
 
@@ -197,15 +197,7 @@ impl Transfer {
             let failure = Failure::Unacknowledged { awaited, waited, sends: self.clock.sends };
             return self.end(Err(failure), None);
         }
-        self.clock.interval = (self.clock.interval * 2).min(self.policy.max_timeout);
-        self.send_again(now);
-    }
-
-    /// Takes in the same request again: the first answer may be lost. Ignored once the client has answered.
-    pub fn handle_repeated_request(&mut self, now: Instant) {
-        if !self.has_begun() {
-            self.send_again(now);
-        }
+        self.send_again(now, self.clock.is_overdue(now));
     }
 
     /// Ends the transfer from this side.
@@ -250,9 +242,7 @@ impl Transfer {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Over { .. } => None,
-            _ => Some(
-                (self.clock.sent_at + self.clock.interval).min(self.clock.progress_at + self.policy.give_up),
-            ),
+            _ => Some(self.clock.deadline().min(self.clock.progress_at + self.policy.give_up)),
         }
     }
 
@@ -297,8 +287,10 @@ impl Transfer {
             State::Sending { .. } => {
                 #[expect(clippy::cast_possible_truncation, reason = "block numbers wrap at 65536")]
                 let advance = u64::from(block.wrapping_sub(self.acked as u16));
-                if advance == 0 && self.first_of_window_was_lost(now) {
-                    self.send_again(now);
+                if advance == 0 && self.clean_windows >= ECHO {
+                    if self.clock.believes_repeated_ack(now) {
+                        self.send_again(now, false);
+                    }
                 } else if advance > 0 && advance <= self.highest - self.acked {
                     self.acked += advance;
                     self.start_window(now);
@@ -308,30 +300,34 @@ impl Transfer {
         }
     }
 
-    fn first_of_window_was_lost(&self, now: Instant) -> bool {
-        self.window > 1 && self.sent_once == [true; 2] && now.duration_since(self.clock.sent_at) >= CROSSING
-    }
-
     /// Goes on behind the last acknowledged block, or ends.
     fn start_window(&mut self, now: Instant) {
         if self.acked == self.last() {
             return self.end(Ok(Done { bytes: self.size, retransmits: self.retransmits }), None);
         }
-        // An ACK inside the window asks for the rest of it again (RFC 7440 §4).
-        self.sent_once = [self.acked == self.highest, self.sent_once[0]];
-        self.state = State::Sending { next: self.acked + 1 };
-        self.clock = Clock { progress_at: now, sent_at: now, interval: self.policy.first_timeout, sends: 1 };
+        let whole = self.acked == self.highest;
+        self.clock.progress(&self.policy, now, whole && self.clock.sends == 1);
+        let State::Sending { next } = &mut self.state else { return };
+        *next = (*next).max(self.acked + 1);
+        if whole {
+            self.clean_windows = (self.clean_windows + 1).min(ECHO);
+        } else if self.clean_windows >= ECHO {
+            *next = self.acked + 1;
+            self.clean_windows = 0;
+        } else {
+            // Perhaps an echo: then there is progress before this is believed.
+            self.clock.believes_repeated_ack(now);
+        }
     }
 
-    fn send_again(&mut self, now: Instant) {
+    fn send_again(&mut self, now: Instant, overdue: bool) {
         match &mut self.state {
             State::AwaitingOptionAck { due } => *due = true,
             State::Sending { next } => *next = self.acked + 1,
             State::Over { .. } => return,
         }
-        self.sent_once[0] = false;
-        self.clock.sent_at = now;
-        self.clock.sends += 1;
+        self.clean_windows = 0;
+        self.clock.repeat(&self.policy, now, overdue);
     }
 
     fn end(&mut self, outcome: Result<Done, Failure>, farewell: Option<Vec<u8>>) {

@@ -63,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to.
-const PEERS: [&str; 2] = ["openssh-client", "openssh-server"];
+const PEERS: [&str; 6] = ["atftp", "busybox", "curl", "openssh-client", "openssh-server", "tftp-hpa"];
 
 const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";

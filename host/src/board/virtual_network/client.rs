@@ -84,9 +84,17 @@ impl Namespace {
     /// # Errors
     /// Those of the system's `socket` and `bind`; `BrokenPipe` if the network has ended.
     pub async fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = self.socket(address, Kind::Udp).await?;
+        let socket = self.udp_socket(address).await?;
         rustix::net::bind(&socket, &address)?;
         UdpSocket::from_std(socket.into())
+    }
+
+    /// Makes a UDP socket for addresses of the family of `address`.
+    ///
+    /// # Errors
+    /// Those of the system's `socket`; `BrokenPipe` if the network has ended.
+    pub async fn udp_socket(&self, address: SocketAddr) -> io::Result<OwnedFd> {
+        self.socket(address, Kind::Udp).await
     }
 
     /// Listens for TCP connections on `address`.

@@ -113,24 +113,10 @@ fn a_lost_option_ack_is_sent_again() {
 }
 
 #[test]
-fn a_repeated_request_is_answered_again_only_at_the_beginning() {
-    let now = Instant::now();
-    let mut transfer = Transfer::new(&request(windowed(1)), 100, Policy::default(), now);
-    let first = datagram(&mut transfer);
-    transfer.handle_repeated_request(now);
-    assert_eq!(datagram(&mut transfer), first);
-    transfer.handle_input(now, &ack(0));
-    assert_eq!(blocks(&mut transfer), [1]);
-    assert!(transfer.has_begun());
-    transfer.handle_repeated_request(now);
-    assert_eq!(blocks(&mut transfer), Vec::<u16>::new());
-}
-
-#[test]
 fn the_timer_doubles_up_to_its_maximum_and_starts_again_with_progress() {
     let mut now = Instant::now();
     let mut transfer = started(100, 1, now);
-    for milliseconds in [300, 600, 1200, 2000, 2000] {
+    for milliseconds in [20, 40, 80, 160, 320, 640, 1280, 2000, 2000] {
         assert_eq!(blocks(&mut transfer), [1]);
         assert_eq!(transfer.poll_timeout(), Some(now + milliseconds * MS));
         now += milliseconds * MS;
@@ -150,7 +136,7 @@ fn a_silent_client_is_given_up_and_the_error_says_what_was_awaited() {
         assert!(at <= start + Duration::from_secs(20));
     }
     let text = transfer.outcome().unwrap().as_ref().unwrap_err().to_string();
-    assert_eq!(text, "no acknowledgement of block 1 of 13 for 20s (sent 12 times)");
+    assert_eq!(text, "no acknowledgement of block 1 of 13 for 20s (sent 16 times)");
 }
 
 #[test]
@@ -165,16 +151,83 @@ fn a_client_s_error_ends_the_transfer() {
 }
 
 #[test]
-fn repeated_acks_in_lock_step_send_nothing() {
+fn a_repeated_ack_in_lock_step_sends_the_block_again_once_and_not_while_it_may_cross() {
     let now = Instant::now();
     let mut transfer = started(100, 1, now);
     assert_eq!(blocks(&mut transfer), [1]);
     transfer.handle_input(now, &ack(1));
     assert_eq!(blocks(&mut transfer), [2]);
-    for later in [0, 5, 50, 200] {
+    for later in [0, 5, 9] {
         transfer.handle_input(now + later * MS, &ack(1));
-        assert_eq!(blocks(&mut transfer), Vec::<u16>::new());
+        assert_eq!(blocks(&mut transfer), Vec::<u16>::new(), "{later} ms");
     }
+    assert_eq!(transfer.poll_timeout(), Some(now + 10 * MS), "what came too early is believed then");
+    transfer.handle_timeout(now + 10 * MS);
+    assert_eq!(blocks(&mut transfer), [2]);
+    for later in [11, 20, 29] {
+        transfer.handle_input(now + later * MS, &ack(1));
+        assert_eq!(blocks(&mut transfer), Vec::<u16>::new(), "{later} ms");
+    }
+}
+
+#[test]
+fn a_block_that_came_twice_is_not_sent_twice_for_ever() {
+    let mut now = Instant::now();
+    let mut transfer = started(8 * 1000, 1, now);
+    blocks(&mut transfer);
+    // The timer fires although nothing is lost, and the client answers every copy, 15 ms apart.
+    now += 300 * MS;
+    transfer.handle_timeout(now);
+    let mut copies = 1 + blocks(&mut transfer).len();
+    for block in 1..1000 {
+        let mut sent = 0;
+        for _ in 0..copies {
+            transfer.handle_input(now, &ack(block));
+            sent += blocks(&mut transfer).len();
+            now += 15 * MS;
+        }
+        copies = sent;
+    }
+    assert_eq!(copies, 1);
+    assert!(transfer.retransmits <= 2, "{} blocks were sent again", transfer.retransmits);
+}
+
+#[test]
+fn the_timer_follows_the_round_trips() {
+    let mut now = Instant::now();
+    let mut transfer = started(8 * 1000, 1, now);
+    let mut block = 0;
+    let mut answer_after = |transfer: &mut Transfer, round_trip: Duration| {
+        blocks(transfer);
+        now += round_trip;
+        block += 1;
+        transfer.handle_input(now, &ack(block));
+        transfer.poll_timeout().unwrap() - now
+    };
+    let fast = (0..30).map(|_| answer_after(&mut transfer, MS / 10)).last();
+    assert_eq!(fast, Some(20 * MS), "no shorter than the least");
+    let slow = (0..30).map(|_| answer_after(&mut transfer, 50 * MS)).last().unwrap();
+    assert!((50 * MS..70 * MS).contains(&slow), "{slow:?}");
+    let slower = (0..30).map(|_| answer_after(&mut transfer, 900 * MS)).last();
+    assert_eq!(slower, Some(300 * MS), "no longer than the first");
+}
+
+#[test]
+fn after_a_repetition_only_a_clear_round_trip_shortens_the_timer() {
+    let mut now = Instant::now();
+    let mut transfer = started(8 * 1000, 1, now);
+    blocks(&mut transfer);
+    transfer.handle_input(now, &ack(1));
+    blocks(&mut transfer);
+    assert_eq!(transfer.poll_timeout(), Some(now + 20 * MS));
+    now += 20 * MS;
+    transfer.handle_timeout(now);
+    blocks(&mut transfer);
+    transfer.handle_input(now, &ack(2));
+    assert_eq!(transfer.poll_timeout(), Some(now + 40 * MS), "which copy was acknowledged is not known");
+    blocks(&mut transfer);
+    transfer.handle_input(now, &ack(3));
+    assert_eq!(transfer.poll_timeout(), Some(now + 20 * MS));
 }
 
 #[test]
@@ -186,6 +239,21 @@ fn an_ack_inside_the_window_sends_the_rest_again() {
     assert_eq!(blocks(&mut transfer), [3, 4, 5, 6]);
     transfer.handle_input(now, &ack(6));
     assert_eq!(blocks(&mut transfer), [7, 8, 9, 10]);
+}
+
+#[test]
+fn an_ack_inside_a_window_that_was_sent_twice_is_believed_only_if_nothing_follows() {
+    let now = Instant::now();
+    let mut transfer = started(1000, 4, now);
+    assert_eq!(blocks(&mut transfer), [1, 2, 3, 4]);
+    transfer.handle_input(now, &ack(2));
+    assert_eq!(blocks(&mut transfer), [3, 4, 5, 6]);
+    transfer.handle_input(now, &ack(3));
+    assert_eq!(blocks(&mut transfer), [7], "3 may be the echo of the second 3");
+    transfer.handle_timeout(now + 9 * MS);
+    assert_eq!(blocks(&mut transfer), Vec::<u16>::new());
+    transfer.handle_timeout(now + 10 * MS);
+    assert_eq!(blocks(&mut transfer), [4, 5, 6, 7]);
 }
 
 #[test]

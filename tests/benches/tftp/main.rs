@@ -1,0 +1,100 @@
+//! TFTP servers beside each other, as whole processes: `cargo bench -p host-runner-tests --bench tftp`.
+//!
+//! Each peer that is installed is measured in the same run with the same client, which does what U-Boot's does and
+//! loses packets itself where a table says so. The limit is a process that does nothing but answer datagrams of the
+//! same sizes. Peers come from Debian: `apt-get install atftpd dnsmasq-base`, and tftpd-hpa, which conflicts with
+//! atftpd, from its package: `apt-get download tftpd-hpa && dpkg -x tftpd-hpa_*.deb target/peers`.
+
+mod load;
+mod server;
+mod table;
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use load::{Load, Measured};
+use server::Program;
+
+/// Measures TFTP servers.
+#[derive(Debug, clap::Parser)]
+struct Options {
+    /// What one client alone fetches, MiB.
+    #[arg(long, default_value_t = 16)]
+    mebibytes: usize,
+    /// How often each figure is taken, in turn; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How long the client is silent before it repeats its last packet, milliseconds.
+    #[arg(long, default_value_t = 200)]
+    patience: u64,
+    /// Only these servers, by what their names begin with.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Serves a file: what the measured process of ours does.
+    #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "FILE"])]
+    serve: Option<Vec<String>>,
+    /// Answers datagrams: what the measured process of the limit does.
+    #[arg(long, hide = true, value_names = ["ADDRESS"])]
+    pong: Option<SocketAddr>,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Block size in bytes and window in blocks of each column.
+const SHAPES: [(u16, u16); 6] = [(512, 1), (512, 8), (512, 16), (1468, 1), (1468, 8), (1468, 16)];
+/// One of how many packets is lost, and how many clients there are, of each table.
+const TABLES: [(u32, usize); 6] = [(0, 1), (1000, 1), (500, 1), (0, 50), (1000, 50), (500, 50)];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    if let Some([address, file]) = options.serve.as_deref() {
+        return server::serve(address.parse()?, PathBuf::from(file));
+    }
+    if let Some(address) = options.pong {
+        return Ok(load::pong(address)?);
+    }
+    let programs = server::installed(&mut io::stdout())?;
+    let wanted = |program: &&Program| {
+        options.only.is_empty() || options.only.iter().any(|name| program.name().starts_with(name))
+    };
+    let programs: Vec<&Program> = programs.iter().filter(wanted).collect();
+    for (loses_one_of, clients) in TABLES {
+        let mut cells = vec![vec![Vec::new(); SHAPES.len()]; programs.len()];
+        for round in 0..options.rounds {
+            for (column, (block_size, window)) in SHAPES.into_iter().enumerate() {
+                for (row, program) in programs.iter().enumerate() {
+                    let load = Load {
+                        block_size,
+                        window,
+                        loses_one_of,
+                        clients,
+                        bytes: (options.mebibytes << 20) / if clients > 1 { 16 } else { 1 },
+                        patience: Duration::from_millis(options.patience),
+                        seed: round as u64 + 1,
+                    };
+                    // The limit has nobody to lose packets for, and one partner.
+                    if !(program.is_limit() && (loses_one_of > 0 || clients > 1)) {
+                        cells[row][column].push(load.measure(program)?);
+                    }
+                }
+            }
+        }
+        let title = match loses_one_of {
+            0 => format!("{clients} client(s), no loss"),
+            n => format!("{clients} client(s), 1 of {n} DATA packets lost"),
+        };
+        let rows: Vec<(&str, Vec<Option<Measured>>)> = programs
+            .iter()
+            .zip(cells)
+            .map(|(program, row)| (program.name(), row.into_iter().map(Measured::median).collect()))
+            .collect();
+        table::print(&mut io::stdout(), &title, &rows)?;
+    }
+    Ok(())
+}
