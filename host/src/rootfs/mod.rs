@@ -23,6 +23,7 @@ mod lower;
 mod meta;
 mod overlay;
 mod path;
+mod permission;
 mod sparse;
 mod storage;
 mod tar_index;

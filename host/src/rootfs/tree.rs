@@ -15,7 +15,7 @@ use super::lower::LowerContent;
 use super::meta::Meta;
 use super::storage::Storage;
 use super::upper_file::UpperFile;
-use super::{Attributes, Credential, FsError, Ino, Kind, Lower, Timestamp};
+use super::{Attributes, FsError, Ino, Kind, Lower, Timestamp};
 
 /// The longest name, in bytes (NAME_MAX).
 pub(crate) const MAX_NAME: usize = 255;
@@ -377,46 +377,4 @@ impl Tree {
         meta.ctime = now;
         Ok(())
     }
-
-    /// Checks that `who` may search `dir`.
-    pub(super) fn may_search(&self, dir: Ino, who: &Credential) -> Result<(), FsError> {
-        let meta = self.meta(dir)?;
-        if meta.kind != Kind::Directory {
-            return Err(FsError::NotDirectory);
-        }
-        if meta.permitted(who) & 1 == 0 { Err(FsError::AccessDenied) } else { Ok(()) }
-    }
-
-    /// Checks that `who` may add and remove names in `dir`.
-    pub(super) fn may_change(&self, dir: Ino, who: &Credential) -> Result<(), FsError> {
-        let meta = self.meta(dir)?;
-        if meta.kind != Kind::Directory {
-            return Err(FsError::NotDirectory);
-        }
-        if meta.permitted(who) & 3 == 3 { Ok(()) } else { Err(FsError::AccessDenied) }
-    }
-
-    /// Checks the sticky bit: in such a directory only the owners of file or directory may remove a name.
-    pub(super) fn may_unlink(&self, dir: Ino, ino: Ino, who: &Credential) -> Result<(), FsError> {
-        let directory = self.meta(dir)?;
-        let sticky = directory.mode & 0o1000 != 0;
-        if sticky && !directory.owned_by(who) && !self.meta(ino)?.owned_by(who) {
-            return Err(FsError::NotPermitted);
-        }
-        Ok(())
-    }
-}
-
-/// Checks that `name` can be a new name in a directory.
-pub(super) fn check_name(name: &[u8]) -> Result<(), FsError> {
-    if name.len() > MAX_NAME {
-        return Err(FsError::NameTooLong);
-    }
-    if name.is_empty() || name.iter().any(|byte| matches!(byte, b'/' | 0)) {
-        return Err(FsError::Invalid);
-    }
-    if matches!(name, b"." | b"..") {
-        return Err(FsError::Exists);
-    }
-    Ok(())
 }

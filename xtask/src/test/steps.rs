@@ -63,7 +63,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to.
-const PEERS: [&str; 6] = ["atftp", "busybox", "curl", "openssh-client", "openssh-server", "tftp-hpa"];
+const PEERS: [&str; 8] =
+    ["atftp", "busybox", "curl", "nfs-common", "openssh-client", "openssh-server", "rpcbind", "tftp-hpa"];
 
 const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";

@@ -3,7 +3,8 @@
 use super::set_attributes::{apply, check};
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
-use crate::rootfs::tree::{MAX_TARGET, NewContent, Tree, check_name};
+use crate::rootfs::permission::check_name;
+use crate::rootfs::tree::{MAX_TARGET, NewContent, Tree};
 use crate::rootfs::upper_file::MAX_FILE_SIZE;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, SetAttributes, Timestamp};
 

@@ -2,7 +2,8 @@
 
 use super::remove::removable;
 use super::{Layer, WccPair};
-use crate::rootfs::tree::{Tree, check_name};
+use crate::rootfs::permission::check_name;
+use crate::rootfs::tree::Tree;
 use crate::rootfs::{Credential, FsError, Ino, Kind, Timestamp};
 
 /// The two directories of a move, before and after; the same pair twice if there is only one.
