@@ -6,6 +6,7 @@ pub mod problems;
 mod replay;
 mod rootfs;
 mod run;
+mod runtime;
 mod validate;
 
 pub use args::main;

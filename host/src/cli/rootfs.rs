@@ -9,14 +9,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{KeptArgs, RootfsCommand};
 use crate::cli::message::Failure;
+use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
 use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer, LayerOptions, Origin};
-use crate::run::cancel_on_signals;
 
 /// Carries out a subcommand.
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
@@ -199,15 +198,7 @@ fn export(layer: &Layer, tar: &Path) -> Result<Option<Class>, Failure> {
 fn serve(kept: &KeptArgs, listen: Option<SocketAddr>) -> Result<Option<Class>, Failure> {
     let Opened { layer, origin } = open(kept)?;
     let address = listen.unwrap_or(origin.server);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::from_error(Class::Infrastructure, "start", &error))?;
-    runtime.block_on(async {
-        let stop = CancellationToken::new();
-        cancel_on_signals(stop.clone())
-            .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
+    block_on(async |stop| {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| Fault::from_error(Class::Infrastructure, address.to_string(), &error))?;

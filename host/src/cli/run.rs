@@ -4,11 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio_util::sync::CancellationToken;
-
 use crate::board::{Bench, BenchError};
 use crate::cli::args::{BenchArgs, RunArgs};
 use crate::cli::message::{Failure, print_warnings};
+use crate::cli::runtime::block_on;
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
@@ -19,7 +18,7 @@ use crate::report::junit::Junit;
 use crate::report::results_json::ResultsJson;
 use crate::report::terminal::Terminal;
 use crate::report::{Reporter, file_name};
-use crate::run::{self, Emitter, JobRun, cancel_on_signals};
+use crate::run::{self, Emitter, JobRun};
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
@@ -32,15 +31,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let lease = run::lease_boards(&plan, &bench, &out, started)?;
     make_out_directory(&out)?;
     let emitter = Emitter::new(reports(args, &out)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::from_error(Class::Infrastructure, "start", &error))?;
-    let class = runtime.block_on(async {
-        let cancel = CancellationToken::new();
-        cancel_on_signals(cancel.clone())
-            .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
+    let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let run = JobRun { plan, bench, started, keep_rootfs, emitter: emitter.clone(), cancel };
         Ok::<_, Fault>(run::run(run).await)

@@ -107,11 +107,8 @@ impl Origin {
         if !self.tar.exists() {
             return Err(KeptError::NoTar { url: self.url.clone(), sha256: self.sha256.clone() });
         }
-        let lower = match Lower::from_index(&self.tar, &self.sha256) {
-            Some(lower) => lower,
-            None => Lower::from_tar(&self.tar)?,
-        };
-        let lower = Arc::new(lower);
+        // The cache is the runs' to write to.
+        let lower = Arc::new(Lower::open(&self.tar, &self.sha256, |_| ())?);
         let (layer, repairs) = Layer::open(lower, layer_directory(directory), options)?;
         layer.keep();
         Ok((layer, repairs))

@@ -28,22 +28,16 @@ impl Lowers {
         if let Some(lower) = slot.upgrade() {
             return Ok(lower);
         }
-        let lower = Arc::new(load(cache, tar)?);
+        let save = |lower: &Lower| {
+            if let Some(index) = lower.to_index(&tar.sha256) {
+                // Without it the next run has more work, and nothing else.
+                let _ = cache.keep_derived(tar, Lower::INDEX_SUFFIX, &index);
+            }
+        };
+        let lower = Arc::new(Lower::open(&tar.path, &tar.sha256, save)?);
         *slot = Arc::downgrade(&lower);
         Ok(lower)
     }
-}
-
-fn load(cache: &Cache, tar: &Artifact) -> Result<Lower, RootfsError> {
-    if let Some(lower) = Lower::from_index(&tar.path, &tar.sha256) {
-        return Ok(lower);
-    }
-    let lower = Lower::from_tar(&tar.path)?;
-    if let Some(index) = lower.to_index(&tar.sha256) {
-        // Without it the next run has more work, and nothing else.
-        let _ = cache.keep_derived(tar, Lower::INDEX_SUFFIX, &index);
-    }
-    Ok(lower)
 }
 
 #[cfg(test)]

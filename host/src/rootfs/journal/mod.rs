@@ -114,9 +114,9 @@ impl Journal {
 
     /// Opens the log at `path`; [`Journal::replay`] must follow.
     pub(super) fn open(path: PathBuf) -> Result<Self, JournalError> {
-        let header = Self::header_of(&path)?;
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
+        let header = read_header(&path, &file)?;
         Ok(Self { log: Mutex::new(Log::new(file, 0)), path, header })
     }
 
@@ -135,20 +135,6 @@ impl Journal {
         (log.end, log.reserved) = (end, end);
         log.compact_at = MIN_COMPACT.max(end);
         Ok(torn)
-    }
-
-    /// The header of the log at `path`.
-    pub(super) fn header_of(path: &Path) -> Result<LogHeader, JournalError> {
-        let io = |source| JournalError::Io { path: path.to_owned(), source };
-        let not_a_log = || JournalError::NotALog { path: path.to_owned() };
-        let file = File::open(path).map_err(io)?;
-        let mut frames = Frames::new(&file).map_err(io)?;
-        let first = frames.next().map_err(io)?.ok_or_else(not_a_log)?;
-        let (found, _) = postcard::take_from_bytes::<u32>(first).map_err(|_| not_a_log())?;
-        if found != record::FORMAT {
-            return Err(JournalError::Format { path: path.to_owned(), found });
-        }
-        postcard::from_bytes(first).map_err(|_| not_a_log())
     }
 
     pub(super) const fn header(&self) -> &LogHeader {
@@ -257,6 +243,19 @@ impl Journal {
         *self.log() = Log::new(file, end);
         Ok(())
     }
+}
+
+/// The header of the log `file`, which is at `path`.
+fn read_header(path: &Path, file: &File) -> Result<LogHeader, JournalError> {
+    let io = |source| JournalError::Io { path: path.to_owned(), source };
+    let not_a_log = || JournalError::NotALog { path: path.to_owned() };
+    let mut frames = Frames::new(file).map_err(io)?;
+    let first = frames.next().map_err(io)?.ok_or_else(not_a_log)?;
+    let (found, _) = postcard::take_from_bytes::<u32>(first).map_err(|_| not_a_log())?;
+    if found != record::FORMAT {
+        return Err(JournalError::Format { path: path.to_owned(), found });
+    }
+    postcard::from_bytes(first).map_err(|_| not_a_log())
 }
 
 /// Hands the changes of one frame to `apply`. Its checksum was right: what cannot be decoded was never written.

@@ -111,12 +111,12 @@ impl Layer {
         options: LayerOptions,
     ) -> Result<(Self, Vec<Repair>), RootfsError> {
         let data = open_data(&directory, false)?;
-        let log = directory.join(LOG);
-        if Journal::header_of(&log)?.lower != lower.identity() {
+        let journal = Journal::open(directory.join(LOG))?;
+        if journal.header().lower != lower.identity() {
             return Err(RootfsError::OtherLower { path: directory });
         }
         let store = BlockStore::recovering(data, options.budget);
-        let (tree, storage, repairs) = recover(lower, store, log)?;
+        let (tree, storage, repairs) = recover(Storage { lower, store, journal })?;
         let layer = Self::assemble(tree, storage, directory, options);
         if !repairs.is_empty() {
             layer.compact();

@@ -1,28 +1,21 @@
 //! A layer from its log: the changes made again, in their order.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::check::{Repair, check};
-use crate::rootfs::block_store::BlockStore;
 use crate::rootfs::directory::Directory;
-use crate::rootfs::journal::{Change, Journal};
+use crate::rootfs::journal::Change;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::storage::Storage;
 use crate::rootfs::tree::{Content, Tree};
-use crate::rootfs::{FsError, Lower, RootfsError};
+use crate::rootfs::{FsError, RootfsError};
 
-/// Reads the log at `log`, and checks what came of it.
+/// Reads the log of `storage`, and checks what came of it.
 ///
 /// # Errors
 /// [`RootfsError::Journal`].
-pub(super) fn recover(
-    lower: Arc<Lower>,
-    store: BlockStore,
-    log: PathBuf,
-) -> Result<(Tree, Arc<Storage>, Vec<Repair>), RootfsError> {
-    let journal = Journal::open(log)?;
-    let storage = Arc::new(Storage { lower, store, journal });
+pub(super) fn recover(storage: Storage) -> Result<(Tree, Arc<Storage>, Vec<Repair>), RootfsError> {
+    let storage = Arc::new(storage);
     let mut tree = Tree::new(Arc::clone(&storage));
     let torn = storage.journal.replay(&mut |change| {
         // A change that does not fit shows in the check of the whole.

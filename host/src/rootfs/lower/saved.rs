@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Lower, LowerAttribute, LowerEntry, LowerInode};
+use crate::rootfs::RootfsError;
 use crate::rootfs::sparse::Extent;
 
 const MAGIC: &[u8; 8] = b"HRUNTIDX";
@@ -68,6 +69,20 @@ impl Lower {
         magic.copy_from_slice(MAGIC);
         checksum.copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
         (bytes.len() as u64 <= MAX_SIZE).then_some(bytes)
+    }
+
+    /// Opens the archive at `tar`, whose SHA-256 is known: with the index that was saved beside it, or else with a new
+    /// one, which is handed to `save`.
+    ///
+    /// # Errors
+    /// Those of [`Lower::from_tar`].
+    pub fn open(tar: &Path, sha256: &str, save: impl FnOnce(&Self)) -> Result<Self, RootfsError> {
+        if let Some(lower) = Self::from_index(tar, sha256) {
+            return Ok(lower);
+        }
+        let lower = Self::from_tar(tar)?;
+        save(&lower);
+        Ok(lower)
     }
 
     /// Opens the archive at `tar`, whose SHA-256 is known, with the index that was saved beside it.
