@@ -2,5 +2,6 @@
 
 pub mod fake_board;
 pub mod harness;
+pub mod kept_run;
 pub mod nfs_client;
 pub mod tftp;

@@ -1,16 +1,16 @@
 //! `host-runner rootfs`: what a run has kept is looked into, saved, served again, and survives `kill -9`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_runner::rootfs::{Layer, LayerOptions, Lower, Origin, layer_directory};
+use host_runner::rootfs::Lower;
 use tempfile::TempDir;
 use testbench::harness::host_runner;
+use testbench::kept_run;
 use testbench::nfs_client::{Client, Xdr};
 
 const WRITE: u32 = 7;
@@ -27,36 +27,12 @@ struct Kept {
 impl Kept {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("writable");
-        let tar = directory.path().join("rootfs.tar");
-        let mut builder = tar::Builder::new(File::create(&tar).expect("writable"));
-        for (path, data) in [("etc/hostname", &b"board\n"[..]), ("etc/motd", b"hello\n")] {
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(0o644);
-            header.set_size(data.len() as u64);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            builder.append_data(&mut header, path, data).expect("writable");
-        }
-        builder.into_inner().expect("writable");
-        let lower = Arc::new(Lower::from_tar(&tar).expect("a tar"));
-        let place = directory.path().join("run/rootfs/board");
-        fs::create_dir_all(&place).expect("writable");
-        let layer = Layer::new(lower, layer_directory(&place), LayerOptions::default()).expect("writable");
-        layer.keep();
-        layer.write_file("/etc/hostname", 0o644, b"changed\n").expect("there is room");
-        layer.make_dirs("/root/new", 0o755).expect("there is room");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
         let server = free.expect("a free port");
-        let origin = Origin {
-            url: "http://example.org/rootfs.tar".to_owned(),
-            tar,
-            sha256: "0".repeat(64),
-            board: server.ip(),
-            export: "/job/rootfs".to_owned(),
-            server,
-        };
-        origin.write(&place).expect("writable");
+        let files = [("etc/hostname", 6, &b"board\n"[..]), ("etc/motd", 6, b"hello\n")];
+        let (layer, _) = kept_run::make(directory.path(), server, files).expect("writable");
+        layer.write_file("/etc/hostname", 0o644, b"changed\n").expect("there is room");
+        layer.make_dirs("/root/new", 0o755).expect("there is room");
         Self { directory, server }
     }
 

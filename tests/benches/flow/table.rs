@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use testbench::harness::median;
+
 use super::measure::Measured;
 
 /// Prints what `runs` took: the whole, then each phase of each node.
@@ -17,7 +19,7 @@ pub(crate) fn print(out: &mut impl Write, title: &str, runs: &[Measured]) -> io:
     let mut row = |name: &str, value: fn(&Measured) -> f64| {
         let values = sorted(runs.iter().map(value));
         let (min, max) = (values.first().copied(), values.last().copied());
-        let figures = [min, median(&values), max].map(|value| format!("{:>9.3}", value.unwrap_or(f64::NAN)));
+        let figures = [min, median(values), max].map(|value| format!("{:>9.3}", value.unwrap_or(f64::NAN)));
         writeln!(out, "{name:<34}{}", figures.concat())
     };
     row("wall time, s", |run| run.wall.as_secs_f64())?;
@@ -35,7 +37,7 @@ fn phases(out: &mut impl Write, runs: &[Measured]) -> io::Result<()> {
     for phase in distinct(times.iter().map(|(_, phase, _)| phase.as_str())) {
         let cell = |node: &&str| {
             let of_cell = times.iter().filter(|(other, name, _)| other == node && name == phase);
-            let seconds = median(&sorted(of_cell.map(|(.., seconds)| *seconds)));
+            let seconds = median(of_cell.map(|(.., seconds)| *seconds));
             seconds.map_or_else(|| format!("{:>9}", ""), |seconds| format!("{seconds:>9.3}"))
         };
         writeln!(out, "  {phase:<32}{}", nodes.iter().map(cell).collect::<String>())?;
@@ -72,13 +74,4 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
-}
-
-fn median(sorted: &[f64]) -> Option<f64> {
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        length if length % 2 == 0 => Some((sorted.get(middle - 1)? + sorted.get(middle)?) / 2.0),
-        _ => sorted.get(middle).copied(),
-    }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::Parser;
-use testbench::harness::usage;
+use testbench::harness::{median, usage};
 use testbench::nfs_client::{Client, Xdr};
 
 use crate::servers::{FILE, FILE_SIZE, Server};
@@ -134,8 +134,11 @@ fn print(out: &mut impl Write, servers: &[Server], figures: &[Vec<Vec<Took>>]) -
         write!(out, "{:<24}", load.name)?;
         let mut rates = Vec::new();
         for took in figures {
-            let wall = median(took.iter().map(|took| took.wall)).as_secs_f64();
-            let cpu = median(took.iter().map(|took| took.cpu)).as_secs_f64();
+            let middle = |value: fn(&Took) -> Duration| {
+                median(took.iter().map(|took| value(took).as_secs_f64())).unwrap_or(f64::NAN)
+            };
+            let wall = middle(|took| took.wall);
+            let cpu = middle(|took| took.cpu);
             let (rate, unit, cost) = if load.bytes == 0 {
                 let calls = load.calls as f64;
                 (calls / wall / 1e3, "k/s", format!("{:.1} us", cpu / calls * 1e6))
@@ -162,10 +165,4 @@ fn print(out: &mut impl Write, servers: &[Server], figures: &[Vec<Vec<Took>>]) -
         )?;
     }
     Ok(())
-}
-
-fn median(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -5,10 +5,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_runner::rootfs::{Layer, LayerOptions, Lower, Origin, layer_directory};
+use testbench::kept_run;
 
 /// Size of the file that is read and of the one that is written, in bytes.
 pub(crate) const FILE_SIZE: u64 = 128 << 20;
@@ -56,31 +55,9 @@ fn await_port(address: SocketAddr, what: &str) -> io::Result<()> {
 
 /// `host-runner rootfs serve` with a root filesystem of one file.
 pub(crate) fn ours(directory: &Path) -> io::Result<Server> {
-    let tar = directory.join("rootfs.tar");
-    let mut builder = tar::Builder::new(File::create(&tar)?);
-    let mut header = tar::Header::new_ustar();
-    header.set_size(FILE_SIZE);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    builder.append_data(&mut header, FILE, io::Read::take(io::repeat(b'x'), FILE_SIZE))?;
-    builder.into_inner()?;
-    let kept = directory.join("run/rootfs/board");
-    fs::create_dir_all(&kept)?;
-    let lower = Arc::new(Lower::from_tar(&tar).map_err(io::Error::other)?);
-    let layer = Layer::new(lower, layer_directory(&kept), LayerOptions::default());
-    layer.map_err(io::Error::other)?.keep();
-    let server = loopback(12049);
-    let origin = Origin {
-        url: "file:rootfs.tar".to_owned(),
-        tar,
-        sha256: String::new(),
-        board: server.ip(),
-        export: "/rootfs".to_owned(),
-        server,
-    };
-    origin.write(&kept).map_err(io::Error::other)?;
+    let data = io::Read::take(io::repeat(b'x'), FILE_SIZE);
+    let (_, origin) = kept_run::make(directory, loopback(12049), [(FILE, FILE_SIZE, data)])?;
+    let server = origin.server;
     let process = Command::new(testbench::harness::host_runner())
         .args(["rootfs", "serve"])
         .arg(directory.join("run"))

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Parser as _;
 use host_runner::rootfs::Lower;
 use tar::{EntryType, Header};
+use testbench::harness::median;
 
 const FILES: u64 = 12_000;
 const FILES_IN_DIRECTORY: u64 = 20;
@@ -53,12 +54,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     writeln!(out, "{} inodes, {each} bytes of memory each", lower.inode_count())?;
     writeln!(out, "index file: {} bytes", fs::metadata(Lower::index_path(&tar))?.len())?;
-    let second = median(&mut times.second);
+    let second = median(times.second.iter().map(milliseconds)).unwrap_or(f64::NAN);
     writeln!(out, "{:<44}{:>9}{:>9}{:>9}{:>9}", "ms", "min", "median", "max", "ratio")?;
-    print(&mut out, "first job: headers read, index saved", &mut times.first, second)?;
-    print(&mut out, "next job: index loaded and checked", &mut times.second, second)?;
-    print(&mut out, "tar -tf", &mut times.list, second)?;
-    print(&mut out, "tar -xf", &mut times.unpack, second)?;
+    print(&mut out, "first job: headers read, index saved", &times.first, second)?;
+    print(&mut out, "next job: index loaded and checked", &times.second, second)?;
+    print(&mut out, "tar -tf", &times.list, second)?;
+    print(&mut out, "tar -xf", &times.unpack, second)?;
     Ok(())
 }
 
@@ -125,18 +126,15 @@ fn generate(path: &Path) -> io::Result<()> {
     tar.into_inner()?.flush()
 }
 
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(f64::NAN, milliseconds)
-}
-
 fn milliseconds(time: &Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn print(out: &mut impl Write, what: &str, times: &mut [Duration], unit: f64) -> io::Result<()> {
-    let median = median(times);
-    let (min, max) =
-        (times.first().map_or(f64::NAN, milliseconds), times.last().map_or(f64::NAN, milliseconds));
+fn print(out: &mut impl Write, what: &str, times: &[Duration], unit: f64) -> io::Result<()> {
+    let median = median(times.iter().map(milliseconds)).unwrap_or(f64::NAN);
+    let (min, max) = times
+        .iter()
+        .map(milliseconds)
+        .fold((f64::NAN, f64::NAN), |(min, max), time| (time.min(min), time.max(max)));
     writeln!(out, "{what:<44}{min:>9.1}{median:>9.1}{max:>9.1}{:>9.1}", median / unit)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use testbench::harness::median;
 use testbench::tftp::Client;
 
 use super::server::{FILE, MAX_CLIENTS, PROBE, Program};
@@ -40,11 +41,7 @@ pub(crate) struct Measured {
 impl Measured {
     /// The median of each figure; `None` of nothing.
     pub(crate) fn median(all: Vec<Self>) -> Option<Self> {
-        let middle = |value: fn(&Self) -> f64| {
-            let mut values: Vec<f64> = all.iter().map(value).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied()
-        };
+        let middle = |value: fn(&Self) -> f64| median(all.iter().map(value));
         Some(Self {
             mebibytes_per_second: middle(|one| one.mebibytes_per_second)?,
             milliseconds_per_mebibyte: middle(|one| one.milliseconds_per_mebibyte)?,
