@@ -110,6 +110,12 @@ impl Exports {
         exports
     }
 
+    /// Whether `peer` has an export.
+    pub(super) fn has(&self, peer: IpAddr) -> bool {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().any(|export| export.peer == peer)
+    }
+
     /// Export and inode of a handle that came from `peer`; counts the call.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! NFSv3 and MOUNT server (RFC 1813) on ONC RPC (RFC 5531), for root filesystems of boards.
 //!
 //! ```text
-//! TCP ─▶ server ─▶ record ─▶ service::call(peer, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
-//!                                  │                             ├▶ mount ─▶ exports
-//!                             reply_cache                        └▶ portmap
+//! TCP ─▶ server ─▶ stream ─▶ record ─▶ service::call(peer, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
+//!                                            │                             ├▶ mount ─▶ exports
+//!                                       reply_cache                        └▶ portmap
 //! ```
 //!
-//! A call is a pure function of the caller's address and the record; only `server` knows sockets. Arguments are decoded
+//! A call is a pure function of the caller's address and the record; only `server`, `stream` and `record` know sockets.
+//! A connection has threads of its own, which block: without another thread to wake up, a small call costs two system
+//! calls, and the data of a READ goes from the archive to the socket without a copy. Arguments are decoded
 //! in place by `xdr`, which allocates nothing on a length from outside; results are packed by `nfs3_types`.
 //! An address sees only its own exports. AUTH_SYS is believed: whoever may use a board's address is that board.
 
@@ -19,16 +21,17 @@ mod port_mapper;
 mod portmap;
 mod procedures;
 mod record;
+mod reply;
 mod reply_cache;
 mod rpc;
 mod server;
 mod service;
+mod stream;
 mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
 pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
 pub use server::serve;
-pub use service::Service;
 
 #[cfg(test)]
 mod tests;

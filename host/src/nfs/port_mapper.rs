@@ -46,7 +46,7 @@ async fn serve_udp(socket: &UdpSocket, service: &Service, stop: &CancellationTok
         let call = call.get(..length).unwrap_or_default();
         if let Some(reply) = service.call(peer.ip(), call) {
             // A reply that cannot be sent is like one that is lost: the client asks again.
-            let _ = socket.send_to(&reply, peer).await;
+            let _ = socket.send_to(&reply.bytes, peer).await;
         }
     }
 }

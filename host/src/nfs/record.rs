@@ -1,18 +1,27 @@
-//! Record marking (RFC 5531 §11): RPC messages on a byte stream, in fragments, bounded in size and time.
+//! Record marking (RFC 5531 §11): RPC messages on a blocking socket, in fragments, bounded in size and time.
 
-use std::io;
-use std::time::Duration;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_util::bytes::Buf;
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+
+use super::reply::Reply;
 
 /// The largest message, in bytes: a WRITE of 1 MiB with its headers.
 pub(super) const MAX_RECORD: usize = (1 << 20) + 4096;
+/// The largest message of somebody who has nothing to write to, in bytes.
+pub(super) const SMALL_RECORD: usize = 16 << 10;
 /// Fragments that a message may have.
 const MAX_FRAGMENTS: u32 = 1024;
-/// How long the rest of a message may take once it has begun, and how long a reply may take to go out.
-const PATIENCE: Duration = Duration::from_secs(60);
 const LAST_FRAGMENT: u32 = 1 << 31;
+/// Bytes of a record mark.
+const MARK: usize = 4;
+/// Room that a stream has for small messages, in bytes.
+const READ_AHEAD: usize = 16 << 10;
 
 /// Why a stream is of no use any more.
 #[derive(Debug, thiserror::Error)]
@@ -21,145 +30,391 @@ pub(super) enum RecordError {
     #[error("the stream failed")]
     Io(#[from] io::Error),
     /// A message is larger than any call.
-    #[error("a message of {0} bytes or more, where {MAX_RECORD} are allowed")]
+    #[error("a message of {0} bytes or more, where less is allowed")]
     TooLong(usize),
     /// A message in more fragments than any client makes.
     #[error("a message in more than {MAX_FRAGMENTS} fragments")]
     TooManyFragments,
+    /// A message to which there is no reply.
+    #[error("a message that is no call")]
+    NotACall,
     /// The peer stopped in the middle of a message.
-    #[error("no progress within {PATIENCE:?} in the middle of a message")]
-    Stalled,
+    #[error("no progress within {0:?} in the middle of a message")]
+    Stalled(Duration),
 }
 
-/// Reads one message; `None` if the stream ended between messages. Waits for its first byte as long as it takes.
-pub(super) async fn read<R: AsyncRead + Unpin>(stream: &mut R) -> Result<Option<Vec<u8>>, RecordError> {
-    let mut first = [0];
-    if stream.read(&mut first).await? == 0 {
-        return Ok(None);
+impl From<Errno> for RecordError {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
     }
-    let rest = tokio::time::timeout(PATIENCE, read_rest(stream, first));
-    rest.await.map_err(|_| RecordError::Stalled)?.map(Some)
 }
 
-async fn read_rest<R: AsyncRead + Unpin>(stream: &mut R, first: [u8; 1]) -> Result<Vec<u8>, RecordError> {
-    let mut record = Vec::new();
-    let mut mark = [0; 4];
-    let (head, tail) = mark.split_at_mut(1);
-    head.copy_from_slice(&first);
-    stream.read_exact(tail).await?;
-    for _ in 0..MAX_FRAGMENTS {
-        let mark_value = u32::from_be_bytes(mark);
-        let length = (mark_value & !LAST_FRAGMENT) as usize;
-        let total = record.len() + length;
-        if total > MAX_RECORD {
-            return Err(RecordError::TooLong(total));
-        }
-        // Grows with what has come and not with what was promised.
-        let read = (&mut *stream).take(length as u64).read_to_end(&mut record).await?;
-        if read < length {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        if mark_value & LAST_FRAGMENT != 0 {
-            return Ok(record);
-        }
-        stream.read_exact(&mut mark).await?;
+/// A blocking socket with messages both ways.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wire<'s> {
+    socket: BorrowedFd<'s>,
+    patience: Duration,
+}
+
+impl<'s> Wire<'s> {
+    /// Messages on `socket`; `patience` is how long the rest of a message may take once it has begun, and how long a
+    /// message may take to go out.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub(super) fn new(socket: BorrowedFd<'s>, patience: Duration) -> io::Result<Self> {
+        set_socket_timeout(socket, Timeout::Recv, Some(patience))?;
+        set_socket_timeout(socket, Timeout::Send, Some(patience))?;
+        Ok(Self { socket, patience })
     }
-    Err(RecordError::TooManyFragments)
+
+    /// Whether something has come that was not read.
+    pub(super) fn is_waiting(self) -> bool {
+        // A socket that fails here fails again when it is read.
+        rustix::io::ioctl_fionread(self.socket).unwrap_or_default() > 0
+    }
+
+    /// Reads what has come, or waits for it; `None` if that took too long.
+    fn receive(self, buffer: &mut [u8]) -> Result<Option<usize>, RecordError> {
+        loop {
+            match rustix::net::recv(self.socket, &mut *buffer, RecvFlags::empty()) {
+                Ok((count, _)) => return Ok(Some(count)),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends messages that [`append`] has put together, and `last` behind them.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`], [`RecordError::TooLong`], [`RecordError::Stalled`].
+    pub(super) fn send(self, batch: &[u8], last: Option<&Reply>) -> Result<(), RecordError> {
+        let begun = Instant::now();
+        let Some(last) = last else { return self.send_all(&[batch], SendFlags::NOSIGNAL, begun) };
+        let head = [batch, &mark(last)?, &last.bytes];
+        let Some(data) = &last.data else { return self.send_all(&head, SendFlags::NOSIGNAL, begun) };
+        self.send_all(&head, SendFlags::NOSIGNAL | SendFlags::MORE, begun)?;
+        let mut sent = 0;
+        while sent < data.length() {
+            sent += self.sent(data.copy_to(self.socket, sent), begun)?;
+        }
+        self.send_all(&[last.padding()], SendFlags::NOSIGNAL, begun)
+    }
+
+    fn send_all(self, messages: &[&[u8]], flags: SendFlags, begun: Instant) -> Result<(), RecordError> {
+        let mut parts: Vec<_> = messages.iter().map(|message| IoSlice::new(message)).collect();
+        let mut parts = parts.as_mut_slice();
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            let mut control = SendAncillaryBuffer::default();
+            let sent = rustix::net::sendmsg(self.socket, parts, &mut control, flags);
+            IoSlice::advance_slices(&mut parts, self.sent(sent, begun)?);
+        }
+        Ok(())
+    }
+
+    /// How many bytes one system call has sent.
+    fn sent(self, sent: Result<usize, Errno>, begun: Instant) -> Result<usize, RecordError> {
+        match sent {
+            Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Ok(_) | Err(Errno::INTR) if begun.elapsed() > self.patience => {
+                Err(RecordError::Stalled(self.patience))
+            }
+            Ok(count) => Ok(count),
+            Err(Errno::INTR) => Ok(0),
+            Err(Errno::AGAIN) => Err(RecordError::Stalled(self.patience)),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
-/// Whether `buffer` begins with a whole message of one fragment.
-pub(super) fn is_whole(buffer: &[u8]) -> bool {
-    buffer.split_first_chunk().is_some_and(|(mark, rest)| {
-        let mark = u32::from_be_bytes(*mark);
-        mark & LAST_FRAGMENT != 0 && rest.len() >= (mark & !LAST_FRAGMENT) as usize
-    })
+/// The mark of a message that goes out as a single fragment.
+fn mark(message: &Reply) -> Result<[u8; MARK], RecordError> {
+    let length = u32::try_from(message.length()).ok().filter(|length| length & LAST_FRAGMENT == 0);
+    Ok((length.ok_or(RecordError::TooLong(message.length()))? | LAST_FRAGMENT).to_be_bytes())
 }
 
-/// Appends one message as a single fragment.
-pub(super) fn append(batch: &mut Vec<u8>, record: &[u8]) -> Result<(), RecordError> {
-    batch.extend_from_slice(&mark(record)?);
-    batch.extend_from_slice(record);
+/// Appends a message without file data.
+///
+/// # Errors
+/// [`RecordError::TooLong`].
+pub(super) fn append(batch: &mut Vec<u8>, message: &Reply) -> Result<(), RecordError> {
+    batch.extend_from_slice(&mark(message)?);
+    batch.extend_from_slice(&message.bytes);
     Ok(())
 }
 
-fn mark(record: &[u8]) -> Result<[u8; 4], RecordError> {
-    let length = u32::try_from(record.len()).ok().filter(|length| length & LAST_FRAGMENT == 0);
-    Ok((length.ok_or(RecordError::TooLong(record.len()))? | LAST_FRAGMENT).to_be_bytes())
+/// What has come on a stream and was not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    buffer: Vec<u8>,
+    begin: usize,
+    end: usize,
+    /// Bytes of the largest message so far: another one of that size is no surprise.
+    largest: usize,
 }
 
-/// Writes messages as [`append`] has put them together.
-pub(super) async fn write_batch<W: AsyncWrite + Unpin>(
-    stream: &mut W,
-    batch: &[u8],
-) -> Result<(), RecordError> {
-    let written = tokio::time::timeout(PATIENCE, stream.write_all(batch));
-    written.await.map_err(|_| RecordError::Stalled)??;
-    Ok(())
+/// A message that was taken out of a stream.
+#[derive(Debug)]
+pub(super) struct Record {
+    buffer: Vec<u8>,
+    place: Range<usize>,
 }
 
-/// Writes one message as a single fragment.
-pub(super) async fn write<W: AsyncWrite + Unpin>(stream: &mut W, record: &[u8]) -> Result<(), RecordError> {
-    let mark = mark(record)?;
-    let mut message = Buf::chain(&mark[..], record);
-    let written = tokio::time::timeout(PATIENCE, stream.write_all_buf(&mut message));
-    written.await.map_err(|_| RecordError::Stalled)??;
-    Ok(())
+impl Record {
+    /// The message.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.place.clone()).unwrap_or_default()
+    }
+}
+
+impl Records {
+    /// Where the next message is, for [`Records::get`] and [`Records::take`]; `None` if the stream ended between
+    /// messages. Waits for a message to begin as long as it takes; `may_be_large` is asked when one has more than
+    /// [`SMALL_RECORD`] bytes.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub(super) fn next(
+        &mut self,
+        wire: Wire<'_>,
+        may_be_large: impl Fn() -> bool,
+    ) -> Result<Option<Range<usize>>, RecordError> {
+        let mut begun = None;
+        if !self.fill(wire, MARK, &mut begun)? {
+            return Ok(None);
+        }
+        // Fragments are put together where they are: each further mark goes.
+        let mut length = 0;
+        for _ in 0..MAX_FRAGMENTS {
+            self.fill(wire, length + MARK, &mut begun)?;
+            let at = self.begin + length;
+            let mark = self.buffer.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+            let mark = u32::from_be_bytes(mark);
+            if length == 0 {
+                self.begin += MARK;
+            } else {
+                self.buffer.copy_within(at + MARK..self.end, at);
+                self.end -= MARK;
+            }
+            length += (mark & !LAST_FRAGMENT) as usize;
+            if length > MAX_RECORD || length > SMALL_RECORD && !may_be_large() {
+                return Err(RecordError::TooLong(length));
+            }
+            self.fill(wire, length, &mut begun)?;
+            if mark & LAST_FRAGMENT != 0 {
+                let place = self.begin..self.begin + length;
+                self.begin = place.end;
+                self.largest = self.largest.max(length);
+                return Ok(Some(place));
+            }
+        }
+        Err(RecordError::TooManyFragments)
+    }
+
+    /// The message at `place`.
+    pub(super) fn get(&self, place: Range<usize>) -> &[u8] {
+        self.buffer.get(place).unwrap_or_default()
+    }
+
+    /// Takes the message at `place` out of the stream.
+    pub(super) fn take(&mut self, place: Range<usize>) -> Record {
+        let rest = self.buffer.get(self.begin..self.end).unwrap_or_default().to_vec();
+        (self.begin, self.end) = (0, rest.len());
+        Record { buffer: std::mem::replace(&mut self.buffer, rest), place }
+    }
+
+    /// Whether a whole message of one fragment is here already.
+    pub(super) fn has_whole(&self) -> bool {
+        let rest = self.buffer.get(self.begin..self.end).unwrap_or_default();
+        rest.split_first_chunk().is_some_and(|(mark, rest)| {
+            let mark = u32::from_be_bytes(*mark);
+            mark & LAST_FRAGMENT != 0 && rest.len() >= (mark & !LAST_FRAGMENT) as usize
+        })
+    }
+
+    /// Whether anything is here that belongs to a further message.
+    pub(super) const fn has_more(&self) -> bool {
+        self.begin < self.end
+    }
+
+    /// Waits until `count` bytes are here; `false` if the stream ends before the first of a message. `begun` is when
+    /// the first of it was seen.
+    fn fill(
+        &mut self,
+        wire: Wire<'_>,
+        count: usize,
+        begun: &mut Option<Instant>,
+    ) -> Result<bool, RecordError> {
+        while self.end - self.begin < count {
+            self.make_room(count);
+            let received = wire.receive(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+            let between = begun.is_none() && self.begin == self.end;
+            match received {
+                // Between messages a stream may be silent; it need not keep room for large ones then.
+                None if between => {
+                    *self = Self::default();
+                    continue;
+                }
+                None => return Err(RecordError::Stalled(wire.patience)),
+                Some(0) if between => return Ok(false),
+                Some(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Some(received) => self.end += received,
+            }
+            if begun.get_or_insert_with(Instant::now).elapsed() > wire.patience {
+                return Err(RecordError::Stalled(wire.patience));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes room for more, where `count` bytes from the beginning are wanted: it grows with what has come, and not
+    /// with what was promised.
+    fn make_room(&mut self, count: usize) {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+        } else if self.end == self.buffer.len() {
+            self.buffer.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+        }
+        if self.end == self.buffer.len() {
+            let believed = (2 * self.end).max(self.largest).max(READ_AHEAD);
+            self.buffer.resize(count.clamp(READ_AHEAD, believed), 0);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
-    #[tokio::test]
-    async fn a_message_comes_together_from_its_fragments() {
-        let mut stream = &b"\0\0\0\x02ab\0\0\0\0\x80\0\0\x03cde\x80\0\0\x01x"[..];
-        assert_eq!(read(&mut stream).await.unwrap().unwrap(), b"abcde");
-        assert_eq!(read(&mut stream).await.unwrap().unwrap(), b"x");
-        assert!(read(&mut stream).await.unwrap().is_none());
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    /// What a stream of `bytes` holds: its messages, and how it ends.
+    fn read_all(bytes: &[u8], may_be_large: bool) -> (Vec<Vec<u8>>, Result<(), RecordError>) {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let sent = bytes.to_vec();
+        // It may be longer than what the socket holds, and may not be read to its end.
+        let sending = std::thread::spawn(move || far.write_all(&sent));
+        let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+        let (mut records, mut read) = (Records::default(), Vec::new());
+        let end = loop {
+            match records.next(wire, || may_be_large) {
+                Ok(Some(place)) => read.push(records.get(place).to_vec()),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        drop(near);
+        let _ = sending.join().unwrap();
+        (read, end)
+    }
+
+    fn message(bytes: &[u8]) -> Vec<u8> {
+        let mut batch = Vec::new();
+        append(&mut batch, &bytes.to_vec().into()).unwrap();
+        batch
+    }
+
+    #[test]
+    fn a_message_comes_together_from_its_fragments() {
+        let (read, end) =
+            read_all(b"\0\0\0\x02ab\0\0\0\0\x80\0\0\x03cde\x80\0\0\x01x\0\0\0\0\x80\0\0\x01y", false);
+        assert_eq!(read, [&b"abcde"[..], b"x", b"y"]);
+        end.unwrap();
+    }
+
+    #[test]
+    fn messages_of_all_sizes_are_read_in_their_order() {
+        let sizes =
+            [1, READ_AHEAD, 3, READ_AHEAD - MARK, 0, MAX_RECORD, 5, MAX_RECORD - 1, 70_000, READ_AHEAD + 1];
+        let sent: Vec<Vec<u8>> = (0..).zip(sizes).map(|(value, size)| vec![value; size]).collect();
+        let (read, end) = read_all(&sent.iter().flat_map(|bytes| message(bytes)).collect::<Vec<_>>(), true);
+        assert!(read == sent, "{:?}", read.iter().map(Vec::len).collect::<Vec<_>>());
+        end.unwrap();
+    }
+
+    #[test]
+    fn a_message_that_was_taken_out_leaves_what_follows() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(&[message(b"one"), message(b"other"), message(b"")].concat()).unwrap();
+        let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+        let mut records = Records::default();
+        let place = records.next(wire, || false).unwrap().unwrap();
+        assert!(records.has_whole() && records.has_more());
+        let one = records.take(place);
+        let place = records.next(wire, || false).unwrap().unwrap();
+        assert_eq!((one.bytes(), records.get(place)), (&b"one"[..], &b"other"[..]));
+        assert!(records.has_whole() && !wire.is_waiting());
     }
 
     #[test]
     fn a_message_is_whole_with_its_last_byte() {
-        assert!(is_whole(b"\x80\0\0\x02ab"));
-        assert!(is_whole(b"\x80\0\0\x02abcd"));
+        let is_whole = |bytes: &[u8]| {
+            Records { buffer: bytes.to_vec(), end: bytes.len(), ..Records::default() }.has_whole()
+        };
+        assert!(is_whole(b"\x80\0\0\x02ab") && is_whole(b"\x80\0\0\x02abcd"));
         for part in [&b""[..], b"\x80\0\0", b"\x80\0\0\x02a", b"\0\0\0\x02ab"] {
             assert!(!is_whole(part), "{part:?}");
         }
     }
 
-    #[tokio::test]
-    async fn messages_put_together_are_read_one_by_one() {
-        let (mut batch, mut wire) = (Vec::new(), Vec::new());
-        append(&mut batch, b"one").unwrap();
-        append(&mut batch, b"other").unwrap();
-        write_batch(&mut wire, &batch).await.unwrap();
-        let mut wire = &wire[..];
-        assert_eq!(read(&mut wire).await.unwrap().unwrap(), b"one");
-        assert_eq!(read(&mut wire).await.unwrap().unwrap(), b"other");
+    #[test]
+    fn absurd_lengths_and_endless_fragments_are_refused() {
+        let error = |bytes: &[u8], large| read_all(bytes, large).1.unwrap_err();
+        assert!(matches!(error(b"\x7f\xff\xff\xff", true), RecordError::TooLong(0x7fff_ffff)));
+        assert!(matches!(error(&[0; 8192], true), RecordError::TooManyFragments));
+        assert!(matches!(error(b"\x80\0\0\x05ab", true), RecordError::Io(_)));
+        let large = message(&[0; SMALL_RECORD + 1]);
+        assert!(matches!(error(&large, false), RecordError::TooLong(_)), "without an export");
+        read_all(&message(&[0; SMALL_RECORD]), false).1.unwrap();
     }
 
-    #[tokio::test]
-    async fn what_is_written_is_read_again() {
-        let mut wire = Vec::new();
-        write(&mut wire, b"hello").await.unwrap();
-        assert_eq!(read(&mut &wire[..]).await.unwrap().unwrap(), b"hello");
+    #[test]
+    fn memory_grows_with_what_has_come() {
+        let mut records = Records::default();
+        records.make_room(MAX_RECORD);
+        assert_eq!(records.buffer.len(), READ_AHEAD);
+        records.end = READ_AHEAD;
+        records.make_room(MAX_RECORD);
+        assert_eq!(records.buffer.len(), 2 * READ_AHEAD);
     }
 
-    #[tokio::test]
-    async fn absurd_lengths_and_endless_fragments_are_refused() {
-        let error = read(&mut &b"\x7f\xff\xff\xff"[..]).await.unwrap_err();
-        assert!(matches!(error, RecordError::TooLong(0x7fff_ffff)), "{error}");
-        let error = read(&mut &[0; 8192][..]).await.unwrap_err();
-        assert!(matches!(error, RecordError::TooManyFragments), "{error}");
-        let error = read(&mut &b"\x80\0\0\x05ab"[..]).await.unwrap_err();
-        assert!(matches!(error, RecordError::Io(_)), "{error}");
+    #[test]
+    fn a_peer_that_stops_in_a_message_or_never_reads_is_given_up() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+        far.write_all(b"\x80\0\0\x05ab").unwrap();
+        assert!(matches!(
+            Records::default().next(wire, || true).unwrap_err(),
+            RecordError::Stalled(PATIENCE)
+        ));
+        let sent = wire.send(&vec![0; 16 << 20], None);
+        assert!(matches!(sent.unwrap_err(), RecordError::Stalled(PATIENCE)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_stops_in_a_message_or_never_reads_is_given_up() {
-        let (mut near, mut far) = tokio::io::duplex(64);
-        far.write_all(b"\x80\0\0\x05ab").await.unwrap();
-        assert!(matches!(read(&mut near).await.unwrap_err(), RecordError::Stalled));
-        assert!(matches!(write(&mut near, &[0; 1000]).await.unwrap_err(), RecordError::Stalled));
+    #[test]
+    fn a_peer_that_sends_a_byte_now_and_then_is_given_up() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+        let dripping = std::thread::spawn(move || {
+            let drops = message(&[0; 1000]);
+            drops.chunks(1).all(|byte| {
+                std::thread::sleep(PATIENCE / 20);
+                far.write_all(byte).is_ok()
+            })
+        });
+        assert!(matches!(
+            Records::default().next(wire, || true).unwrap_err(),
+            RecordError::Stalled(PATIENCE)
+        ));
+        drop(near);
+        assert!(!dripping.join().unwrap());
     }
 }

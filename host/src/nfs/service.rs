@@ -6,10 +6,12 @@ use std::sync::Arc;
 use nfs3_types::portmap::mapping;
 
 use super::exports::Exports;
+use super::reply::Reply;
 use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
 use super::xdr::Reader;
 use super::{mount, portmap, procedures};
+use crate::rootfs::ArchiveStretch;
 
 /// Programs and versions that are spoken.
 pub(super) const NFS_PROGRAM: u32 = nfs3_types::nfs3::PROGRAM;
@@ -21,7 +23,7 @@ pub(super) const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
 
 /// The programs of a server: NFS, MOUNT and the port mapper, without sockets.
 #[derive(Debug)]
-pub struct Service {
+pub(super) struct Service {
     exports: Arc<Exports>,
     replies: ReplyCache,
     /// Which programs are where.
@@ -32,13 +34,13 @@ pub struct Service {
 
 impl Service {
     /// Serves `exports`, and tells those who ask the port mapper that everything is on TCP `port`.
-    pub fn new(exports: Arc<Exports>, port: u16) -> Self {
+    pub(super) fn new(exports: Arc<Exports>, port: u16) -> Self {
         let registered = portmap::programs(port);
         Self { exports, replies: ReplyCache::default(), registered, port_mapper_only: false }
     }
 
     /// The port mapper alone: NFS and MOUNT are on TCP `port`.
-    pub fn port_mapper(port: u16) -> Self {
+    pub(super) fn port_mapper(port: u16) -> Self {
         let registered = portmap::itself().chain(portmap::programs(port)).collect();
         Self { registered, port_mapper_only: true, ..Self::new(Exports::new(), port) }
     }
@@ -47,33 +49,40 @@ impl Service {
     ///
     /// `None` if the record is no RPC call: the connection is of no use then. A call that must not be carried out
     /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply.
-    pub fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Reply> {
         let peer = peer.to_canonical();
         let (header, arguments) = match rpc::parse(record) {
             Ok(call) => call,
-            Err(HeaderError::Denied(reply)) => return Some(reply),
+            Err(HeaderError::Denied(reply)) => return Some(reply.into()),
             Err(HeaderError::NotACall) => return None,
         };
         let carry_out = || self.carry_out(peer, &header, arguments);
         let repeatable = header.program != NFS_PROGRAM || !procedures::changes_names(header.procedure);
-        if repeatable || self.exports.of(peer).is_empty() {
+        if repeatable || !self.serves(peer) {
             return carry_out();
         }
-        self.replies.reply(peer, header.xid, record, carry_out)
+        // No such call gives file data.
+        let carry_out = || carry_out().map(|reply| reply.bytes);
+        self.replies.reply(peer, header.xid, record, carry_out).map(Reply::from)
+    }
+
+    /// Whether `peer` has something to write large calls to.
+    pub(super) fn serves(&self, peer: IpAddr) -> bool {
+        self.exports.has(peer)
     }
 
     /// Whether the call in `record` reads or writes file data, and so may wait for a disk.
-    pub fn may_block(record: &[u8]) -> bool {
+    pub(super) fn may_block(record: &[u8]) -> bool {
         rpc::peek(record)
             .is_some_and(|(program, procedure)| program == NFS_PROGRAM && procedures::moves_data(procedure))
     }
 
-    fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Vec<u8>> {
-        let carried_out = rpc::accepted(header.xid).and_then(|mut reply| {
-            self.dispatch(peer, header, &mut arguments, &mut reply)?;
-            Ok(reply)
+    fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Reply> {
+        let carried_out = rpc::accepted(header.xid).and_then(|mut bytes| {
+            let data = self.dispatch(peer, header, &mut arguments, &mut bytes)?;
+            Ok(Reply { bytes, data })
         });
-        carried_out.map_or_else(|refusal| rpc::refused(header.xid, refusal), Some)
+        carried_out.map_or_else(|refusal| rpc::refused(header.xid, refusal).map(Reply::from), Some)
     }
 
     fn dispatch(
@@ -82,7 +91,7 @@ impl Service {
         header: &CallHeader,
         arguments: &mut Reader<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<ArchiveStretch>, Refusal> {
         match (header.program, header.version) {
             (program, _) if self.port_mapper_only && program != PORTMAP_PROGRAM => {
                 Err(Refusal::ProgramUnavailable)
@@ -92,10 +101,10 @@ impl Service {
                 procedures::call(&context, header.procedure, arguments, out)
             }
             (MOUNT_PROGRAM, MOUNT_VERSION) => {
-                mount::call(&self.exports, peer, header.procedure, arguments, out)
+                mount::call(&self.exports, peer, header.procedure, arguments, out).map(|()| None)
             }
             (PORTMAP_PROGRAM, PORTMAP_VERSION) => {
-                portmap::call(&self.registered, header.procedure, arguments, out)
+                portmap::call(&self.registered, header.procedure, arguments, out).map(|()| None)
             }
             (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION)),
             (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION)),

@@ -236,6 +236,14 @@ impl Lower {
         }
     }
 
+    /// Where in the archive the data of a regular file begins, if it lies there in one piece.
+    pub(super) fn place(&self, ino: Ino) -> Option<u64> {
+        match self.get(ino)?.content {
+            LowerContent::Data { offset } => Some(offset),
+            _ => None,
+        }
+    }
+
     fn read_archive(&self, at: u64, buffer: &mut [u8]) -> Result<(), FsError> {
         self.file.read_exact_at(buffer, at).map_err(|_| FsError::Io)
     }

@@ -10,6 +10,7 @@
 //! Owners, modes, device nodes and hard links live in the index and the tree: nothing is unpacked per job, and
 //! nothing here needs root. The NFS server and the runner's own overlays use the same operations.
 
+mod archive_stretch;
 mod attributes;
 mod block_store;
 mod credential;
@@ -30,6 +31,7 @@ mod tar_index;
 mod tree;
 mod upper_file;
 
+pub use archive_stretch::ArchiveStretch;
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::Credential;
 pub use error::{FsError, MemberProblem, RootfsError};

@@ -11,7 +11,7 @@ use crate::nfs::attributes::status;
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
-use crate::rootfs::{Credential, FsError, Ino, Layer};
+use crate::rootfs::{ArchiveStretch, Credential, FsError, Ino, Layer};
 
 /// The largest READ and WRITE, in bytes.
 pub(super) const MAX_IO: u32 = 1 << 20;
@@ -47,13 +47,13 @@ pub(in crate::nfs) const fn moves_data(procedure: u32) -> bool {
     matches!(procedure, 6 | 7 | 21)
 }
 
-/// Carries out `procedure` and appends its result to `out`.
+/// Carries out `procedure` and appends its result to `out`; returned is file data that belongs behind it.
 pub(in crate::nfs) fn call(
     context: &Context<'_>,
     procedure: u32,
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), Refusal> {
+) -> Result<Option<ArchiveStretch>, Refusal> {
     match procedure {
         0 => Ok(()),
         1 => attributes::get(context, arguments, out),
@@ -61,7 +61,7 @@ pub(in crate::nfs) fn call(
         3 => lookup::lookup(context, arguments, out),
         4 => attributes::access(context, arguments, out),
         5 => lookup::read_link(context, arguments, out),
-        6 => data::read(context, arguments, out),
+        6 => return data::read(context, arguments, out),
         7 => data::write(context, arguments, out),
         8 => create::create(context, arguments, out),
         9 => create::make_directory(context, arguments, out),
@@ -79,6 +79,7 @@ pub(in crate::nfs) fn call(
         21 => data::commit(context, arguments, out),
         _ => Err(Refusal::ProcedureUnavailable),
     }
+    .map(|()| None)
 }
 
 impl Context<'_> {

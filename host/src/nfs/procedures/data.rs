@@ -11,25 +11,35 @@ use crate::nfs::attributes::{after, current, status, unchanged, wcc};
 use crate::nfs::exports::Export;
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
-use crate::rootfs::{Durability, FsError, Reading};
+use crate::rootfs::{ArchiveStretch, Durability, FsError, Reading};
 
 /// Bytes of a READ's result before its data: status, attributes, and the tail below.
 const READ_HEAD: usize = 104;
 /// Bytes of a READ's result between attributes and data: count, end of file, length of the data.
 const READ_TAIL: usize = 12;
 
-/// READ (RFC 1813 §3.3.6).
+/// The least that is worth a system call of its own to be sent without a copy, in bytes.
+const MIN_STRETCH: usize = 8 << 10;
+
+/// READ (RFC 1813 §3.3.6). Data that lies in one piece in the lower layer is returned and not appended.
 pub(super) fn read(
     context: &Context<'_>,
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), Refusal> {
+) -> Result<Option<ArchiveStretch>, Refusal> {
     let file = context.resolve(handle(arguments)?);
     let (offset, count) = (arguments.u64()?, arguments.u32()?.min(MAX_IO));
     let begin = out.len();
     let reading = on(&file, |file| file.layer().begin_read(file.ino, offset, count as usize, context.who));
     let result = match (&file, reading) {
-        (Ok(file), Ok(reading)) => read_into(out, &file.export, &reading)?.map_err(status),
+        (Ok(file), Ok(reading)) => {
+            let stretch = if reading.count >= MIN_STRETCH { reading.in_archive() } else { None };
+            if stretch.is_some() {
+                read_stretch(out, &file.export, &reading)?;
+                return Ok(stretch);
+            }
+            read_into(out, &file.export, &reading)?.map_err(status)
+        }
         (_, reading) => Err(reading.err().unwrap_or(nfsstat3::NFS3ERR_SERVERFAULT)),
     };
     if let Err(stat) = result {
@@ -37,7 +47,22 @@ pub(super) fn read(
         let failure = READ3resfail { file_attributes: about(&file, current) };
         Nfs3Result::<READ3resok<'_>, _>::Err((stat, failure)).pack(out)?;
     }
+    Ok(None)
+}
+
+/// Appends the result of a READ up to its data, which is all that there is to read.
+fn read_stretch(out: &mut Vec<u8>, export: &Export, reading: &Reading<'_>) -> Result<(), Refusal> {
+    (nfsstat3::NFS3_OK as u32).pack(out)?;
+    after(export, &reading.attributes).pack(out)?;
+    let length = u32::try_from(reading.count).map_err(|_| Refusal::SystemError)?;
+    out.extend_from_slice(read_tail(length, reading.is_last()).as_flattened());
+    export.count_read(reading.count);
     Ok(())
+}
+
+/// What stands between attributes and data: count, end of file, length of the data.
+fn read_tail(length: u32, eof: bool) -> [[u8; 4]; 3] {
+    [length, u32::from(eof), length].map(u32::to_be_bytes)
 }
 
 /// Appends the result of a READ, a `READ3resok`: the data goes from the disk to its place in the reply.
@@ -59,9 +84,8 @@ fn read_into(
     out.truncate(data + count);
     out.resize(data + count.next_multiple_of(4), 0);
     let length = u32::try_from(count).map_err(|_| Refusal::SystemError)?;
-    let values = [length, u32::from(eof), length].map(u32::to_be_bytes);
     if let Some(place) = out.get_mut(tail..data) {
-        place.copy_from_slice(values.as_flattened());
+        place.copy_from_slice(read_tail(length, eof).as_flattened());
     }
     export.count_read(count);
     Ok(Ok(()))

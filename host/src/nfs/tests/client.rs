@@ -1,5 +1,6 @@
 //! A client that packs calls and unpacks replies with `nfs3_types`.
 
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +15,8 @@ use nfs3_types::rpc::{
 };
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack};
 
-use crate::nfs::{ExportGuard, Exports, Service};
+use crate::nfs::service::Service;
+use crate::nfs::{ExportGuard, Exports};
 use crate::rootfs::Layer;
 use crate::rootfs::testing::{TarBuilder, layer_of};
 
@@ -41,6 +43,31 @@ pub(super) fn tree() -> TarBuilder {
         .file("etc/hostname", b"board\n")
         .file_as("etc/shadow", 0o600, 0, b"secret")
         .symlink("link", "etc/hostname")
+}
+
+/// Sends one message as a single fragment.
+pub(super) fn send_record(mut stream: impl Write, record: &[u8]) {
+    stream.write_all(&framed(record)).unwrap();
+}
+
+/// A message as a single fragment.
+pub(super) fn framed(record: &[u8]) -> Vec<u8> {
+    [&(1 << 31 | record.len() as u32).to_be_bytes(), record].concat()
+}
+
+/// Takes one message of a single fragment; `None` if the stream has ended.
+pub(super) fn receive_record(mut stream: impl Read) -> Option<Vec<u8>> {
+    let mut mark = [0; 4];
+    match stream.read_exact(&mut mark) {
+        Ok(()) => {}
+        Err(error) if [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind()) => {
+            return None;
+        }
+        Err(error) => panic!("{error}"),
+    }
+    let mut record = vec![0; (u32::from_be_bytes(mark) & !(1 << 31)) as usize];
+    stream.read_exact(&mut record).unwrap();
+    Some(record)
 }
 
 impl Client {
@@ -86,7 +113,7 @@ impl Client {
 
     /// What the server says to `record`, and the bytes of the results.
     pub(super) fn send(&self, record: &[u8]) -> (accept_stat_data, Vec<u8>) {
-        let reply = self.service.call(self.peer, record).unwrap();
+        let reply = self.service.call(self.peer, record).unwrap().bytes;
         let mut rest = &reply[..];
         let (message, _) = rpc_msg::unpack(&mut rest).unwrap();
         assert_eq!(message.xid.to_be_bytes(), record[..4]);

@@ -1,52 +1,72 @@
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use nfs3_types::nfs3::{MKDIR3args, READ3args};
+use nfs3_types::nfs3::{GETATTR3args, MKDIR3args, READ3args, WRITE3args, nfs_fh3, stable_how};
 use nfs3_types::portmap::mapping;
-use nfs3_types::xdr_codec::Void;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use nfs3_types::xdr_codec::{Opaque, Void};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{BOARD, Client, NFS, PORTMAP, mode, tree};
+use super::client::{BOARD, Client, NFS, PORTMAP, framed, mode, receive_record, send_record, tree};
+use super::server::Server;
 use crate::nfs::connections::Connection;
-use crate::nfs::server::serve_stream;
-use crate::nfs::{record, serve, serve_port_mapper};
-use crate::rootfs::testing::layer_of;
+use crate::nfs::{serve_port_mapper, stream};
 use crate::rootfs::{Credential, Ino, Kind};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// How long a peer may stall here.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Longer than anything takes.
+const LONG: Duration = Duration::from_secs(60);
 
-#[tokio::test]
-async fn a_call_repeated_on_a_new_connection_gets_the_same_reply_and_stopping_ends_all() {
-    let client = Client::new();
-    let layer = Arc::new(layer_of(tree()));
-    let _guard = client.exports.add(LOOPBACK, "/job/2".into(), Arc::clone(&layer));
-    let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, Arc::clone(&client.exports), stop.clone()));
-    let root = guard_root(&client);
-    let call =
-        client.record(NFS, 9, &MKDIR3args { where_: Client::at(&root, "made"), attributes: mode(0o755) });
-    let mut replies = Vec::new();
-    let mut last = None;
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        record::write(&mut stream, &call).await.unwrap();
-        replies.push(record::read(&mut stream).await.unwrap().unwrap());
-        last = Some(stream);
-    }
-    assert_eq!(replies[0], replies[1]);
-    let made = layer.lookup(Ino::ROOT, b"made", &Credential::root()).unwrap();
-    assert_eq!(made.kind, Kind::Directory);
-    stop.cancel();
-    server.await.unwrap();
-    assert_eq!(last.unwrap().read(&mut [0; 1]).await.unwrap_or(0), 0);
+/// The xids of messages, sorted.
+fn xids(messages: &[Vec<u8>]) -> Vec<&[u8]> {
+    let mut xids: Vec<_> = messages.iter().map(|message| &message[..4]).collect();
+    xids.sort_unstable();
+    xids
 }
 
-#[tokio::test]
+/// The client's end of a connection that is served, and what ends with it.
+fn connection(client: &Client) -> (UnixStream, mpsc::Receiver<()>) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let (alive, ended) = mpsc::channel();
+    let connection = Arc::new(Connection::new(BOARD, far.into()));
+    stream::serve(connection, Arc::clone(&client.service), PATIENCE, alive).unwrap();
+    (near, ended)
+}
+
+/// Waits until nobody serves a connection any more.
+fn await_end(ended: &mpsc::Receiver<()>) {
+    assert_eq!(ended.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+}
+
+#[test]
+fn a_call_repeated_on_a_new_connection_gets_the_same_reply_and_stopping_ends_all() {
+    let mut server = Server::new();
+    let root = server.client.root();
+    let made = MKDIR3args { where_: Client::at(&root, "made"), attributes: mode(0o755) };
+    let call = server.client.record(NFS, 9, &made);
+    let mut replies = Vec::new();
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let stream = server.connect();
+        send_record(&stream, &call);
+        replies.push(receive_record(&stream).unwrap());
+        streams.push(stream);
+    }
+    assert_eq!(replies[0], replies[1]);
+    let made = server.client.layer.lookup(Ino::ROOT, b"made", &Credential::root()).unwrap();
+    assert_eq!(made.kind, Kind::Directory);
+    server.end();
+    for mut stream in streams {
+        assert_eq!(stream.read(&mut [0; 1]).unwrap_or(0), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_port_mapper_answers_on_udp_and_tcp_and_serves_nothing_else() {
     let client = Client::new();
     let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
@@ -68,86 +88,105 @@ async fn the_port_mapper_answers_on_udp_and_tcp_and_serves_nothing_else() {
     board.send(&client.record(PORTMAP, 3, &itself)).await.unwrap();
     let length = board.recv(&mut reply).await.unwrap();
     assert_eq!((length, &reply[24..28]), (28, &111_u32.to_be_bytes()[..]));
-    let mut stream = TcpStream::connect(on_tcp).await.unwrap();
-    record::write(&mut stream, &client.record(NFS, 0, &Void)).await.unwrap();
-    let reply = record::read(&mut stream).await.unwrap().unwrap();
+    let stream = TcpStream::connect(on_tcp).unwrap();
+    send_record(&stream, &client.record(NFS, 0, &Void));
+    let reply = receive_record(&stream).unwrap();
     assert_eq!(reply[20..], 1_u32.to_be_bytes(), "the program is unavailable");
     stop.cancel();
     server.await.unwrap().unwrap();
 }
 
-/// The root of the export of the loopback address.
-fn guard_root(client: &Client) -> nfs3_types::nfs3::nfs_fh3 {
-    let mut own = Client::new();
-    own.service = Arc::clone(&client.service);
-    own.peer = LOOPBACK;
-    match own.mount("/job/2") {
-        nfs3_types::mount::mountres3::Ok(mounted) => nfs3_types::nfs3::nfs_fh3 { data: mounted.fhandle.0 },
-        nfs3_types::mount::mountres3::Err(stat) => panic!("{stat:?}"),
-    }
-}
-
-#[tokio::test]
-async fn many_calls_in_flight_are_all_answered() {
+#[test]
+fn many_calls_in_flight_are_all_answered() {
     let client = Client::new();
     let file = client.lookup("etc/hostname");
-    let (near, far) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(far);
-    let stop = CancellationToken::new();
-    let service = Arc::clone(&client.service);
-    let server =
-        tokio::spawn(
-            async move { serve_stream(reader, writer, &Connection::new(BOARD, &stop), service).await },
-        );
-    let (mut replies, mut calls) = tokio::io::split(near);
-    let records: Vec<_> = (0..500)
+    let (stream, ended) = connection(&client);
+    let calls: Vec<_> = (0..500)
         .map(|index| match index % 2 {
             0 => client.record(NFS, 0, &Void),
             _ => client.record(NFS, 6, &READ3args { file: file.clone(), offset: 0, count: 100 }),
         })
         .collect();
-    let mut expected: Vec<_> = records.iter().map(|record| record[..4].to_vec()).collect();
-    let sending = tokio::spawn(async move {
-        for record in records {
-            record::write(&mut calls, &record).await.unwrap();
-        }
-        calls.shutdown().await.unwrap();
+    let sender = stream.try_clone().unwrap();
+    let answered = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            calls.iter().for_each(|call| send_record(&sender, call));
+            sender.shutdown(std::net::Shutdown::Write).unwrap();
+        });
+        std::iter::from_fn(|| receive_record(&stream)).collect::<Vec<_>>()
     });
-    let mut answered = Vec::new();
-    while let Some(reply) = record::read(&mut replies).await.unwrap() {
-        answered.push(reply[..4].to_vec());
-    }
-    sending.await.unwrap();
-    server.await.unwrap();
-    answered.sort();
-    expected.sort();
-    assert_eq!(answered, expected);
+    assert_eq!(xids(&answered), xids(&calls));
+    await_end(&ended);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_without_calls_or_without_reader_is_closed() {
-    let client = Client::new();
-    let serve = |bytes: Vec<u8>| {
-        let (mut near, far) = tokio::io::duplex(1 << 10);
-        let (reader, writer) = tokio::io::split(far);
-        let service = Arc::clone(&client.service);
-        async move {
-            let connection = Connection::new(BOARD, &CancellationToken::new());
-            let served = serve_stream(reader, writer, &connection, service);
-            let sent = async {
-                // The server may close before it has read everything.
-                let _ = near.write_all(&bytes).await;
-                near
-            };
-            let both = async { tokio::join!(served, sent) };
-            tokio::time::timeout(Duration::from_secs(300), both).await.is_ok()
-        }
-    };
-    assert!(serve(b"GET / HTTP/1.1\r\n\r\n".to_vec()).await);
-    assert!(serve(b"\x80\0\0\x08noise...".to_vec()).await);
-    let mut flood = Vec::new();
-    for _ in 0..1000 {
-        record::write(&mut flood, &client.record(NFS, 0, &Void)).await.unwrap();
+#[test]
+fn data_of_the_archive_arrives_whole_wherever_it_is_read() {
+    let data: Vec<u8> = (0..2_000_003_u32).map(|index| (index.wrapping_mul(index) >> 8) as u8).collect();
+    let server = Server::of(tree().file("data", &data));
+    let file = server.client.lookup("data");
+    let stream = server.connect();
+    for (offset, count) in
+        [(0, 1 << 20), (1, 65_537), (1 << 20, 1 << 20), (1_999_000, 1 << 20), (2_000_003, 10)]
+    {
+        let read = READ3args { file: file.clone(), offset, count };
+        send_record(&stream, &server.client.record(NFS, 6, &read));
+        let reply = receive_record(&stream).unwrap();
+        let expected: Vec<u8> = data.iter().skip(offset as usize).take(count as usize).copied().collect();
+        let results = &reply[24 + 4 + 88..];
+        let eof = offset as usize + expected.len() == data.len();
+        let length = expected.len() as u32;
+        let head = [length, u32::from(eof), length].map(u32::to_be_bytes).concat();
+        let padding = vec![0; expected.len().next_multiple_of(4) - expected.len()];
+        assert!(results == [head, expected, padding].concat(), "{offset} {count}");
     }
-    assert!(serve(flood).await);
+}
+
+#[test]
+fn a_call_that_waits_for_the_disk_holds_up_none_behind_it() {
+    let client = Client::new();
+    let file = client.lookup("etc/hostname");
+    let (stream, _ended) = connection(&client);
+    let write = |text: &'static [u8]| WRITE3args {
+        file: file.clone(),
+        offset: 0,
+        count: text.len() as u32,
+        stable: stable_how::UNSTABLE,
+        data: Opaque::borrowed(text),
+    };
+    let get = GETATTR3args { object: nfs_fh3 { data: client.root().data } };
+    let writes = [client.record(NFS, 7, &write(b"one")), client.record(NFS, 7, &write(b"two"))];
+    let gets = [client.record(NFS, 1, &get), client.record(NFS, 1, &get)];
+    let changes = client.layer.hold_changes();
+    let calls = [&writes[0], &gets[0], &writes[1], &gets[1]].map(|call| framed(call)).concat();
+    (&stream).write_all(&calls).unwrap();
+    let early: Vec<_> = (0..2).map(|_| receive_record(&stream).unwrap()).collect();
+    assert_eq!(xids(&early), xids(&gets));
+    drop(changes);
+    let late: Vec<_> = (0..2).map(|_| receive_record(&stream).unwrap()).collect();
+    assert_eq!(xids(&late), xids(&writes));
+}
+
+#[test]
+fn a_connection_without_calls_or_without_reader_is_closed() {
+    let client = Client::new();
+    let served = |bytes: &[u8]| {
+        let (mut near, ended) = connection(&client);
+        // The server may close before it has read everything.
+        let _ = near.write_all(bytes);
+        await_end(&ended);
+    };
+    served(b"GET / HTTP/1.1\r\n\r\n");
+    served(b"\x80\0\0\x08noise...");
+    served(&framed(&client.record(NFS, 0, &Void)).repeat(1 << 16));
+}
+
+#[test]
+fn a_connection_may_be_silent_between_calls() {
+    let client = Client::new();
+    let (stream, _ended) = connection(&client);
+    stream.set_read_timeout(Some(PATIENCE * 3)).unwrap();
+    let silence = (&stream).read(&mut [0]).unwrap_err();
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+    send_record(&stream, &client.record(NFS, 0, &Void));
+    assert!(receive_record(&stream).is_some());
 }

@@ -7,3 +7,4 @@ mod fuzz;
 mod procedures;
 mod reconnect;
 mod robustness;
+mod server;

@@ -1,74 +1,18 @@
 //! Connections that are cut at every moment, and clients that send their calls again as Linux does: with the same xid.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 
 use nfs3_types::nfs3::{MKDIR3args, REMOVE3args, RENAME3args};
 use nfs3_types::xdr_codec::Void;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, NFS, mode, tree};
+use super::client::{Client, NFS, framed, mode, receive_record, send_record, tree};
 use super::corpus::changing;
-use crate::nfs::{record, serve};
-use crate::rootfs::testing::layer_of;
-use crate::rootfs::{Attributes, Credential, Ino};
+use super::server::Server;
+use crate::rootfs::{Credential, Ino};
 
-const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-/// A server on TCP, with an export for [`LOOPBACK`].
-struct Server {
-    /// Makes calls; it answers some by itself, without TCP.
-    client: Client,
-    address: SocketAddr,
-    stop: CancellationToken,
-    running: JoinHandle<()>,
-}
-
-impl Server {
-    async fn new() -> Self {
-        let client = Client::of_peer(LOOPBACK.into(), Arc::new(layer_of(tree())));
-        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, Arc::clone(&client.exports), stop.clone()));
-        Self { client, address, stop, running }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Sends a call on a connection of its own, and takes the reply.
-    async fn ask(&self, call: &[u8]) -> Vec<u8> {
-        let mut stream = self.connect().await;
-        record::write(&mut stream, call).await.unwrap();
-        record::read(&mut stream).await.unwrap().unwrap()
-    }
-
-    /// Everything in the root directory and in `etc`.
-    fn sight(&self) -> Vec<(Vec<u8>, Attributes)> {
-        let who = Credential::root();
-        let etc = self.client.layer.lookup(Ino::ROOT, b"etc", &who).unwrap().ino;
-        let mut seen = Vec::new();
-        for dir in [Ino::ROOT, etc] {
-            let mut show = |entry: crate::rootfs::DirectoryEntry<'_>| {
-                seen.push((entry.name.to_vec(), entry.attributes));
-                std::ops::ControlFlow::Continue(())
-            };
-            self.client.layer.read_directory(dir, 0, &who, &mut show).unwrap();
-        }
-        seen
-    }
-
-    async fn end(self) {
-        self.stop.cancel();
-        self.running.await.unwrap();
-    }
-}
 
 /// The status of an accepted reply of NFS.
 fn status(reply: &[u8]) -> u32 {
@@ -77,26 +21,26 @@ fn status(reply: &[u8]) -> u32 {
     word(24)
 }
 
-#[tokio::test]
-async fn every_call_that_must_not_be_carried_out_twice_is_answered_again_after_a_cut() {
+#[test]
+fn every_call_that_must_not_be_carried_out_twice_is_answered_again_after_a_cut() {
     let procedures: Vec<u32> = changing(&Client::new()).into_iter().map(|(procedure, _)| procedure).collect();
     for procedure in procedures.into_iter().filter(|procedure| *procedure != 7) {
-        let server = Server::new().await;
+        let server = Server::new();
         let calls = changing(&server.client);
         let (_, call) = calls.into_iter().find(|(of, _)| *of == procedure).unwrap();
         // The connection ends before the reply can be taken.
-        let mut stream = server.connect().await;
-        record::write(&mut stream, &call).await.unwrap();
+        let stream = server.connect();
+        send_record(&stream, &call);
         drop(stream);
-        let first = server.ask(&call).await;
+        let first = server.ask(&call);
         assert_eq!(status(&first), 0, "procedure {procedure}");
         let seen = server.sight();
-        assert_eq!(server.ask(&call).await, first, "procedure {procedure}");
+        assert_eq!(server.ask(&call), first, "procedure {procedure}");
         assert_eq!(server.sight(), seen, "procedure {procedure} was carried out twice");
         // The same call with another xid is another call: it finds what the first has done.
         let mut fresh = call.clone();
         fresh[0] ^= 0x80;
-        let again = status(&server.ask(&fresh).await);
+        let again = status(&server.ask(&fresh));
         // SETATTR finds another ctime than its guard's.
         let expected = match procedure {
             2 => 10002,
@@ -104,13 +48,12 @@ async fn every_call_that_must_not_be_carried_out_twice_is_answered_again_after_a
             _ => 17,
         };
         assert_eq!(again, expected, "procedure {procedure}");
-        server.end().await;
     }
 }
 
-#[tokio::test]
-async fn a_chain_of_changes_survives_cuts_at_every_byte() {
-    let server = Server::new().await;
+#[test]
+fn a_chain_of_changes_survives_cuts_at_every_byte() {
+    let server = Server::new();
     let root = server.client.root();
     let chain = |index: usize| {
         let (one, other) = (format!("a{index}"), format!("b{index}"));
@@ -123,112 +66,111 @@ async fn a_chain_of_changes_survives_cuts_at_every_byte() {
     for index in 0..150 {
         for call in chain(index) {
             // Cut within the call, then within the reply.
-            let mut wire = Vec::new();
-            record::write(&mut wire, &call).await.unwrap();
-            let mut stream = server.connect().await;
-            stream.write_all(&wire[..index.min(wire.len())]).await.unwrap();
+            let wire = framed(&call);
+            let mut stream = server.connect();
+            stream.write_all(&wire[..index.min(wire.len())]).unwrap();
             drop(stream);
-            let mut stream = server.connect().await;
-            stream.write_all(&wire).await.unwrap();
+            let mut stream = server.connect();
+            stream.write_all(&wire).unwrap();
             let mut part = vec![0; index % 100];
-            stream.read_exact(&mut part).await.unwrap();
+            stream.read_exact(&mut part).unwrap();
             drop(stream);
-            assert_eq!(status(&server.ask(&call).await), 0, "{index}");
+            assert_eq!(status(&server.ask(&call)), 0, "{index}");
         }
     }
     assert_eq!(server.sight().len(), (2 + 3) + (2 + 2), "dots, tmp, etc, link; dots, hostname, shadow");
-    server.end().await;
 }
 
-#[tokio::test]
-async fn the_same_call_on_many_connections_at_once_is_carried_out_once() {
-    let server = Server::new().await;
+#[test]
+fn the_same_call_on_many_connections_at_once_is_carried_out_once() {
+    let server = Server::new();
     let root = server.client.root();
     let made = MKDIR3args { where_: Client::at(&root, "once"), attributes: mode(0o755) };
     let call = server.client.record(NFS, 9, &made);
     let mut streams = Vec::new();
     for _ in 0..16 {
-        streams.push(server.connect().await);
+        streams.push(server.connect());
     }
-    for stream in &mut streams {
-        record::write(stream, &call).await.unwrap();
+    for stream in &streams {
+        send_record(stream, &call);
     }
     let mut replies = Vec::new();
-    for stream in &mut streams {
-        replies.push(record::read(stream).await.unwrap().unwrap());
+    for stream in &streams {
+        replies.push(receive_record(stream).unwrap());
     }
     assert_eq!(status(&replies[0]), 0);
     replies.dedup();
     assert_eq!(replies.len(), 1);
-    server.end().await;
 }
 
-#[tokio::test]
-async fn a_board_that_lost_its_power_often_is_served_again() {
-    let server = Server::new().await;
+#[test]
+fn a_board_that_lost_its_power_often_is_served_again() {
+    let server = Server::new();
     let null = server.client.record(NFS, 0, &Void);
     // A board without power ends no connection: they stay, and nothing comes on them any more.
     let mut dead = Vec::new();
     for _ in 0..100 {
-        let mut stream = server.connect().await;
-        record::write(&mut stream, &null).await.unwrap();
-        assert!(record::read(&mut stream).await.unwrap().is_some());
+        let stream = server.connect();
+        send_record(&stream, &null);
+        assert!(receive_record(&stream).is_some());
         dead.push(stream);
     }
     let mut ended = 0;
-    for stream in dead.iter_mut().take(84) {
-        ended += usize::from(record::read(stream).await.unwrap().is_none());
+    for stream in dead.iter().take(84) {
+        ended += usize::from(receive_record(stream).is_none());
     }
     assert_eq!(ended, 84, "16 are left");
-    server.end().await;
 }
 
-#[tokio::test]
-async fn ten_thousand_connections_of_one_address_do_not_keep_others_away() {
-    let server = Server::new().await;
+/// A connection from an address of the loopback network.
+fn connect_from(address: Ipv4Addr, server: std::net::SocketAddr) -> TcpStream {
+    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+    let socket = socket.unwrap();
+    rustix::net::bind(&socket, &std::net::SocketAddr::new(IpAddr::from(address), 0)).unwrap();
+    rustix::net::connect(&socket, &server).unwrap();
+    socket.into()
+}
+
+#[test]
+fn ten_thousand_connections_of_one_address_do_not_keep_others_away() {
+    let server = Server::new();
     let null = server.client.record(NFS, 0, &Void);
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((IpAddr::from(OTHER), 0).into()).unwrap();
-    let mut other = socket.connect(server.address).await.unwrap();
-    let mut crowd = std::collections::VecDeque::new();
+    let other = connect_from(OTHER, server.address);
+    let mut crowd = VecDeque::new();
     for index in 0..10_000 {
-        crowd.push_back(server.connect().await);
+        crowd.push_back(server.connect());
         if crowd.len() > 200 {
             crowd.pop_front();
         }
         if index % 500 == 0 {
-            record::write(&mut other, &null).await.unwrap();
-            assert!(record::read(&mut other).await.unwrap().is_some(), "after {index}");
+            send_record(&other, &null);
+            assert!(receive_record(&other).is_some(), "after {index}");
         }
     }
-    let mut last = crowd.pop_back().unwrap();
-    record::write(&mut last, &null).await.unwrap();
-    assert!(record::read(&mut last).await.unwrap().is_some(), "the newest is served");
-    server.end().await;
+    let last = crowd.pop_back().unwrap();
+    send_record(&last, &null);
+    assert!(receive_record(&last).is_some(), "the newest is served");
 }
 
-#[tokio::test]
-async fn a_slow_reader_holds_up_nobody_else() {
-    let server = Server::new().await;
+#[test]
+fn a_slow_reader_holds_up_nobody_else() {
+    let server = Server::new();
     let file = server.client.lookup("etc/hostname");
     let grown = server.client.layer.lookup(Ino::ROOT, b"etc", &Credential::root()).unwrap().ino;
     let hostname = server.client.layer.lookup(grown, b"hostname", &Credential::root()).unwrap().ino;
     server.client.layer.write(hostname, 0, &vec![7; 1 << 20], &Credential::root()).unwrap();
     let read = nfs3_types::nfs3::READ3args { file, offset: 0, count: 1 << 20 };
-    let mut slow = server.connect().await;
-    let mut calls = Vec::new();
-    for _ in 0..1000 {
-        record::write(&mut calls, &server.client.record(NFS, 6, &read)).await.unwrap();
-    }
-    let (mut replies, mut sender) = slow.split();
-    sender.write_all(&calls).await.unwrap();
+    let slow = server.connect();
+    let calls: Vec<u8> = (0..1000).flat_map(|_| framed(&server.client.record(NFS, 6, &read))).collect();
+    let sender = slow.try_clone().unwrap();
+    let sending = std::thread::spawn(move || (&sender).write_all(&calls));
     let null = server.client.record(NFS, 0, &Void);
     for _ in 0..100 {
-        server.ask(&null).await;
+        server.ask(&null);
     }
     // What the slow one asked for comes all the same, once it reads.
     for _ in 0..1000 {
-        assert_eq!(record::read(&mut replies).await.unwrap().map(|reply| reply.len() >> 20), Some(1));
+        assert_eq!(receive_record(&slow).map(|reply| reply.len() >> 20), Some(1));
     }
-    server.end().await;
+    sending.join().unwrap().unwrap();
 }

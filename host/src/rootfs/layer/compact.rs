@@ -26,6 +26,14 @@ impl Layer {
     }
 }
 
+#[cfg(test)]
+impl Layer {
+    /// Lets every change wait for as long as what is returned lives, as a log that is written anew does.
+    pub(crate) fn hold_changes(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
+        self.compaction.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An inode as the changes that lead to it from the lower layer.
 fn inode_changes<'t>(tree: &'t Tree, ino: Ino, inode: Option<&'t Inode>) -> Vec<Change<'t>> {
     let Some(inode) = inode else { return vec![Change::Forget { ino }] };

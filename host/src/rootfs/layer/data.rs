@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
 use crate::rootfs::upper_file::UpperFile;
-use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, Timestamp};
+use crate::rootfs::{ArchiveStretch, Attributes, Credential, FsError, Ino, Kind, Timestamp};
 
 /// A read that is allowed, and how much it will give.
 #[derive(Debug)]
@@ -33,7 +33,22 @@ impl Reading<'_> {
         if !buffer.is_empty() {
             self.layer.storage.lower.read(self.attributes.ino, self.offset, buffer)?;
         }
-        Ok((buffer.len(), self.offset.saturating_add(buffer.len() as u64) >= self.attributes.size))
+        Ok((buffer.len(), self.is_last()))
+    }
+}
+
+impl Reading<'_> {
+    /// Where the data lies, if it is that of the lower layer and in one piece there: all [`Reading::count`] bytes.
+    pub fn in_archive(&self) -> Option<ArchiveStretch> {
+        let lower = &self.layer.storage.lower;
+        let unchanged = self.file.is_none();
+        let place = unchanged.then(|| lower.place(self.attributes.ino)).flatten()?;
+        Some(ArchiveStretch::new(Arc::clone(lower), place + self.offset, self.count))
+    }
+
+    /// Whether the file ends behind the [`Reading::count`] bytes.
+    pub const fn is_last(&self) -> bool {
+        self.offset.saturating_add(self.count as u64) >= self.attributes.size
     }
 }
 

@@ -1,0 +1,166 @@
+//! The calls of one connection: read by one thread at a time, which answers what waits for nothing.
+//!
+//! A call on file data may wait for a disk. When others wait behind it, the thread takes it along and leaves the
+//! reading to the next one: such calls are carried out in parallel, all others in the order of their arrival.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::connections::Connection;
+use super::record::{self, Record, RecordError, Records, Wire};
+use super::reply::Reply;
+use super::service::Service;
+
+/// Threads of one connection, and so calls on file data that are carried out at the same time.
+const MAX_THREADS: usize = 8;
+/// Stack of a thread, in bytes: no call needs much.
+const STACK: usize = 256 << 10;
+/// Replies that are sent together while more calls are here already, in bytes.
+const MAX_BATCH: usize = 64 << 10;
+/// The largest reply that is copied to be sent together with others, in bytes.
+const MAX_COPIED: usize = 16 << 10;
+
+/// A connection that is being served.
+#[derive(Debug)]
+pub(super) struct Stream<E> {
+    connection: Arc<Connection>,
+    service: Arc<Service>,
+    patience: Duration,
+    input: Mutex<Input>,
+    /// Held while a message goes out.
+    output: Mutex<()>,
+    threads: AtomicUsize,
+    /// Threads that wait for their turn to read.
+    idle: AtomicUsize,
+    /// Dropped with the last thread.
+    _ended: E,
+}
+
+#[derive(Debug, Default)]
+struct Input {
+    records: Records,
+    /// Replies that were not sent yet.
+    batch: Vec<u8>,
+    /// Nothing more is to be read.
+    closed: bool,
+}
+
+/// Serves `connection` on threads of its own until it ends; `ended` is dropped then. `patience` is how long the peer may
+/// stall within a message.
+///
+/// # Errors
+/// If no thread can be had.
+pub(super) fn serve<E: Send + Sync + 'static>(
+    connection: Arc<Connection>,
+    service: Arc<Service>,
+    patience: Duration,
+    ended: E,
+) -> io::Result<()> {
+    Arc::new(Stream {
+        connection,
+        service,
+        patience,
+        input: Mutex::default(),
+        output: Mutex::default(),
+        threads: AtomicUsize::new(0),
+        idle: AtomicUsize::new(0),
+        _ended: ended,
+    })
+    .add_thread()
+}
+
+impl<E: Send + Sync + 'static> Stream<E> {
+    fn add_thread(self: Arc<Self>) -> io::Result<()> {
+        let name = format!("nfs {}", self.connection.peer);
+        self.threads.fetch_add(1, Ordering::Relaxed);
+        let builder = thread::Builder::new().name(name).stack_size(STACK);
+        let served = Arc::clone(&self);
+        let spawned = builder.spawn(move || served.run()).map(drop);
+        if spawned.is_err() {
+            self.threads.fetch_sub(1, Ordering::Relaxed);
+        }
+        spawned
+    }
+
+    fn run(self: Arc<Self>) {
+        if self.take_turns().is_err() {
+            // What went wrong is the peer's affair: it sees its connection end.
+            self.connection.end();
+        }
+    }
+
+    fn take_turns(self: &Arc<Self>) -> Result<(), RecordError> {
+        let wire = Wire::new(self.connection.socket.as_fd(), self.patience)?;
+        while let Some(call) = self.read(wire)? {
+            let reply = self.service.call(self.connection.peer, call.bytes()).ok_or(RecordError::NotACall)?;
+            self.send(wire, &[], Some(&reply))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the turn to read, and answers calls until one is better taken along; `None` at the end of the stream.
+    fn read(self: &Arc<Self>, wire: Wire<'_>) -> Result<Option<Record>, RecordError> {
+        let mut input = self.await_turn();
+        if input.closed {
+            return Ok(None);
+        }
+        let taken = self.read_from(wire, &mut input);
+        input.closed = !matches!(taken, Ok(Some(_)));
+        if !input.closed {
+            self.leave_reading_to_others();
+        }
+        taken
+    }
+
+    fn await_turn(&self) -> MutexGuard<'_, Input> {
+        self.idle.fetch_add(1, Ordering::AcqRel);
+        let input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        self.idle.fetch_sub(1, Ordering::AcqRel);
+        input
+    }
+
+    /// Sees to it that there is a thread that reads on, unless there are enough.
+    fn leave_reading_to_others(self: &Arc<Self>) {
+        if self.idle.load(Ordering::Acquire) == 0 && self.threads.load(Ordering::Relaxed) < MAX_THREADS {
+            // Without it, this thread reads on when it is done.
+            let _ = Arc::clone(self).add_thread();
+        }
+    }
+
+    fn read_from(&self, wire: Wire<'_>, input: &mut Input) -> Result<Option<Record>, RecordError> {
+        let Input { records, batch, .. } = input;
+        let peer = self.connection.peer;
+        loop {
+            if !batch.is_empty() && (batch.len() >= MAX_BATCH || !records.has_whole()) {
+                // Nothing more can be answered without waiting.
+                self.send(wire, batch, None)?;
+                batch.clear();
+            }
+            let Some(place) = records.next(wire, || self.service.serves(peer))? else { return Ok(None) };
+            self.connection.active();
+            if Service::may_block(records.get(place.clone())) && (records.has_more() || wire.is_waiting()) {
+                if !batch.is_empty() {
+                    self.send(wire, batch, None)?;
+                    batch.clear();
+                }
+                return Ok(Some(records.take(place)));
+            }
+            let reply = self.service.call(peer, records.get(place)).ok_or(RecordError::NotACall)?;
+            if reply.data.is_none() && reply.bytes.len() <= MAX_COPIED {
+                record::append(batch, &reply)?;
+            } else {
+                self.send(wire, batch, Some(&reply))?;
+                batch.clear();
+            }
+        }
+    }
+
+    fn send(&self, wire: Wire<'_>, batch: &[u8], last: Option<&Reply>) -> Result<(), RecordError> {
+        let _turn = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        wire.send(batch, last)
+    }
+}
