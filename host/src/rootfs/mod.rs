@@ -12,6 +12,7 @@
 
 mod attributes;
 mod block_store;
+mod calls;
 mod credential;
 mod directory;
 mod error;
@@ -31,7 +32,7 @@ mod tree;
 mod upper_file;
 
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
-pub use credential::Credential;
+pub use credential::{CallId, Credential};
 pub use error::{FsError, MemberProblem, RootfsError};
 pub use journal::{Durability, JournalError};
 pub use kept::{KeptError, Origin, layer_directory};

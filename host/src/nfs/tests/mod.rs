@@ -6,4 +6,5 @@ mod corpus;
 mod fuzz;
 mod procedures;
 mod reconnect;
+mod restart;
 mod robustness;

@@ -18,7 +18,9 @@ impl Layer {
         let _alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);
         let tree = self.tree();
         let journal = &self.storage.journal;
+        let calls = tree.calls.iter().map(|id| Change::Call { id });
         let changes = std::iter::once(Change::Next { ino: tree.next })
+            .chain(calls)
             .chain(tree.changed.iter().flat_map(|(ino, inode)| inode_changes(&tree, *ino, inode.as_ref())));
         if journal.replace(changes, self.durability == Durability::Power).is_err() {
             journal.postpone_replacing();
