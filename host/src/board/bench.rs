@@ -23,6 +23,8 @@ pub struct Bench {
     pub agent_directory: Option<PathBuf>,
     /// `[cache] directory`; without it, the user's cache.
     pub cache_directory: Option<PathBuf>,
+    /// `[rootfs] directory`: the persistent root filesystems; without it, a directory of the user's data.
+    pub rootfs_directory: Option<PathBuf>,
     /// Rules that rewrite URLs.
     pub mirrors: Mirrors,
     /// The boards, by name.
@@ -59,6 +61,8 @@ pub struct Board {
     pub ssh_port: u16,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
     pub power: Option<PowerCommands>,
+    /// Bytes of changed data that a job may write into its root filesystem; what exceeds them fails with ENOSPC.
+    pub rootfs_budget: u64,
     /// U-Boot on it.
     pub uboot: UbootSettings,
     /// Linux on it.

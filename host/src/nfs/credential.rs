@@ -33,5 +33,5 @@ fn auth_sys(body: &mut Reader<'_>) -> Result<Credential, XdrError> {
         return Err(XdrError::TooLong { length: count, limit: MAX_GIDS });
     }
     let gids = (0..count).map(|_| body.u32()).collect::<Result<_, _>>()?;
-    Ok(Credential { uid, gid, gids })
+    Ok(Credential { uid, gid, gids, call: None })
 }

@@ -116,12 +116,12 @@ impl Exports {
         by_id.values().any(|export| export.peer == peer)
     }
 
-    /// Export and inode of a handle that came from `peer`; counts the call.
+    /// Export and inode of a handle that came from `peer`.
     ///
     /// # Errors
     /// `NFS3ERR_BADHANDLE` for what never was a handle of this server's kind, `NFS3ERR_STALE` for one of an export
     /// that has ended or belongs to another address.
-    pub(super) fn resolve(&self, peer: IpAddr, handle: &[u8]) -> Result<(Arc<Export>, Ino), nfsstat3> {
+    pub(super) fn find(&self, peer: IpAddr, handle: &[u8]) -> Result<(Arc<Export>, Ino), nfsstat3> {
         let (id, ino) = handle.split_first_chunk().ok_or(nfsstat3::NFS3ERR_BADHANDLE)?;
         let ino: [u8; 4] = ino.try_into().map_err(|_| nfsstat3::NFS3ERR_BADHANDLE)?;
         let export = {
@@ -130,6 +130,15 @@ impl Exports {
         };
         let export = export.ok_or(nfsstat3::NFS3ERR_STALE)?;
         let ino = Ino::new(u32::from_be_bytes(ino)).ok_or(nfsstat3::NFS3ERR_BADHANDLE)?;
+        Ok((export, ino))
+    }
+
+    /// As [`Exports::find`], and counts the call.
+    ///
+    /// # Errors
+    /// As [`Exports::find`].
+    pub(super) fn resolve(&self, peer: IpAddr, handle: &[u8]) -> Result<(Arc<Export>, Ino), nfsstat3> {
+        let (export, ino) = self.find(peer, handle)?;
         export.calls.fetch_add(1, Ordering::Relaxed);
         *export.last_call.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok((export, ino))

@@ -2,22 +2,19 @@
 //!
 //! A client that lost its connection sends the same call again, with the same xid; a REMOVE that was carried out would
 //! now fail. The repeated call gets the reply of the first, and if that is still being worked out, waits for it.
+//!
+//! These replies end with the process. Of a call that an earlier process carried out, the layer knows that it did.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::rootfs::CallId;
 
 /// Replies kept; the oldest goes. Each has some hundred bytes.
 const CAPACITY: usize = 8192;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    peer: IpAddr,
-    xid: u32,
-    checksum: u64,
-}
-
+type Key = (IpAddr, CallId);
 type Slot = Arc<Mutex<Option<Arc<[u8]>>>>;
 
 /// The cache.
@@ -33,17 +30,14 @@ struct Inner {
 }
 
 impl ReplyCache {
-    /// The reply to `record` from `peer`: the one given before, or that of `carry_out`.
+    /// The reply to `call` of `peer`: the one given before, or that of `carry_out`.
     pub(super) fn reply(
         &self,
         peer: IpAddr,
-        xid: u32,
-        record: &[u8],
+        call: CallId,
         carry_out: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
-        let mut hasher = DefaultHasher::new();
-        record.hash(&mut hasher);
-        let slot = self.slot(Key { peer, xid, checksum: hasher.finish() });
+        let slot = self.slot((peer, call));
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = &*slot {
             return Some(reply.to_vec());
@@ -81,22 +75,22 @@ mod tests {
     #[test]
     fn only_the_same_call_of_the_same_peer_is_answered_again() {
         let cache = ReplyCache::default();
-        let first = cache.reply(PEER, 1, b"call", || Some(vec![1]));
+        let first = cache.reply(PEER, CallId::new(1, b"call"), || Some(vec![1]));
         assert_eq!(first, Some(vec![1]));
-        assert_eq!(cache.reply(PEER, 1, b"call", || panic!("carried out twice")), first);
-        assert_eq!(cache.reply(PEER, 2, b"call", || Some(vec![2])), Some(vec![2]));
-        assert_eq!(cache.reply(PEER, 1, b"other", || Some(vec![3])), Some(vec![3]));
+        assert_eq!(cache.reply(PEER, CallId::new(1, b"call"), || panic!("carried out twice")), first);
+        assert_eq!(cache.reply(PEER, CallId::new(2, b"call"), || Some(vec![2])), Some(vec![2]));
+        assert_eq!(cache.reply(PEER, CallId::new(1, b"other"), || Some(vec![3])), Some(vec![3]));
         let other = IpAddr::V4(Ipv4Addr::BROADCAST);
-        assert_eq!(cache.reply(other, 1, b"call", || Some(vec![4])), Some(vec![4]));
+        assert_eq!(cache.reply(other, CallId::new(1, b"call"), || Some(vec![4])), Some(vec![4]));
     }
 
     #[test]
     fn the_oldest_reply_goes_when_the_cache_is_full() {
         let cache = ReplyCache::default();
         for xid in 0..=CAPACITY as u32 {
-            cache.reply(PEER, xid, b"", || Some(vec![]));
+            cache.reply(PEER, CallId::new(xid, b""), || Some(vec![]));
         }
         assert_eq!(cache.inner.lock().unwrap().slots.len(), CAPACITY);
-        assert_eq!(cache.reply(PEER, 0, b"", || Some(vec![9])), Some(vec![9]));
+        assert_eq!(cache.reply(PEER, CallId::new(0, b""), || Some(vec![9])), Some(vec![9]));
     }
 }

@@ -11,7 +11,7 @@ use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
 use super::xdr::Reader;
 use super::{mount, portmap, procedures};
-use crate::rootfs::ArchiveStretch;
+use crate::rootfs::{ArchiveStretch, CallId};
 
 /// Programs and versions that are spoken.
 pub(super) const NFS_PROGRAM: u32 = nfs3_types::nfs3::PROGRAM;
@@ -48,22 +48,24 @@ impl Service {
     /// Carries out the call in `record` (one whole RPC message, without record mark), and returns the reply.
     ///
     /// `None` if the record is no RPC call: the connection is of no use then. A call that must not be carried out
-    /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply.
+    /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply;
+    /// if it was carried out before this process began, it gets one that says so.
     pub(super) fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Reply> {
         let peer = peer.to_canonical();
-        let (header, arguments) = match rpc::parse(record) {
+        let (mut header, arguments) = match rpc::parse(record) {
             Ok(call) => call,
             Err(HeaderError::Denied(reply)) => return Some(reply.into()),
             Err(HeaderError::NotACall) => return None,
         };
-        let carry_out = || self.carry_out(peer, &header, arguments);
         let repeatable = header.program != NFS_PROGRAM || !procedures::changes_names(header.procedure);
         if repeatable || !self.serves(peer) {
-            return carry_out();
+            return self.carry_out(peer, &header, arguments);
         }
+        let call = CallId::new(header.xid, record);
+        header.caller.call = Some(call);
         // No such call gives file data.
-        let carry_out = || carry_out().map(|reply| reply.bytes);
-        self.replies.reply(peer, header.xid, record, carry_out).map(Reply::from)
+        let carry_out = || self.carry_out(peer, &header, arguments).map(|reply| reply.bytes);
+        self.replies.reply(peer, call, carry_out).map(Reply::from)
     }
 
     /// Whether `peer` has something to write large calls to.

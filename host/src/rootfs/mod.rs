@@ -13,6 +13,7 @@
 mod archive_stretch;
 mod attributes;
 mod block_store;
+mod calls;
 mod credential;
 mod directory;
 mod error;
@@ -25,6 +26,7 @@ mod meta;
 mod overlay;
 mod path;
 mod permission;
+mod persistent;
 mod sparse;
 mod storage;
 mod tar_index;
@@ -33,10 +35,10 @@ mod upper_file;
 
 pub use archive_stretch::ArchiveStretch;
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
-pub use credential::Credential;
+pub use credential::{CallId, Credential};
 pub use error::{FsError, MemberProblem, RootfsError};
 pub use journal::{Durability, JournalError};
-pub use kept::{KeptError, Origin, layer_directory};
+pub use kept::{KeptError, Origin, layer_directory, remove_kept};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
     CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
@@ -44,6 +46,7 @@ pub use layer::{
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;
+pub use persistent::{Persistent, list_persistent};
 pub(crate) use tree::MAX_NAME;
 
 #[cfg(test)]

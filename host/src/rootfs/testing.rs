@@ -1,6 +1,7 @@
 //! Archives and layers for tests.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,7 +10,7 @@ use tar::{EntryType, Header};
 use super::block_store::BlockStore;
 use super::journal::{Journal, LogHeader};
 use super::storage::Storage;
-use super::{Ino, Layer, LayerOptions, Lower, RootfsError};
+use super::{Attributes, Credential, Ino, Kind, Layer, LayerOptions, Lower, RootfsError};
 
 /// Builds an archive in memory; every member belongs to 0:0 with mtime 1_000_000.
 pub(crate) struct TarBuilder(tar::Builder<Vec<u8>>);
@@ -88,7 +89,7 @@ impl TarBuilder {
 
 pub(crate) fn index_bytes(bytes: &[u8]) -> Result<Lower, RootfsError> {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), bytes).unwrap();
+    fs::write(file.path(), bytes).unwrap();
     Lower::from_tar(file.path())
 }
 
@@ -121,4 +122,52 @@ pub(crate) fn one_file_lower(size: usize) -> (Arc<Lower>, Ino, Vec<u8>) {
     let lower = TarBuilder::new().file("file", &data).index().unwrap();
     let ino = lower.lookup(Ino::ROOT, b"file").unwrap();
     (Arc::new(lower), ino, data)
+}
+
+/// The files of a layer in use as a kill would leave them, in a directory of their own.
+pub(crate) fn killed(from: &Path) -> PathBuf {
+    let copy = new_directory();
+    fs::create_dir(&copy).unwrap();
+    for name in ["data", "log"] {
+        fs::copy(from.join(name), copy.join(name)).unwrap();
+    }
+    copy
+}
+
+/// Everything that can be seen: path, cookie, attributes, data or target.
+pub(crate) type Sight = Vec<(String, u32, Attributes, Vec<u8>)>;
+
+pub(crate) fn sight(layer: &Layer) -> Sight {
+    let who = Credential::root();
+    let mut seen = Vec::new();
+    let mut left = vec![(String::new(), Ino::ROOT)];
+    while let Some((path, dir)) = left.pop() {
+        let mut names = Vec::new();
+        layer
+            .read_directory(dir, 2, &who, &mut |entry| {
+                names.push((String::from_utf8(entry.name.to_vec()).unwrap(), entry.cookie, entry.attributes));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        for (name, cookie, mut attributes) in names {
+            let path = format!("{path}/{name}");
+            let content = match attributes.kind {
+                Kind::Directory => {
+                    left.push((path.clone(), attributes.ino));
+                    Vec::new()
+                }
+                Kind::Regular => {
+                    let mut data = vec![0; usize::try_from(attributes.size).unwrap()];
+                    layer.read(attributes.ino, 0, &mut data, &who).unwrap();
+                    data
+                }
+                Kind::Symlink => layer.read_link(attributes.ino).unwrap().0,
+                _ => Vec::new(),
+            };
+            // Whether a hole was stored is not for the board to see.
+            attributes.used = 0;
+            seen.push((path, cookie, attributes, content));
+        }
+    }
+    seen
 }

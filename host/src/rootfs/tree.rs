@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::block_store::BLOCK;
+use super::calls::Calls;
 use super::directory::Directory;
 use super::journal::Change;
 use super::lower::LowerContent;
@@ -95,6 +96,8 @@ pub(super) struct Tree {
     /// Changed and new inodes; `None` is one of the lower layer that was removed.
     pub(super) changed: HashMap<Ino, Option<Inode>>,
     pub(super) next: u32,
+    /// The last calls that were carried out.
+    pub(super) calls: Calls,
     /// How many inodes are not of the lower layer.
     new: u32,
     pending: Pending,
@@ -105,7 +108,15 @@ impl Tree {
     pub(super) fn new(storage: Arc<Storage>) -> Self {
         let lower = Arc::clone(&storage.lower);
         let next = lower.next_ino().map_or(u32::MAX, Ino::get);
-        Self { lower, storage, changed: HashMap::new(), next, new: 0, pending: Pending::default() }
+        Self {
+            lower,
+            storage,
+            changed: HashMap::new(),
+            next,
+            calls: Calls::default(),
+            new: 0,
+            pending: Pending::default(),
+        }
     }
 
     /// Inodes that still can be made.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nfs3_types::nfs3::{NFS3_FHSIZE, Nfs3Option, Nfs3Result, nfs_fh3, nfsstat3, post_op_fh3};
 use nfs3_types::xdr_codec::{Opaque, Pack};
 
-use super::{attributes, create, data, directory, file_system, lookup, remove};
+use super::{attributes, create, data, directory, file_system, lookup, remove, repeated};
 use crate::nfs::attributes::status;
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
@@ -54,6 +54,9 @@ pub(in crate::nfs) fn call(
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<ArchiveStretch>, Refusal> {
+    if repeated::is_carried_out(context, arguments.clone()) {
+        return repeated::answer(context, procedure, arguments, out).map(|()| None);
+    }
     match procedure {
         0 => Ok(()),
         1 => attributes::get(context, arguments, out),

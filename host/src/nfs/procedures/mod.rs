@@ -8,5 +8,6 @@ mod directory;
 mod file_system;
 mod lookup;
 mod remove;
+mod repeated;
 
 pub(super) use context::{Context, call, changes_names, moves_data};

@@ -6,5 +6,6 @@ mod corpus;
 mod fuzz;
 mod procedures;
 mod reconnect;
+mod restart;
 mod robustness;
 mod server;

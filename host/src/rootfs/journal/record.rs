@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rootfs::Ino;
 use crate::rootfs::block_store::Run;
 use crate::rootfs::lower::LowerIdentity;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::tree::NewContent;
+use crate::rootfs::{CallId, Ino};
 
 /// Version of the log's format; a log of another one is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The first record of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,4 +60,6 @@ pub(in crate::rootfs) enum Change<'a> {
     Visible { ino: Ino, bytes: u64 },
     /// The next inode number to be given.
     Next { ino: u32 },
+    /// The call that the changes before it in its frame carry out, all of them.
+    Call { id: CallId },
 }

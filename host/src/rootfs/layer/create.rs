@@ -76,7 +76,7 @@ impl Layer {
             match tree.lookup(dir, name) {
                 Err(FsError::NotFound) => {
                     let created = create_file(&mut tree, dir, name, how, who)?;
-                    tree.commit()?;
+                    tree.commit(who.call)?;
                     return Ok(created);
                 }
                 found => found?,
@@ -149,7 +149,7 @@ impl Layer {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();
         let created = make(&mut tree, dir, name, fresh, &attributes, who)?;
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(created)
     }
 
@@ -180,7 +180,7 @@ impl Layer {
         tree.touch(dir, 0, now)?;
         let object = tree.attributes(ino)?;
         let directory = WccPair { before, after: tree.attributes(dir)? };
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(Created { object, directory })
     }
 }

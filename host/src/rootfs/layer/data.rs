@@ -143,7 +143,7 @@ impl Layer {
             }
         }
         let after = tree.attributes(ino)?;
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(WccPair { before, after })
     }
 }

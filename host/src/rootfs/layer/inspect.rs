@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::Layer;
 use crate::rootfs::tree::MAX_NAME;
-use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind};
+use crate::rootfs::{Attributes, CallId, Credential, FsError, Ino, Kind};
 
 /// What a caller may do with a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,11 @@ impl Layer {
         let bits = tree.meta(ino)?.permitted(who);
         let permissions = Permissions { read: bits & 4 != 0, write: bits & 2 != 0, execute: bits & 1 != 0 };
         Ok((permissions, tree.attributes(ino)?))
+    }
+
+    /// Whether `call` is among the last 1024 that changed the layer, in this process or one before.
+    pub fn has_carried_out(&self, call: CallId) -> bool {
+        self.tree().calls.contains(call)
     }
 
     /// The target of a symbolic link, and the link's attributes.

@@ -4,10 +4,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Layer;
-use crate::rootfs::journal::Journal;
+use crate::rootfs::journal::{Change, Journal};
 use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::UpperFile;
-use crate::rootfs::{FsError, Ino};
+use crate::rootfs::{CallId, FsError, Ino};
 
 /// An operation that changes the layer; while it lasts, the log is not written anew.
 #[derive(Debug)]
@@ -59,19 +59,23 @@ impl<'l> Mutation<'l> {
         }
         let mut tree = self.tree();
         let file = Arc::clone(tree.copy_up(ino)?);
-        tree.commit()?;
+        tree.commit(None)?;
         Ok(file)
     }
 }
 
 impl TreeMut<'_> {
-    /// Logs what was changed.
+    /// Logs what was changed, and with it that `call` is carried out: a kill leaves both or neither.
     ///
     /// # Errors
     /// [`FsError::Io`]: the layer cannot be changed any more.
-    pub(super) fn commit(mut self) -> Result<(), FsError> {
+    pub(super) fn commit(mut self, call: Option<CallId>) -> Result<(), FsError> {
         let (changes, gone) = self.tree.take_pending();
-        let logged = self.journal.append(changes);
+        let call_change = call.map(|id| Change::Call { id });
+        let logged = self.journal.append(changes.into_iter().chain(call_change));
+        if let (Ok(()), Some(call)) = (logged, call) {
+            self.tree.calls.insert(call);
+        }
         drop(self);
         // Gives their blocks back, now that the log knows, and without holding others up.
         drop(gone);

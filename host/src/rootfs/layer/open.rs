@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
 
 use super::check::Repair;
 use super::recover::recover;
@@ -39,18 +40,18 @@ pub struct Layer {
 }
 
 /// How a layer is kept on the bench PC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerOptions {
-    /// Bytes of changed data that it may hold; what exceeds them fails with ENOSPC.
+    /// Bytes of changed data that it may hold; what exceeds them fails with ENOSPC. What the log takes is not counted.
     pub budget: u64,
     /// What its changes must survive.
     pub durability: Durability,
 }
 
 impl Default for LayerOptions {
-    /// 16 GiB, and the end of the process.
+    /// 8 GiB, and the end of the process.
     fn default() -> Self {
-        Self { budget: 16 << 30, durability: Durability::Process }
+        Self { budget: 8 << 30, durability: Durability::Process }
     }
 }
 
@@ -110,7 +111,7 @@ impl Layer {
         directory: PathBuf,
         options: LayerOptions,
     ) -> Result<(Self, Vec<Repair>), RootfsError> {
-        let data = open_data(&directory, false)?;
+        let data = lock(&directory)?;
         let journal = Journal::open(directory.join(LOG))?;
         if journal.header().lower != lower.identity() {
             return Err(RootfsError::OtherLower { path: directory });
@@ -208,7 +209,10 @@ impl Layer {
 impl Drop for Layer {
     fn drop(&mut self) {
         self.storage.store.freeze();
-        if !self.kept.load(Ordering::Relaxed) {
+        if self.kept.load(Ordering::Relaxed) {
+            // What the board did not ask to be on the disk may be there too.
+            let _ = self.commit();
+        } else {
             remove(&self.directory);
         }
     }
@@ -230,7 +234,15 @@ fn remove(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
-/// Opens the file with the changed data, for this process alone.
+/// Opens the file with the changed data of the layer in `directory`, and with it takes the layer for this process alone.
+///
+/// # Errors
+/// [`RootfsError::Open`], and [`RootfsError::InUse`] while another process has it.
+pub(in crate::rootfs) fn lock(directory: &Path) -> Result<File, RootfsError> {
+    open_data(directory, false)
+}
+
+/// Opens or makes the file with the changed data, for this process alone.
 fn open_data(directory: &Path, new: bool) -> Result<File, RootfsError> {
     let path = directory.join(DATA);
     let open = |source| RootfsError::Open { path: path.clone(), source };

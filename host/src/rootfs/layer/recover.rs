@@ -69,6 +69,7 @@ fn apply(tree: &mut Tree, change: Change<'_>) -> Result<(), FsError> {
             }
         }
         Change::Next { ino } => tree.next = tree.next.max(ino),
+        Change::Call { id } => tree.calls.insert(id),
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ impl Layer {
         tree.drop_link(ino, now)?;
         tree.touch(dir, 0, now)?;
         let after = tree.attributes(dir)?;
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(WccPair { before, after })
     }
 
@@ -43,7 +43,7 @@ impl Layer {
         tree.forget(ino);
         tree.touch(dir, -1, Timestamp::now())?;
         let after = tree.attributes(dir)?;
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(WccPair { before, after })
     }
 }

@@ -56,7 +56,7 @@ impl Layer {
             from: WccPair { before: before.0, after: tree.attributes(from.0)? },
             to: WccPair { before: before.1, after: tree.attributes(to.0)? },
         };
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(renamed)
     }
 }

@@ -39,7 +39,7 @@ impl Layer {
         let mut tree = mutation.tree();
         apply(&mut tree, ino, change, who)?;
         let after = tree.attributes(ino)?;
-        tree.commit()?;
+        tree.commit(who.call)?;
         Ok(WccPair { before, after })
     }
 }

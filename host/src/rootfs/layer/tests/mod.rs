@@ -18,7 +18,7 @@ pub(super) fn root() -> Credential {
 }
 
 pub(super) fn user(uid: u32) -> Credential {
-    Credential { uid, gid: uid, gids: vec![] }
+    Credential { uid, gid: uid, ..Credential::default() }
 }
 
 pub(super) fn layer() -> Layer {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{find, make_dir, make_file, read_all, root};
+use super::{find, make_dir, make_file, root};
 use crate::rootfs::layer::check::Repair;
-use crate::rootfs::testing::{TarBuilder, new_directory};
+use crate::rootfs::testing::{TarBuilder, killed, new_directory, sight};
 use crate::rootfs::{
-    Attributes, CreateMode, FsError, Ino, Kind, Layer, LayerOptions, Lower, NewNode, RootfsError,
+    CallId, CreateMode, Credential, FsError, Ino, Kind, Layer, LayerOptions, Lower, NewNode, RootfsError,
     SetAttributes,
 };
 
@@ -26,49 +26,6 @@ fn lower() -> Arc<Lower> {
 
 fn open(directory: &Path) -> (Layer, Vec<Repair>) {
     Layer::open(lower(), directory.to_owned(), LayerOptions::default()).unwrap()
-}
-
-/// The files of a layer in use as a kill would leave them, in a directory of their own.
-fn killed(from: &Path) -> std::path::PathBuf {
-    let copy = new_directory();
-    fs::create_dir(&copy).unwrap();
-    for name in ["data", "log"] {
-        fs::copy(from.join(name), copy.join(name)).unwrap();
-    }
-    copy
-}
-
-/// Everything that can be seen: path, cookie, attributes, data or target.
-type Sight = Vec<(String, u32, Attributes, Vec<u8>)>;
-
-fn sight(layer: &Layer) -> Sight {
-    let mut seen = Vec::new();
-    let mut left = vec![(String::new(), Ino::ROOT)];
-    while let Some((path, dir)) = left.pop() {
-        let mut names = Vec::new();
-        layer
-            .read_directory(dir, 2, &root(), &mut |entry| {
-                names.push((String::from_utf8(entry.name.to_vec()).unwrap(), entry.cookie, entry.attributes));
-                std::ops::ControlFlow::Continue(())
-            })
-            .unwrap();
-        for (name, cookie, mut attributes) in names {
-            let path = format!("{path}/{name}");
-            let content = match attributes.kind {
-                Kind::Directory => {
-                    left.push((path.clone(), attributes.ino));
-                    Vec::new()
-                }
-                Kind::Regular => read_all(layer, attributes.ino),
-                Kind::Symlink => layer.read_link(attributes.ino).unwrap().0,
-                _ => Vec::new(),
-            };
-            // Whether a hole was stored is not for the board to see.
-            attributes.used = 0;
-            seen.push((path, cookie, attributes, content));
-        }
-    }
-    seen
 }
 
 #[test]
@@ -165,6 +122,79 @@ fn a_log_cut_anywhere_gives_a_whole_tree() {
     assert!(torn > 100, "{torn} of {} cuts fell into an operation", end - start);
 }
 
+/// The superuser by the call number `xid`.
+fn caller(xid: u32) -> Credential {
+    Credential { call: Some(CallId { xid, checksum: !xid }), ..root() }
+}
+
+fn knows(layer: &Layer, xid: u32) -> bool {
+    caller(xid).call.is_some_and(|call| layer.has_carried_out(call))
+}
+
+#[test]
+fn a_call_counts_together_with_what_it_changed_or_not_at_all() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
+    let start = fs::metadata(directory.join("log")).unwrap().len();
+    let etc = find(&layer, "etc").ino;
+    let passwd = find(&layer, "etc/passwd").ino;
+    let cut = SetAttributes { size: Some(5), ..SetAttributes::with_mode(0o600) };
+    layer.set_attributes(passwd, &cut, None, &caller(1)).unwrap();
+    layer.create(etc, b"new", CreateMode::Guarded(cut), &caller(2)).unwrap();
+    layer.link(passwd, Ino::ROOT, b"third", &caller(3)).unwrap();
+    layer.rename((etc, b"new"), (Ino::ROOT, b"link"), &caller(4)).unwrap();
+    layer.remove_directory(Ino::ROOT, b"empty", &caller(5)).unwrap();
+    layer.remove(Ino::ROOT, b"missing", &caller(6)).unwrap_err();
+    let end = fs::metadata(directory.join("log")).unwrap().len();
+    let mut known_at_cuts = std::collections::BTreeSet::new();
+    for cut in start..=end {
+        let copy = killed(&directory);
+        fs::OpenOptions::new().write(true).open(copy.join("log")).unwrap().set_len(cut).unwrap();
+        let (layer, _) = open(&copy);
+        let there = |dir, name: &[u8]| layer.lookup(dir, name, &root()).is_ok();
+        let carried_out = [
+            layer.attributes(passwd).unwrap().mode == 0o600,
+            there(etc, b"new") || layer.attributes(find(&layer, "link").ino).unwrap().kind == Kind::Regular,
+            there(Ino::ROOT, b"third"),
+            find(&layer, "link").kind == Kind::Regular,
+            !there(Ino::ROOT, b"empty"),
+            false,
+        ];
+        let known = [1, 2, 3, 4, 5, 6].map(|xid| knows(&layer, xid));
+        assert_eq!(known, carried_out, "cut at {cut} of {end}");
+        known_at_cuts.insert(known);
+    }
+    assert_eq!(known_at_cuts.len(), 6, "none of five, one after the other, all");
+}
+
+#[test]
+fn a_call_is_known_after_the_log_was_written_anew() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
+    for xid in 0..1030 {
+        make_dir(&layer, Ino::ROOT, &format!("d{xid}"), 0o755, &caller(xid)).unwrap();
+    }
+    layer.compact();
+    layer.remove_directory(Ino::ROOT, b"d0", &caller(2000)).unwrap();
+    let (again, _) = open(&killed(&directory));
+    assert!((7..1030).chain([2000]).all(|xid| knows(&again, xid)));
+    assert!(!(0..7).any(|xid| knows(&again, xid)), "1024 are remembered");
+    assert!(!again.has_carried_out(CallId { xid: 2000, checksum: 0 }), "another call with the same number");
+}
+
+#[test]
+fn a_call_that_must_not_be_carried_out_twice_costs_at_most_eleven_bytes_of_the_log() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
+    let length = || fs::metadata(directory.join("log")).unwrap().len();
+    let start = length();
+    make_dir(&layer, Ino::ROOT, "a", 0o755, &root()).unwrap();
+    let plain = length() - start;
+    make_dir(&layer, Ino::ROOT, "b", 0o755, &caller(u32::MAX / 2)).unwrap();
+    let added = length() - start - 2 * plain;
+    assert!((1..=11).contains(&added), "{added} bytes more than {plain}");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     File(u8),
@@ -203,31 +233,31 @@ fn place(layer: &Layer, number: u8) -> (Ino, String) {
 }
 
 /// Carries out one step; what cannot be done is refused, and must leave nothing.
-fn carry_out(layer: &Layer, step: &Step) -> Result<(), FsError> {
+fn carry_out(layer: &Layer, step: &Step, who: &Credential) -> Result<(), FsError> {
     let at = |number: u8| place(layer, number);
     let file = |number: u8| {
         let (dir, name) = at(number);
         layer.lookup(dir, name.as_bytes(), &root()).map(|found| found.ino)
     };
     match *step {
-        Step::File(a) => drop(make_file(layer, at(a).0, &at(a).1, 0o644, &root())?),
-        Step::Dir(a, mode) => drop(make_dir(layer, Ino::ROOT, &at(a).1, u32::from(mode), &root())?),
+        Step::File(a) => drop(make_file(layer, at(a).0, &at(a).1, 0o644, who)?),
+        Step::Dir(a, mode) => drop(make_dir(layer, Ino::ROOT, &at(a).1, u32::from(mode), who)?),
         Step::Write(a, offset, count) => {
             let data = vec![a | 1; usize::from(count)];
-            layer.write(file(a)?, offset.into(), &data, &root())?;
+            layer.write(file(a)?, offset.into(), &data, who)?;
         }
         Step::Cut(a, size) => {
             let cut = SetAttributes { size: Some(size.into()), ..SetAttributes::default() };
-            layer.set_attributes(file(a)?, &cut, None, &root())?;
+            layer.set_attributes(file(a)?, &cut, None, who)?;
         }
         Step::Rename(a, b) => {
-            layer.rename((at(a).0, at(a).1.as_bytes()), (at(b).0, at(b).1.as_bytes()), &root())?;
+            layer.rename((at(a).0, at(a).1.as_bytes()), (at(b).0, at(b).1.as_bytes()), who)?;
         }
-        Step::Link(a, b) => drop(layer.link(file(a)?, at(b).0, at(b).1.as_bytes(), &root())?),
+        Step::Link(a, b) => drop(layer.link(file(a)?, at(b).0, at(b).1.as_bytes(), who)?),
         Step::Remove(a) => {
             let (dir, name) = at(a);
-            let removed = layer.remove(dir, name.as_bytes(), &root());
-            removed.or_else(|_| layer.remove_directory(dir, name.as_bytes(), &root()))?;
+            let removed = layer.remove(dir, name.as_bytes(), who);
+            removed.or_else(|_| layer.remove_directory(dir, name.as_bytes(), who))?;
         }
         Step::Compact => layer.compact(),
         Step::Kill => {}
@@ -241,15 +271,20 @@ proptest! {
     fn any_history_with_kills_leaves_what_was_answered(steps in prop::collection::vec(step(), 1..60)) {
         let mut directory = new_directory();
         let mut layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
-        for step in steps.iter().chain([&Step::Kill]) {
+        let mut known = Vec::new();
+        for (xid, step) in (0..).zip(steps.iter().chain([&Step::Kill])) {
             // A step that is refused changes nothing, and that is checked with the next kill.
-            let _ = carry_out(&layer, step);
+            let done = carry_out(&layer, step, &caller(xid)).is_ok();
+            known.push(done && !matches!(step, Step::Compact | Step::Kill));
             if matches!(step, Step::Kill) {
                 let copy = killed(&directory);
                 let before = (sight(&layer), layer.usage().used_bytes);
                 let (again, repairs) = open(&copy);
                 prop_assert_eq!(repairs, []);
                 prop_assert_eq!((sight(&again), again.usage().used_bytes), before);
+                for (xid, known) in (0..).zip(&known) {
+                    prop_assert_eq!(knows(&again, xid), *known);
+                }
                 (layer, directory) = (again, copy);
             }
         }

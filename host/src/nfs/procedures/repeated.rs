@@ -1,0 +1,66 @@
+//! The answer to a call that an earlier process has carried out, and whose reply is lost: success, and what is there now.
+
+use nfs3_types::nfs3::{
+    CREATE3resok, LINK3resok, Nfs3Option, REMOVE3resok, RENAME3resok, SETATTR3resok, nfsstat3,
+};
+use nfs3_types::xdr_codec::Pack;
+
+use super::context::{Context, about, handle, name, new_handle, on};
+use crate::nfs::attributes::{after, current, unchanged};
+use crate::nfs::rpc::Refusal;
+use crate::nfs::xdr::Reader;
+use crate::rootfs::Credential;
+
+/// Whether the call is one that must not be carried out twice, and was carried out. `arguments` are its own: all such
+/// calls begin with a handle of the layer that they change.
+pub(super) fn is_carried_out(context: &Context<'_>, mut arguments: Reader<'_>) -> bool {
+    context.who.call.is_some_and(|call| {
+        let export = handle(&mut arguments).map(|handle| context.exports.find(context.peer, handle));
+        export.is_ok_and(|found| found.is_ok_and(|(export, _)| export.layer.has_carried_out(call)))
+    })
+}
+
+/// Answers a call of `procedure` that was carried out.
+pub(super) fn answer(
+    context: &Context<'_>,
+    procedure: u32,
+    arguments: &mut Reader<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let object = context.resolve(handle(arguments)?);
+    let wcc = about(&object, unchanged);
+    match procedure {
+        2 => succeed(out, &SETATTR3resok { obj_wcc: wcc }),
+        8..=11 => {
+            let name = name(arguments)?;
+            let made = on(&object, |dir| dir.layer().lookup(dir.ino, name, &Credential::root()));
+            let (obj, obj_attributes) = match (&object, made) {
+                (Ok(dir), Ok(made)) => (new_handle(&dir.export, made.ino), after(&dir.export, &made)),
+                // It is gone again.
+                _ => (Nfs3Option::None, Nfs3Option::None),
+            };
+            succeed(out, &CREATE3resok { obj, obj_attributes, dir_wcc: wcc })
+        }
+        12 | 13 => succeed(out, &REMOVE3resok { dir_wcc: wcc }),
+        14 => {
+            let _from_name = name(arguments)?;
+            let to = context.resolve(handle(arguments)?);
+            let renamed = RENAME3resok { fromdir_wcc: wcc, todir_wcc: about(&to, unchanged) };
+            succeed(out, &renamed)
+        }
+        15 => {
+            let dir = context.resolve(handle(arguments)?);
+            let file_attributes = about(&object, current);
+            let linked = LINK3resok { file_attributes, linkdir_wcc: about(&dir, unchanged) };
+            succeed(out, &linked)
+        }
+        _ => Err(Refusal::ProcedureUnavailable),
+    }
+}
+
+/// Appends the result of a procedure that succeeded.
+fn succeed(out: &mut Vec<u8>, result: &impl Pack) -> Result<(), Refusal> {
+    (nfsstat3::NFS3_OK as u32).pack(out)?;
+    result.pack(out)?;
+    Ok(())
+}
