@@ -74,10 +74,11 @@ impl<'s> Wire<'s> {
         rustix::io::ioctl_fionread(self.socket).unwrap_or_default() > 0
     }
 
-    /// Reads what has come, or waits for it; `None` if that took too long.
-    fn receive(self, buffer: &mut [u8]) -> Result<Option<usize>, RecordError> {
+    /// Reads what has come, or waits for it; `None` if that took too long, which with [`RecvFlags::DONTWAIT`] it does at
+    /// once.
+    fn receive(self, buffer: &mut [u8], flags: RecvFlags) -> Result<Option<usize>, RecordError> {
         loop {
-            match rustix::net::recv(self.socket, &mut *buffer, RecvFlags::empty()) {
+            match rustix::net::recv(self.socket, &mut *buffer, flags) {
                 Ok((count, _)) => return Ok(Some(count)),
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(Errno::INTR) => {}
@@ -235,6 +236,19 @@ impl Records {
         })
     }
 
+    /// Takes what has come meanwhile, without waiting; whether there was anything.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub(super) fn gather(&mut self, wire: Wire<'_>) -> Result<bool, RecordError> {
+        self.make_room(0);
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        // The end of the stream is seen again by who waits for more.
+        let received = wire.receive(room, RecvFlags::DONTWAIT)?.unwrap_or_default();
+        self.end += received;
+        Ok(received > 0)
+    }
+
     /// Whether anything is here that belongs to a further message.
     pub(super) const fn has_more(&self) -> bool {
         self.begin < self.end
@@ -250,7 +264,8 @@ impl Records {
     ) -> Result<bool, RecordError> {
         while self.end - self.begin < count {
             self.make_room(count);
-            let received = wire.receive(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let received = wire.receive(room, RecvFlags::empty())?;
             let between = begun.is_none() && self.begin == self.end;
             match received {
                 // Between messages a stream may be silent; it need not keep room for large ones then.
@@ -279,7 +294,7 @@ impl Records {
             self.buffer.copy_within(self.begin..self.end, 0);
             (self.begin, self.end) = (0, self.end - self.begin);
         }
-        if self.end == self.buffer.len() {
+        if self.end == self.buffer.len() && self.end < count.max(READ_AHEAD) {
             let believed = (2 * self.end).max(self.largest).max(READ_AHEAD);
             self.buffer.resize(count.clamp(READ_AHEAD, believed), 0);
         }

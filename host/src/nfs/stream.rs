@@ -21,6 +21,8 @@ const MAX_THREADS: usize = 8;
 const STACK: usize = 256 << 10;
 /// Replies that are sent together while more calls are here already, in bytes.
 const MAX_BATCH: usize = 64 << 10;
+/// How often nothing else must have come for a client to be believed to make one call after the other.
+const ALONE: u32 = 16;
 /// The largest reply that is copied to be sent together with others, in bytes.
 const MAX_COPIED: usize = 16 << 10;
 
@@ -45,8 +47,27 @@ struct Input {
     records: Records,
     /// Replies that were not sent yet.
     batch: Vec<u8>,
+    /// How often in succession nothing had come while a call was answered.
+    alone: u32,
     /// Nothing more is to be read.
     closed: bool,
+}
+
+impl Input {
+    /// Whether another whole message is here, or has come meanwhile. Who makes one call after the other is not asked each
+    /// time.
+    fn has_another(&mut self, wire: Wire<'_>) -> Result<bool, RecordError> {
+        if self.records.has_whole() {
+            self.alone = 0;
+            return Ok(true);
+        }
+        let ask = self.alone < ALONE || self.alone.is_multiple_of(ALONE);
+        self.alone = self.alone.wrapping_add(1);
+        if ask && self.records.gather(wire)? {
+            self.alone = 0;
+        }
+        Ok(self.records.has_whole())
+    }
 }
 
 /// Serves `connection` on threads of its own until it ends; `ended` is dropped then. `patience` is how long the peer may
@@ -132,14 +153,14 @@ impl<E: Send + Sync + 'static> Stream<E> {
     }
 
     fn read_from(&self, wire: Wire<'_>, input: &mut Input) -> Result<Option<Record>, RecordError> {
-        let Input { records, batch, .. } = input;
         let peer = self.connection.peer;
         loop {
-            if !batch.is_empty() && (batch.len() >= MAX_BATCH || !records.has_whole()) {
+            if !input.batch.is_empty() && (input.batch.len() >= MAX_BATCH || !input.has_another(wire)?) {
                 // Nothing more can be answered without waiting.
-                self.send(wire, batch, None)?;
-                batch.clear();
+                self.send(wire, &input.batch, None)?;
+                input.batch.clear();
             }
+            let Input { records, batch, .. } = &mut *input;
             let Some(place) = records.next(wire, || self.service.serves(peer))? else { return Ok(None) };
             self.connection.active();
             if Service::may_block(records.get(place.clone())) && (records.has_more() || wire.is_waiting()) {

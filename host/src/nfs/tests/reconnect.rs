@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use nfs3_types::nfs3::{MKDIR3args, REMOVE3args, RENAME3args};
 use nfs3_types::xdr_codec::Void;
 
-use super::client::{Client, NFS, framed, mode, receive_record, send_record, tree};
+use super::client::{Client, NFS, framed, mode, receive_record, send_record};
 use super::corpus::changing;
 use super::server::Server;
 use crate::rootfs::{Credential, Ino};
