@@ -73,10 +73,18 @@ impl Service {
         self.exports.has(peer)
     }
 
-    /// Whether the call in `record` reads or writes file data, and so may wait for a disk.
-    pub(super) fn may_block(record: &[u8]) -> bool {
+    /// Whether the call in `record` reads or writes file data.
+    pub(super) fn moves_data(record: &[u8]) -> bool {
         rpc::peek(record)
             .is_some_and(|(program, procedure)| program == NFS_PROGRAM && procedures::moves_data(procedure))
+    }
+
+    /// Whether the call in `record` may wait for a disk.
+    pub(super) fn may_wait(&self, peer: IpAddr, record: &[u8]) -> bool {
+        Self::moves_data(record)
+            && rpc::parse(record).is_ok_and(|(header, arguments)| {
+                procedures::may_wait(&self.exports, peer.to_canonical(), header.procedure, arguments)
+            })
     }
 
     fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Reply> {

@@ -1,7 +1,7 @@
 //! The calls of one connection: read by one thread at a time, which answers what waits for nothing.
 //!
-//! A call on file data may wait for a disk. When others wait behind it, the thread takes it along and leaves the
-//! reading to the next one: such calls are carried out in parallel, all others in the order of their arrival.
+//! When a call may wait for a disk and others wait behind it, the thread takes it along and leaves the reading to the
+//! next one: such calls are carried out in parallel, all others in the order of their arrival.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,7 +15,7 @@ use super::record::{self, Record, RecordError, Records, Wire};
 use super::reply::Reply;
 use super::service::Service;
 
-/// Threads of one connection, and so calls on file data that are carried out at the same time.
+/// Threads of one connection, and so calls that may wait for a disk at the same time.
 const MAX_THREADS: usize = 8;
 /// Stack of a thread, in bytes: no call needs much.
 const STACK: usize = 256 << 10;
@@ -163,7 +163,11 @@ impl<E: Send + Sync + 'static> Stream<E> {
             let Input { records, batch, .. } = &mut *input;
             let Some(place) = records.next(wire, || self.service.serves(peer))? else { return Ok(None) };
             self.connection.active();
-            if Service::may_block(records.get(place.clone())) && (records.has_more() || wire.is_waiting()) {
+            let call = records.get(place.clone());
+            if Service::moves_data(call)
+                && (records.has_more() || wire.is_waiting())
+                && self.service.may_wait(peer, call)
+            {
                 if !batch.is_empty() {
                     self.send(wire, batch, None)?;
                     batch.clear();

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
-use super::FsError;
+use super::{FsError, page_cache};
 
 /// Bytes in a block: the page size of the boards, so that their page-sized writes need no filling.
 pub(super) const BLOCK: u64 = 4096;
@@ -152,6 +152,11 @@ impl BlockStore {
             at += count as u64;
         }
         Ok(())
+    }
+
+    /// Whether byte `at` of the store is in memory.
+    pub(super) fn is_in_memory(&self, at: u64) -> bool {
+        page_cache::holds(&self.file, at)
     }
 
     /// Writes `data` at byte `at` of the store.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::FIRST_COOKIE;
 use super::meta::Meta;
 use super::sparse::Extent;
-use super::{FsError, Ino, Kind, RootfsError, tar_index};
+use super::{FsError, Ino, Kind, RootfsError, page_cache, tar_index};
 
 /// An index over a root filesystem in a tar; immutable, shared by all layers on it.
 #[derive(Debug)]
@@ -242,6 +242,11 @@ impl Lower {
             LowerContent::Data { offset } => Some(offset),
             _ => None,
         }
+    }
+
+    /// Whether byte `at` of a regular file can be read without waiting; it may be said not to be when it is.
+    pub(super) fn is_in_memory(&self, ino: Ino, at: u64) -> bool {
+        self.place(ino).is_some_and(|place| page_cache::holds(&self.file, place + at))
     }
 
     fn read_archive(&self, at: u64, buffer: &mut [u8]) -> Result<(), FsError> {

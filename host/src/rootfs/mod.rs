@@ -24,6 +24,7 @@ mod layer;
 mod lower;
 mod meta;
 mod overlay;
+mod page_cache;
 mod path;
 mod permission;
 mod persistent;

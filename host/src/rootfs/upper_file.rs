@@ -155,6 +155,18 @@ impl UpperFile {
         self.storage.lower.read(self.ino, offset, shown)
     }
 
+    /// Whether byte `at` can be read without waiting.
+    pub(super) fn is_in_memory(&self, at: u64) -> bool {
+        let map = self.map();
+        match map.locate(at / BLOCK) {
+            Some(run) => self.storage.store.is_in_memory(run.start * BLOCK + at % BLOCK),
+            None if map.visible.is_some_and(|visible| at < visible) => {
+                self.storage.lower.is_in_memory(self.ino, at)
+            }
+            None => true,
+        }
+    }
+
     /// Writes `data` at `offset`, growing the file if needed.
     ///
     /// # Errors

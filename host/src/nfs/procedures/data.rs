@@ -1,5 +1,7 @@
 //! READ, WRITE, COMMIT.
 
+use std::net::IpAddr;
+
 use nfs3_types::nfs3::{
     COMMIT3resfail, COMMIT3resok, Nfs3Result, READ3resfail, READ3resok, WRITE3resfail, WRITE3resok, nfsstat3,
     stable_how, writeverf3,
@@ -8,7 +10,7 @@ use nfs3_types::xdr_codec::Pack;
 
 use super::context::{Context, MAX_IO, about, finish, handle, on};
 use crate::nfs::attributes::{after, current, status, unchanged, wcc};
-use crate::nfs::exports::Export;
+use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
 use crate::rootfs::{ArchiveStretch, Durability, FsError, Reading};
@@ -89,6 +91,23 @@ fn read_into(
     }
     export.count_read(count);
     Ok(Ok(()))
+}
+
+/// Whether `procedure`, READ, WRITE or COMMIT, may wait for a disk. Who writes may, and who reads what is not in memory.
+pub(in crate::nfs) fn may_wait(
+    exports: &Exports,
+    peer: IpAddr,
+    procedure: u32,
+    mut arguments: Reader<'_>,
+) -> bool {
+    if procedure != 6 {
+        return true;
+    }
+    let mut read = || Ok::<_, XdrError>((handle(&mut arguments)?, arguments.u64()?, arguments.u32()?));
+    let Ok((handle, offset, count)) = read() else { return false };
+    exports
+        .find(peer, handle)
+        .is_ok_and(|(export, ino)| export.layer.may_wait_to_read(ino, offset, count.min(MAX_IO)))
 }
 
 /// WRITE (RFC 1813 §3.3.7).

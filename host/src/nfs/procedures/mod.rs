@@ -11,3 +11,4 @@ mod remove;
 mod repeated;
 
 pub(super) use context::{Context, call, changes_names, moves_data};
+pub(super) use data::may_wait;

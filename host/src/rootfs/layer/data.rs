@@ -116,6 +116,21 @@ impl Layer {
         Ok(Reading { attributes, count: left.min(limit), layer: self, file, offset })
     }
 
+    /// Whether reading `count` bytes from byte `offset` of a file may wait for a disk. Its last byte speaks for all: the
+    /// kernel reads ahead.
+    pub fn may_wait_to_read(&self, ino: Ino, offset: u64, count: u32) -> bool {
+        let tree = self.tree();
+        let Ok(attributes) = tree.attributes(ino) else { return false };
+        let end = offset.saturating_add(count.into()).min(attributes.size);
+        if attributes.kind != Kind::Regular || end <= offset {
+            return false;
+        }
+        match tree.upper_file(ino) {
+            Ok(Some(file)) => !file.is_in_memory(end - 1),
+            _ => !self.storage.lower.is_in_memory(ino, end - 1),
+        }
+    }
+
     /// Writes `data` at byte `offset`.
     ///
     /// # Errors
