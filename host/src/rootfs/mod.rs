@@ -32,6 +32,7 @@ mod sparse;
 mod storage;
 mod tar_index;
 mod tree;
+mod unpack;
 mod upper_file;
 
 pub use archive_stretch::ArchiveStretch;
