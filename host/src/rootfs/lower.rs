@@ -17,6 +17,9 @@ use super::meta::Meta;
 use super::sparse::Extent;
 use super::{FsError, Ino, Kind, RootfsError, tar_index};
 
+/// Largest file, in bytes: what programs on the board can address.
+pub(super) const MAX_FILE: u64 = i64::MAX as u64;
+
 /// An index over a root filesystem in a tar; immutable, shared by all layers on it.
 #[derive(Debug)]
 pub struct Lower {
