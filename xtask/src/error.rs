@@ -131,6 +131,26 @@ pub(crate) enum Error {
         /// Bytes allowed.
         budget: u64,
     },
+    /// There is no such fuzz target.
+    #[error("there is no fuzz target {name}; there are: {targets}")]
+    NoTarget {
+        /// What was asked for.
+        name: String,
+        /// The names of all, separated by commas.
+        targets: String,
+    },
+    /// A fuzz target failed on an input.
+    #[error("{target}: {why}; to see it again: {} {}", program.display(), input.display())]
+    Fuzz {
+        /// Its name.
+        target: String,
+        /// The panic, or what took too long or too much.
+        why: String,
+        /// The built target.
+        program: PathBuf,
+        /// The input, which is kept.
+        input: PathBuf,
+    },
     /// A job did not end as it must.
     #[error("{job}: {problem}")]
     Job {

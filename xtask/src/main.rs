@@ -1,10 +1,11 @@
-//! `cargo xtask demo | test | agent | lab`: everything around the product that a developer or a CI machine needs.
+//! `cargo xtask demo | test | fuzz | agent | lab`: everything around the product that a developer or a CI machine needs.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's only output")]
 
 mod agent;
 mod apt;
 mod demo;
 mod error;
+mod fuzz;
 mod lab;
 mod picture;
 mod process;
@@ -14,6 +15,7 @@ mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -40,8 +42,19 @@ enum Task {
         #[arg(long, value_name = "FILE", default_value = "examples/bbb-ssh-guest.yaml")]
         job: PathBuf,
     },
-    /// Run every check: format, lints, docs, tests, agent size, licences, and real jobs on a virtual board
+    /// Run every check: format, lints, docs, tests, fuzz targets, agent size, licences, and real jobs on a virtual board
     Test,
+    /// Run fuzz targets, beginning with the inputs in fuzz/corpus; fails with the input on which one fails
+    Fuzz {
+        /// Names of targets, as in fuzz/fuzz_targets; all if none is given
+        targets: Vec<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Check in what was found: as few inputs as reach all that was reached
+        #[arg(long)]
+        keep: bool,
+    },
     /// Build the agent for each kind of board into target/agent/ARCH/lava-agent
     Agent,
     /// Prepare the virtual board: kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml
@@ -68,6 +81,12 @@ fn perform(task: Task) -> Result<ExitCode, Error> {
     match task {
         Task::Demo { job } => demo::run(&workspace, &job),
         Task::Test => test::run(&workspace),
+        Task::Fuzz { targets, seconds, keep } => {
+            apt::ensure_installed(&fuzz::packages())?;
+            let duration = Duration::from_secs(seconds.into());
+            fuzz::run(&workspace, &fuzz::Options { targets, duration, keep })?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Agent => {
             apt::ensure_installed(&agent::packages())?;
             agent::build(&workspace)?;

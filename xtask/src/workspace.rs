@@ -45,6 +45,16 @@ impl Workspace {
         self.target.join("agent")
     }
 
+    /// The directory of the built fuzz targets, their findings and failures.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.target.join("fuzz")
+    }
+
+    /// The fuzz targets and their corpora in the repository.
+    pub(crate) fn fuzz_sources(&self) -> PathBuf {
+        self.root.join("fuzz")
+    }
+
     /// The bench file of the virtual board.
     pub(crate) fn bench(&self) -> PathBuf {
         self.lab().join("bench.toml")

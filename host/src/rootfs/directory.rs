@@ -54,6 +54,11 @@ impl Directory {
         Ok(cookie)
     }
 
+    /// Whether neither `name` nor `cookie` is taken.
+    pub(super) fn is_free(&self, cookie: u32, name: &[u8]) -> bool {
+        cookie >= FIRST_COOKIE && !self.by_cookie.contains_key(&cookie) && !self.by_name.contains_key(name)
+    }
+
     /// Adds `name`, which must not exist, with a cookie that it had before.
     pub(super) fn insert_at(&mut self, cookie: u32, name: &[u8], ino: Ino) -> Result<(), FsError> {
         if cookie > Ino::MAX.get() {

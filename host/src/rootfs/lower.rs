@@ -17,6 +17,9 @@ use super::meta::Meta;
 use super::sparse::Extent;
 use super::{FsError, Ino, Kind, RootfsError, page_cache, tar_index};
 
+/// Largest file, in bytes: what programs on the board can address.
+pub(super) const MAX_FILE: u64 = i64::MAX as u64;
+
 /// An index over a root filesystem in a tar; immutable, shared by all layers on it.
 #[derive(Debug)]
 pub struct Lower {
@@ -210,9 +213,10 @@ impl Lower {
     ) -> Result<impl Iterator<Item = (u32, &[u8], Ino)> + use<'_>, FsError> {
         let (entries, _) = self.entries_of(dir)?;
         let skip = after.saturating_sub(FIRST_COOKIE - 1);
-        let cookies = FIRST_COOKIE + skip..;
+        // A board may ask for what comes after the last number there is: the entries come first, and end it.
+        let cookies = FIRST_COOKIE.saturating_add(skip)..;
         let entries = entries.get(skip as usize..).unwrap_or_default();
-        Ok(cookies.zip(entries).map(|(cookie, entry)| (cookie, self.bytes_of(entry.name), entry.ino)))
+        Ok(entries.iter().zip(cookies).map(|(entry, cookie)| (cookie, self.bytes_of(entry.name), entry.ino)))
     }
 
     /// The target of a symbolic link.

@@ -35,6 +35,12 @@ impl Meta {
         }
     }
 
+    /// Whether mode and times are within their ranges.
+    pub(super) fn is_valid(&self) -> bool {
+        let times = [self.atime, self.mtime, self.ctime];
+        self.mode <= 0o7777 && times.into_iter().all(|time| time.nanoseconds < 1_000_000_000)
+    }
+
     /// The bits `rwx` (4, 2, 1) that `who` has.
     pub(super) fn permitted(&self, who: &Credential) -> u32 {
         if who.is_root() {

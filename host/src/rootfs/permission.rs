@@ -1,6 +1,6 @@
 //! Who may do what with names.
 
-use super::tree::{MAX_NAME, Tree};
+use super::tree::{MAX_NAME, MAX_TARGET, Tree};
 use super::{Credential, FsError, Ino, Kind};
 
 impl Tree {
@@ -43,6 +43,17 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), FsError> {
     }
     if matches!(name, b"." | b"..") {
         return Err(FsError::Exists);
+    }
+    Ok(())
+}
+
+/// Checks that `target` can be the target of a symbolic link.
+pub(super) fn check_target(target: &[u8]) -> Result<(), FsError> {
+    if target.is_empty() || target.contains(&0) {
+        return Err(FsError::Invalid);
+    }
+    if target.len() >= MAX_TARGET {
+        return Err(FsError::NameTooLong);
     }
     Ok(())
 }

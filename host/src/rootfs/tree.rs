@@ -342,7 +342,7 @@ impl Tree {
 
     /// Lets a new, empty file begin as a hole of `size` bytes.
     pub(super) fn set_initial_size(&mut self, ino: Ino, size: u64) -> Result<(), FsError> {
-        self.upper_file(ino)?.ok_or(FsError::Invalid)?.restore_size(size);
+        self.upper_file(ino)?.ok_or(FsError::Invalid)?.restore_size(size)?;
         self.pending.changes.push(Change::Truncate { ino, size });
         Ok(())
     }

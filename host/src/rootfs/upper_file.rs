@@ -16,6 +16,9 @@ use super::{FsError, Ino};
 /// The largest file, in bytes (4 TiB): below the limit of every file system that may hold the store.
 pub(super) const MAX_FILE_SIZE: u64 = 1 << 42;
 
+/// The end of what can be addressed, in blocks: offsets are signed to the kernel.
+const MAX_BLOCK: u64 = i64::MAX as u64 / BLOCK;
+
 /// A file whose data differs from the lower layer. Its size is readable without waiting for its data.
 #[derive(Debug)]
 pub(super) struct UpperFile {
@@ -301,23 +304,46 @@ impl UpperFile {
 /// Logged changes, made again; and the state as changes for a new log.
 impl UpperFile {
     /// What a write has done.
-    pub(super) fn restore_extents(&self, size: u64, runs: Vec<(u64, Run)>) {
+    ///
+    /// # Errors
+    /// [`FsError::Invalid`] for stretches of which the file has a part already, or that lie beyond every file or store.
+    pub(super) fn restore_extents(&self, size: u64, runs: Vec<(u64, Run)>) -> Result<(), FsError> {
         let mut map = self.map_mut();
         for (block, run) in runs {
+            let within = |start: u64| start.checked_add(run.count).is_some_and(|end| end <= MAX_BLOCK);
+            let free = run.count > 0 && map.locate(block).is_none() && map.gap(block, run.count) == run.count;
+            if !within(block) || !within(run.start) || !free {
+                return Err(FsError::Invalid);
+            }
             self.blocks.fetch_add(run.count, Ordering::Relaxed);
             map.insert(block, run);
         }
-        self.size.store(size, Ordering::Release);
+        drop(map);
+        self.restore_size(size)
     }
 
     /// What a truncation has done; the blocks that it let go are known by what the log ends with.
-    pub(super) fn restore_size(&self, size: u64) {
+    ///
+    /// # Errors
+    /// [`FsError::Invalid`] for more than a file can have.
+    pub(super) fn restore_size(&self, size: u64) -> Result<(), FsError> {
+        if size > MAX_FILE_SIZE.max(self.storage.lower.size(self.ino)) {
+            return Err(FsError::Invalid);
+        }
         self.cut(&mut self.map_mut(), size);
+        Ok(())
     }
 
     /// How much of the lower layer still shows.
-    pub(super) fn restore_visible(&self, bytes: u64) {
+    ///
+    /// # Errors
+    /// [`FsError::Invalid`] for more than there is.
+    pub(super) fn restore_visible(&self, bytes: u64) -> Result<(), FsError> {
+        if !self.over_lower || bytes > self.storage.lower.size(self.ino) {
+            return Err(FsError::Invalid);
+        }
         self.map_mut().visible = Some(bytes);
+        Ok(())
     }
 
     /// Lets go of the stretch that begins at `block`, without giving it back: it belongs to another file.

@@ -8,7 +8,7 @@ use super::{jobs, licences};
 use crate::error::{Error, chain};
 use crate::process;
 use crate::workspace::Workspace;
-use crate::{agent, apt, demo, lab};
+use crate::{agent, apt, demo, fuzz, lab};
 
 /// How one step ended.
 enum Ending {
@@ -29,7 +29,7 @@ struct Step {
 /// # Errors
 /// When the packages that everything needs cannot be installed.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
-    apt::ensure_installed(&[agent::packages(), lab::packages(), PEERS.to_vec()].concat())?;
+    apt::ensure_installed(&[agent::packages(), lab::packages(), fuzz::packages(), PEERS.to_vec()].concat())?;
     let mut steps = std::thread::scope(|scope| {
         // The licence checker is built beside the rest as well; nothing but its own steps needs it.
         let lab = scope.spawn(|| {
@@ -65,6 +65,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 /// Real programs that tests talk to.
 const PEERS: [&str; 8] =
     ["atftp", "busybox", "curl", "nfs-common", "openssh-client", "openssh-server", "rpcbind", "tftp-hpa"];
+
+/// How long each fuzz target runs.
+const FUZZ: Duration = Duration::from_secs(10);
 
 const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";
@@ -121,6 +124,7 @@ fn run_tests(workspace: &Workspace) -> Vec<Step> {
             })
         }),
         step("examples in the documentation", || cargo(&["test", "--workspace", "--doc", "--quiet"])),
+        step("fuzz", || fuzz::run(workspace, &fuzz::Options::all_for(FUZZ))),
     ]
 }
 

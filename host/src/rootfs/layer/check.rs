@@ -18,6 +18,11 @@ pub enum Repair {
         /// Bytes of the log that were cut.
         bytes: u64,
     },
+    /// Changes in the log that no layer makes were left out.
+    UnfitChanges {
+        /// How many.
+        count: u64,
+    },
     /// A name without an inode was removed.
     DanglingName {
         /// The directory.
@@ -60,6 +65,9 @@ impl fmt::Display for Repair {
         match self {
             Self::TornLog { bytes } => {
                 write!(f, "cut {bytes} bytes of an operation that was never answered off the log")
+            }
+            Self::UnfitChanges { count } => {
+                write!(f, "left out {count} changes of the log that cannot be this layer's")
             }
             Self::DanglingName { dir, name } => {
                 write!(f, "removed the name {name:?}, which led nowhere, from directory {}", dir.get())

@@ -3,8 +3,8 @@
 use super::set_attributes::{apply, check};
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
-use crate::rootfs::permission::check_name;
-use crate::rootfs::tree::{MAX_TARGET, NewContent, Tree};
+use crate::rootfs::permission::{check_name, check_target};
+use crate::rootfs::tree::{NewContent, Tree};
 use crate::rootfs::upper_file::MAX_FILE_SIZE;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, SetAttributes, Timestamp};
 
@@ -128,12 +128,7 @@ impl Layer {
                 default_mode: 0o755,
             },
             NewNode::Symlink(target) => {
-                if target.is_empty() || target.contains(&0) {
-                    return Err(FsError::Invalid);
-                }
-                if target.len() >= MAX_TARGET {
-                    return Err(FsError::NameTooLong);
-                }
+                check_target(&target)?;
                 let content = NewContent::Symlink(target.into());
                 Fresh { kind: Kind::Symlink, content, device: (0, 0), default_mode: 0o777 }
             }

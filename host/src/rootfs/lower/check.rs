@@ -1,14 +1,14 @@
 //! Whether the tables of a lower layer fit together: what is loaded from a file is believed only then.
 
-use super::{Lower, LowerContent, LowerEntry, LowerInode};
+use super::{Lower, LowerContent, LowerEntry, LowerInode, MAX_FILE};
 use crate::rootfs::sparse::Extent;
 use crate::rootfs::tree::{DIRECTORY_SIZE, MAX_NAME, MAX_TARGET};
-use crate::rootfs::{Ino, Kind, Timestamp};
+use crate::rootfs::{Ino, Kind};
 
 impl Lower {
     /// Whether every number leads to what it should: all reads stay within the tables and the archive, names can be
     /// looked up, directories form a tree that every inode is in, and links are counted right.
-    pub(in crate::rootfs) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         Check::new(self).is_some_and(|check| check.run().is_some())
     }
 }
@@ -24,10 +24,6 @@ struct Check<'l> {
 
 fn holds(condition: bool) -> Option<()> {
     condition.then_some(())
-}
-
-fn is_time(time: Timestamp) -> bool {
-    time.nanoseconds < 1_000_000_000
 }
 
 impl<'l> Check<'l> {
@@ -63,7 +59,8 @@ impl<'l> Check<'l> {
 
     fn inode(&mut self, ino: Ino, inode: &LowerInode) -> Option<()> {
         let meta = &inode.meta;
-        holds(meta.mode <= 0o7777 && [meta.atime, meta.mtime, meta.ctime].into_iter().all(is_time))?;
+        holds(meta.is_valid())?;
+        holds(inode.size <= MAX_FILE)?;
         self.bytes = self.bytes.saturating_add(inode.size);
         match (meta.kind, inode.content) {
             (Kind::Regular, LowerContent::Data { offset }) => {

@@ -6,6 +6,7 @@ use super::pax::Attribute;
 use crate::rootfs::error::MemberProblem;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::path::{MAX_SYMLINKS, components};
+use crate::rootfs::permission::check_target;
 use crate::rootfs::sparse::Extent;
 use crate::rootfs::tree::{MAX_NAME, MAX_TARGET};
 
@@ -204,9 +205,7 @@ impl Builder {
             }
             Content::Directory => NodeContent::Directory { parent, children: BTreeMap::new() },
             Content::Symlink(target) => {
-                if target.is_empty() || target.len() >= MAX_TARGET || target.contains(&0) {
-                    return Err(MemberProblem::BadName);
-                }
+                check_target(&target).map_err(|_| MemberProblem::BadName)?;
                 self.names.take(target.len())?;
                 NodeContent::Symlink(target.into())
             }

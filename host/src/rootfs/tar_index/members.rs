@@ -7,15 +7,13 @@ use super::builder::{Builder, Content, Member};
 use super::reader::{RawMember, ReadAt, ReadError, Reader};
 use super::sparse_map;
 use crate::rootfs::error::MemberProblem;
-use crate::rootfs::lower::Lower;
+use crate::rootfs::lower::{Lower, MAX_FILE};
 use crate::rootfs::meta::Meta;
 use crate::rootfs::sparse::Extent;
 use crate::rootfs::{Kind, RootfsError, Timestamp};
 
 /// Members that an archive may have.
 pub(super) const MAX_MEMBERS: u64 = 2_000_000;
-/// Largest file, in bytes: what programs on the board can address.
-const MAX_FILE: u64 = i64::MAX as u64;
 
 /// Indexes the tar at `path`; see [`Lower::from_tar`].
 pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {

@@ -184,3 +184,12 @@ fn cookies_of_the_lower_layer_survive_the_first_change() {
     assert_eq!(names(&layer, etc, before[3].0, 100).0, after[4..]);
     assert_eq!(names(&layer, etc, u32::MAX, 100), (vec![], true));
 }
+
+#[test]
+fn nothing_comes_after_the_last_cookie_there_can_be() {
+    let layer = layer();
+    let lower = names(&layer, Ino::ROOT, u32::MAX, 10);
+    make_file(&layer, Ino::ROOT, "new", 0o644, &root()).unwrap();
+    let changed = names(&layer, Ino::ROOT, u32::MAX, 10);
+    assert_eq!((lower, changed), ((vec![], true), (vec![], true)));
+}

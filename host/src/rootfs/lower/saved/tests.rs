@@ -122,7 +122,7 @@ fn numbers_that_lead_astray_are_not_believed_under_a_right_checksum() {
     fn file<'t>(tables: &'t mut Tables<'_>) -> &'t mut LowerInode {
         inode(tables, |content| matches!(content, LowerContent::Data { .. }))
     }
-    let changes: [(&str, Change); 16] = [
+    let changes: [(&str, Change); 17] = [
         ("no inodes", |tables| tables.inodes.clear()),
         ("data past the archive", |tables| file(tables).size = 1 << 40),
         ("an end that overflows", |tables| file(tables).content = LowerContent::Data { offset: u64::MAX }),
@@ -131,6 +131,13 @@ fn numbers_that_lead_astray_are_not_believed_under_a_right_checksum() {
         }),
         ("extents that are not there", |tables| {
             file(tables).content = LowerContent::Sparse { first: u32::MAX, count: u32::MAX };
+        }),
+        ("a size that nothing can address", |tables| {
+            let file = file(tables);
+            let more = (1 << 63) - file.size;
+            file.content = LowerContent::Sparse { first: 0, count: 0 };
+            file.size += more;
+            tables.bytes += more;
         }),
         ("a link count", |tables| file(tables).meta.nlink += 1),
         ("a mode", |tables| file(tables).meta.mode = 0o10_000),
