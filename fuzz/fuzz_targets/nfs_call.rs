@@ -31,8 +31,8 @@ fuzz_target!(|stream: &[u8]| {
     for record in pieces(stream) {
         let record = with_handles(record.to_vec(), layer.id());
         if let Some(reply) = service.call(BOARD, &record) {
-            assert!(reply.len() <= MAX_REPLY);
-            assert_eq!([&record[..4], &[0, 0, 0, 1]].concat(), reply[..8]);
+            assert!(reply.length() <= MAX_REPLY);
+            assert_eq!([&record[..4], &[0, 0, 0, 1]].concat(), reply.bytes[..8]);
         }
     }
     let before = sight(&layer);

@@ -31,7 +31,9 @@ mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
 pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
+pub use reply::Reply;
 pub use server::serve;
+pub use service::Service;
 
 #[cfg(test)]
 mod tests;

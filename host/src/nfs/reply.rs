@@ -4,9 +4,9 @@ use crate::rootfs::ArchiveStretch;
 
 /// A reply without its record mark.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub struct Reply {
     /// Header and results, up to `data` if there is any.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// What a READ gives at the end of its results: the kernel sends it from the file, and no copy is made.
     pub(super) data: Option<ArchiveStretch>,
 }
@@ -19,7 +19,7 @@ impl From<Vec<u8>> for Reply {
 
 impl Reply {
     /// Bytes of the whole reply, padding included.
-    pub(super) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         let data = self.data.as_ref().map_or(0, ArchiveStretch::length);
         self.bytes.len() + data.next_multiple_of(4)
     }

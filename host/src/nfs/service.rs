@@ -23,7 +23,7 @@ pub(super) const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
 
 /// The programs of a server: NFS, MOUNT and the port mapper, without sockets.
 #[derive(Debug)]
-pub(super) struct Service {
+pub struct Service {
     exports: Arc<Exports>,
     replies: ReplyCache,
     /// Which programs are where.
@@ -34,13 +34,13 @@ pub(super) struct Service {
 
 impl Service {
     /// Serves `exports`, and tells those who ask the port mapper that everything is on TCP `port`.
-    pub(super) fn new(exports: Arc<Exports>, port: u16) -> Self {
+    pub fn new(exports: Arc<Exports>, port: u16) -> Self {
         let registered = portmap::programs(port);
         Self { exports, replies: ReplyCache::default(), registered, port_mapper_only: false }
     }
 
     /// The port mapper alone: NFS and MOUNT are on TCP `port`.
-    pub(super) fn port_mapper(port: u16) -> Self {
+    pub fn port_mapper(port: u16) -> Self {
         let registered = portmap::itself().chain(portmap::programs(port)).collect();
         Self { registered, port_mapper_only: true, ..Self::new(Exports::new(), port) }
     }
@@ -50,7 +50,7 @@ impl Service {
     /// `None` if the record is no RPC call: the connection is of no use then. A call that must not be carried out
     /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply;
     /// if it was carried out before this process began, it gets one that says so.
-    pub(super) fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Reply> {
+    pub fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Reply> {
         let peer = peer.to_canonical();
         let (mut header, arguments) = match rpc::parse(record) {
             Ok(call) => call,

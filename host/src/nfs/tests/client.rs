@@ -15,8 +15,7 @@ use nfs3_types::rpc::{
 };
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack};
 
-use crate::nfs::service::Service;
-use crate::nfs::{ExportGuard, Exports};
+use crate::nfs::{ExportGuard, Exports, Service};
 use crate::rootfs::Layer;
 use crate::rootfs::testing::{TarBuilder, layer_of};
 
