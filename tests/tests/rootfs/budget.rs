@@ -9,7 +9,7 @@ fn console_of(bench: &Testbench) -> String {
     let job = Job::new().definitions(&[Definition::new("fill", &[EIGHT_MIB])]);
     let run = bench.run(&job);
     assert_eq!(run.code, Some(0), "{run}");
-    run.file("console/fake1.log")
+    run.file("console/board.log")
 }
 
 #[test]
