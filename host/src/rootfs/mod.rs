@@ -24,9 +24,11 @@ mod meta;
 mod overlay;
 mod path;
 mod permission;
+pub mod source;
 mod sparse;
 mod storage;
 mod tar_index;
+mod tar_writer;
 mod tree;
 mod upper_file;
 

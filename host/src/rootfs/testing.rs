@@ -1,5 +1,7 @@
 //! Archives and layers for tests.
 
+pub(crate) mod files;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

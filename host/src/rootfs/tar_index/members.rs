@@ -13,7 +13,7 @@ use crate::rootfs::sparse::Extent;
 use crate::rootfs::{Kind, RootfsError, Timestamp};
 
 /// Members that an archive may have.
-pub(super) const MAX_MEMBERS: u64 = 2_000_000;
+pub(in crate::rootfs) const MAX_MEMBERS: u64 = 2_000_000;
 /// Largest file, in bytes: what programs on the board can address.
 const MAX_FILE: u64 = i64::MAX as u64;
 
