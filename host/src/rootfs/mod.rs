@@ -39,8 +39,8 @@ pub use journal::{Durability, JournalError};
 pub use kept::{KeptError, Origin, layer_directory};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
-    CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
-    Permissions, ReadOutcome, Reading, Renamed, Repair, Usage, WccPair,
+    AttributeChanges, Change, CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer,
+    LayerOptions, ListEnd, NewNode, Permissions, ReadOutcome, Reading, Renamed, Repair, Usage, WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;
