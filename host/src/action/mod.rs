@@ -11,6 +11,7 @@ mod deploy_tftp;
 mod overlay;
 mod power;
 mod rootfs;
+mod rootfs_tar;
 mod test;
 
 pub(crate) use boot_ssh::boot_ssh;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::action::Overlay;
+use crate::action::{Overlay, rootfs_tar};
 use crate::artifact::Artifact;
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
@@ -41,7 +41,7 @@ pub(super) async fn open(
     persistent: Option<&str>,
     place: Place<'_>,
 ) -> Result<Arc<Layer>, Fault> {
-    let artifact = node.fetch(phase, timeouts, "nfsrootfs", spec).await?;
+    let artifact = rootfs_tar::fetch(node, phase, timeouts, spec).await?;
     let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
     let home = home(node, persistent).map_err(|error| phase.error(Class::Infrastructure, &error))?;
     let kept = home.description();

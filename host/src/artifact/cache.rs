@@ -114,7 +114,6 @@ impl Cache {
     }
 
     /// Returns the directory of the cache.
-    #[cfg(test)]
     pub(super) fn directory(&self) -> &Path {
         &self.root
     }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::error::Reason;
 
-const BUFFER: usize = 128 * 1024;
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// Bytes that are copied at a time.
+pub(super) const BUFFER: usize = 128 * 1024;
+/// How often progress is told at most.
+pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long something may go on.
 #[derive(Clone, Debug)]

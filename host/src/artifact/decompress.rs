@@ -1,13 +1,18 @@
 //! Decompression of whole files.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
 
 use super::copy::{Budget, CopyError, Progress, copy};
 use super::error::Reason;
 
 /// Most memory that an xz file may ask for, in bytes; the highest preset needs 65 MiB.
 const XZ_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Bytes at the beginning of a file that tell how it is compressed.
+const MAGIC: u64 = 10;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,10 +52,27 @@ impl Compression {
         }
     }
 
+    /// Looks at the first bytes of the file at `path`; `None` if it is not compressed.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn detect(path: &Path) -> io::Result<Option<Self>> {
+        let mut begin = Vec::new();
+        File::open(path)?.take(MAGIC).read_to_end(&mut begin)?;
+        Ok(Self::ALL.into_iter().find(|compression| compression.matches(&begin)))
+    }
+
     fn matches(self, begin: &[u8]) -> bool {
         match self {
             Self::Gzip => begin.starts_with(&[0x1f, 0x8b]),
-            Self::Bzip2 => begin.starts_with(b"BZh"),
+            // What follows the level begins a block, or ends an empty file.
+            Self::Bzip2 => {
+                begin.starts_with(b"BZh")
+                    && matches!(
+                        begin.get(4..10),
+                        Some(b"\x31\x41\x59\x26\x53\x59" | b"\x17\x72\x45\x38\x50\x90")
+                    )
+            }
             Self::Xz => begin.starts_with(b"\xfd7zXZ\0"),
             // A frame of data, or one to skip (RFC 8878 §3.1).
             Self::Zstd => {

@@ -25,17 +25,12 @@ pub struct ArtifactError {
 impl ArtifactError {
     /// Whether time was over.
     pub const fn is_late(&self) -> bool {
-        matches!(self.reason, Reason::Timeout { .. } | Reason::Locked { .. })
+        self.reason.is_late()
     }
 
-    /// Says whose fault it is: the job's if it asks for something impossible, else the infrastructure's.
-    pub fn class(&self) -> Class {
-        match self.reason {
-            Reason::UnsupportedUrl | Reason::MalformedChecksum(_) => Class::Job,
-            Reason::Cancelled => Class::Cancelled,
-            Reason::Panicked => Class::Bug,
-            _ => Class::Infrastructure,
-        }
+    /// Says whose fault it is.
+    pub const fn class(&self) -> Class {
+        self.reason.class()
     }
 }
 
@@ -157,6 +152,23 @@ pub enum Reason {
     /// The fetching thread panicked.
     #[error("fetching panicked")]
     Panicked,
+}
+
+impl Reason {
+    /// Whether time was over.
+    pub const fn is_late(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Locked { .. })
+    }
+
+    /// Says whose fault it is: the job's if it asks for something impossible, else the infrastructure's.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::UnsupportedUrl | Self::MalformedChecksum(_) => Class::Job,
+            Self::Cancelled => Class::Cancelled,
+            Self::Panicked => Class::Bug,
+            _ => Class::Infrastructure,
+        }
+    }
 }
 
 /// Shows a length that may be unknown.

@@ -43,7 +43,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    fn new(blob: Blob, sha256: String, from_cache: bool) -> Self {
+    pub(super) fn new(blob: Blob, sha256: String, from_cache: bool) -> Self {
         Self { path: blob.path, size: blob.size, sha256, from_cache, _lock: blob.file }
     }
 }
@@ -121,16 +121,16 @@ impl Cache {
 
 /// Runs `work` on a thread of its own. The runtime waits for its own blocking threads when it ends: a server
 /// that is silent would hold up a run that is cancelled.
-async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Reason> + Send + 'static,
-) -> Result<T, Reason> {
+pub(super) async fn on_thread<T: Send + 'static, E: From<Reason> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let work = move || {
         // Nobody listens any more if the fetch was dropped.
         let _ = sender.send(work());
     };
     std::thread::Builder::new().name("fetch".to_owned()).spawn(work).map_err(Reason::Thread)?;
-    receiver.await.unwrap_or(Err(Reason::Panicked))
+    receiver.await.unwrap_or_else(|_| Err(Reason::Panicked.into()))
 }
 
 /// One fetch, on a thread that may block.

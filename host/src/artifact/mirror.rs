@@ -1,8 +1,9 @@
 //! The bench's `[[mirror]]` rules: where the bytes of a URL really come from.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
-use super::url::percent_decode;
+use super::url::{Location, percent_decode};
 
 /// Rewrites one prefix of URLs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,14 @@ impl Mirrors {
             }
             Some((rule, rest)) => Cow::Owned(format!("{}{rest}", rule.to)),
             None => Cow::Borrowed(url),
+        }
+    }
+
+    /// Returns the directory of this PC that `url` leads to, if that is what it leads to.
+    pub fn directory(&self, url: &str) -> Option<PathBuf> {
+        match Location::parse(&self.rewrite(url))? {
+            Location::File(path) => path.is_dir().then_some(path),
+            Location::Http(_) => None,
         }
     }
 }

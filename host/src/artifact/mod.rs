@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! URL ─▶ mirror ─▶ url ─┬▶ http / local file ─▶ checksum ─▶ decompress ─▶ cache ─▶ path
-//!                       └▶ git ─▶ tree of a commit
+//!                       ├▶ git ─▶ tree of a commit
+//!                       └▶ directory or image ─▶ derive (a tar) ─▶ cache ─▶ path
 //! ```
 
 mod cache;
 mod checksum;
 mod copy;
 mod decompress;
+mod derive;
 mod error;
 mod fetch;
 pub mod git;
@@ -19,6 +21,7 @@ mod url;
 pub use cache::{Cache, CacheError};
 pub use checksum::{Checksums, MalformedChecksum, Mismatch};
 pub use decompress::Compression;
+pub use derive::{DeriveError, Derived, Proceed, Recipe};
 pub use error::{ArtifactError, Reason};
 pub use fetch::{Artifact, Request};
 pub use mirror::{Mirrors, Rule};

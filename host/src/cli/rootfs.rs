@@ -2,15 +2,16 @@
 
 mod find;
 mod list;
+mod listing;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 
 use self::find::{Opened, fault, open, remove};
@@ -19,7 +20,9 @@ use crate::cli::message::Failure;
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
-use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer};
+use crate::rootfs::{Attributes, Credential, Kind, Layer};
+
+use listing::{Listed, print_difference, print_json, print_list};
 
 /// Carries out a subcommand.
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
@@ -28,13 +31,11 @@ pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> 
         RootfsCommand::Diff { kept, json } => {
             let opened = open(kept, "diff")?;
             let differences = opened.layer.differences().map_err(|error| fault(kept, &error))?;
-            print(|out| differences.iter().try_for_each(|difference| show(out, difference, *json)))
+            let show = if *json { print_json } else { print_difference };
+            print(|out| differences.iter().try_for_each(|difference| show(out, difference)))
         }
         RootfsCommand::Ls { kept, path } => list_files(kept, path),
-        RootfsCommand::Cat { kept, path } => {
-            let opened = open(kept, "cat")?;
-            print(|out| opened.layer.copy_file(path, out))
-        }
+        RootfsCommand::Cat { kept, path } => cat(kept, path),
         RootfsCommand::Export { kept, tar } => export(&open(kept, "export")?.layer, tar),
         RootfsCommand::Serve { kept, listen } => serve(kept, *listen),
         RootfsCommand::Rm { kept } => {
@@ -55,81 +56,48 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Option<
     }
 }
 
-fn show(out: &mut dyn Write, difference: &Difference, json: bool) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        path: &'a str,
-        change: crate::rootfs::DifferenceKind,
-    }
-    let path = String::from_utf8_lossy(&difference.path);
-    if json {
-        serde_json::to_writer(&mut *out, &Line { path: &path, change: difference.kind })?;
-        return writeln!(out);
-    }
-    writeln!(out, "{:<10} {path}", difference.kind)
-}
-
 fn list_files(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     let opened = open(kept, "ls")?;
     let layer = &opened.layer;
-    let found = layer.find(path).map_err(|error| fault(kept, &error))?;
-    let mut lines = Vec::new();
+    let found = find_file(kept, layer, path)?;
+    let mut all = Vec::new();
+    let mut add = |name: &[u8], is: Attributes| {
+        let target = (is.kind == Kind::Symlink).then(|| layer.read_link(is.ino)).and_then(Result::ok);
+        all.push(Listed { name: name.to_vec(), is, target: target.map(|(target, _)| target) });
+    };
     if found.kind == Kind::Directory {
         layer
             .read_directory(found.ino, 2, &Credential::root(), &mut |entry| {
-                lines.push((String::from_utf8_lossy(entry.name).into_owned(), entry.attributes));
+                add(entry.name, entry.attributes);
                 ControlFlow::Continue(())
             })
             .map_err(|error| fault(kept, &error))?;
-        lines.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     } else {
-        lines.push((path.display().to_string(), found));
+        add(path.as_os_str().as_bytes(), found);
     }
-    print(|out| lines.iter().try_for_each(|(name, attributes)| line(out, name, attributes, layer)))
+    print(|out| print_list(out, &all))
 }
 
-/// A line as of `ls -ln`, with the time in UTC.
-fn line(out: &mut dyn Write, name: &str, is: &Attributes, layer: &Layer) -> io::Result<()> {
-    let size = match is.kind {
-        Kind::CharacterDevice | Kind::BlockDevice => format!("{}, {}", is.device.0, is.device.1),
-        _ => is.size.to_string(),
-    };
-    let time = jiff::Timestamp::from_second(is.mtime.seconds.into())
-        .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string())
-        .unwrap_or_default();
-    write!(out, "{} {:>3} {:>5} {:>5} {size:>10} {time} {name}", mode(is), is.nlink, is.uid, is.gid)?;
-    if is.kind == Kind::Symlink
-        && let Ok((target, _)) = layer.read_link(is.ino)
-    {
-        write!(out, " -> {}", String::from_utf8_lossy(&target))?;
-    }
-    writeln!(out)
+fn find_file(kept: &KeptArgs, layer: &Layer, path: &Path) -> Result<Attributes, Fault> {
+    layer.find(path).map_err(|error| Fault::from_error(Class::Job, kept.rootfs.to_string(), &error))
 }
 
-/// Kind and permissions as `ls` writes them.
-fn mode(is: &Attributes) -> String {
-    let kind = match is.kind {
-        Kind::Regular => '-',
-        Kind::Directory => 'd',
-        Kind::Symlink => 'l',
-        Kind::CharacterDevice => 'c',
-        Kind::BlockDevice => 'b',
-        Kind::Fifo => 'p',
-        Kind::Socket => 's',
+fn cat(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
+    let opened = open(kept, "cat")?;
+    let layer = &opened.layer;
+    let found = find_file(kept, layer, path)?;
+    let refused = |what: &str| {
+        let place = kept.rootfs.to_string();
+        Fault::new(Class::Job, place, format!("{} in the root filesystem is {what}", path.display()))
     };
-    let mut text = String::from(kind);
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
-        let bits = is.mode >> shift & 7;
-        text.push(if bits & 4 != 0 { 'r' } else { '-' });
-        text.push(if bits & 2 != 0 { 'w' } else { '-' });
-        text.push(match (is.mode & special != 0, bits & 1 != 0) {
-            (true, true) => letter,
-            (true, false) => letter.to_ascii_uppercase(),
-            (false, true) => 'x',
-            (false, false) => '-',
-        });
+    match found.kind {
+        Kind::Regular => print(|out| layer.copy_file(path, out)),
+        Kind::Directory => {
+            Err(refused("a directory").with_help("`host-runner rootfs ls` lists what is in it").into())
+        }
+        _ => Err(refused("a device, a pipe or a socket, which has no data of its own").into()),
     }
-    text
 }
 
 fn export(layer: &Layer, tar: &Path) -> Result<Option<Class>, Failure> {

@@ -4,12 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
-use tar::{Builder, EntryType, Header};
-
-use super::{Attributes, Credential, Ino, Kind, Layer, Timestamp};
-
-/// Bytes that are read from the layer at a time.
-const CHUNK: usize = 256 << 10;
+use super::meta::Meta;
+use super::tar_writer::{Body, TarWriter};
+use super::{Attributes, Credential, Ino, Kind, Layer};
 
 impl Layer {
     /// Writes everything that the board sees to `out`, as a tar.
@@ -19,17 +16,17 @@ impl Layer {
     /// # Errors
     /// Those of `out`, and of the layer's own files.
     pub fn export_tar(&self, out: impl Write) -> io::Result<()> {
-        let mut export = Export { layer: self, tar: Builder::new(out), names: HashMap::new() };
+        let mut export = Export { layer: self, tar: TarWriter::new(out), names: HashMap::new() };
         let root = self.attributes(Ino::ROOT).map_err(io::Error::other)?;
         export.member(b"./", &root)?;
         export.directory(b"./", Ino::ROOT)?;
-        export.tar.into_inner()?.flush()
+        export.tar.finish()
     }
 }
 
 struct Export<'l, W: Write> {
     layer: &'l Layer,
-    tar: Builder<W>,
+    tar: TarWriter<W>,
     /// The first name of files with several.
     names: HashMap<Ino, Vec<u8>>,
 }
@@ -57,99 +54,38 @@ impl<W: Write> Export<'_, W> {
         Ok(())
     }
 
-    fn member(&mut self, path: &[u8], attributes: &Attributes) -> io::Result<()> {
-        let mut header = header(attributes)?;
-        let several = attributes.nlink > 1 && attributes.kind != Kind::Directory;
-        if several && let Some(first) = self.names.get(&attributes.ino) {
-            header.set_entry_type(EntryType::Link);
-            header.set_size(0);
-            let first = first.clone();
-            return self.append(path, Some(&first), header, attributes, io::empty());
+    fn member(&mut self, path: &[u8], is: &Attributes) -> io::Result<()> {
+        let meta = Meta {
+            kind: is.kind,
+            mode: is.mode,
+            nlink: is.nlink,
+            uid: is.uid,
+            gid: is.gid,
+            device: is.device,
+            atime: is.atime,
+            mtime: is.mtime,
+            ctime: is.ctime,
+        };
+        if is.nlink > 1 && is.kind != Kind::Directory {
+            if let Some(first) = self.names.get(&is.ino) {
+                return self.tar.member(path, &meta, &[], Body::HardLink(first));
+            }
+            self.names.insert(is.ino, path.to_vec());
         }
-        if several {
-            self.names.insert(attributes.ino, path.to_vec());
-        }
-        match attributes.kind {
+        let records: Vec<(&str, &[u8])> = self.layer.extended_attributes(is.ino).collect();
+        match is.kind {
             Kind::Regular => {
-                let data = Data { layer: self.layer, ino: attributes.ino, offset: 0 };
-                let data = io::BufReader::with_capacity(CHUNK, data.take(attributes.size));
-                self.append(path, None, header, attributes, data)
+                let mut data = Data { layer: self.layer, ino: is.ino, offset: 0 };
+                self.tar.member(path, &meta, &records, Body::File { size: is.size, data: &mut data })
             }
             Kind::Symlink => {
-                let (target, _) = self.layer.read_link(attributes.ino).map_err(io::Error::other)?;
-                self.append(path, Some(&target), header, attributes, io::empty())
+                let (target, _) = self.layer.read_link(is.ino).map_err(io::Error::other)?;
+                self.tar.member(path, &meta, &records, Body::Symlink(&target))
             }
             Kind::Socket => Ok(()),
-            _ => self.append(path, None, header, attributes, io::empty()),
+            _ => self.tar.member(path, &meta, &records, Body::None),
         }
     }
-
-    /// Appends a member; what does not fit into its header goes into pax records before it.
-    fn append(
-        &mut self,
-        path: &[u8],
-        link: Option<&[u8]>,
-        mut header: Header,
-        attributes: &Attributes,
-        data: impl Read,
-    ) -> io::Result<()> {
-        let mut records: Vec<(&str, Vec<u8>)> = Vec::new();
-        let fields = header.as_old_mut();
-        if !fill(&mut fields.name, path) {
-            records.push(("path", path.to_vec()));
-        }
-        if let Some(link) = link
-            && !fill(&mut fields.linkname, link)
-        {
-            records.push(("linkpath", link.to_vec()));
-        }
-        if attributes.mtime.nanoseconds != 0 {
-            records.push(("mtime", pax_time(attributes.mtime)));
-        }
-        if header.entry_type() != EntryType::Link {
-            let kept = self.layer.extended_attributes(attributes.ino);
-            records.extend(kept.map(|(key, value)| (key, value.to_vec())));
-        }
-        if !records.is_empty() {
-            self.tar.append_pax_extensions(records.iter().map(|(key, value)| (*key, value.as_slice())))?;
-        }
-        header.set_cksum();
-        self.tar.append(&header, data)
-    }
-}
-
-/// Puts `value` into a field of a header, cut to its size; whether it fits.
-fn fill(field: &mut [u8], value: &[u8]) -> bool {
-    for (byte, value) in field.iter_mut().zip(value) {
-        *byte = *value;
-    }
-    value.len() <= field.len()
-}
-
-fn pax_time(time: Timestamp) -> Vec<u8> {
-    format!("{}.{:09}", time.seconds, time.nanoseconds).into_bytes()
-}
-
-fn header(attributes: &Attributes) -> io::Result<Header> {
-    let mut header = Header::new_ustar();
-    header.set_entry_type(match attributes.kind {
-        Kind::Regular | Kind::Socket => EntryType::Regular,
-        Kind::Directory => EntryType::Directory,
-        Kind::Symlink => EntryType::Symlink,
-        Kind::CharacterDevice => EntryType::Char,
-        Kind::BlockDevice => EntryType::Block,
-        Kind::Fifo => EntryType::Fifo,
-    });
-    header.set_mode(attributes.mode);
-    header.set_uid(attributes.uid.into());
-    header.set_gid(attributes.gid.into());
-    header.set_mtime(attributes.mtime.seconds.into());
-    header.set_size(if attributes.kind == Kind::Regular { attributes.size } else { 0 });
-    if matches!(attributes.kind, Kind::CharacterDevice | Kind::BlockDevice) {
-        header.set_device_major(attributes.device.0)?;
-        header.set_device_minor(attributes.device.1)?;
-    }
-    Ok(header)
 }
 
 /// The data of a file, from its beginning.
@@ -172,7 +108,7 @@ impl Read for Data<'_> {
 mod tests {
     use super::super::testing::{TarBuilder, index_bytes, layer_of, new_layer};
     use super::*;
-    use crate::rootfs::{CreateMode, NewNode, SetAttributes, SetTime};
+    use crate::rootfs::{CreateMode, NewNode, SetAttributes, SetTime, Timestamp};
 
     /// Everything but inode numbers, cookies and the times of changes.
     fn sight(layer: &Layer, dir: Ino, path: &str, seen: &mut Vec<String>) {

@@ -28,9 +28,11 @@ mod page_cache;
 mod path;
 mod permission;
 mod persistent;
+pub mod source;
 mod sparse;
 mod storage;
 mod tar_index;
+mod tar_writer;
 mod tree;
 mod unpack;
 mod upper_file;
@@ -43,8 +45,8 @@ pub use journal::{Durability, JournalError};
 pub use kept::{KeptError, Origin, layer_directory, remove_kept};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
-    CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
-    Permissions, ReadOutcome, Reading, Renamed, Repair, Usage, WccPair,
+    AttributeChanges, Change, CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer,
+    LayerOptions, ListEnd, NewNode, Permissions, ReadOutcome, Reading, Renamed, Repair, Usage, WccPair,
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;

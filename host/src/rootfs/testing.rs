@@ -1,5 +1,7 @@
 //! Archives and layers for tests.
 
+pub(crate) mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,6 +1,9 @@
 //! Artifacts that cannot be had or used.
 
-use testbench::harness::{ARTIFACTS_URL, Job, Testbench};
+use std::fs;
+use std::process::Command;
+
+use testbench::harness::{ARTIFACTS_URL, Job, Testbench, host_runner};
 
 use crate::evidence::{Expected, assert_power_untouched};
 
@@ -64,4 +67,54 @@ fn a_file_that_is_not_compressed_as_the_job_says_is_shown_with_its_first_bytes()
     let bench = Testbench::new();
     bench.artifact("page.tar.gz", b"<html>404</html>");
     assert_deployment_fails(&bench, &job, ROOTFS_LINE, &["not a valid gzip file", "<html>"]);
+}
+
+#[test]
+fn a_compression_that_the_job_does_not_tell_is_told() {
+    let bench = Testbench::new();
+    let gzip = Command::new("gzip").arg(bench.path().join("artifacts/rootfs.tar")).status().unwrap();
+    assert!(gzip.success(), "{gzip}");
+    let run = bench.run(&Job::new().nfsrootfs(&[&format!("url: {ARTIFACTS_URL}rootfs.tar.gz")]));
+    let said = ["rootfs.tar.gz` is compressed with gzip"];
+    Expected { class: "job", phase: "deploy-tftp", said: &said }.assert(&run);
+    let fault = run.results()["fault"].to_string();
+    assert!(fault.contains("say so in the job: `compression: gz`"), "{fault}");
+    assert_power_untouched(&run);
+}
+
+#[test]
+fn a_full_disk_is_told_with_the_file_that_did_not_fit_and_leaves_nothing() {
+    let bench = Testbench::new();
+    bench.artifact("large.tar", &vec![0; 8 << 20]);
+    let gzip = Command::new("gzip").arg(bench.path().join("artifacts/large.tar")).status().unwrap();
+    assert!(gzip.success(), "{gzip}");
+    let url = format!("url: {ARTIFACTS_URL}large.tar.gz");
+    let job = Job::new().nfsrootfs(&[&url, "compression: gz"]);
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", job.to_yaml());
+    fs::create_dir(bench.path().join("cache")).unwrap();
+    // The cache has a disk of 1 MiB; the network is another one because its ports must be the user's.
+    let script = "PATH=$PATH:/usr/sbin:/sbin
+        ip link set dev lo up
+        mount -t tmpfs -o size=1m tmpfs cache
+        \"$0\" run job.yaml --out out || code=$?
+        ls cache/tmp cache/records > left
+        exit $code";
+    let ended = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script])
+        .arg(host_runner())
+        .current_dir(bench.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(3), "{stderr}");
+    let results = fs::read_to_string(bench.path().join("out/results.json")).unwrap();
+    let directory = bench.path().join("cache/tmp").display().to_string();
+    for said in ["No space left on device", &directory, "large.tar.gz", "infrastructure"] {
+        assert!(results.contains(said), "{said}: {results}");
+    }
+    let left = fs::read_to_string(bench.path().join("left")).unwrap();
+    let records = left.split_once("cache/tmp:").unwrap();
+    assert_eq!(records.1.trim(), "", "{left}");
+    assert!(!left.contains("unpacked-"), "{left}");
 }

@@ -62,9 +62,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
     Ok(sum_up(&steps))
 }
 
-/// Real programs that tests talk to.
-const PEERS: [&str; 8] =
-    ["atftp", "busybox", "curl", "nfs-common", "openssh-client", "openssh-server", "rpcbind", "tftp-hpa"];
+/// Real programs that tests talk to, or make files with.
+const PEERS: [&str; 10] = [
+    "atftp",
+    "busybox",
+    "curl",
+    "e2fsprogs",
+    "nfs-common",
+    "openssh-client",
+    "openssh-server",
+    "rpcbind",
+    "squashfs-tools",
+    "tftp-hpa",
+];
 
 /// How long each fuzz target runs.
 const FUZZ: Duration = Duration::from_secs(10);

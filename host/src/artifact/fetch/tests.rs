@@ -355,3 +355,29 @@ async fn a_root_filesystem_can_be_compressed_in_every_way() {
         assert!(text.ends_with("it is larger than the limit of 4000 bytes"), "{compression}: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_compression_bomb_of_every_kind_ends_at_the_limit_and_leaves_nothing() {
+    let zeros = vec![0; 64 << 20];
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bzip2.write_all(&zeros).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    xz.write_all(&zeros).unwrap();
+    let bombs = [
+        (Compression::Gzip, gzip(&zeros)),
+        (Compression::Bzip2, bzip2.finish().unwrap()),
+        (Compression::Xz, xz.finish().unwrap()),
+        (Compression::Zstd, zstd::encode_all(zeros.as_slice(), 1).unwrap()),
+    ];
+    let mut bench = bench();
+    bench.cache.max_size = 1_000_000;
+    for (count, (compression, bytes)) in bombs.iter().enumerate() {
+        let file = bench.file(&format!("bomb.{}", compression.name()), bytes);
+        let request = Request { compression: Some(*compression), ..request(file.display().to_string()) };
+        let (class, text) = bench.failure(&request).await;
+        assert_eq!(class, Class::Infrastructure);
+        assert!(text.ends_with("it is larger than the limit of 1000000 bytes"), "{compression}: {text}");
+        let files = |name: &str| fs::read_dir(bench.cache.directory().join(name)).unwrap().count();
+        assert_eq!((files("tmp"), files("blobs")), (0, count + 1), "{compression}: the bomb alone is kept");
+    }
+}

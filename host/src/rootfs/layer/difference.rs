@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Layer;
 use crate::rootfs::tree::Tree;
-use crate::rootfs::{FsError, Ino, Kind, Lower};
+use crate::rootfs::{FsError, Ino, Kind, Lower, Timestamp};
 
 /// How a path differs from the root filesystem below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +44,36 @@ pub struct Difference {
     pub path: Vec<u8>,
     /// How it differs.
     pub kind: DifferenceKind,
+    /// Attributes that differ, if it is of the same kind as below.
+    pub attributes: AttributeChanges,
+}
+
+/// What of an object's attributes differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttributeChanges {
+    /// Permission bits.
+    pub mode: Option<Change<u32>>,
+    /// Owner.
+    pub uid: Option<Change<u32>>,
+    /// Group.
+    pub gid: Option<Change<u32>>,
+    /// Last change of the data, where the data is the same.
+    pub mtime: Option<Change<Timestamp>>,
+}
+
+/// Something that was, and what it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<T> {
+    /// In the root filesystem below.
+    pub before: T,
+    /// In the layer.
+    pub now: T,
+}
+
+impl<T: PartialEq> Change<T> {
+    fn between(before: T, now: T) -> Option<Self> {
+        (before != now).then_some(Self { before, now })
+    }
 }
 
 impl Layer {
@@ -96,13 +126,14 @@ impl Comparison<'_> {
     }
 
     fn entry(&mut self, path: &mut Vec<u8>, before: Option<Ino>, now: Option<Ino>) -> Result<(), FsError> {
-        let kind = match (before, now) {
-            (None, _) => Some(DifferenceKind::Added),
-            (_, None) => Some(DifferenceKind::Removed),
+        let same = AttributeChanges::default();
+        let difference = match (before, now) {
+            (None, _) => Some((DifferenceKind::Added, same)),
+            (_, None) => Some((DifferenceKind::Removed, same)),
             (Some(before), Some(now)) => self.change(before, now)?,
         };
-        if let Some(kind) = kind {
-            self.found.push(Difference { path: path.clone(), kind });
+        if let Some((kind, attributes)) = difference {
+            self.found.push(Difference { path: path.clone(), kind, attributes });
         }
         let is_directory = |kind: Option<Kind>| kind == Some(Kind::Directory);
         let before =
@@ -115,24 +146,30 @@ impl Comparison<'_> {
     }
 
     /// How the object `now` differs from `before`.
-    fn change(&self, before: Ino, now: Ino) -> Result<Option<DifferenceKind>, FsError> {
+    fn change(&self, before: Ino, now: Ino) -> Result<Option<(DifferenceKind, AttributeChanges)>, FsError> {
         let old = self.lower.get(before).ok_or(FsError::Stale)?;
         let new = self.tree.attributes(now)?;
         if old.meta.kind != new.kind || old.meta.device != new.device {
-            return Ok(Some(DifferenceKind::Replaced));
+            return Ok(Some((DifferenceKind::Replaced, AttributeChanges::default())));
         }
         let modified = match new.kind {
             Kind::Regular => old.size != new.size || !self.same_data(before, now, new.size)?,
             Kind::Symlink => self.lower.target(before)? != self.tree.target(now)?,
             _ => false,
         };
-        if modified {
-            return Ok(Some(DifferenceKind::Modified));
-        }
         // A directory's times move with its names, which are told by themselves.
-        let times = new.kind == Kind::Directory || old.meta.mtime == new.mtime;
-        let same = times && (old.meta.mode, old.meta.uid, old.meta.gid) == (new.mode, new.uid, new.gid);
-        Ok((!same).then_some(DifferenceKind::Attributes))
+        let moves = modified || new.kind == Kind::Directory;
+        let changes = AttributeChanges {
+            mode: Change::between(old.meta.mode, new.mode),
+            uid: Change::between(old.meta.uid, new.uid),
+            gid: Change::between(old.meta.gid, new.gid),
+            mtime: Change::between(old.meta.mtime, new.mtime).filter(|_| !moves),
+        };
+        Ok(match (modified, changes == AttributeChanges::default()) {
+            (true, _) => Some((DifferenceKind::Modified, changes)),
+            (false, false) => Some((DifferenceKind::Attributes, changes)),
+            (false, true) => None,
+        })
     }
 
     fn same_data(&self, before: Ino, now: Ino, size: u64) -> Result<bool, FsError> {

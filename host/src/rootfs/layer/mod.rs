@@ -19,7 +19,7 @@ pub use check::Repair;
 pub(crate) use create::MAX_LINKS;
 pub use create::{CreateMode, Created, NewNode};
 pub use data::{ReadOutcome, Reading};
-pub use difference::{Difference, DifferenceKind};
+pub use difference::{AttributeChanges, Change, Difference, DifferenceKind};
 pub use inspect::{DirectoryEntry, ListEnd, Permissions};
 pub(super) use open::lock;
 pub use open::{Layer, LayerOptions, Usage, WccPair};

@@ -11,6 +11,11 @@ pub(super) const BLOCK: u64 = 512;
 /// Where the checksum lies in a header.
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
+/// Whether `bytes` begin with a header of a tar.
+pub(in crate::rootfs) fn begins_tar(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|block| Block::parse(block).is_some())
+}
+
 /// A header whose checksum is right.
 #[derive(Clone, Debug)]
 pub(super) struct Block(Header);

@@ -13,7 +13,7 @@ use crate::rootfs::sparse::Extent;
 use crate::rootfs::{Kind, RootfsError, Timestamp};
 
 /// Members that an archive may have.
-pub(super) const MAX_MEMBERS: u64 = 2_000_000;
+pub(in crate::rootfs) const MAX_MEMBERS: u64 = 2_000_000;
 
 /// Indexes the tar at `path`; see [`Lower::from_tar`].
 pub(in crate::rootfs) fn index(path: &Path) -> Result<Lower, RootfsError> {

@@ -12,7 +12,8 @@ mod pax;
 mod reader;
 mod sparse_map;
 
-pub(super) use members::index;
+pub(super) use header::begins_tar;
+pub(super) use members::{MAX_MEMBERS, index};
 
 #[cfg(test)]
 mod tests;
