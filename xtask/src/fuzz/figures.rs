@@ -41,8 +41,8 @@ impl Figures {
 }
 
 fn statistic(log: &str, name: &str) -> Option<u64> {
-    let values = log.lines().filter_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));
-    values.last()?.strip_prefix(':')?.trim().parse().ok()
+    let mut values = log.lines().filter_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));
+    values.next_back()?.strip_prefix(':')?.trim().parse().ok()
 }
 
 fn coverage(log: &str, event: &str) -> Option<u64> {
