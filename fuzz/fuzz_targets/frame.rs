@@ -12,8 +12,11 @@ fn encoded(header: &Header, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What comes of `line` in reads of `read` bytes: headers and payloads, and the whole as it can be sent again.
-fn decode(line: &[u8], read: usize) -> (Vec<(Header, Vec<u8>)>, Vec<u8>, u32) {
+/// Headers and payloads of frames, everything as it can be sent again, frames of unknown kinds.
+type Decoded = (Vec<(Header, Vec<u8>)>, Vec<u8>, u32);
+
+/// What comes of `line` in reads of `read` bytes.
+fn decode(line: &[u8], read: usize) -> Decoded {
     let (mut frames, mut again) = (Vec::new(), Vec::new());
     let mut decoder = Decoder::new();
     for mut part in line.chunks(read) {

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(crate) use build::packages;
+use tempfile::TempDir;
 
 use self::corpus::Corpus;
 use self::figures::Figures;
@@ -52,7 +53,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     let directory = build::build(workspace)?;
     for target in targets {
         let corpus = Corpus::of(workspace, &target)?;
-        let fuzzer = Fuzzer { program: directory.join(&target), target, corpus };
+        let scratch = corpus::scratch()?;
+        let fuzzer = Fuzzer { program: directory.join(&target), target, corpus, scratch };
         let figures = fuzzer.run(options.duration)?;
         println!("{:14} {figures}", fuzzer.target);
         if options.keep {
@@ -74,13 +76,14 @@ struct Fuzzer {
     target: String,
     program: PathBuf,
     corpus: Corpus,
+    scratch: TempDir,
 }
 
 impl Fuzzer {
     /// Runs it for `duration`, and returns what came of it.
     fn run(&self, duration: Duration) -> Result<Figures, Error> {
         let log = self.corpus.log();
-        let mut fuzzer = self.command()?;
+        let mut fuzzer = self.command();
         fuzzer.arg(format!("-max_total_time={}", duration.as_secs()));
         fuzzer.args(["-print_final_stats=1", &format!("-timeout={}", PATIENCE.as_secs())]);
         fuzzer.arg(prefix(&self.corpus.failures())?);
@@ -106,7 +109,7 @@ impl Fuzzer {
     /// Checks in as few inputs as reach all that was reached.
     fn keep(&self) -> Result<(), Error> {
         let merged = self.corpus.merged()?;
-        let mut fuzzer = self.command()?;
+        let mut fuzzer = self.command();
         // Whether something was reached counts, and not how often: else every other input is kept.
         fuzzer.args(["-merge=1", "-use_counters=0"]).arg(&merged);
         fuzzer.arg(self.corpus.checked_in()).arg(self.corpus.found());
@@ -114,10 +117,10 @@ impl Fuzzer {
         self.corpus.replace(&merged)
     }
 
-    fn command(&self) -> Result<Command, Error> {
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg(format!("-rss_limit_mb={MEMORY}")).env("TMPDIR", self.corpus.scratch()?);
-        Ok(command)
+        command.arg(format!("-rss_limit_mb={MEMORY}")).env("TMPDIR", self.scratch.path());
+        command
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
-use testbench::harness::median;
 use testbench::tftp::Client;
 
 use super::server::{FILE, MAX_CLIENTS, PROBE, Program};
@@ -34,19 +33,8 @@ pub(crate) struct Load {
 pub(crate) struct Measured {
     /// All clients together.
     pub(crate) mebibytes_per_second: f64,
-    /// CPU time of the server.
-    pub(crate) milliseconds_per_mebibyte: f64,
-}
-
-impl Measured {
-    /// The median of each figure; `None` of nothing.
-    pub(crate) fn median(all: Vec<Self>) -> Option<Self> {
-        let middle = |value: fn(&Self) -> f64| median(all.iter().map(value));
-        Some(Self {
-            mebibytes_per_second: middle(|one| one.mebibytes_per_second)?,
-            milliseconds_per_mebibyte: middle(|one| one.milliseconds_per_mebibyte)?,
-        })
-    }
+    /// CPU time of the server; `None` if it cannot be known.
+    pub(crate) milliseconds_per_mebibyte: Option<f64>,
 }
 
 impl Load {
@@ -62,56 +50,64 @@ impl Load {
         let idle = cpu_of_children()? - before;
         let server = program.start(directory.path())?;
         let started = Instant::now();
-        if program.is_limit() {
-            self.ping(server.address)?;
-        } else {
-            self.fetch(server.address, &content)?;
-        }
+        let client = |index: usize| {
+            if program.is_limit() {
+                self.ping(index, server.address)
+            } else {
+                self.fetch(index, server.address, &content)
+            }
+        };
+        let outcome = self.all_clients(client);
         let took = started.elapsed();
         server.stop()?;
+        outcome?;
         let busy = (cpu_of_children()? - before).saturating_sub(idle * 2);
         let mebibytes = (self.bytes * self.clients) as f64 / f64::from(1 << 20);
         Ok(Measured {
             mebibytes_per_second: mebibytes / took.as_secs_f64(),
-            milliseconds_per_mebibyte: busy.as_secs_f64() * 1000.0 / mebibytes,
+            milliseconds_per_mebibyte: (!program.hides_cpu_time())
+                .then(|| busy.as_secs_f64() * 1000.0 / mebibytes),
         })
     }
 
-    fn fetch(&self, server: SocketAddr, content: &[u8]) -> io::Result<()> {
-        let client = |index: usize| {
-            // Different addresses, as boards have.
-            let host = u8::try_from(index + 1).unwrap_or(MAX_CLIENTS).min(MAX_CLIENTS);
-            let client = Client {
-                local: SocketAddr::new(Ipv4Addr::new(127, 0, 0, host).into(), 0),
-                block_size: (self.block_size != 512).then_some(self.block_size),
-                window: (self.window > 1).then_some(self.window),
-                patience: self.patience,
-                loses_one_of: self.loses_one_of,
-                seed: self.seed * 1_000_003 + index as u64,
-                ..Client::new(server)
-            };
-            let mut rest = content;
-            let mut equal = true;
-            let fetched = client.fetch(FILE, |block| {
-                equal &= rest.starts_with(block);
-                rest = rest.get(block.len()..).unwrap_or_default();
-            })?;
-            match equal && rest.is_empty() {
-                true => Ok(()),
-                false => Err(io::Error::other(format!("another content came: {fetched:?}"))),
-            }
-        };
+    /// Runs `client` for the number of each client at once, and waits for all.
+    fn all_clients(&self, client: impl Fn(usize) -> io::Result<()> + Sync) -> io::Result<()> {
+        let client = &client;
         thread::scope(|scope| {
             let clients: Vec<_> = (0..self.clients).map(|index| scope.spawn(move || client(index))).collect();
-            clients
-                .into_iter()
-                .try_for_each(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            let join = |client: thread::ScopedJoinHandle<'_, _>| {
+                client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            clients.into_iter().map(join).fold(Ok(()), io::Result::and)
         })
+    }
+
+    /// Fetches the file as client `index`, and compares it with `content`.
+    fn fetch(&self, index: usize, server: SocketAddr, content: &[u8]) -> io::Result<()> {
+        let client = Client {
+            local: own_address(index),
+            block_size: (self.block_size != 512).then_some(self.block_size),
+            window: (self.window > 1).then_some(self.window),
+            patience: self.patience,
+            loses_one_of: self.loses_one_of,
+            seed: self.seed * 1_000_003 + index as u64,
+            ..Client::new(server)
+        };
+        let mut rest = content;
+        let mut equal = true;
+        let fetched = client.fetch(FILE, |block| {
+            equal &= rest.starts_with(block);
+            rest = rest.get(block.len()..).unwrap_or_default();
+        })?;
+        match equal && rest.is_empty() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("another content came: {fetched:?}"))),
+        }
     }
 
     /// Asks for as many datagrams as the file has blocks, a window at a time.
-    fn ping(&self, server: SocketAddr) -> io::Result<()> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    fn ping(&self, index: usize, server: SocketAddr) -> io::Result<()> {
+        let socket = UdpSocket::bind(own_address(index))?;
         socket.connect(server)?;
         let (size, window) = (self.block_size, self.window);
         let mut datagram = vec![0; 65_536];
@@ -139,9 +135,24 @@ impl Load {
     }
 }
 
-/// Answers each datagram with as many and as long ones as it says, until it is killed.
+/// Different addresses, as boards have.
+fn own_address(index: usize) -> SocketAddr {
+    let host = u8::try_from(index + 1).unwrap_or(MAX_CLIENTS).min(MAX_CLIENTS);
+    SocketAddr::new(Ipv4Addr::new(127, 0, 0, host).into(), 0)
+}
+
+/// Answers each datagram with as many and as long ones as it says, on all processors, until it is killed.
 pub(crate) fn pong(address: SocketAddr) -> io::Result<()> {
     let socket = UdpSocket::bind(address)?;
+    thread::scope(|scope| {
+        for _ in 1..thread::available_parallelism()?.get() {
+            scope.spawn(|| answer(&socket));
+        }
+        answer(&socket)
+    })
+}
+
+fn answer(socket: &UdpSocket) -> io::Result<()> {
     let (mut request, answer) = ([0; 4], vec![0; 65_536]);
     loop {
         let (_, from) = socket.recv_from(&mut request)?;

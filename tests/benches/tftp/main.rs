@@ -3,7 +3,8 @@
 //! Each peer that is installed is measured in the same run with the same client, which does what U-Boot's does and
 //! loses packets itself where a table says so. The limit is a process that does nothing but answer datagrams of the
 //! same sizes. Peers come from Debian: `apt-get install atftpd dnsmasq-base`, and tftpd-hpa, which conflicts with
-//! atftpd, from its package: `apt-get download tftpd-hpa && dpkg -x tftpd-hpa_*.deb target/peers`.
+//! atftpd, from its package: `apt-get download tftpd-hpa && dpkg -x tftpd-hpa_*.deb target/peers`. Those that are made of the
+//! crates async-tftp and tftpd (rs-tftpd) are built here.
 
 mod load;
 mod server;
@@ -46,6 +47,25 @@ struct Options {
     bench: bool,
 }
 
+/// What came of one load on one program.
+#[derive(Clone, Debug)]
+enum Cell {
+    /// The figures of each round.
+    Measured(Vec<Measured>),
+    /// The program is not here.
+    Absent,
+    /// The limit has no such load.
+    Inapplicable,
+    Failed(String),
+}
+
+/// What came of all loads of a table on one program.
+#[derive(Debug)]
+struct Row<'p> {
+    program: &'p Program,
+    cells: Vec<Cell>,
+}
+
 /// Block size in bytes and window in blocks of each column.
 const SHAPES: [(u16, u16); 6] = [(512, 1), (512, 8), (512, 16), (1468, 1), (1468, 8), (1468, 16)];
 /// One of how many packets is lost, and how many clients there are, of each table.
@@ -59,42 +79,63 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(address) = options.pong {
         return Ok(load::pong(address)?);
     }
-    let programs = server::installed(&mut io::stdout())?;
+    let programs = server::programs()?;
     let wanted = |program: &&Program| {
         options.only.is_empty() || options.only.iter().any(|name| program.name().starts_with(name))
     };
     let programs: Vec<&Program> = programs.iter().filter(wanted).collect();
+    let mut ahead = Vec::new();
     for (loses_one_of, clients) in TABLES {
-        let mut cells = vec![vec![Vec::new(); SHAPES.len()]; programs.len()];
-        for round in 0..options.rounds {
-            for (column, (block_size, window)) in SHAPES.into_iter().enumerate() {
-                for (row, program) in programs.iter().enumerate() {
-                    let load = Load {
-                        block_size,
-                        window,
-                        loses_one_of,
-                        clients,
-                        bytes: (options.mebibytes << 20) / if clients > 1 { 16 } else { 1 },
-                        patience: Duration::from_millis(options.patience),
-                        seed: round as u64 + 1,
-                    };
-                    // The limit has nobody to lose packets for, and one partner.
-                    if !(program.is_limit() && (loses_one_of > 0 || clients > 1)) {
-                        cells[row][column].push(load.measure(program)?);
-                    }
-                }
-            }
-        }
         let title = match loses_one_of {
             0 => format!("{clients} client(s), no loss"),
             n => format!("{clients} client(s), 1 of {n} DATA packets lost"),
         };
-        let rows: Vec<(&str, Vec<Option<Measured>>)> = programs
-            .iter()
-            .zip(cells)
-            .map(|(program, row)| (program.name(), row.into_iter().map(Measured::median).collect()))
-            .collect();
-        table::print(&mut io::stdout(), &title, &rows)?;
+        let rows = measure(&options, &programs, loses_one_of, clients);
+        ahead.extend(table::print(&mut io::stdout(), &title, &rows)?);
     }
+    table::print_verdict(&mut io::stdout(), &ahead)?;
     Ok(())
+}
+
+/// Puts the loads of one table on all programs in turn, again in each round.
+fn measure<'p>(
+    options: &Options,
+    programs: &[&'p Program],
+    loses_one_of: u32,
+    clients: usize,
+) -> Vec<Row<'p>> {
+    let first = |program: &&'p Program| {
+        let cell = match program {
+            program if !program.is_here() => Cell::Absent,
+            // It has nobody to lose packets for.
+            program if program.is_limit() && loses_one_of > 0 => Cell::Inapplicable,
+            _ => Cell::Measured(Vec::new()),
+        };
+        Row { program, cells: vec![cell; SHAPES.len()] }
+    };
+    let mut rows: Vec<Row<'p>> = programs.iter().map(first).collect();
+    for round in 0..options.rounds {
+        for (column, (block_size, window)) in SHAPES.into_iter().enumerate() {
+            let load = Load {
+                block_size,
+                window,
+                loses_one_of,
+                clients,
+                bytes: (options.mebibytes << 20) / if clients > 1 { 16 } else { 1 },
+                patience: Duration::from_millis(options.patience),
+                seed: round as u64 + 1,
+            };
+            for row in &mut rows {
+                let cell = &mut row.cells[column];
+                // One that has failed is not tried again: it may take long to fail.
+                if let Cell::Measured(figures) = cell {
+                    match load.measure(row.program) {
+                        Ok(figure) => figures.push(figure),
+                        Err(error) => *cell = Cell::Failed(error.to_string()),
+                    }
+                }
+            }
+        }
+    }
+    rows
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use host_runner::net::Net;
 use host_runner::tftp::{Server, Source, Table};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process};
+use testbench::harness::{bench_peer, installed_peer};
 use testbench::tftp::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,8 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     kind: Kind,
-    path: PathBuf,
+    /// `None` if it is not installed.
+    path: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +36,27 @@ enum Kind {
     Hpa,
     Atftpd,
     Dnsmasq,
+    AsyncTftp,
+    Tftpd,
 }
 
-/// The programs that are here; says which are not.
-pub(crate) fn installed(out: &mut impl Write) -> io::Result<Vec<Program>> {
+/// All programs, those that are not installed among them.
+pub(crate) fn programs() -> Result<Vec<Program>, Box<dyn Error>> {
     let own = std::env::current_exe()?;
-    let mut programs =
-        vec![Program { kind: Kind::Limit, path: own.clone() }, Program { kind: Kind::Ours, path: own }];
+    let mut programs: Vec<Program> = [
+        (Kind::Limit, own.clone()),
+        (Kind::Ours, own),
+        (Kind::AsyncTftp, bench_peer("async-tftp")?),
+        (Kind::Tftpd, installed_peer("tftpd", "1.0.0")?),
+    ]
+    .map(|(kind, path)| Program { kind, path: Some(path) })
+    .into();
     let extracted = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/usr/sbin");
     for (kind, name) in [(Kind::Hpa, "in.tftpd"), (Kind::Atftpd, "atftpd"), (Kind::Dnsmasq, "dnsmasq")] {
         // atftpd's package has an in.tftpd as well, a link to its own program.
         let is_itself = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path.ends_with(name));
         let places = [&extracted, Path::new("/usr/sbin"), Path::new("/usr/bin")];
-        match places.iter().map(|place| place.join(name)).find(is_itself) {
-            Some(path) => programs.push(Program { kind, path }),
-            None => writeln!(out, "not measured, because it is not installed: {name}")?,
-        }
+        programs.push(Program { kind, path: places.iter().map(|place| place.join(name)).find(is_itself) });
     }
     Ok(programs)
 }
@@ -62,7 +69,26 @@ impl Program {
             Kind::Hpa => "tftpd-hpa",
             Kind::Atftpd => "atftpd",
             Kind::Dnsmasq => "dnsmasq",
+            Kind::AsyncTftp => "async-tftp",
+            Kind::Tftpd => "rs-tftpd",
         }
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.kind == Kind::Ours
+    }
+
+    pub(crate) fn is_peer(&self) -> bool {
+        !self.is_ours() && !self.is_limit()
+    }
+
+    /// Whether it ignores the end of its children (SIGCHLD), so that the system drops the time that they took.
+    pub(crate) fn hides_cpu_time(&self) -> bool {
+        self.kind == Kind::Hpa
+    }
+
+    pub(crate) fn is_here(&self) -> bool {
+        self.path.is_some()
     }
 
     pub(crate) fn is_limit(&self) -> bool {
@@ -93,8 +119,13 @@ impl Program {
                  --tftp-max=200 --bind-interfaces",
                 &[&format!("--listen-address={host}"), &format!("--tftp-root={root}")],
             ),
+            Kind::AsyncTftp => words("", &[&address, &root]),
+            Kind::Tftpd => {
+                words("--read-only --quiet --ip-address", &[&host, &"--port", &port, &"--directory", &root])
+            }
         };
-        let mut command = Command::new(&self.path);
+        let path = self.path.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut running = Running { child: command.spawn()?, address };
         if !self.is_limit() {

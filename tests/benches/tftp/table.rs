@@ -2,42 +2,105 @@
 
 use std::io::{self, Write};
 
-use super::SHAPES;
+use testbench::harness::median;
+
 use super::load::Measured;
+use super::{Cell, Row, SHAPES};
 
 /// One of the figures.
-type Figure = fn(&Measured) -> f64;
+struct Figure {
+    unit: &'static str,
+    value: fn(&Measured) -> Option<f64>,
+    /// Whether more of it is better.
+    more_is_better: bool,
+}
 
-/// Prints a row for each server: throughput, CPU time, and both against ours.
-pub(crate) fn print(
-    out: &mut impl Write,
-    title: &str,
-    rows: &[(&str, Vec<Option<Measured>>)],
-) -> io::Result<()> {
-    let heads: String =
-        SHAPES.iter().map(|(size, window)| format!("{:>14}", format!("{size} x{window}"))).collect();
-    let ours = rows.iter().find(|(name, _)| *name == "host-runner").map(|(_, cells)| cells);
-    let units: [(&str, Figure); 2] = [
-        ("MiB/s", |measured| measured.mebibytes_per_second),
-        ("CPU ms/MiB", |measured| measured.milliseconds_per_mebibyte),
-    ];
-    for (unit, value) in units {
-        writeln!(out, "\n{:<46}{heads}", format!("{title}: {unit} (ratio to ours)"))?;
-        for (name, cells) in rows {
-            if cells.iter().all(Option::is_none) {
-                continue;
+const FIGURES: [Figure; 2] = [
+    Figure { unit: "MiB/s", value: |measured| Some(measured.mebibytes_per_second), more_is_better: true },
+    Figure {
+        unit: "CPU ms/MiB",
+        value: |measured| measured.milliseconds_per_mebibyte,
+        more_is_better: false,
+    },
+];
+
+/// Prints a line for each program: throughput, CPU time, and both against ours; and the best peer of each column.
+/// Returns the columns in which a peer is ahead of ours.
+pub(crate) fn print(out: &mut impl Write, title: &str, rows: &[Row<'_>]) -> io::Result<Vec<String>> {
+    let mut ahead = Vec::new();
+    for figure in &FIGURES {
+        let heads: String =
+            SHAPES.iter().map(|(size, window)| format!("{:>18}", format!("{size} x{window}"))).collect();
+        writeln!(out, "\n{title}: {} (ratio to ours)\n{:<26}{heads}", figure.unit, "")?;
+        for row in rows {
+            let cells = (0..SHAPES.len()).map(|column| format!("{:>18}", figure.cell(rows, row, column)));
+            writeln!(out, "  {:<24}{}", row.program.name(), cells.collect::<String>())?;
+        }
+        let best: Vec<_> = (0..SHAPES.len()).map(|column| figure.best_peer(rows, column)).collect();
+        let cells = best.iter().map(|best| match best {
+            Some((name, ratio)) => format!("{:>18}", format!("{name} {ratio:.2}")),
+            None => format!("{:>18}", "-"),
+        });
+        writeln!(out, "  {:<24}{}", "best peer, ratio to ours", cells.collect::<String>())?;
+        for ((size, window), best) in SHAPES.iter().zip(best) {
+            if let Some((name, ratio)) = best.filter(|(_, ratio)| figure.is_better(*ratio, 1.0)) {
+                ahead.push(format!("{title}, {size} x{window}, {}: {name} {ratio:.2}", figure.unit));
             }
-            let cell = |(column, cell): (usize, &Option<Measured>)| {
-                let own = ours.and_then(|ours| ours.get(column)?.as_ref()).map(value);
-                let text = match (cell.as_ref().map(value), own) {
-                    (Some(figure), Some(own)) => format!("{figure:.2} ({:.2})", figure / own),
-                    (Some(figure), None) => format!("{figure:.2}"),
-                    (None, _) => String::new(),
-                };
-                format!("{text:>14}")
-            };
-            writeln!(out, "  {name:<44}{}", cells.iter().enumerate().map(cell).collect::<String>())?;
         }
     }
-    Ok(())
+    for row in rows {
+        for ((size, window), cell) in SHAPES.iter().zip(&row.cells) {
+            if let Cell::Failed(error) = cell {
+                writeln!(out, "  {} failed at {size} x{window}: {error}", row.program.name())?;
+            }
+        }
+    }
+    Ok(ahead)
+}
+
+/// Says in which columns a peer is ahead.
+pub(crate) fn print_verdict(out: &mut impl Write, ahead: &[String]) -> io::Result<()> {
+    match ahead {
+        [] => writeln!(out, "\nno peer is ahead in any column"),
+        columns => writeln!(out, "\na peer is ahead in these columns:\n  {}", columns.join("\n  ")),
+    }
+}
+
+impl Figure {
+    fn is_better(&self, one: f64, other: f64) -> bool {
+        if self.more_is_better { one > other } else { one < other }
+    }
+
+    fn of(&self, row: &Row<'_>, column: usize) -> Option<f64> {
+        match row.cells.get(column) {
+            Some(Cell::Measured(figures)) => median(figures.iter().filter_map(self.value)),
+            _ => None,
+        }
+    }
+
+    fn ours(&self, rows: &[Row<'_>], column: usize) -> Option<f64> {
+        rows.iter().find(|row| row.program.is_ours()).and_then(|row| self.of(row, column))
+    }
+
+    fn cell(&self, rows: &[Row<'_>], row: &Row<'_>, column: usize) -> String {
+        if let Some(figure) = self.of(row, column) {
+            let ours = self.ours(rows, column);
+            return ours.map_or(format!("{figure:.2}"), |ours| format!("{figure:.2} ({:.2})", figure / ours));
+        }
+        match row.cells.get(column) {
+            Some(Cell::Failed(_)) => "failed",
+            Some(Cell::Inapplicable) => "not applicable",
+            _ => "not measured",
+        }
+        .into()
+    }
+
+    /// The best peer of a column, and its figure against ours.
+    fn best_peer(&self, rows: &[Row<'_>], column: usize) -> Option<(&'static str, f64)> {
+        let ours = self.ours(rows, column)?;
+        let peers = rows.iter().filter(|row| row.program.is_peer());
+        let figures = peers.filter_map(|row| Some((row.program.name(), self.of(row, column)?)));
+        let best = figures.reduce(|best, other| if self.is_better(other.1, best.1) { other } else { best });
+        best.map(|(name, figure)| (name, figure / ours))
+    }
 }

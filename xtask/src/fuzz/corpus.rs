@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::error::Error;
 use crate::workspace::Workspace;
 
@@ -56,13 +58,6 @@ impl Corpus {
         Ok(merged)
     }
 
-    /// An empty directory for the files of the target; a target that fails leaves some.
-    pub(super) fn scratch(&self) -> Result<PathBuf, Error> {
-        let scratch = self.work.join("scratch");
-        renew(&scratch)?;
-        Ok(scratch)
-    }
-
     /// Checks in the inputs of `directory` and no others.
     pub(super) fn replace(&self, directory: &Path) -> Result<(), Error> {
         renew(&self.checked_in)?;
@@ -73,6 +68,14 @@ impl Corpus {
         }
         Ok(())
     }
+}
+
+/// A directory for the files that targets make for every input: in memory where the system has a place there, because on
+/// a disk they would take most of the time. What a target that failed left in it goes with it.
+pub(super) fn scratch() -> Result<TempDir, Error> {
+    let memory = PathBuf::from("/dev/shm");
+    let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    tempfile::tempdir_in(&place).map_err(Error::file("cannot make a directory in", &place))
 }
 
 /// Makes `directory` anew, empty.
