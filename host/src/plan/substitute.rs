@@ -235,6 +235,8 @@ mod tests {
         setenv fdt_high 0xffffffff
         dhcp
         setenv serverip 10.0.0.1
+        setenv tftpblocksize 1468
+        setenv tftpwindowsize 4
         tftp 0x82000000 7/zImage
         setenv initrd_size ${filesize}
         tftp 0x88000000 7/am335x-bone.dtb
@@ -258,6 +260,8 @@ mod tests {
         setenv ipaddr 10.0.0.2
         setenv netmask 255.255.255.0
         setenv serverip 10.0.0.1
+        setenv tftpblocksize 1468
+        setenv tftpwindowsize 2
         tftp 0x40400000 7/zImage
         tftp 0x43000000 7/am335x-bone.dtb
         tftp 0x44000000 7/initrd.img

@@ -235,11 +235,14 @@ fn tftp_events(job: &JobRun) -> impl Fn(TftpEvent) + Send + Sync + 'static {
                 done: *done,
                 total: Some(*total),
             }),
-            TftpEventKind::Done { bytes, took, retransmits } => emitter.note(format!(
-                "served {file} by TFTP: {:.1} MB in {:.1} s, {retransmits} blocks sent again",
-                *bytes as f64 / 1e6,
-                took.as_secs_f64()
-            )),
+            TftpEventKind::Done { bytes, took, block_size, window, retransmits } => {
+                let (megabytes, seconds) = (*bytes as f64 / 1e6, took.as_secs_f64());
+                emitter.note(format!(
+                    "served {file} by TFTP: {megabytes:.1} MB in {seconds:.2} s ({:.1} MB/s), blocks of {block_size} \
+                     bytes, window {window}, {retransmits} blocks sent again",
+                    megabytes / seconds.max(f64::EPSILON)
+                ));
+            }
             TftpEventKind::Failed(error) => {
                 emitter.warn(format!("TFTP of {file} to {} failed: {}", event.peer, Chain(error)));
             }

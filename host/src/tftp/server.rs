@@ -61,6 +61,10 @@ pub enum TftpEventKind {
         bytes: u64,
         /// How long the transfer took.
         took: Duration,
+        /// Block size in bytes.
+        block_size: u64,
+        /// Window in blocks.
+        window: u64,
         /// Blocks that were sent more than once.
         retransmits: u64,
     },

@@ -97,6 +97,8 @@ impl Session {
             Some(Ok(done)) => TftpEventKind::Done {
                 bytes: done.bytes,
                 took: started.elapsed(),
+                block_size: self.transfer.block_size(),
+                window: self.transfer.window(),
                 retransmits: done.retransmits,
             },
             Some(Err(failure)) => TftpEventKind::Failed(failure.clone()),

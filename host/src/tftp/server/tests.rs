@@ -134,9 +134,12 @@ async fn files_and_bytes_arrive_whole_in_every_option_combination() {
     let _file = bench.table.add(LOCALHOST.ip(), "file", Source::File(file.path().into()));
     let _bytes = bench.table.add(LOCALHOST.ip(), "bytes", Source::Bytes(content.clone().into()));
     for name in ["/file", "bytes"] {
-        for (block_size, window_size) in
-            [(None, None), (Some(1468), None), (Some(1468), Some(16)), (Some(9), Some(64))]
-        {
+        for (block_size, window_size, used) in [
+            (None, None, (512, 1)),
+            (Some(1468), None, (1468, 1)),
+            (Some(1468), Some(16), (1468, 16)),
+            (Some(9), Some(64), (9, 32)),
+        ] {
             let options = Options { block_size, window_size, transfer_size: Some(0), timeout: Some(5) };
             let got = within(fetch(bench.address, name, Mode::Octet, options)).await.unwrap();
             assert!(got == content, "{name} {options:?}");
@@ -144,7 +147,13 @@ async fn files_and_bytes_arrive_whole_in_every_option_combination() {
             assert_eq!(started.name, name);
             assert!(matches!(started.kind, TftpEventKind::Started { size: 300_001, .. }), "{started:?}");
             let done = bench.event().await;
-            assert!(matches!(done.kind, TftpEventKind::Done { bytes: 300_001, .. }), "{done:?}");
+            assert!(
+                matches!(
+                    done.kind,
+                    TftpEventKind::Done { bytes: 300_001, block_size, window, .. } if (block_size, window) == used
+                ),
+                "{done:?}"
+            );
         }
     }
     bench.stop().await;
