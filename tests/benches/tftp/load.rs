@@ -1,5 +1,6 @@
 //! What the clients do, and what it took.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -15,12 +16,45 @@ use super::server::{FILE, MAX_CLIENTS, PROBE, Program};
 /// How long the limit's partner may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// One of how many packets the client loses; 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) data: u32,
+    pub(crate) acks: u32,
+}
+
+impl Loss {
+    /// Nothing is lost.
+    pub(crate) const NONE: Self = Self { data: 0, acks: 0 };
+
+    /// One of `one_of` DATA packets is lost.
+    pub(crate) const fn data(one_of: u32) -> Self {
+        Self { data: one_of, acks: 0 }
+    }
+
+    /// One of `one_of` acknowledgements is lost.
+    pub(crate) const fn acks(one_of: u32) -> Self {
+        Self { data: 0, acks: one_of }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { data: 0, acks: 0 } => write!(f, "no loss"),
+            Self { data, acks: 0 } => write!(f, "1 of {data} DATA packets lost"),
+            Self { data: 0, acks } => write!(f, "1 of {acks} ACKs lost"),
+            Self { data, acks } => write!(f, "1 of {data} DATA packets and 1 of {acks} ACKs lost"),
+        }
+    }
+}
+
 /// One load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) block_size: u16,
     pub(crate) window: u16,
-    pub(crate) loses_one_of: u32,
+    pub(crate) loss: Loss,
     pub(crate) clients: usize,
     /// What each client fetches.
     pub(crate) bytes: usize,
@@ -89,7 +123,8 @@ impl Load {
             block_size: (self.block_size != 512).then_some(self.block_size),
             window: (self.window > 1).then_some(self.window),
             patience: self.patience,
-            loses_one_of: self.loses_one_of,
+            loses_one_of: self.loss.data,
+            loses_one_ack_of: self.loss.acks,
             seed: self.seed * 1_000_003 + index as u64,
             ..Client::new(server)
         };

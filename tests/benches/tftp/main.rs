@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use load::{Load, Measured};
+use load::{Load, Loss, Measured};
 use server::Program;
 
 /// Measures TFTP servers.
@@ -68,8 +68,17 @@ struct Row<'p> {
 
 /// Block size in bytes and window in blocks of each column.
 const SHAPES: [(u16, u16); 6] = [(512, 1), (512, 8), (512, 16), (1468, 1), (1468, 8), (1468, 16)];
-/// One of how many packets is lost, and how many clients there are, of each table.
-const TABLES: [(u32, usize); 6] = [(0, 1), (1000, 1), (500, 1), (0, 50), (1000, 50), (500, 50)];
+/// What is lost, and how many clients there are, of each table.
+const TABLES: [(Loss, usize); 8] = [
+    (Loss::NONE, 1),
+    (Loss::data(1000), 1),
+    (Loss::data(500), 1),
+    (Loss::data(100), 1),
+    (Loss::acks(100), 1),
+    (Loss::NONE, 50),
+    (Loss::data(1000), 50),
+    (Loss::data(500), 50),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
@@ -85,12 +94,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let programs: Vec<&Program> = programs.iter().filter(wanted).collect();
     let mut ahead = Vec::new();
-    for (loses_one_of, clients) in TABLES {
-        let title = match loses_one_of {
-            0 => format!("{clients} client(s), no loss"),
-            n => format!("{clients} client(s), 1 of {n} DATA packets lost"),
-        };
-        let rows = measure(&options, &programs, loses_one_of, clients);
+    for (loss, clients) in TABLES {
+        let title = format!("{clients} client(s), {loss}");
+        let rows = measure(&options, &programs, loss, clients);
         ahead.extend(table::print(&mut io::stdout(), &title, &rows)?);
     }
     table::print_verdict(&mut io::stdout(), &ahead)?;
@@ -98,17 +104,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Puts the loads of one table on all programs in turn, again in each round.
-fn measure<'p>(
-    options: &Options,
-    programs: &[&'p Program],
-    loses_one_of: u32,
-    clients: usize,
-) -> Vec<Row<'p>> {
+fn measure<'p>(options: &Options, programs: &[&'p Program], loss: Loss, clients: usize) -> Vec<Row<'p>> {
     let first = |program: &&'p Program| {
         let cell = match program {
             program if !program.is_here() => Cell::Absent,
             // It has nobody to lose packets for.
-            program if program.is_limit() && loses_one_of > 0 => Cell::Inapplicable,
+            program if program.is_limit() && loss != Loss::NONE => Cell::Inapplicable,
             _ => Cell::Measured(Vec::new()),
         };
         Row { program, cells: vec![cell; SHAPES.len()] }
@@ -119,7 +120,7 @@ fn measure<'p>(
             let load = Load {
                 block_size,
                 window,
-                loses_one_of,
+                loss,
                 clients,
                 bytes: (options.mebibytes << 20) / if clients > 1 { 16 } else { 1 },
                 patience: Duration::from_millis(options.patience),

@@ -24,6 +24,8 @@ pub struct Client {
     pub patience: Duration,
     /// One of how many DATA packets it loses, by chance; 0 for none.
     pub loses_one_of: u32,
+    /// One of how many of its own ACKs it loses, by chance; 0 for none. The last one of a file always goes out.
+    pub loses_one_ack_of: u32,
     /// Seed of that chance.
     pub seed: u64,
 }
@@ -55,6 +57,7 @@ impl Client {
             window: None,
             patience: Duration::from_secs(5),
             loses_one_of: 0,
+            loses_one_ack_of: 0,
             seed: 1,
         }
     }
@@ -96,7 +99,9 @@ impl Client {
                         last.clear();
                         last.extend_from_slice(&ACK.to_be_bytes());
                         last.extend_from_slice(&block.to_be_bytes());
-                        socket.send_to(&last, to)?;
+                        if state.over || !state.happens_once_in(self.loses_one_ack_of) {
+                            socket.send_to(&last, to)?;
+                        }
                     }
                     if state.have > before {
                         to = from;
@@ -190,7 +195,7 @@ impl<S: FnMut(&[u8])> State<'_, S> {
 
     fn take_block(&mut self, block: u16, payload: &[u8]) -> Option<u16> {
         self.fetched.packets += 1;
-        if self.client.loses_one_of > 0 && self.random().is_multiple_of(u64::from(self.client.loses_one_of)) {
+        if self.happens_once_in(self.client.loses_one_of) {
             self.fetched.lost += 1;
             return None;
         }
@@ -224,6 +229,11 @@ impl<S: FnMut(&[u8])> State<'_, S> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether something happens now that does so once in `times`; never if that is 0.
+    fn happens_once_in(&mut self, times: u32) -> bool {
+        times > 0 && self.random().is_multiple_of(u64::from(times))
     }
 
     /// Marsaglia's xorshift64.
