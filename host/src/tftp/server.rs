@@ -24,6 +24,8 @@ const MAX_TRANSFERS: usize = 256;
 const MAX_TRANSFERS_PER_PEER: usize = 16;
 /// Requests may have 512 bytes (RFC 2347); acknowledgements and errors are shorter.
 const MAX_REQUEST: usize = 1500;
+/// A board cannot be reset and ask again within this time of its last answer.
+const RESET: Duration = Duration::from_secs(1);
 
 /// Something that happened to a request.
 #[derive(Clone, Debug)]
@@ -229,8 +231,9 @@ impl Service {
     ) -> Result<(), Refusal> {
         let source = self.server.table.find(peer.ip(), &request.name).ok_or(Refusal::NoSuchFile)?;
         if let Some(active) = self.active.get(&peer) {
-            if active.request == request && !active.control.has_begun() {
-                // The answer was lost or is late; the transfer's timer sends it again, to one port only.
+            if active.request == request && active.control.silence().is_none_or(|silence| silence < RESET) {
+                // The answer was lost or is late, and the transfer's timer sends it again, to one port only; or it came
+                // after the client had repeated its request, which waited here while the transfer went on.
                 return Ok(());
             }
             active.control.end(Failure::Replaced);

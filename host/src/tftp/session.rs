@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,15 @@ pub(super) type Events = Arc<dyn Fn(TftpEvent) + Send + Sync>;
 pub(super) struct Control {
     socket: Arc<UdpSocket>,
     end: OnceLock<Failure>,
-    begun: AtomicBool,
+    made: Instant,
+    /// When the client answered last, in microseconds since `made`; 0 if it never has.
+    answered: AtomicU64,
 }
 
 impl Control {
     /// For the transfer that has `socket`.
     pub(super) fn new(socket: Arc<UdpSocket>) -> Self {
-        Self { socket, end: OnceLock::new(), begun: AtomicBool::new(false) }
+        Self { socket, end: OnceLock::new(), made: Instant::now(), answered: AtomicU64::new(0) }
     }
 
     /// Ends the transfer; only the first reason counts.
@@ -48,9 +50,16 @@ impl Control {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Read);
     }
 
-    /// Returns whether the client has answered.
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
+    /// Notes that the client answered at `now`.
+    fn set_answered(&self, now: Instant) {
+        let since = u64::try_from(now.duration_since(self.made).as_micros()).unwrap_or(u64::MAX);
+        self.answered.store(since.max(1), Ordering::Relaxed);
+    }
+
+    /// Returns how long the client has not answered; `None` if it never has.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        let answered = self.answered.load(Ordering::Relaxed);
+        (answered > 0).then(|| self.made.elapsed().saturating_sub(Duration::from_micros(answered)))
     }
 }
 
@@ -141,8 +150,8 @@ impl Session {
         match received {
             Ok(reply) => {
                 self.transfer.handle_input(now, reply);
-                if !self.control.has_begun() && self.transfer.has_begun() {
-                    self.control.begun.store(true, Ordering::Relaxed);
+                if self.transfer.has_begun() {
+                    self.control.set_answered(now);
                 }
             }
             Err(error) if is_fatal(&error) => self.transfer.abort(Failure::Socket(error.into())),

@@ -208,6 +208,30 @@ async fn an_unknown_address_gets_no_answer_but_is_reported() {
 }
 
 #[tokio::test]
+async fn a_repeated_request_that_comes_late_does_not_end_the_transfer() {
+    let mut bench = bench().await;
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
+    let socket = client().await;
+    let request = read_request("f", Mode::Octet, Options::default());
+    socket.send_to(&request, bench.address).await.unwrap();
+    let (_, transfer) = receive(&socket).await;
+    socket.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
+    receive(&socket).await;
+    socket.send_to(&request, bench.address).await.unwrap();
+    // Requests are dealt with in their order: this one after that one.
+    assert_eq!(
+        refused(bench.address, &read_request("g", Mode::Octet, Options::default())).await,
+        "1 no such file"
+    );
+    socket.send_to(&Packet::Ack { block: 2 }.to_vec(), transfer).await.unwrap();
+    let mut kinds = Vec::new();
+    while kinds.len() < 3 {
+        kinds.push(bench.event().await.kind);
+    }
+    assert!(kinds.iter().any(|kind| matches!(kind, TftpEventKind::Done { bytes: 1000, .. })), "{kinds:?}");
+}
+
+#[tokio::test]
 async fn a_new_request_from_the_same_port_replaces_the_old_transfer() {
     let mut bench = bench().await;
     let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
@@ -218,9 +242,9 @@ async fn a_new_request_from_the_same_port_replaces_the_old_transfer() {
     socket.send_to(&Packet::Ack { block: 1 }.to_vec(), first).await.unwrap();
     let (datagram, _) = receive(&socket).await;
     assert!(matches!(Packet::parse(&datagram), Ok(Packet::Data { block: 2, .. })));
-    // The board was reset: the same request again, and the answer starts at the beginning, from a new port.
-    socket.send_to(&request, bench.address).await.unwrap();
+    // The board was reset: the same request until it is answered, and the answer starts at the beginning, from a new port.
     let second = loop {
+        socket.send_to(&request, bench.address).await.unwrap();
         let (datagram, peer) = receive(&socket).await;
         match Packet::parse(&datagram).unwrap() {
             Packet::Data { block: 1, .. } => break peer,
