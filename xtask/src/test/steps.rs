@@ -63,8 +63,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to.
-const PEERS: [&str; 8] =
-    ["atftp", "busybox", "curl", "nfs-common", "openssh-client", "openssh-server", "rpcbind", "tftp-hpa"];
+const PEERS: [&str; 9] = [
+    "atftp",
+    "busybox",
+    "curl",
+    "nfs-common",
+    "openssh-client",
+    "openssh-server",
+    "python3",
+    "rpcbind",
+    "tftp-hpa",
+];
 
 const AGENT: &str = "build of the agent";
 const LAB: &str = "lab";
