@@ -51,7 +51,7 @@ fn host_programs() -> &'static (PathBuf, PathBuf) {
 }
 
 /// The directory of this profile's programs: that of the test executable, without `deps`.
-fn profile_directory() -> PathBuf {
+pub(super) fn profile_directory() -> PathBuf {
     let executable = std::env::current_exe().expect("a test knows where it is");
     let directory = executable.parent().expect("an executable is in a directory");
     match directory.ends_with("deps") {
