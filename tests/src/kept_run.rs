@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,10 +13,23 @@ use host_runner::rootfs::{Layer, LayerOptions, Lower, Origin, layer_directory};
 ///
 /// # Errors
 /// Those of the files.
-pub fn make<R: Read>(
+pub fn make<P: AsRef<Path>, R: Read>(
     directory: &Path,
     server: SocketAddr,
-    files: impl IntoIterator<Item = (&'static str, u64, R)>,
+    files: impl IntoIterator<Item = (P, u64, R)>,
+) -> io::Result<(Layer, Origin)> {
+    make_for(directory, server, server.ip(), files)
+}
+
+/// As [`make`], for a node with the address `board`.
+///
+/// # Errors
+/// Those of the files.
+pub fn make_for<P: AsRef<Path>, R: Read>(
+    directory: &Path,
+    server: SocketAddr,
+    board: IpAddr,
+    files: impl IntoIterator<Item = (P, u64, R)>,
 ) -> io::Result<(Layer, Origin)> {
     let tar = directory.join("rootfs.tar");
     let mut builder = tar::Builder::new(File::create(&tar)?);
@@ -40,7 +53,7 @@ pub fn make<R: Read>(
         url: "http://example.org/rootfs.tar".to_owned(),
         tar,
         sha256: "0".repeat(64),
-        board: server.ip(),
+        board,
         export: "/job/rootfs".to_owned(),
         server,
         options,

@@ -3,5 +3,9 @@
 pub mod fake_board;
 pub mod harness;
 pub mod kept_run;
+pub mod kernel_client;
 pub mod nfs_client;
+mod printed;
+pub mod tcp_relay;
 pub mod tftp;
+pub mod tree_tar;

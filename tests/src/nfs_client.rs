@@ -56,7 +56,14 @@ impl Client {
     /// # Errors
     /// Those of the socket.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let output = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    /// Takes a connection that there is.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn over(output: TcpStream) -> io::Result<Self> {
         output.set_nodelay(true)?;
         output.set_read_timeout(Some(PATIENCE))?;
         let input = BufReader::with_capacity(256 << 10, output.try_clone()?);

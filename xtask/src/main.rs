@@ -57,7 +57,8 @@ enum Task {
     },
     /// Build the agent for each kind of board into target/agent/ARCH/lava-agent
     Agent,
-    /// Prepare the virtual board: kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml
+    /// Prepare the virtual board (kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml) and
+    /// user-mode Linux, whose NFS client is used by tests and benchmarks
     Lab,
     /// Draw a stored run as docs/run.svg
     Picture {

@@ -36,6 +36,6 @@ pub use job::{Definition, Job};
 pub use median::median;
 pub use ordinary_user::{OrdinaryUser, Tun};
 pub use peers::{bench_peer, installed_peer};
-pub use programs::{agent, fake_board, host_runner};
+pub use programs::{agent, fake_board, host_runner, target_directory};
 pub use running::{PATIENCE, Running};
 pub use testbench::{ARTIFACTS_URL, BOARD, NODE, Testbench};

@@ -60,6 +60,14 @@ pub(super) fn profile_directory() -> PathBuf {
     }
 }
 
+/// Cargo's target directory.
+///
+/// # Panics
+/// Never, where cargo has built this.
+pub fn target_directory() -> PathBuf {
+    profile_directory().parent().expect("a profile has a directory in the target directory").to_owned()
+}
+
 fn build_unless_fresh(programs: &[&PathBuf], arguments: &[&OsStr]) {
     if programs.iter().all(|program| is_fresh(program)) {
         return;

@@ -1,15 +1,15 @@
 //! A run that goes on.
 
-use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::finished::Finished;
+use crate::printed::{Printed, read};
 
 /// Longer than anything takes on a loaded machine; no test waits it out.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,12 +45,8 @@ impl Running {
     /// # Panics
     /// When the program ends without it, or it does not come in time.
     pub fn wait_for(&self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut printed = self.stdout.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while !printed.text.contains(text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !printed.ended, "no {text:?} in:\n{}", printed.text);
-            (printed, _) = self.stdout.1.wait_timeout(printed, left).unwrap_or_else(PoisonError::into_inner);
+        if let Err(printed) = self.stdout.wait_for(text, PATIENCE) {
+            panic!("no {text:?} in:\n{printed}");
         }
     }
 
@@ -70,16 +66,11 @@ impl Running {
         let deadline = self.started + PATIENCE;
         // Both ends of output are the end of the program, or nearly.
         for printed in [&self.stdout, &self.stderr] {
-            let mut text = printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-            while !text.ended {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    let text = text.text.clone();
-                    // Killed, so that the failing test leaves nothing behind.
-                    let _ = self.child.kill();
-                    panic!("the program did not end within {PATIENCE:?}:\n{text}");
-                }
-                (text, _) = printed.1.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Err(text) = printed.wait_for_end(left) {
+                // Killed, so that the failing test leaves nothing behind.
+                let _ = self.child.kill();
+                panic!("the program did not end within {PATIENCE:?}:\n{text}");
             }
         }
         let status = self.child.wait().expect("a child");
@@ -102,37 +93,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What came out of the program until now, and a signal for more.
-#[derive(Debug, Default)]
-struct Printed(Mutex<Output>, Condvar);
-
-#[derive(Debug, Default)]
-struct Output {
-    text: String,
-    ended: bool,
-}
-
-impl Printed {
-    fn take(&self) -> String {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).text)
-    }
-}
-
-fn read(pipe: impl Read + Send + 'static, printed: Arc<Printed>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        loop {
-            let mut line = Vec::new();
-            let count = pipe.read_until(b'\n', &mut line).unwrap_or(0);
-            let mut output = printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-            output.text.push_str(&String::from_utf8_lossy(&line));
-            output.ended = count == 0;
-            printed.1.notify_all();
-            if output.ended {
-                return;
-            }
-        }
-    })
 }

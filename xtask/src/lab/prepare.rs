@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{artifacts, bench, git_mirror, initrd, kernel, rootfs};
+use super::{artifacts, bench, git_mirror, initrd, kernel, rootfs, user_mode_linux};
 use crate::apt::{self, PrivateApt, Source};
 use crate::error::Error;
 use crate::stamp::{Inputs, Stamp};
@@ -45,6 +45,12 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Error> {
     lab.part("git-mirror", &[git_mirror::REPOSITORY], &git_mirror::inputs(&lab)?, git_mirror::make)?;
     lab.part("rootfs", &[rootfs::ARCHIVE], &rootfs::inputs(&lab)?, rootfs::make)?;
     lab.part("bench", &[bench::FILE], &bench::inputs(), bench::make)?;
+    if cfg!(target_arch = "x86_64") {
+        let products = [user_mode_linux::PROGRAM, user_mode_linux::MODULES];
+        lab.part("user-mode-linux", &products, &user_mode_linux::inputs(), user_mode_linux::make)?;
+    } else {
+        println!("lab: not made: user-mode-linux, which runs on x86-64 alone; its tests fail here");
+    }
     lab.close()?;
     println!("lab: ready: {}", workspace.bench().display());
     Ok(())
@@ -146,4 +152,25 @@ fn remove(directory: &Path) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// The entry of `directory` whose name starts with `prefix`.
+///
+/// # Errors
+/// When there is none, or the directory cannot be read.
+pub(super) fn entry(directory: &Path, prefix: &str) -> Result<PathBuf, Error> {
+    let entries = fs::read_dir(directory).map_err(Error::file("cannot read", directory))?;
+    let mut names = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    let first = names.next().map(|entry| entry.path());
+    first.ok_or_else(|| Error::Content { directory: directory.to_owned(), what: format!("{prefix}*") })
+}
+
+/// Copies a file.
+///
+/// # Errors
+/// Those of the files.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::copy(from, to).map(drop).map_err(Error::file("cannot copy", from))
 }

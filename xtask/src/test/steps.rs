@@ -63,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 10] = [
+const PEERS: [&str; 11] = [
     "atftp",
     "busybox",
     "curl",
@@ -71,6 +71,7 @@ const PEERS: [&str; 10] = [
     "nfs-common",
     "openssh-client",
     "openssh-server",
+    "python3",
     "rpcbind",
     "squashfs-tools",
     "tftp-hpa",

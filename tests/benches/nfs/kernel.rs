@@ -1,0 +1,103 @@
+//! Programs on a mounted root filesystem, through a kernel's NFS client.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use testbench::harness::usage;
+use testbench::kernel_client::{CLIENT, Guest, MOUNT_POINT, Network, SERVER};
+use testbench::tree_tar;
+
+use crate::servers::{self, Place, Program, Server};
+use crate::table::{self, Cell, Row};
+
+/// What is done, in this order, in the mounted directory: name, and script of the shell. The kernel has forgotten all that
+/// it knew of the file system before each.
+const STEPS: [(&str, &str); 6] = [
+    ("read 128 MiB", "dd if=file of=/dev/null bs=1M"),
+    ("write 128 MiB + fsync", "dd if=/dev/zero of=written bs=1M count=128 conv=fsync"),
+    ("untar 2,000 files", "mkdir tree && tar --extract --file /run/files.tar --directory tree"),
+    ("find + stat", "find tree -printf %s"),
+    ("read all", "find tree -type f -exec cat {} +"),
+    ("rm -r", "rm -r tree"),
+];
+
+/// How long one step may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What one step took on one server.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// Measures all steps on all programs, and prints the table.
+pub(crate) fn measure(
+    out: &mut impl Write,
+    programs: &[(&'static str, Program)],
+    rounds: usize,
+) -> Result<(), Box<dyn Error>> {
+    let network = Network::start()?;
+    let directory = tempfile::tempdir()?;
+    let place =
+        Place { network: &network, address: SERVER, client: CLIENT.into(), directory: directory.path() };
+    let servers = programs
+        .iter()
+        .map(|(name, program)| servers::start(&place, name, program))
+        .collect::<io::Result<Vec<Server>>>()?;
+    let mut client = Guest::boot(&network)?;
+    let tar = client.directory().join("files.tar");
+    tree_tar::write(&tar)?;
+    client.run_well(&format!("cp {} /run/files.tar", tar.display()), PATIENCE)?;
+    let mut figures = vec![vec![Vec::new(); servers.len()]; STEPS.len()];
+    for round in 0..rounds {
+        for (index, server) in servers.iter().enumerate() {
+            client.mount_from(server.nfs, server.mount.port(), &server.path)?;
+            for ((name, script), figures) in STEPS.iter().zip(&mut figures) {
+                match run(&mut client, server, script) {
+                    Ok(took) => figures[index].push(took),
+                    Err(error) => writeln!(out, "round {round}: {}, {name}: {error}", server.name)?,
+                }
+            }
+            // What a failed step left behind would be in the way of the next round.
+            client.run_well(
+                &format!("rm -rf {MOUNT_POINT}/tree {MOUNT_POINT}/written; umount {MOUNT_POINT}"),
+                PATIENCE,
+            )?;
+        }
+    }
+    let rows = STEPS
+        .iter()
+        .zip(&figures)
+        .map(|((name, _), figures)| Row { name, cells: figures.iter().map(|took| cell(took)).collect() });
+    table::print(out, "kernel client", &servers, &rows.collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// The medians of one step on one server.
+fn cell(took: &[Took]) -> Option<Cell> {
+    let wall = table::middle(took, |took| took.wall)?;
+    let cpu = table::middle(took, |took| took.cpu)?;
+    Some(Cell {
+        merit: 1.0 / wall,
+        text: format!("{:.0} ms", wall * 1e3),
+        cost: format!("{:.0} ms", cpu * 1e3),
+    })
+}
+
+/// One step on one server, timed by the client's clock.
+fn run(client: &mut Guest, server: &Server, script: &str) -> io::Result<Took> {
+    let before = usage::cpu_time(server.process.id())?;
+    let timed = format!(
+        "cd {MOUNT_POINT} && sync && echo 3 >/proc/sys/vm/drop_caches || exit\n\
+         begin=$(date +%s%N)\n\
+         {{ {script}; }} >/dev/null 2>/run/errors || {{ tail -n 3 /run/errors; exit 1; }}\n\
+         end=$(date +%s%N)\n\
+         echo $((end - begin))"
+    );
+    let output = client.run_well(&timed, PATIENCE)?;
+    let nanoseconds = output.trim().parse().map_err(|_| io::Error::other(output.clone()))?;
+    let cpu = usage::cpu_time(server.process.id())?.saturating_sub(before);
+    Ok(Took { wall: Duration::from_nanos(nanoseconds), cpu })
+}

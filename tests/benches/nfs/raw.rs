@@ -1,0 +1,117 @@
+//! Raw load: NFSv3 calls of a client that does nothing with the answers.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use testbench::harness::usage;
+use testbench::kernel_client::Network;
+use testbench::nfs_client::{Client, Xdr};
+
+use crate::servers::{self, FILE, FILE_SIZE, Place, Program, Server};
+use crate::table::{self, Cell, Row};
+
+/// One kind of load.
+struct Load {
+    name: &'static str,
+    depth: usize,
+    calls: u64,
+    /// Bytes of file data of one call; 0 for GETATTR.
+    bytes: u64,
+    writes: bool,
+}
+
+const LOADS: [Load; 6] = [
+    Load { name: "GETATTR, depth 1", depth: 1, calls: 20_000, bytes: 0, writes: false },
+    Load { name: "GETATTR, depth 16", depth: 16, calls: 100_000, bytes: 0, writes: false },
+    Load { name: "READ 64 KiB, depth 4", depth: 4, calls: 8192, bytes: 64 << 10, writes: false },
+    Load { name: "READ 1 MiB, depth 4", depth: 4, calls: 512, bytes: 1 << 20, writes: false },
+    Load { name: "WRITE 64 KiB, depth 4", depth: 4, calls: 4096, bytes: 64 << 10, writes: true },
+    Load { name: "WRITE 1 MiB, depth 4", depth: 4, calls: 256, bytes: 1 << 20, writes: true },
+];
+
+/// What one load took on one server.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// Measures all loads on all programs, and prints the table.
+pub(crate) fn measure(
+    out: &mut impl Write,
+    programs: &[(&'static str, Program)],
+    rounds: usize,
+) -> Result<(), Box<dyn Error>> {
+    let network = Network::start()?;
+    let directory = tempfile::tempdir()?;
+    let (address, client) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST.into());
+    let place = Place { network: &network, address, client, directory: directory.path() };
+    let servers = programs
+        .iter()
+        .map(|(name, program)| servers::start(&place, name, program))
+        .collect::<io::Result<Vec<Server>>>()?;
+    let mut figures = vec![vec![Vec::new(); servers.len()]; LOADS.len()];
+    for round in 0..rounds {
+        for (load, figures) in LOADS.iter().zip(&mut figures) {
+            for (server, figures) in servers.iter().zip(figures) {
+                match run(&network, server, load) {
+                    Ok(took) => figures.push(took),
+                    Err(error) => writeln!(out, "round {round}: {}, {}: {error}", server.name, load.name)?,
+                }
+            }
+        }
+    }
+    let rows = LOADS.iter().zip(&figures).map(|(load, figures)| Row {
+        name: load.name,
+        cells: figures.iter().map(|took| cell(load, took)).collect(),
+    });
+    table::print(out, "raw load, loopback", &servers, &rows.collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// The medians of one load on one server.
+fn cell(load: &Load, took: &[Took]) -> Option<Cell> {
+    let wall = table::middle(took, |took| took.wall)?;
+    let cpu = table::middle(took, |took| took.cpu)?;
+    Some(if load.bytes == 0 {
+        let calls = load.calls as f64;
+        let rate = calls / wall / 1e3;
+        Cell { merit: rate, text: format!("{rate:.1} k/s"), cost: format!("{:.1} us", cpu / calls * 1e6) }
+    } else {
+        let mib = (load.calls * load.bytes) as f64 / f64::from(1 << 20);
+        let rate = mib / wall;
+        Cell { merit: rate, text: format!("{rate:.0} MiB/s"), cost: format!("{:.2} ms/MiB", cpu / mib * 1e3) }
+    })
+}
+
+/// One load on one server.
+fn run(network: &Network, server: &Server, load: &Load) -> io::Result<Took> {
+    let directory = Client::over(network.connect(server.mount)?)?.mount(&server.path)?;
+    let mut client = Client::over(network.connect(server.nfs)?)?;
+    let handle =
+        if load.writes { client.create(&directory, "written")? } else { client.lookup(&directory, FILE)? };
+    let (procedure, data) = match (load.bytes, load.writes) {
+        (0, _) => (1, Vec::new()),
+        (_, false) => (6, Vec::new()),
+        (bytes, true) => (7, vec![b'y'; bytes as usize]),
+    };
+    let arguments = (0..load.calls).map(|call| {
+        let file = Xdr::default().opaque(&handle);
+        let offset = call * load.bytes % FILE_SIZE;
+        match procedure {
+            1 => file,
+            6 => file.u64(offset).u32(load.bytes as u32),
+            // UNSTABLE.
+            _ => file.u64(offset).u32(load.bytes as u32).u32(0).opaque(&data),
+        }
+    });
+    let before = usage::cpu_time(server.process.id())?;
+    let mut wall = client.load(procedure, load.depth, arguments)?;
+    if load.writes {
+        let all = Xdr::default().opaque(&handle).u64(0).u32(0);
+        wall += client.load(21, 1, std::iter::once(all))?;
+    }
+    Ok(Took { wall, cpu: usage::cpu_time(server.process.id())?.saturating_sub(before) })
+}
