@@ -33,8 +33,8 @@ pub fn make<R: Read>(
     let kept = directory.join("run/rootfs/board");
     fs::create_dir_all(&kept)?;
     let lower = Arc::new(Lower::from_tar(&tar).map_err(io::Error::other)?);
-    let layer =
-        Layer::new(lower, layer_directory(&kept), LayerOptions::default()).map_err(io::Error::other)?;
+    let options = LayerOptions::default();
+    let layer = Layer::new(lower, layer_directory(&kept), options).map_err(io::Error::other)?;
     layer.keep();
     let origin = Origin {
         url: "http://example.org/rootfs.tar".to_owned(),
@@ -43,6 +43,7 @@ pub fn make<R: Read>(
         board: server.ip(),
         export: "/job/rootfs".to_owned(),
         server,
+        options,
     };
     origin.write(&kept).map_err(io::Error::other)?;
     Ok((layer, origin))

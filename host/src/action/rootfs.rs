@@ -13,14 +13,12 @@ use crate::job::{ArtifactSpec, Part, Timeouts};
 use crate::rootfs::{Layer, LayerOptions, Origin, layer_directory};
 use crate::run::{NodeContext, Phase, Services};
 
-/// Bytes of changed data that a job may write into its root filesystem: 8 GiB.
-const LAYER_BUDGET: u64 = 8 << 30;
-
 /// To whom a root filesystem is served, and where.
 pub(super) struct Place<'a> {
     pub(super) board: IpAddr,
     pub(super) export: String,
     pub(super) services: &'a Services,
+    pub(super) options: LayerOptions,
 }
 
 /// Fetches a root filesystem and puts an empty layer over it.
@@ -43,9 +41,9 @@ pub(super) async fn open(
     let directory = directory(node).map_err(|error| phase.error(Class::Infrastructure, &error))?;
     let (run, layer, artifact) = (Arc::clone(&node.run), layer_directory(&directory), Arc::new(artifact));
     let tar = Arc::clone(&artifact);
+    let options = place.options;
     let opened = tokio::task::spawn_blocking(move || {
         let lower = run.lowers.open(&run.cache, &tar)?;
-        let options = LayerOptions { budget: LAYER_BUDGET, ..LayerOptions::default() };
         Layer::new(lower, layer, options)
     });
     let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
@@ -80,6 +78,7 @@ fn origin(spec: &ArtifactSpec, artifact: &Artifact, place: Place<'_>) -> Origin 
         board: place.board,
         export: place.export,
         server: SocketAddr::new(place.services.address, place.services.nfs_port),
+        options: place.options,
     }
 }
 

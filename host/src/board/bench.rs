@@ -59,6 +59,8 @@ pub struct Board {
     pub ssh_port: u16,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
     pub power: Option<PowerCommands>,
+    /// Bytes of changed data that a job may write into its root filesystem; what exceeds them fails with ENOSPC.
+    pub rootfs_budget: u64,
     /// U-Boot on it.
     pub uboot: UbootSettings,
     /// Linux on it.

@@ -1,5 +1,7 @@
 //! Reading and checking a bench file.
 
+mod rootfs;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +38,12 @@ impl Bench {
         let node = parse_toml(source).map_err(|problems| {
             BenchError::Invalid(vec![Diagnostics { source: source.clone(), problems }])
         })?;
-        let mut file = BenchFile { reader: Reader::new(source), directory, types: Vec::new() };
+        let mut file = BenchFile {
+            reader: Reader::new(source),
+            directory,
+            types: Vec::new(),
+            rootfs_budget: rootfs::DEFAULT_BUDGET,
+        };
         let bench = file.read(&node, Path::new(&source.name));
         let types = file.types.into_iter().filter_map(|(_, board_type)| board_type.err()).flatten();
         match file.reader.finish(bench) {
@@ -56,6 +63,8 @@ struct BenchFile<'a> {
     reader: Reader<'a>,
     directory: &'a Path,
     types: Vec<NamedType>,
+    /// Of boards that have none of their own.
+    rootfs_budget: u64,
 }
 
 impl BenchFile<'_> {
@@ -70,6 +79,7 @@ impl BenchFile<'_> {
         let virtual_network = virtual_network.unwrap_or(VirtualNetwork::DEFAULT);
         let agent_directory = self.table(&fields, "agent", |file, table| file.path(table, "directory"));
         let cache_directory = self.table(&fields, "cache", |file, table| file.path(table, "directory"));
+        self.rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
         let mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
         let boards = fields.require(&mut self.reader, "boards");
         let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
@@ -216,6 +226,7 @@ impl BenchFile<'_> {
         let linux_device = fields.get("linux_console");
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
         let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
+        let rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
         let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
         fields.finish(&mut self.reader);
         let board_type = board_type?;
@@ -241,6 +252,7 @@ impl BenchFile<'_> {
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
             power,
+            rootfs_budget,
             uboot,
             linux,
         })

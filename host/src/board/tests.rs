@@ -28,6 +28,8 @@ address = "10.88.0.1/16"
 directory = "../agent"
 [cache]
 directory = "/var/cache/runner"
+[rootfs]
+budget_mb = 2048
 [[mirror]]
 from = "https://files.example.org/"
 to = "files/"
@@ -45,6 +47,8 @@ address = "10.88.3.2"
 [boards.vb1.qemu]
 initrd = "initrd.img"
 memory_mb = 256
+[boards.vb1.rootfs]
+budget_mb = 100
 [boards.bbb1]
 type = "beaglebone-black"
 console = "/dev/ttyUSB0"
@@ -87,6 +91,21 @@ fn a_full_bench_file_is_read() {
     assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
     let command = ["picocom", "-q", "/dev/ttyUSB3"].map(str::to_owned).to_vec();
     assert_eq!(board("bbb3").console, ConsoleTarget::Line(Target::Command(command)));
+}
+
+#[test]
+fn a_boards_own_budget_wins_over_the_benchs_and_that_over_the_default() {
+    let bench = parse(GOOD).unwrap();
+    assert_eq!(
+        (board(&bench, "vb1").rootfs_budget, board(&bench, "bbb1").rootfs_budget),
+        (100 << 20, 2 << 30)
+    );
+    let without = parse(&GOOD.replace("[rootfs]\nbudget_mb = 2048\n", "")).unwrap();
+    assert_eq!(board(&without, "bbb1").rootfs_budget, 8 << 30);
+    for budget in ["0", "4194305", "'1'"] {
+        let told = problems(&GOOD.replace("budget_mb = 100", &format!("budget_mb = {budget}")));
+        assert!(told.contains("budget_mb"), "{told}");
+    }
 }
 
 #[test]

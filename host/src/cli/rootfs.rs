@@ -15,7 +15,7 @@ use crate::cli::message::Failure;
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
-use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer, LayerOptions, Origin};
+use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer, Origin};
 
 /// Carries out a subcommand.
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
@@ -86,7 +86,7 @@ fn directory(kept: &KeptArgs) -> Result<PathBuf, Fault> {
 fn open(kept: &KeptArgs) -> Result<Opened, Fault> {
     let directory = directory(kept)?;
     let origin = Origin::read(&directory).map_err(|error| fault(kept, &error))?;
-    let opened = origin.open(&directory, LayerOptions::default());
+    let opened = origin.open(&directory);
     let (layer, repairs) = opened.map_err(|error| fault(kept, &error))?;
     let mut stderr = io::stderr().lock();
     for repair in repairs {

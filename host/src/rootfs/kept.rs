@@ -32,6 +32,8 @@ pub struct Origin {
     pub export: String,
     /// Where NFS and MOUNT were served.
     pub server: SocketAddr,
+    /// How the layer is kept.
+    pub options: LayerOptions,
 }
 
 /// Why a kept root filesystem cannot be used.
@@ -103,13 +105,13 @@ impl Origin {
     ///
     /// # Errors
     /// [`KeptError::NoTar`] and [`KeptError::Rootfs`].
-    pub fn open(&self, directory: &Path, options: LayerOptions) -> Result<(Layer, Vec<Repair>), KeptError> {
+    pub fn open(&self, directory: &Path) -> Result<(Layer, Vec<Repair>), KeptError> {
         if !self.tar.exists() {
             return Err(KeptError::NoTar { url: self.url.clone(), sha256: self.sha256.clone() });
         }
         // The cache is the runs' to write to.
         let lower = Arc::new(Lower::open(&self.tar, &self.sha256, |_| ())?);
-        let (layer, repairs) = Layer::open(lower, layer_directory(directory), options)?;
+        let (layer, repairs) = Layer::open(lower, layer_directory(directory), self.options)?;
         layer.keep();
         Ok((layer, repairs))
     }

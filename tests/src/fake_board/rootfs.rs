@@ -1,5 +1,6 @@
 //! The board's root file system: what of its NFS root the runner cares for, copied into a temporary directory.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::io;
@@ -45,15 +46,18 @@ impl NfsRoot {
 #[derive(Debug)]
 pub(super) struct Rootfs {
     directory: tempfile::TempDir,
+    /// Where it came from.
+    mount: Option<RefCell<Mount>>,
 }
 
 impl Rootfs {
     /// A root with nothing in it, in a directory of its own in `parent`.
     pub(super) fn empty(parent: &Path) -> io::Result<Self> {
-        Ok(Self { directory: tempfile::Builder::new().prefix("fake-board-").tempdir_in(parent)? })
+        let directory = tempfile::Builder::new().prefix("fake-board-").tempdir_in(parent)?;
+        Ok(Self { directory, mount: None })
     }
 
-    /// Copies `/lava-*`, `/root/.ssh` and `/etc/ssh` out of `source` to a directory in `parent`, as the board with
+    /// Copies `/lava-*`, `/root` and `/etc/ssh` out of `source` to a directory in `parent`, as the board with
     /// `address`.
     pub(super) fn fetch(
         parent: &Path,
@@ -61,7 +65,7 @@ impl Rootfs {
         source: &NfsRoot,
         portmap_port: u16,
     ) -> io::Result<Self> {
-        let rootfs = Self::empty(parent)?;
+        let mut rootfs = Self::empty(parent)?;
         let ports = (source.port, source.mount_port);
         let mut mount = Mount::new(address, source.server, &source.path, ports, portmap_port)?;
         let mut copies = Copies::default();
@@ -71,19 +75,41 @@ impl Rootfs {
                 copies.copy(&mut mount, &node, &rootfs.path().join(name))?;
             }
         }
-        for (parent, name) in [("root", ".ssh"), ("etc", "ssh")] {
-            let found = mount.lookup(&root, parent).and_then(|parent| mount.lookup(&parent, name));
+        for path in ["root", "etc/ssh"] {
+            let mut found = Ok(root.clone());
+            for name in path.split('/') {
+                found = found.and_then(|directory| mount.lookup(&directory, name));
+            }
             match found {
                 Ok(node) => {
-                    let target = rootfs.path().join(parent);
+                    let target = rootfs.path().join(path);
                     fs::create_dir_all(&target)?;
-                    copies.copy(&mut mount, &node, &target.join(name))?;
+                    copies.copy(&mut mount, &node, &target)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
+        rootfs.mount = Some(RefCell::new(mount));
         Ok(rootfs)
+    }
+
+    /// Writes the files of `/root` back to where the root came from; not what is below its directories, and no file
+    /// whose name begins with a dot.
+    pub(super) fn write_back(&self) -> io::Result<()> {
+        let Some(mount) = &self.mount else { return Ok(()) };
+        let Ok(entries) = fs::read_dir(self.path().join("root")) else { return Ok(()) };
+        let mut mount = mount.borrow_mut();
+        let root = mount.root();
+        let directory = mount.lookup(&root, "root")?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_file() && !name.starts_with('.') {
+                mount.write(&directory, &name, 0o644, &fs::read(entry.path())?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Where `/` is.

@@ -113,6 +113,9 @@ fn run_program(uart: &mut Uart, rootfs: &Rootfs, program: &str, arguments: &[&st
         .stdout(uart.stdio()?)
         .stderr(uart.stdio()?)
         .status();
+    if let Err(error) = rootfs.write_back() {
+        uart.say(&format!("-bash: {error}\n"))?;
+    }
     match status {
         Ok(status) => Ok(status.code().unwrap_or(128)),
         Err(error) => {

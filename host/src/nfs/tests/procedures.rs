@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use nfs3_types::mount::{export_node, mountbody, mountres3};
 use nfs3_types::nfs3::{
     ACCESS3args, ACCESS3resfail, ACCESS3resok, COMMIT3args, COMMIT3resfail, COMMIT3resok, CREATE3args,
@@ -13,7 +15,9 @@ use nfs3_types::nfs3::{
 use nfs3_types::portmap::mapping;
 use nfs3_types::xdr_codec::{List, Opaque, Void};
 
-use super::client::{BOARD, Client, MOUNT, PORTMAP, STRANGER, mode};
+use super::client::{BOARD, Client, MOUNT, PORTMAP, STRANGER, mode, tree};
+use crate::rootfs::testing::{layer_of, new_directory};
+use crate::rootfs::{Layer, LayerOptions};
 
 fn create(client: &Client, dir: &nfs_fh3, name: &str, how: createhow3) -> Result<nfs_fh3, nfsstat3> {
     let arguments = CREATE3args { where_: Client::at(dir, name), how };
@@ -89,7 +93,7 @@ fn handles_are_stale_once_the_export_has_ended() {
     let root = client.root();
     client.guard = None;
     assert_eq!(client.attributes(&root).unwrap_err(), nfsstat3::NFS3ERR_STALE);
-    let layer = std::sync::Arc::new(crate::rootfs::testing::layer_of(super::client::tree()));
+    let layer = Arc::new(layer_of(tree()));
     client.guard = Some(client.exports.add(BOARD, "/job/1".into(), layer));
     assert_eq!(client.attributes(&root).unwrap_err(), nfsstat3::NFS3ERR_STALE);
     client.attributes(&client.root()).unwrap();
@@ -284,4 +288,30 @@ fn the_file_system_states_its_limits_and_true_figures() {
     let conf = PATHCONF3args { object: fsroot };
     let conf = client.nfs::<PATHCONF3resok, PATHCONF3resfail>(20, &conf).unwrap();
     assert_eq!((conf.name_max, conf.no_trunc, conf.chown_restricted), (255, true, true));
+}
+
+#[test]
+fn a_full_layer_says_so_and_has_room_again_once_files_are_removed() {
+    let options = LayerOptions { budget: 1 << 20, ..LayerOptions::default() };
+    let layer = Layer::new(Arc::new(tree().index().unwrap()), new_directory(), options).unwrap();
+    let client = Client::of(Arc::new(layer));
+    let free = || {
+        let fsroot = client.root();
+        let stat = client.nfs::<FSSTAT3resok, FSSTAT3resfail>(18, &FSSTAT3args { fsroot }).unwrap();
+        assert_eq!(stat.fbytes, stat.abytes);
+        stat.fbytes
+    };
+    assert_eq!(free(), 1 << 20);
+    let tmp = client.lookup("tmp");
+    let file = create(&client, &tmp, "big", createhow3::UNCHECKED(mode(0o644))).unwrap();
+    write(&client, &file, 0, &vec![1; 1 << 20]).unwrap();
+    assert_eq!(free(), 0);
+    assert_eq!(write(&client, &file, 1 << 20, b"more").unwrap_err(), nfsstat3::NFS3ERR_NOSPC);
+    let other = create(&client, &tmp, "other", createhow3::UNCHECKED(mode(0o644))).unwrap();
+    assert_eq!(write(&client, &other, 0, b"more").unwrap_err(), nfsstat3::NFS3ERR_NOSPC);
+    let remove = REMOVE3args { object: Client::at(&tmp, "big") };
+    client.nfs::<REMOVE3resok, REMOVE3resfail>(12, &remove).unwrap();
+    assert_eq!(free(), 1 << 20);
+    write(&client, &other, 0, b"more").unwrap();
+    assert_eq!(free(), (1 << 20) - 4096);
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
+use serde::{Deserialize, Serialize};
 
 use self::frame::{Frame, Frames};
 pub(super) use self::record::{Change, LogHeader};
@@ -30,7 +31,8 @@ const RESERVE: u64 = 128 << 10;
 const MIN_COMPACT: u64 = 64 << 20;
 
 /// What a layer's changes must survive once they are answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// The end of this process by any signal.
     #[default]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
 
 use super::check::Repair;
 use super::recover::recover;
@@ -39,18 +40,18 @@ pub struct Layer {
 }
 
 /// How a layer is kept on the bench PC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerOptions {
-    /// Bytes of changed data that it may hold; what exceeds them fails with ENOSPC.
+    /// Bytes of changed data that it may hold; what exceeds them fails with ENOSPC. What the log takes is not counted.
     pub budget: u64,
     /// What its changes must survive.
     pub durability: Durability,
 }
 
 impl Default for LayerOptions {
-    /// 16 GiB, and the end of the process.
+    /// 8 GiB, and the end of the process.
     fn default() -> Self {
-        Self { budget: 16 << 30, durability: Durability::Process }
+        Self { budget: 8 << 30, durability: Durability::Process }
     }
 }
 

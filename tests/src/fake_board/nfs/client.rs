@@ -14,10 +14,16 @@ const TCP: u32 = 6;
 const LOOKUP: u32 = 3;
 const READLINK: u32 = 5;
 const READ: u32 = 6;
+const WRITE: u32 = 7;
+const CREATE: u32 = 8;
 const READDIRPLUS: u32 = 17;
 
 /// Bytes per READ.
 const READ_SIZE: u32 = 64 << 10;
+/// Bytes per WRITE.
+const WRITE_SIZE: usize = 256 << 10;
+/// `FILE_SYNC` of WRITE.
+const FILE_SYNC: u32 = 2;
 /// Largest file, in bytes.
 const FILE_LIMIT: u64 = 64 << 20;
 
@@ -144,6 +150,35 @@ impl Mount {
         }
     }
 
+    /// Writes the file `name` of `directory` with these permission bits; what it held before is gone.
+    pub(in crate::fake_board) fn write(
+        &mut self,
+        directory: &Node,
+        name: &str,
+        mode: u32,
+        content: &[u8],
+    ) -> io::Result<()> {
+        let create = Writer::default().opaque(&directory.handle).opaque(name.as_bytes());
+        // UNCHECKED; mode, no owner, no group, size 0, no times.
+        let create = create.word(0).word(1).word(mode).word(0).word(0).word(1).double(0).word(0).word(0);
+        let reply = self.nfs.call(CREATE, &create)?;
+        let mut reader = Reader(&reply);
+        status(&mut reader, "CREATE", name)?;
+        if !reader.flag()? {
+            return Err(io::Error::other(format!("CREATE of {name} gives no handle")));
+        }
+        let handle = reader.opaque()?.to_vec();
+        let mut offset = 0;
+        for part in content.chunks(WRITE_SIZE) {
+            let count = u32::try_from(part.len()).map_err(io::Error::other)?;
+            let write = Writer::default().opaque(&handle).double(offset).word(count).word(FILE_SYNC);
+            let reply = self.nfs.call(WRITE, &write.opaque(part))?;
+            status(&mut Reader(&reply), "WRITE", name)?;
+            offset += u64::from(count);
+        }
+        Ok(())
+    }
+
     /// The target of `link`.
     pub(in crate::fake_board) fn read_link(&mut self, link: &Node) -> io::Result<String> {
         let reply = self.nfs.call(READLINK, &Writer::default().opaque(&link.handle))?;
@@ -167,6 +202,10 @@ fn status(reader: &mut Reader<'_>, operation: &str, name: &str) -> io::Result<()
     match reader.word()? {
         0 => Ok(()),
         2 => Err(io::Error::new(io::ErrorKind::NotFound, format!("{operation} {name}: no such file"))),
+        28 => Err(io::Error::new(
+            io::ErrorKind::StorageFull,
+            format!("{operation} {name}: No space left on device"),
+        )),
         status => Err(io::Error::other(format!("{operation} {name}: status {status}"))),
     }
 }

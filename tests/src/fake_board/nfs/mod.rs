@@ -1,4 +1,4 @@
-//! A small NFSv3 client: as much as a board needs to read files from its root.
+//! A small NFSv3 client: as much as a board needs to read files from its root, and to write some back.
 
 mod client;
 mod rpc;

@@ -42,8 +42,14 @@ fn the_budget_and_the_disk_directory_are_given_back() {
     layer.write(file, 0, &[1; 8192], &root()).unwrap();
     assert_eq!(layer.write(file, 8192, b"x", &root()), Err(FsError::NoSpace));
     assert_eq!(layer.usage().free_bytes, 0);
+    let lower = find(&layer, "f").ino;
+    assert_eq!(layer.write(lower, 0, b"y", &root()), Err(FsError::NoSpace));
+    assert_eq!(read_all(&layer, lower), b"x");
+    // Whoever has run out of space can make some.
     layer.remove(Ino::ROOT, b"big", &root()).unwrap();
     assert_eq!(layer.usage().free_bytes, 8192);
+    layer.write(lower, 0, b"y", &root()).unwrap();
+    assert_eq!(layer.usage().free_bytes, 4096);
     drop(layer);
     assert!(!upper.exists());
 }

@@ -1,0 +1,3 @@
+//! Root filesystems of whole runs: what a job may write into them.
+
+mod budget;
