@@ -44,6 +44,7 @@ pub fn make<R: Read>(
         export: "/job/rootfs".to_owned(),
         server,
         options,
+        id_prefix: "1700000000".to_owned(),
     };
     origin.write(&kept).map_err(io::Error::other)?;
     Ok((layer, origin))

@@ -12,7 +12,7 @@ use crate::event::EventKind;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, DeployTftp, Part, Timeouts};
 use crate::plan::{NodeKind, Step};
-use crate::rootfs::{Layer, LayerOptions};
+use crate::rootfs::{Durability, Layer, LayerOptions};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
 use crate::{artifact, nfs};
@@ -91,9 +91,11 @@ pub(crate) async fn deploy_tftp(
     };
     if let Some(spec) = &deploy.nfsrootfs {
         let export = format!("/{}/rootfs", node.id);
-        let options = LayerOptions { budget: board.rootfs_budget, ..LayerOptions::default() };
+        let persistent = deploy.persistent.as_ref().map(|name| name.value.as_str());
+        let durability = if persistent.is_some() { Durability::Power } else { Durability::Process };
+        let options = LayerOptions { budget: board.rootfs_budget, durability };
         let place = Place { board: peer, export: export.clone(), services, options };
-        let layer = rootfs::open(node, phase, &step.timeouts, spec, place).await?;
+        let layer = rootfs::open(node, phase, &step.timeouts, spec, persistent, place).await?;
         rootfs::apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(export);

@@ -10,7 +10,7 @@ use crate::action::Overlay;
 use crate::artifact::Artifact;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
-use crate::rootfs::{Layer, LayerOptions, Origin, layer_directory};
+use crate::rootfs::{KeptError, Layer, LayerOptions, Lower, Origin, Repair, layer_directory};
 use crate::run::{NodeContext, Phase, Services};
 
 /// To whom a root filesystem is served, and where.
@@ -21,56 +21,104 @@ pub(super) struct Place<'a> {
     pub(super) options: LayerOptions,
 }
 
-/// Fetches a root filesystem and puts an empty layer over it.
+/// How long a layer stays on this PC, and in which directory.
+enum Home {
+    /// As long as its job.
+    Job(PathBuf),
+    /// Until somebody removes it (`--keep-rootfs`).
+    Kept(PathBuf),
+    /// The same, and further jobs go on with it (`persistent`).
+    Persistent(PathBuf),
+}
+
+/// Fetches a root filesystem and puts a layer over it: an empty one, or that of the persistent root filesystem.
 pub(super) async fn open(
     node: &NodeContext,
     phase: &Phase,
     timeouts: &Timeouts,
     spec: &ArtifactSpec,
+    persistent: Option<&str>,
     place: Place<'_>,
 ) -> Result<Arc<Layer>, Fault> {
     let artifact = node.fetch(phase, timeouts, "nfsrootfs", spec).await?;
     let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
-    let rootfs_fault = |error: &dyn std::error::Error| {
-        Fault::new(
-            Class::Infrastructure,
-            format!("{} ({})", phase.place, spec.place),
-            format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
-        )
-    };
-    let directory = directory(node).map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let (run, layer, artifact) = (Arc::clone(&node.run), layer_directory(&directory), Arc::new(artifact));
-    let tar = Arc::clone(&artifact);
-    let options = place.options;
+    let home = home(node, persistent).map_err(|error| phase.error(Class::Infrastructure, &error))?;
+    let kept = home.description();
+    let (run, origin) = (Arc::clone(&node.run), origin(node, spec, &artifact, place));
     let opened = tokio::task::spawn_blocking(move || {
-        let lower = run.lowers.open(&run.cache, &tar)?;
-        Layer::new(lower, layer, options)
+        let lower = run.lowers.open(&run.cache, &artifact)?;
+        home.open(lower, &origin)
     });
     let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let opened = part.bound("end of the root filesystem's tar", opened).await?;
-    let layer = opened.map_err(|error| rootfs_fault(&error))?;
-    if node.run.keep_rootfs.is_some() {
-        layer.keep();
-        let origin = origin(spec, &artifact, place);
-        origin.write(&directory).map_err(|error| phase.error(Class::Infrastructure, &error))?;
-        node.emitter.note(format!("the root filesystem is kept in {}", directory.display()));
+    let (layer, repairs) = opened.map_err(|error| cannot_open(phase, spec, persistent, &error))?;
+    for repair in repairs {
+        node.emitter.warn(format!("the root filesystem was repaired: {repair}"));
+    }
+    if let Some(kept) = kept {
+        node.emitter.note(kept);
     }
     Ok(Arc::new(layer))
 }
 
+fn cannot_open(phase: &Phase, spec: &ArtifactSpec, persistent: Option<&str>, error: &KeptError) -> Fault {
+    let help = match (persistent, error) {
+        (Some(name), KeptError::OtherTar { .. }) => Some(format!(
+            "choose another name for `persistent`, or remove it with all that jobs have left in it: \
+             `host-runner rootfs rm @{name}`"
+        )),
+        _ => None,
+    };
+    Fault::new(
+        Class::Infrastructure,
+        format!("{} ({})", phase.place, spec.place),
+        format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
+    )
+    .with_optional_help(help)
+}
+
+impl Home {
+    fn open(&self, lower: Arc<Lower>, origin: &Origin) -> Result<(Layer, Vec<Repair>), KeptError> {
+        match self {
+            Self::Job(directory) => {
+                let layer = Layer::new(lower, layer_directory(directory), origin.options)?;
+                Ok((layer, Vec::new()))
+            }
+            Self::Kept(directory) => Ok((origin.make(lower, directory)?, Vec::new())),
+            Self::Persistent(directory) => origin.open_persistent(lower, directory),
+        }
+    }
+
+    /// Where it is to be found after the job.
+    fn description(&self) -> Option<String> {
+        match self {
+            Self::Job(_) => None,
+            Self::Kept(directory) => Some(format!("the root filesystem is kept in {}", directory.display())),
+            Self::Persistent(directory) => {
+                Some(format!("the persistent root filesystem is in {}", directory.display()))
+            }
+        }
+    }
+}
+
 /// Where the node's layer goes; a later deployment takes the place of an earlier one.
-fn directory(node: &NodeContext) -> io::Result<PathBuf> {
-    let Some(kept) = &node.run.keep_rootfs else { return node.run.scratch.subdirectory(&node.id) };
+fn home(node: &NodeContext, persistent: Option<&str>) -> io::Result<Home> {
+    if let (Some(name), Some(all)) = (persistent, &node.run.persistent) {
+        return Ok(Home::Persistent(all.join(name)));
+    }
+    let Some(kept) = &node.run.keep_rootfs else {
+        return node.run.scratch.subdirectory(&node.id).map(Home::Job);
+    };
     let directory = kept.join(&node.plan.name);
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     fs::create_dir_all(&directory)?;
-    Ok(directory)
+    Ok(Home::Kept(directory))
 }
 
-fn origin(spec: &ArtifactSpec, artifact: &Artifact, place: Place<'_>) -> Origin {
+fn origin(node: &NodeContext, spec: &ArtifactSpec, artifact: &Artifact, place: Place<'_>) -> Origin {
     Origin {
         url: spec.url.clone(),
         tar: artifact.path.clone(),
@@ -79,6 +127,7 @@ fn origin(spec: &ArtifactSpec, artifact: &Artifact, place: Place<'_>) -> Origin 
         export: place.export,
         server: SocketAddr::new(place.services.address, place.services.nfs_port),
         options: place.options,
+        id_prefix: node.run.id_prefix(),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Bench {
     pub agent_directory: Option<PathBuf>,
     /// `[cache] directory`; without it, the user's cache.
     pub cache_directory: Option<PathBuf>,
+    /// `[rootfs] directory`: the persistent root filesystems; without it, a directory of the user's data.
+    pub rootfs_directory: Option<PathBuf>,
     /// Rules that rewrite URLs.
     pub mirrors: Mirrors,
     /// The boards, by name.

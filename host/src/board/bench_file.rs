@@ -79,7 +79,11 @@ impl BenchFile<'_> {
         let virtual_network = virtual_network.unwrap_or(VirtualNetwork::DEFAULT);
         let agent_directory = self.table(&fields, "agent", |file, table| file.path(table, "directory"));
         let cache_directory = self.table(&fields, "cache", |file, table| file.path(table, "directory"));
-        self.rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
+        let rootfs = self.table(&fields, "rootfs", |file, table| {
+            Some((file.rootfs_budget(table), file.path(table, "directory")))
+        });
+        let (rootfs_budget, rootfs_directory) = rootfs.unwrap_or_default();
+        self.rootfs_budget = rootfs_budget.unwrap_or(self.rootfs_budget);
         let mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
         let boards = fields.require(&mut self.reader, "boards");
         let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
@@ -90,6 +94,7 @@ impl BenchFile<'_> {
             virtual_network,
             agent_directory,
             cache_directory,
+            rootfs_directory,
             mirrors: Mirrors::new(mirrors),
             boards,
         })

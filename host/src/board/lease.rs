@@ -1,4 +1,5 @@
-//! Leases: a board belongs to one run at a time, across processes and across the users of this PC.
+//! Leases: a board, or a persistent root filesystem, belongs to one run at a time, across processes and across the users
+//! of this PC.
 //!
 //! A lease is a listening Unix socket with an abstract name (unix(7)) that says what is leased. A name can be bound once,
 //! whoever the user is and whatever the environment says, and the kernel frees it with the process: no directory that
@@ -10,6 +11,7 @@
 
 mod tell;
 
+use std::fmt;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -31,13 +33,25 @@ pub struct Holder {
     pub user: u32,
     /// Directory or name of the run.
     pub run: String,
-    /// Name of the job.
+    /// Name of the job; empty for a command that has none.
     pub job: String,
     /// When the lease was taken.
     pub since: jiff::Timestamp,
 }
 
-/// What a lease is for: a board, or what its console is on.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, user, run, job, since } = self;
+        if job.is_empty() {
+            write!(f, "`{run}`")?;
+        } else {
+            write!(f, "run {run} of job `{job}`")?;
+        }
+        write!(f, " (process {pid}, user {user}, since {since})")
+    }
+}
+
+/// What a lease is for: a board, what its console is on, or a root filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     what: String,
@@ -68,6 +82,21 @@ impl Key {
         Self::new("console", &format!("{host}:{port}"), &[host.as_bytes(), &port.to_be_bytes()])
     }
 
+    /// The persistent root filesystem `name` of those in `directory`.
+    ///
+    /// # Errors
+    /// Where the path of the directory cannot be resolved.
+    pub fn persistent_rootfs(directory: &Path, name: &str) -> io::Result<Self> {
+        let directory = directory.canonicalize()?;
+        let parts = [directory.as_os_str().as_encoded_bytes(), name.as_bytes()];
+        Ok(Self { what: format!("persistent root filesystem {name}"), ..Self::new("rootfs", name, &parts) })
+    }
+
+    /// Who holds a lease on it; `None` if nobody does, or does not say so in time.
+    pub fn holder(&self) -> Option<Holder> {
+        tell::ask(&self.name)
+    }
+
     fn new(kind: &str, what: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -88,7 +117,7 @@ impl Key {
 /// Why a lease was not given.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    /// Another run has it.
+    /// Another run or command has it.
     #[error("{what} is in use{}", by(.holder.as_ref()))]
     Held {
         /// The board or device.
@@ -136,12 +165,10 @@ impl LeaseError {
 }
 
 fn by(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |Holder { pid, user, run, job, since }| {
-        format!(" by run {run} of job `{job}` (process {pid}, user {user}, since {since})")
-    })
+    holder.map_or_else(String::new, |holder| format!(" by {holder}"))
 }
 
-/// The right to use boards. Dropping it gives it back.
+/// The right to use boards and root filesystems. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Lease {
     _teller: Teller,

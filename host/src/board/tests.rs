@@ -30,6 +30,7 @@ directory = "../agent"
 directory = "/var/cache/runner"
 [rootfs]
 budget_mb = 2048
+directory = "rootfs"
 [[mirror]]
 from = "https://files.example.org/"
 to = "files/"
@@ -75,6 +76,7 @@ fn a_full_bench_file_is_read() {
     assert_eq!(bench.virtual_network, VirtualNetwork { address: [10, 88, 0, 1].into(), prefix: 16 });
     assert_eq!(bench.agent_directory.as_deref(), Some(Path::new("/bench/../agent")));
     assert_eq!(bench.cache_directory.as_deref(), Some(Path::new("/var/cache/runner")));
+    assert_eq!(bench.rootfs_directory.as_deref(), Some(Path::new("/bench/rootfs")));
     let board = |name| board(&bench, name);
     let qemu = board("vb1").qemu().unwrap();
     assert_eq!(qemu.initrd.as_deref(), Some(Path::new("/bench/initrd.img")));
@@ -100,7 +102,7 @@ fn a_boards_own_budget_wins_over_the_benchs_and_that_over_the_default() {
         (board(&bench, "vb1").rootfs_budget, board(&bench, "bbb1").rootfs_budget),
         (100 << 20, 2 << 30)
     );
-    let without = parse(&GOOD.replace("[rootfs]\nbudget_mb = 2048\n", "")).unwrap();
+    let without = parse(&GOOD.replace("budget_mb = 2048\n", "")).unwrap();
     assert_eq!(board(&without, "bbb1").rootfs_budget, 8 << 30);
     for budget in ["0", "4194305", "'1'"] {
         let told = problems(&GOOD.replace("budget_mb = 100", &format!("budget_mb = {budget}")));

@@ -1,5 +1,7 @@
 //! The arguments, and which subcommand they mean.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,7 +49,7 @@ enum Command {
     Validate(ValidateArgs),
     /// Prints what the terminal printed during a stored run
     Replay(ReplayArgs),
-    /// Looks into, saves or serves again the root filesystems that runs with --keep-rootfs have kept
+    /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(RootfsCommand),
     /// Holds the network of the virtual boards; started by `run`
@@ -75,6 +77,14 @@ pub(super) struct RunArgs {
 /// `host-runner rootfs`.
 #[derive(Debug, Subcommand)]
 pub(super) enum RootfsCommand {
+    /// Lists the persistent root filesystems, and who is using them
+    List {
+        #[command(flatten)]
+        bench: BenchArgs,
+        /// Prints one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints what the job changed, one path per line
     Diff {
         #[command(flatten)]
@@ -121,14 +131,44 @@ pub(super) enum RootfsCommand {
     },
 }
 
-/// Which kept root filesystem.
+/// Which root filesystem.
 #[derive(Debug, Args)]
 pub(super) struct KeptArgs {
-    /// The directory of the run
-    pub(super) run: PathBuf,
-    /// The node, if several have a root filesystem
+    /// The directory of a run with --keep-rootfs, or @NAME for the persistent root filesystem NAME
+    #[arg(value_name = "RUN")]
+    pub(super) rootfs: KeptName,
+    /// The node, if several of the run have a root filesystem
     #[arg(long)]
     pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) bench: BenchArgs,
+}
+
+/// A root filesystem as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KeptName {
+    /// Of the run in this directory.
+    Run(PathBuf),
+    /// The persistent one of this name.
+    Persistent(String),
+}
+
+impl From<OsString> for KeptName {
+    fn from(text: OsString) -> Self {
+        match text.to_str().and_then(|text| text.strip_prefix('@')) {
+            Some(name) => Self::Persistent(name.to_owned()),
+            None => Self::Run(text.into()),
+        }
+    }
+}
+
+impl fmt::Display for KeptName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(directory) => directory.display().fmt(f),
+            Self::Persistent(name) => write!(f, "@{name}"),
+        }
+    }
 }
 
 /// `host-runner validate`.

@@ -1,99 +1,47 @@
-//! `host-runner rootfs`: root filesystems that runs have kept.
+//! `host-runner rootfs`: root filesystems that outlive their runs.
 
-use std::fs::{self, File};
+mod find;
+mod list;
+
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use self::find::{Opened, fault, open, remove};
 use crate::cli::args::{KeptArgs, RootfsCommand};
 use crate::cli::message::Failure;
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
-use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer, Origin};
+use crate::rootfs::{Attributes, Credential, Difference, Kind, Layer};
 
 /// Carries out a subcommand.
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
     match command {
+        RootfsCommand::List { bench, json } => list::list(bench, *json),
         RootfsCommand::Diff { kept, json } => {
-            let layer = open(kept)?.layer;
-            let differences = layer.differences().map_err(|error| fault(kept, &error))?;
+            let opened = open(kept, "diff")?;
+            let differences = opened.layer.differences().map_err(|error| fault(kept, &error))?;
             print(|out| differences.iter().try_for_each(|difference| show(out, difference, *json)))
         }
-        RootfsCommand::Ls { kept, path } => list(kept, path),
+        RootfsCommand::Ls { kept, path } => list_files(kept, path),
         RootfsCommand::Cat { kept, path } => {
-            let layer = open(kept)?.layer;
-            print(|out| layer.copy_file(path, out))
+            let opened = open(kept, "cat")?;
+            print(|out| opened.layer.copy_file(path, out))
         }
-        RootfsCommand::Export { kept, tar } => {
-            let layer = open(kept)?.layer;
-            export(&layer, tar)
-        }
+        RootfsCommand::Export { kept, tar } => export(&open(kept, "export")?.layer, tar),
         RootfsCommand::Serve { kept, listen } => serve(kept, *listen),
         RootfsCommand::Rm { kept } => {
-            // Nobody may be using it.
-            drop(open(kept)?);
-            let directory = directory(kept)?;
-            fs::remove_dir_all(&directory).map_err(|error| fault(kept, &error))?;
+            remove(kept)?;
             Ok(None)
         }
     }
-}
-
-/// An opened root filesystem.
-struct Opened {
-    layer: Layer,
-    origin: Origin,
-}
-
-fn fault(kept: &KeptArgs, error: &dyn std::error::Error) -> Fault {
-    Fault::from_error(Class::Infrastructure, kept.run.display().to_string(), error)
-}
-
-/// Finds the node's root filesystem in the run's directory.
-fn directory(kept: &KeptArgs) -> Result<PathBuf, Fault> {
-    let all = kept.run.join("rootfs");
-    if let Some(node) = &kept.node {
-        return Ok(all.join(node));
-    }
-    let names: Vec<String> = fs::read_dir(&all)
-        .map(|entries| {
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    match names.as_slice() {
-        [name] => Ok(all.join(name)),
-        [] => Err(Fault::new(
-            Class::Job,
-            kept.run.display().to_string(),
-            "this run has kept no root filesystem",
-        )
-        .with_help("`host-runner run --keep-rootfs` keeps them")),
-        names => Err(Fault::new(
-            Class::Job,
-            kept.run.display().to_string(),
-            format!("several nodes of this run have a root filesystem: {}", names.join(", ")),
-        )
-        .with_help("choose one with --node")),
-    }
-}
-
-fn open(kept: &KeptArgs) -> Result<Opened, Fault> {
-    let directory = directory(kept)?;
-    let origin = Origin::read(&directory).map_err(|error| fault(kept, &error))?;
-    let opened = origin.open(&directory);
-    let (layer, repairs) = opened.map_err(|error| fault(kept, &error))?;
-    let mut stderr = io::stderr().lock();
-    for repair in repairs {
-        // The repair is done whether or not it can be told.
-        let _ = writeln!(stderr, "repaired: {repair}");
-    }
-    Ok(Opened { layer, origin })
 }
 
 /// Prints to standard output; a reader that has seen enough is no error.
@@ -121,8 +69,9 @@ fn show(out: &mut dyn Write, difference: &Difference, json: bool) -> io::Result<
     writeln!(out, "{:<10} {path}", difference.kind)
 }
 
-fn list(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
-    let layer = open(kept)?.layer;
+fn list_files(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
+    let opened = open(kept, "ls")?;
+    let layer = &opened.layer;
     let found = layer.find(path).map_err(|error| fault(kept, &error))?;
     let mut lines = Vec::new();
     if found.kind == Kind::Directory {
@@ -136,7 +85,7 @@ fn list(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     } else {
         lines.push((path.display().to_string(), found));
     }
-    print(|out| lines.iter().try_for_each(|(name, attributes)| line(out, name, attributes, &layer)))
+    print(|out| lines.iter().try_for_each(|(name, attributes)| line(out, name, attributes, layer)))
 }
 
 /// A line as of `ls -ln`, with the time in UTC.
@@ -196,7 +145,7 @@ fn export(layer: &Layer, tar: &Path) -> Result<Option<Class>, Failure> {
 
 /// Serves the root filesystem to its board again, until it is interrupted.
 fn serve(kept: &KeptArgs, listen: Option<SocketAddr>) -> Result<Option<Class>, Failure> {
-    let Opened { layer, origin } = open(kept)?;
+    let Opened { layer, origin, lease } = open(kept, "serve")?;
     let address = listen.unwrap_or(origin.server);
     block_on(async |stop| {
         let listener = TcpListener::bind(address)
@@ -207,6 +156,8 @@ fn serve(kept: &KeptArgs, listen: Option<SocketAddr>) -> Result<Option<Class>, F
         let served = listener.local_addr().unwrap_or(address);
         print(|out| writeln!(out, "serving {} to {} on {served}", origin.export, origin.board))?;
         nfs::serve(listener, Arc::clone(&exports), stop).await;
-        Ok(None)
-    })
+        Ok::<_, Failure>(())
+    })?;
+    drop(lease);
+    Ok(None)
 }

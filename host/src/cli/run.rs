@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let plan = make_plan(&job, &bench)?;
     let started = jiff::Timestamp::now();
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, started));
-    let lease = run::lease_boards(&plan, &bench, &out, started)?;
+    let lease = run::take_leases(&plan, &bench, &out, started)?;
     make_out_directory(&out)?;
     let emitter = Emitter::new(reports(args, &out)?);
     let class = block_on(async |cancel| {
@@ -65,21 +65,31 @@ pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Failure> {
 
 /// The bench file that was named, or the first of the usual ones that exists.
 fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
-    if let Some(path) = &args.bench {
-        return Ok(path.clone());
-    }
-    let configuration = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
-    let usual = std::iter::once(PathBuf::from("bench.toml"))
-        .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")));
-    let usual: Vec<PathBuf> = usual.collect();
-    usual.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
+    let usual = usual_benches();
+    bench_if_any(args, &usual).ok_or_else(|| {
         let tried =
             usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
         Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
             .with_help("name one with --bench FILE; examples/bench-beaglebone.toml is one to start from")
     })
+}
+
+/// Reads and checks the bench file, for commands that can do without one.
+pub(super) fn load_bench_if_any(args: &BenchArgs) -> Result<Option<Bench>, Failure> {
+    bench_if_any(args, &usual_benches()).map(|path| load_bench(&path)).transpose()
+}
+
+fn bench_if_any(args: &BenchArgs, usual: &[PathBuf]) -> Option<PathBuf> {
+    args.bench.clone().or_else(|| usual.iter().find(|path| path.exists()).cloned())
+}
+
+fn usual_benches() -> Vec<PathBuf> {
+    let configuration = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+    std::iter::once(PathBuf::from("bench.toml"))
+        .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")))
+        .collect()
 }
 
 /// `runs/<UTC time>-<job name>`.

@@ -10,6 +10,6 @@ mod yaml;
 
 pub(crate) use fields::Fields;
 pub(crate) use node::{Node, Value};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, is_name};
 pub(crate) use toml::parse_toml;
 pub(crate) use yaml::parse_yaml;

@@ -5,6 +5,12 @@ use regex::Regex;
 use super::node::{Node, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source, Span, did_you_mean};
 
+/// Whether `name` may be part of the name of a file: not empty, of letters, digits, `-`, `_` and `.`, and not hidden.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
+}
+
 /// Reads values of one file and collects the problems.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
@@ -60,8 +66,7 @@ impl<'a> Reader<'a> {
 
     /// Checks the name of `what`: names of boards, roles and definitions become parts of names of files.
     pub(crate) fn check_name(&mut self, name: &str, span: Span, what: &str) -> bool {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let valid = !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed);
+        let valid = is_name(name);
         if !valid {
             let message = format!("`{name}` cannot be the name of a {what}");
             let help = "use letters, digits, `-`, `_` and `.`; begin with another character than `.`";

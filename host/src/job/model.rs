@@ -150,6 +150,9 @@ pub struct DeployTftp {
     pub ramdisk_has_header: bool,
     /// A tar of the root filesystem.
     pub nfsrootfs: Option<ArtifactSpec>,
+    /// `persistent` of `nfsrootfs`, an extension of LAVA's language: the name under which what jobs change in it is kept
+    /// for the next job.
+    pub persistent: Option<Located<String>>,
     /// `authorize: ssh`: whether the job's public key goes into the root filesystem.
     pub authorize_ssh: bool,
     /// `os`, such as `debian`: decides how packages are installed.

@@ -29,6 +29,7 @@ impl Plan {
         let mut binder = Binder { job, bench, faults: Vec::new() };
         let boards = binder.boards();
         let nodes: Vec<_> = job.roles.iter().flat_map(|role| binder.nodes(role, &boards)).collect();
+        binder.check_persistent(&nodes);
         if !binder.faults.is_empty() {
             return Err(binder.faults);
         }
@@ -167,6 +168,22 @@ impl Binder<'_> {
             });
         }
         nodes
+    }
+
+    /// A persistent root filesystem belongs to one board at a time.
+    fn check_persistent(&mut self, nodes: &[NodePlan]) {
+        let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+        for node in nodes {
+            for rootfs in node.persistent_rootfs() {
+                let Some(other) = taken.insert(&rootfs.value, &node.name) else { continue };
+                let message = format!(
+                    "`{other}` and `{}` both want the persistent root filesystem `{}`",
+                    node.name, rootfs.value
+                );
+                let help = "it belongs to one deployment of one board: give each a name of its own";
+                self.fault(Class::Job, rootfs.span, message, Some(help.to_owned()));
+            }
+        }
     }
 
     fn steps(&mut self, role: &Role, kind: &NodeKind) -> Vec<Step> {

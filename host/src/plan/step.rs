@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::job::{
-    AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, Timeouts,
+    AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, Located, Timeouts,
 };
 use crate::limit::Limit;
 
@@ -45,6 +45,16 @@ pub struct NodePlan {
     pub steps: Vec<Step>,
     /// Variables for the test scripts: the job's, then the role's.
     pub environment: Vec<(String, String)>,
+}
+
+impl NodePlan {
+    /// The persistent root filesystems that it deploys, each time that it does.
+    pub fn persistent_rootfs(&self) -> impl Iterator<Item = &Located<String>> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::DeployTftp(deploy) => deploy.persistent.as_ref(),
+            _ => None,
+        })
+    }
 }
 
 /// How long fetching and checking a node's tests may take, before its first step.

@@ -141,3 +141,15 @@ fn phases_of_a_node_have_distinct_names() {
     let phases: Vec<_> = plan.nodes[0].steps.iter().map(|step| step.phase.as_str()).collect();
     assert_eq!(phases, ["deploy-tftp", "boot-u-boot", "test-0", "deploy-tftp-2", "boot-u-boot-2", "test-1"]);
 }
+
+#[test]
+fn a_persistent_root_filesystem_is_wanted_by_one_deployment_alone() {
+    let text = fixture("single-node.yaml").replace("compression: gz}", "compression: gz, persistent: build}");
+    let plan = Plan::bind(&job(&text), &bench(VIRTUAL)).unwrap();
+    let names: Vec<_> = plan.nodes[0].persistent_rootfs().map(|name| name.value.as_str()).collect();
+    assert_eq!(names, ["build"]);
+    let (_, actions) = text.split_once("actions:\n- deploy").unwrap();
+    let twice = format!("{text}- deploy{actions}");
+    let told = faults(&twice, &bench(VIRTUAL));
+    assert!(told.contains("both want the persistent root filesystem `build`"), "{told}");
+}

@@ -1,14 +1,15 @@
 //! A layer that outlives its run, and what it needs to be opened again.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layer, LayerOptions, Lower, Repair, RootfsError};
+use super::layer::lock;
+use super::{Durability, Layer, LayerOptions, Lower, OverlayError, Repair, RootfsError};
 
 /// Name of the file that describes the layer, beside its directory.
 const ORIGIN: &str = "origin.json";
@@ -34,6 +35,8 @@ pub struct Origin {
     pub server: SocketAddr,
     /// How the layer is kept.
     pub options: LayerOptions,
+    /// What the ids of the run's nodes begin with; what the runner put into the layer is named after them.
+    pub id_prefix: String,
 }
 
 /// Why a kept root filesystem cannot be used.
@@ -62,9 +65,22 @@ pub enum KeptError {
         /// What it was.
         sha256: String,
     },
+    /// A persistent one was made on another tar.
+    #[error("the persistent root filesystem in {path} was made on another tar, {url} (SHA-256 {sha256})")]
+    OtherTar {
+        /// Its directory.
+        path: PathBuf,
+        /// Where the tar came from.
+        url: String,
+        /// What it was.
+        sha256: String,
+    },
     /// The layer or the tar cannot be opened.
     #[error(transparent)]
     Rootfs(#[from] RootfsError),
+    /// What an earlier job had in it cannot be removed.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
 }
 
 /// The directory for the layer of a root filesystem that is kept in `directory`.
@@ -73,14 +89,33 @@ pub fn layer_directory(directory: &Path) -> PathBuf {
 }
 
 impl Origin {
-    /// Writes the description into `directory`.
+    /// Makes an empty layer in `directory` that stays when it is dropped, and describes it there.
+    ///
+    /// # Errors
+    /// [`KeptError::Rootfs`] and [`KeptError::Origin`].
+    pub fn make(&self, lower: Arc<Lower>, directory: &Path) -> Result<Layer, KeptError> {
+        let layer = Layer::new(lower, layer_directory(directory), self.options)?;
+        layer.keep();
+        self.write(directory)?;
+        Ok(layer)
+    }
+
+    /// Writes the description into `directory`, in the place of an earlier one: at any moment, one of them is whole.
     ///
     /// # Errors
     /// [`KeptError::Origin`].
     pub fn write(&self, directory: &Path) -> Result<(), KeptError> {
         let path = directory.join(ORIGIN);
-        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
-        text.and_then(|text| fs::write(&path, text)).map_err(|source| KeptError::Origin { path, source })
+        let new = path.with_extension("new");
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&new)?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            if self.options.durability == Durability::Power {
+                file.sync_data()?;
+            }
+            fs::rename(&new, &path)
+        };
+        write().map_err(|source| KeptError::Origin { path: path.clone(), source })
     }
 
     /// Reads the description of the root filesystem that is kept in `directory`.
@@ -115,4 +150,14 @@ impl Origin {
         layer.keep();
         Ok((layer, repairs))
     }
+}
+
+/// Removes the root filesystem that is kept in `directory`, whether or not its tar still is in the cache.
+///
+/// # Errors
+/// [`KeptError::Absent`] if there is none, [`KeptError::Rootfs`] while another process has it, and [`KeptError::Origin`].
+pub fn remove_kept(directory: &Path) -> Result<(), KeptError> {
+    Origin::read(directory)?;
+    let _alone = lock(&layer_directory(directory))?;
+    fs::remove_dir_all(directory).map_err(|source| KeptError::Origin { path: directory.to_owned(), source })
 }

@@ -25,6 +25,7 @@ mod meta;
 mod overlay;
 mod path;
 mod permission;
+mod persistent;
 mod sparse;
 mod storage;
 mod tar_index;
@@ -35,7 +36,7 @@ pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::{CallId, Credential};
 pub use error::{FsError, MemberProblem, RootfsError};
 pub use journal::{Durability, JournalError};
-pub use kept::{KeptError, Origin, layer_directory};
+pub use kept::{KeptError, Origin, layer_directory, remove_kept};
 pub(crate) use layer::MAX_LINKS;
 pub use layer::{
     CreateMode, Created, Difference, DifferenceKind, DirectoryEntry, Layer, LayerOptions, ListEnd, NewNode,
@@ -43,6 +44,7 @@ pub use layer::{
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;
+pub use persistent::{Persistent, list_persistent};
 pub(crate) use tree::MAX_NAME;
 
 #[cfg(test)]

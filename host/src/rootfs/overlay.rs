@@ -4,6 +4,7 @@
 //! and never on the bench PC. Everything is done as the superuser.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,15 @@ impl Layer {
     pub fn write_file(&self, path: impl AsRef<Path>, mode: u32, bytes: &[u8]) -> Result<(), OverlayError> {
         let path = path.as_ref();
         self.put(path, mode, bytes, true).map_err(|source| failed("write", path, source))
+    }
+
+    /// Removes `path` with all that is below it; what is not there need not go. A link at its end goes itself.
+    ///
+    /// # Errors
+    /// [`OverlayError`], for example if there is no space to log it.
+    pub fn remove_tree(&self, path: impl AsRef<Path>) -> Result<(), OverlayError> {
+        let path = path.as_ref();
+        self.take_away(path.as_os_str().as_bytes()).map_err(|source| failed("remove", path, source))
     }
 
     /// Adds `bytes` at the end of the file `path`; if there is none, it is made with `mode`.
@@ -114,6 +124,34 @@ impl Layer {
             None => self.create(place.dir, &place.name, CreateMode::Guarded(attributes), &root)?.object,
         };
         self.write(file.ino, file.size, bytes, &root).map(drop)
+    }
+
+    fn take_away(&self, path: &[u8]) -> Result<(), FsError> {
+        let root = Credential::root();
+        let (above, name) = split(path);
+        let top = self.walk(Ino::ROOT, above, None)?;
+        // Directories, each after the one that it is in.
+        let mut left = vec![(top, name.to_vec())];
+        let mut directories = Vec::new();
+        while let Some((dir, name)) = left.pop() {
+            let object = match self.lookup(dir, &name, &root) {
+                Err(FsError::NotFound) => continue,
+                object => object?,
+            };
+            if object.kind != Kind::Directory {
+                self.remove(dir, &name, &root)?;
+                continue;
+            }
+            directories.push((dir, name));
+            self.read_directory(object.ino, 2, &root, &mut |entry| {
+                left.push((object.ino, entry.name.to_vec()));
+                ControlFlow::Continue(())
+            })?;
+        }
+        for (dir, name) in directories.into_iter().rev() {
+            self.remove_directory(dir, &name, &root)?;
+        }
+        Ok(())
     }
 
     fn get(&self, path: &Path, max: usize) -> Result<Option<Vec<u8>>, FsError> {

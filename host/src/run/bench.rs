@@ -11,11 +11,7 @@ const INSTALLED_AGENTS: &str = "/usr/lib/host-runner/agent";
 
 /// The cache: what the bench file says, else the user's.
 pub(super) fn cache_directory(bench: &Bench) -> Result<PathBuf, Fault> {
-    let usual = || {
-        let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        cache.map(|directory| directory.join("host-runner"))
-    };
+    let usual = || users_directory("XDG_CACHE_HOME", ".cache");
     bench.cache_directory.clone().or_else(usual).ok_or_else(|| {
         Fault::new(
             Class::Bench,
@@ -23,6 +19,31 @@ pub(super) fn cache_directory(bench: &Bench) -> Result<PathBuf, Fault> {
             "there is no place for it: neither XDG_CACHE_HOME nor HOME is set",
         )
         .with_help("name one with `[cache] directory` in the bench file")
+    })
+}
+
+/// The user's directory `host-runner` in the one that `variable` names, else in `usual` of the home directory (XDG Base
+/// Directory Specification).
+fn users_directory(variable: &str, usual: &str) -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(usual)));
+    directory.map(|directory| directory.join("host-runner"))
+}
+
+/// The persistent root filesystems, each in a directory of its name: what the bench file says, else the user's.
+///
+/// # Errors
+/// There is no place for them.
+pub fn persistent_directory(bench: Option<&Bench>) -> Result<PathBuf, Fault> {
+    let named = bench.and_then(|bench| bench.rootfs_directory.clone());
+    let usual = || Some(users_directory("XDG_DATA_HOME", ".local/share")?.join("rootfs"));
+    named.or_else(usual).ok_or_else(|| {
+        Fault::new(
+            Class::Bench,
+            "persistent root filesystems",
+            "there is no place for them: neither XDG_DATA_HOME nor HOME is set",
+        )
+        .with_help("name one with `[rootfs] directory` in the bench file")
     })
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct RunContext {
     pub(crate) agents: Vec<PathBuf>,
     /// Where the boards' root filesystems are kept, if they are.
     pub(crate) keep_rootfs: Option<PathBuf>,
+    /// Where the persistent root filesystems are, if there is a place for them.
+    pub(crate) persistent: Option<PathBuf>,
     /// Files of this run alone.
     pub(crate) scratch: Scratch,
     /// When the whole job's time is over.
@@ -115,6 +117,7 @@ impl RunContext {
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
             keep_rootfs: job.keep_rootfs.clone(),
+            persistent: bench::persistent_directory(Some(&job.bench)).ok(),
             scratch: Scratch::create(&directory.join("scratch"))
                 .map_err(|error| cache_fault(&error, &error))?,
             deadline,
@@ -132,6 +135,11 @@ impl RunContext {
             secrets: job.plan.secrets.clone(),
             started: job.started,
         })
+    }
+
+    /// What the ids of the nodes begin with.
+    pub(crate) fn id_prefix(&self) -> String {
+        id_prefix(self.started)
     }
 
     /// The context of one node.
@@ -245,7 +253,12 @@ impl RunContext {
 
 /// Decimal id of the node at `index` of a run: unique among the runs of a second, short enough to read.
 pub(super) fn node_id(started: jiff::Timestamp, index: usize) -> String {
-    format!("{}{index:02}", started.as_second())
+    format!("{}{index:02}", id_prefix(started))
+}
+
+/// What the ids of a run's nodes begin with.
+fn id_prefix(started: jiff::Timestamp) -> String {
+    started.as_second().to_string()
 }
 
 fn stopped_by_user(node: &str) -> Fault {

@@ -23,10 +23,11 @@ mod scratch;
 mod signals;
 mod verdict;
 
+pub use bench::persistent_directory;
 pub(crate) use context::{HostAccess, NodeContext, Phase, Resources};
 pub use emitter::Emitter;
 pub(crate) use group::GroupMember;
 pub use job_run::{JobRun, run};
-pub use lease::lease_boards;
+pub use lease::take_leases;
 pub(crate) use networks::Services;
 pub use signals::cancel_on_signals;

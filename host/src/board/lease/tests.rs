@@ -117,3 +117,22 @@ fn the_death_of_the_holder_frees_the_board() {
     dying.wait().unwrap();
     Lease::acquire(&key, &holder("runs/2")).unwrap();
 }
+
+#[test]
+fn a_persistent_root_filesystem_is_leased_by_its_path_and_told_by_its_holder() {
+    let bench = Bench::new();
+    let link = bench.directory.path().join("link");
+    std::os::unix::fs::symlink(bench.directory.path(), &link).unwrap();
+    let key = |directory: &Path, name| Key::persistent_rootfs(directory, name).unwrap();
+    let held = key(bench.directory.path(), "build");
+    assert_eq!(held.holder(), None);
+    let command = Holder { job: String::new(), ..holder("host-runner rootfs serve") };
+    let _lease = Lease::acquire(std::slice::from_ref(&held), &command).unwrap();
+    let error = Lease::acquire(&[key(&link, "build")], &holder("runs/2")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "persistent root filesystem build is in use by `host-runner rootfs serve` (process 42, user 1001, since 1970-01-01T00:00:00Z)"
+    );
+    assert_eq!(held.holder(), Some(command));
+    Lease::acquire(&[key(&link, "other")], &holder("runs/2")).unwrap();
+}

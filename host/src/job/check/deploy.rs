@@ -4,7 +4,7 @@ use super::timeout::JobTimeouts;
 use super::{artifact, protocol};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
-use crate::job::model::{ArtifactSpec, BlockKind, BootImage, DeploySsh, DeployTftp, Timeouts};
+use crate::job::model::{ArtifactSpec, BlockKind, BootImage, DeploySsh, DeployTftp, Located, Timeouts};
 use crate::job::part::{Owner, Part};
 
 /// LAVA's other ways to deploy.
@@ -89,6 +89,7 @@ fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
     let dtb = plain(reader, fields, "dtb");
     let ramdisk = fields.get("ramdisk").and_then(|node| ramdisk(reader, node));
     let nfsrootfs = fields.get("nfsrootfs").and_then(|node| rootfs(reader, node));
+    let (nfsrootfs, persistent) = nfsrootfs.unzip();
     let authorize_ssh =
         fields.get("authorize").and_then(|node| reader.choice(node, "authorize", &[("ssh", ())])).is_some();
     let os = os(reader, fields);
@@ -102,6 +103,7 @@ fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
         ramdisk,
         ramdisk_has_header: ramdisk_has_header.unwrap_or_default(),
         nfsrootfs,
+        persistent: persistent.flatten(),
         authorize_ssh,
         os,
     })
@@ -165,12 +167,17 @@ fn ramdisk(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, bool)>
     Some((ArtifactSpec { compression: None, ..artifact }, has_header))
 }
 
-/// A root filesystem: always a tar.
-fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<ArtifactSpec> {
-    let rootfs = artifact::read(reader, node, "nfsrootfs", |reader, fields| {
+/// A root filesystem, always a tar; and its name, if it is to outlive the job. `persistent` is an extension of ours.
+fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<Located<String>>)> {
+    artifact::read(reader, node, "nfsrootfs", |reader, fields| {
         fields.ignore(reader, &["install_modules", "install_overlay"]);
         fields.refuse(reader, &["prefix"]);
-        fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", ())])).unwrap_or(())
-    });
-    rootfs.map(|(artifact, ())| artifact)
+        if let Some(node) = fields.get("archive") {
+            reader.choice(node, "archive", &[("tar", ())]);
+        }
+        let node = fields.get("persistent")?;
+        let name = reader.non_empty(node, "persistent")?;
+        let valid = reader.check_name(&name, node.span, "persistent root filesystem");
+        valid.then_some(Located { value: name, span: node.span })
+    })
 }

@@ -243,3 +243,19 @@ fn billion_laughs() -> String {
     };
     letters.windows(2).map(line).collect()
 }
+
+#[test]
+fn a_root_filesystem_may_have_a_name_under_which_it_is_kept() {
+    let with = |name: &str| {
+        let text = source("single-node.yaml").text;
+        let text = text.replace("compression: gz}", &format!("compression: gz, persistent: {name}}}"));
+        Job::parse(&Source::new("job.yaml", text))
+    };
+    let job = with("build-1").unwrap();
+    let BlockKind::DeployTftp(deploy) = &job.blocks[0].kind else { panic!("{:?}", job.blocks[0]) };
+    assert_eq!(deploy.persistent.as_ref().map(|name| name.value.as_str()), Some("build-1"));
+    for name in ["../build", ".build", "a/b", "'a b'"] {
+        let problems = with(name).unwrap_err();
+        assert!(problems.problems.iter().any(|problem| problem.code == "invalid-name"), "{problems}");
+    }
+}

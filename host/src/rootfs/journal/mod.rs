@@ -242,6 +242,10 @@ impl Journal {
             file.sync_data().map_err(io)?;
         }
         fs::rename(&new, &self.path).map_err(io)?;
+        if let (true, Some(directory)) = (sync, self.path.parent()) {
+            // What is appended from now on must not be synced to a log that a power failure takes away.
+            File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
+        }
         *self.log() = Log::new(file, end);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::PoisonError;
 
 use super::Layer;
+use crate::rootfs::calls::Calls;
 use crate::rootfs::journal::Change;
 use crate::rootfs::tree::{Content, Inode, NewContent, Tree};
 use crate::rootfs::upper_file::UpperFile;
@@ -13,6 +14,12 @@ use crate::rootfs::{Durability, Ino};
 const RUNS_PER_CHANGE: usize = 1024;
 
 impl Layer {
+    /// Forgets which calls were carried out: their client is gone, and another one may use the same numbers.
+    pub(in crate::rootfs) fn forget_calls(&self) {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner).calls = Calls::default();
+        self.compact();
+    }
+
     /// Writes the log anew while nothing is changed. If the disk is full, the old log goes on.
     pub(super) fn compact(&self) {
         let _alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);

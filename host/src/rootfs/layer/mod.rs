@@ -21,6 +21,7 @@ pub use create::{CreateMode, Created, NewNode};
 pub use data::{ReadOutcome, Reading};
 pub use difference::{Difference, DifferenceKind};
 pub use inspect::{DirectoryEntry, ListEnd, Permissions};
+pub(super) use open::lock;
 pub use open::{Layer, LayerOptions, Usage, WccPair};
 pub use rename::Renamed;
 

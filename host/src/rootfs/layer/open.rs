@@ -111,7 +111,7 @@ impl Layer {
         directory: PathBuf,
         options: LayerOptions,
     ) -> Result<(Self, Vec<Repair>), RootfsError> {
-        let data = open_data(&directory, false)?;
+        let data = lock(&directory)?;
         let journal = Journal::open(directory.join(LOG))?;
         if journal.header().lower != lower.identity() {
             return Err(RootfsError::OtherLower { path: directory });
@@ -209,7 +209,10 @@ impl Layer {
 impl Drop for Layer {
     fn drop(&mut self) {
         self.storage.store.freeze();
-        if !self.kept.load(Ordering::Relaxed) {
+        if self.kept.load(Ordering::Relaxed) {
+            // What the board did not ask to be on the disk may be there too.
+            let _ = self.commit();
+        } else {
             remove(&self.directory);
         }
     }
@@ -231,7 +234,15 @@ fn remove(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
-/// Opens the file with the changed data, for this process alone.
+/// Opens the file with the changed data of the layer in `directory`, and with it takes the layer for this process alone.
+///
+/// # Errors
+/// [`RootfsError::Open`], and [`RootfsError::InUse`] while another process has it.
+pub(in crate::rootfs) fn lock(directory: &Path) -> Result<File, RootfsError> {
+    open_data(directory, false)
+}
+
+/// Opens or makes the file with the changed data, for this process alone.
 fn open_data(directory: &Path, new: bool) -> Result<File, RootfsError> {
     let path = directory.join(DATA);
     let open = |source| RootfsError::Open { path: path.clone(), source };
