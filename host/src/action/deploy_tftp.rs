@@ -96,6 +96,9 @@ pub(crate) async fn deploy_tftp(
         let options = LayerOptions { budget: board.rootfs_budget, durability };
         let place = Place { board: peer, export: export.clone(), services, options };
         let layer = rootfs::open(node, phase, &step.timeouts, spec, persistent, place).await?;
+        if let Some(modules) = &deploy.modules {
+            rootfs::unpack_modules(node, phase, &step.timeouts, modules, &layer).await?;
+        }
         rootfs::apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
         deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(export);

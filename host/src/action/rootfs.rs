@@ -1,5 +1,6 @@
 //! The root filesystem of a deployment: fetched, under a layer of its own, with the agent and what it needs in it.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use crate::action::Overlay;
 use crate::artifact::Artifact;
-use crate::fault::{Class, Fault};
+use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
 use crate::rootfs::{KeptError, Layer, LayerOptions, Lower, Origin, Repair, layer_directory};
 use crate::run::{NodeContext, Phase, Services};
@@ -72,7 +73,7 @@ fn cannot_open(phase: &Phase, spec: &ArtifactSpec, persistent: Option<&str>, err
     Fault::new(
         Class::Infrastructure,
         format!("{} ({})", phase.place, spec.place),
-        format!("`{}` cannot be used as a root filesystem: {}", spec.url, crate::fault::Chain(error)),
+        format!("`{}` cannot be used as a root filesystem: {}", spec.url, Chain(error)),
     )
     .with_optional_help(help)
 }
@@ -131,6 +132,31 @@ fn origin(node: &NodeContext, spec: &ArtifactSpec, artifact: &Artifact, place: P
     }
 }
 
+/// Fetches kernel modules and unpacks them over the layer.
+pub(super) async fn unpack_modules(
+    node: &NodeContext,
+    phase: &Phase,
+    timeouts: &Timeouts,
+    spec: &ArtifactSpec,
+    layer: &Arc<Layer>,
+) -> Result<(), Fault> {
+    let artifact = node.fetch(phase, timeouts, "modules", spec).await?;
+    let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractModules));
+    let (run, layer) = (Arc::clone(&node.run), Arc::clone(layer));
+    let unpacked = tokio::task::spawn_blocking(move || -> Result<(), Box<dyn Error + Send + Sync>> {
+        let archive = run.lowers.open(&run.cache, &artifact)?;
+        Ok(layer.unpack(&archive)?)
+    });
+    let unpacked = async { unpacked.await.map_err(|error| phase.fault(Class::Bug, error)) };
+    part.bound("end of the modules' tar", unpacked).await?.map_err(|error| {
+        Fault::new(
+            Class::Infrastructure,
+            format!("{} ({})", phase.place, spec.place),
+            format!("`{}` cannot be unpacked as modules: {}", spec.url, Chain(&*error)),
+        )
+    })
+}
+
 /// Writes agent, definitions and keys into the layer, through the code that serves NFS writes.
 pub(super) fn apply_overlay(
     node: &NodeContext,
@@ -139,11 +165,8 @@ pub(super) fn apply_overlay(
     overlay: &Overlay,
     authorize_ssh: bool,
 ) -> Result<(), Fault> {
-    let fault = |error: &dyn std::error::Error| {
-        phase.fault(
-            Class::Infrastructure,
-            format!("cannot write into the root filesystem: {}", crate::fault::Chain(error)),
-        )
+    let fault = |error: &dyn Error| {
+        phase.fault(Class::Infrastructure, format!("cannot write into the root filesystem: {}", Chain(error)))
     };
     let directory = node.agent_directory();
     for file in overlay.files() {

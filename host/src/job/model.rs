@@ -153,6 +153,8 @@ pub struct DeployTftp {
     /// `persistent` of `nfsrootfs`, an extension of LAVA's language: the name under which what jobs change in it is kept
     /// for the next job.
     pub persistent: Option<Located<String>>,
+    /// A tar of kernel modules, to be unpacked over the root filesystem.
+    pub modules: Option<ArtifactSpec>,
     /// `authorize: ssh`: whether the job's public key goes into the root filesystem.
     pub authorize_ssh: bool,
     /// `os`, such as `debian`: decides how packages are installed.

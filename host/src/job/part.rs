@@ -23,6 +23,8 @@ pub enum Part {
     PrepareRootfs,
     /// Reading the tar of a root filesystem, once it is fetched.
     ExtractRootfs,
+    /// Unpacking kernel modules over a root filesystem, once they are fetched.
+    ExtractModules,
     /// A `deploy: to: ssh` block.
     DeploySsh,
     /// A request to the group that has no `timeout` of its own.
@@ -199,6 +201,12 @@ const BOUNDS: &[Bound] = &[
         "making a fetched root filesystem ready to be served",
     ),
     bound("extract-nfsrootfs", Part::ExtractRootfs, TFTP, "reading the tar of a fetched root filesystem"),
+    bound(
+        "extract-modules",
+        Part::ExtractModules,
+        TFTP,
+        "unpacking fetched modules over the root filesystem",
+    ),
     bound("scp-overlay", Part::DeploySsh, SSH_DEPLOY, "the whole block, without its requests to the group"),
     bound("prepare-scp-overlay", Part::Request, SSH_DEPLOY, "a request to the group that has no `timeout`"),
     bound("uboot-action", Part::BootUboot, UBOOT, "the whole block, with all attempts"),
@@ -259,12 +267,11 @@ const IDLE: &[(&[&str], &str)] = &[
         &[
             "extract-overlay-ramdisk",
             "compress-ramdisk",
-            "extract-modules",
             "extract-rootfs",
             "configure-preseed-file",
             "persistent-nfs-overlay",
         ],
-        "RAM disks and installers are served as they are, and modules are not installed",
+        "RAM disks and installers are served as they are",
     ),
     (&["read-feedback"], "there are no other namespaces to read from"),
     (&["power-on", "pre-power-command", "pre-os-command"], "the bench file has no such command"),

@@ -30,6 +30,7 @@ mod sparse;
 mod storage;
 mod tar_index;
 mod tree;
+mod unpack;
 mod upper_file;
 
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};

@@ -193,7 +193,7 @@ impl Layer {
     }
 
     /// The directory `path` leads to from `start`; with `make`, what is missing is made with that mode.
-    fn walk(&self, start: Ino, path: &[u8], make: Option<u32>) -> Result<Ino, FsError> {
+    pub(super) fn walk(&self, start: Ino, path: &[u8], make: Option<u32>) -> Result<Ino, FsError> {
         let root = Credential::root();
         let mut dir = if path.starts_with(b"/") { Ino::ROOT } else { start };
         let mut left: Vec<Vec<u8>> = components(path).rev().map(<[u8]>::to_vec).collect();

@@ -72,16 +72,7 @@ fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
     fields.accept(&["connection"]);
     fields.refuse(
         reader,
-        &[
-            "dtbo",
-            "extra_files",
-            "modules",
-            "overlay_backend",
-            "overlays",
-            "persistent_nfs",
-            "preseed",
-            "tee",
-        ],
+        &["dtbo", "extra_files", "overlay_backend", "overlays", "persistent_nfs", "preseed", "tee"],
     );
     fields.ignore(reader, &["failure_retry", "failure_retry_interval"]);
     protocol::refuse_calls(reader, fields);
@@ -89,21 +80,27 @@ fn tftp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DeployTftp> {
     let dtb = plain(reader, fields, "dtb");
     let ramdisk = fields.get("ramdisk").and_then(|node| ramdisk(reader, node));
     let nfsrootfs = fields.get("nfsrootfs").and_then(|node| rootfs(reader, node));
-    let (nfsrootfs, persistent) = nfsrootfs.unzip();
+    let takes_modules = (
+        nfsrootfs.as_ref().map(|(_, keys)| keys.takes_modules),
+        ramdisk.as_ref().map(|(_, keys)| keys.takes_modules),
+    );
+    let modules = modules(reader, fields, takes_modules);
     let authorize_ssh =
         fields.get("authorize").and_then(|node| reader.choice(node, "authorize", &[("ssh", ())])).is_some();
     let os = os(reader, fields);
     fields.finish(reader);
     let (kernel, kernel_type) = kernel?;
-    let (ramdisk, ramdisk_has_header) = ramdisk.unzip();
+    let (ramdisk, ramdisk_keys) = ramdisk.unzip();
+    let (nfsrootfs, rootfs_keys) = nfsrootfs.unzip();
     Some(DeployTftp {
         kernel,
         kernel_type,
         dtb,
         ramdisk,
-        ramdisk_has_header: ramdisk_has_header.unwrap_or_default(),
+        ramdisk_has_header: ramdisk_keys.is_some_and(|keys| keys.has_header),
         nfsrootfs,
-        persistent: persistent.flatten(),
+        persistent: rootfs_keys.and_then(|keys| keys.persistent),
+        modules,
         authorize_ssh,
         os,
     })
@@ -154,30 +151,83 @@ fn kernel(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<
     })
 }
 
+/// What only RAM disks have.
+#[derive(Default)]
+struct RamdiskKeys {
+    /// `header: u-boot`.
+    has_header: bool,
+    takes_modules: bool,
+}
+
 /// A RAM disk, and whether it has U-Boot's header.
 ///
 /// It reaches the kernel as it is, as in LAVA: its `compression` tells what is inside, and is not undone.
-fn ramdisk(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, bool)> {
-    let (artifact, has_header) = artifact::read(reader, node, "ramdisk", |reader, fields| {
+fn ramdisk(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, RamdiskKeys)> {
+    let (artifact, keys) = artifact::read(reader, node, "ramdisk", |reader, fields| {
         fields.refuse(reader, &["archive"]);
-        fields.ignore(reader, &["install_modules", "install_overlay"]);
+        fields.ignore(reader, &["install_overlay"]);
         let header = fields.get("header");
-        header.and_then(|node| reader.choice(node, "header", &[("u-boot", ())])).is_some()
+        let header = header.and_then(|node| reader.choice(node, "header", &[("u-boot", ())]));
+        RamdiskKeys { has_header: header.is_some(), takes_modules: install_modules(reader, fields) }
     })?;
-    Some((ArtifactSpec { compression: None, ..artifact }, has_header))
+    Some((ArtifactSpec { compression: None, ..artifact }, keys))
 }
 
-/// A root filesystem, always a tar; and its name, if it is to outlive the job. `persistent` is an extension of ours.
-fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, Option<Located<String>>)> {
+/// What only root filesystems have.
+#[derive(Default)]
+struct RootfsKeys {
+    /// Its name, if it is to outlive the job: an extension of ours.
+    persistent: Option<Located<String>>,
+    takes_modules: bool,
+}
+
+/// A root filesystem: always a tar.
+fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<(ArtifactSpec, RootfsKeys)> {
     artifact::read(reader, node, "nfsrootfs", |reader, fields| {
-        fields.ignore(reader, &["install_modules", "install_overlay"]);
+        fields.ignore(reader, &["install_overlay"]);
         fields.refuse(reader, &["prefix"]);
-        if let Some(node) = fields.get("archive") {
-            reader.choice(node, "archive", &[("tar", ())]);
-        }
-        let node = fields.get("persistent")?;
-        let name = reader.non_empty(node, "persistent")?;
-        let valid = reader.check_name(&name, node.span, "persistent root filesystem");
-        valid.then_some(Located { value: name, span: node.span })
+        archive(reader, fields);
+        RootfsKeys { persistent: persistent(reader, fields), takes_modules: install_modules(reader, fields) }
     })
+}
+
+/// `archive` of what always is a tar.
+fn archive(reader: &mut Reader<'_>, fields: &Fields<'_>) {
+    if let Some(node) = fields.get("archive") {
+        reader.choice(node, "archive", &[("tar", ())]);
+    }
+}
+
+fn persistent(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Located<String>> {
+    let node = fields.get("persistent")?;
+    let name = reader.non_empty(node, "persistent")?;
+    let valid = reader.check_name(&name, node.span, "persistent root filesystem");
+    valid.then_some(Located { value: name, span: node.span })
+}
+
+fn install_modules(reader: &mut Reader<'_>, fields: &Fields<'_>) -> bool {
+    let node = fields.get("install_modules");
+    node.and_then(|node| reader.boolean(node, "install_modules")).unwrap_or(true)
+}
+
+/// Kernel modules: a tar that is unpacked over the root filesystem, if there is one that takes them.
+///
+/// LAVA unpacks it into the RAM disk as well, where `install_modules` does not say otherwise.
+fn modules(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    (rootfs, ramdisk): (Option<bool>, Option<bool>),
+) -> Option<ArtifactSpec> {
+    let modules = artifact::read(reader, fields.get("modules")?, "modules", archive);
+    let problem = if ramdisk == Some(true) {
+        Some(("`modules` cannot be put into a RAM disk", "write `install_modules: false` in `ramdisk`"))
+    } else if rootfs.is_none() {
+        Some(("`modules` have nowhere to go", "they are unpacked over the `nfsrootfs`, which is missing"))
+    } else {
+        None
+    };
+    if let (Some((message, help)), Some(span)) = (problem, fields.key_span("modules")) {
+        reader.report(Diagnostic::error("unsupported-key", span, message).with_help(help));
+    }
+    modules.filter(|_| rootfs == Some(true)).map(|(artifact, ())| artifact)
 }

@@ -259,3 +259,25 @@ fn a_root_filesystem_may_have_a_name_under_which_it_is_kept() {
         assert!(problems.problems.iter().any(|problem| problem.code == "invalid-name"), "{problems}");
     }
 }
+
+#[test]
+fn modules_go_into_the_root_filesystem_and_are_refused_where_lava_puts_them_elsewhere_too() {
+    let with = |more: &str, rootfs: &str| {
+        let modules = "modules: {url: 'https://artifacts.example.org/bbb/modules.tar.xz', compression: xz}";
+        let text = source("single-node.yaml").text;
+        let text = text.replace("    nfsrootfs: {", &format!("    {modules}\n{more}    {rootfs}"));
+        let job = Job::parse(&Source::new("job.yaml", text)).map_err(|problems| problems.to_string())?;
+        assert_eq!(job.warnings, []);
+        let BlockKind::DeployTftp(deploy) = &job.blocks[0].kind else { panic!("{:?}", job.blocks[0]) };
+        Ok::<_, String>(deploy.modules.is_some())
+    };
+    let nfsrootfs = "nfsrootfs: {";
+    let ramdisk = |keys: &str| format!("    ramdisk: {{url: 'https://artifacts.example.org/rd.gz'{keys}}}\n");
+    assert_eq!(with("", nfsrootfs), Ok(true));
+    assert_eq!(with("", "nfsrootfs: {install_modules: false, "), Ok(false));
+    assert_eq!(with(&ramdisk(", install_modules: false"), nfsrootfs), Ok(true));
+    let refused = with(&ramdisk(""), nfsrootfs).unwrap_err();
+    assert!(refused.contains("`modules` cannot be put into a RAM disk"), "{refused}");
+    let nowhere = with("", "dtb: {").unwrap_err();
+    assert!(nowhere.contains("`modules` have nowhere to go"), "{nowhere}");
+}
