@@ -1,15 +1,17 @@
 //! The disk budget of the bench file.
 
-use testbench::harness::{Definition, Job, Testbench};
+use testbench::harness::{Definition, Job, NODE, Testbench};
 
-/// Writes a file of 8 MiB in the home directory, which the fake board writes back when the test has ended.
+/// Writes a file of 8 MiB in the home directory, which the fake board writes back when the tests have ended, before the
+/// shell's prompt: the next tests wait for that.
 const EIGHT_MIB: &str = "head -c 8388608 /dev/zero > $HOME/big";
 
 fn console_of(bench: &Testbench) -> String {
-    let job = Job::new().definitions(&[Definition::new("fill", &[EIGHT_MIB])]);
+    let fill = Definition::new("fill", &[EIGHT_MIB]);
+    let job = Job::new().definitions(&[fill]).then(&[Definition::new("after", &["true"])]);
     let run = bench.run(&job);
     assert_eq!(run.code, Some(0), "{run}");
-    run.file("console/fake1.log")
+    run.file(&format!("console/{NODE}.log"))
 }
 
 #[test]

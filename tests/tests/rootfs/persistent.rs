@@ -10,6 +10,11 @@ fn job(steps: &[&str]) -> Job {
     Job::new().nfsrootfs(&[&url, "persistent: build"]).definitions(&[Definition::new("work", steps)])
 }
 
+/// A job that leaves `/root/state`. The fake board writes it back before the shell's prompt, for which the second tests wait.
+fn leaves_one() -> Job {
+    job(&["echo one > $HOME/state"]).then(&[Definition::new("after", &["true"])])
+}
+
 /// A job that passes if `/root/state` holds `word`.
 fn looks_for(word: &str) -> Job {
     job(&[&format!("lava-test-case state --shell grep -q {word} $HOME/state")])
@@ -36,7 +41,7 @@ fn printed(bench: &Testbench, words: &[&str]) -> String {
 #[test]
 fn the_next_job_goes_on_with_what_the_last_has_left() {
     let bench = Testbench::new();
-    let first = run(&bench, &job(&["echo one > $HOME/state"]));
+    let first = run(&bench, &leaves_one());
     assert_eq!(first.code, Some(0), "{first}");
     let second = run(&bench, &looks_for("one"));
     assert_eq!(second.code, Some(0), "{second}");
