@@ -1,21 +1,19 @@
 //! Reading and checking a bench file.
 
+mod qemu;
 mod rootfs;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bench::{Bench, BenchError, Board, ConsoleTarget, QemuSettings, VirtualNetwork};
+use super::bench::{Bench, BenchError, Board, ConsoleTarget, VirtualNetwork};
 use super::board_type::{self, BoardType};
 use super::power::PowerCommands;
 use crate::artifact::{Mirrors, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
 use crate::link::Target;
-
-/// U-Boot of Debian's `u-boot-qemu`.
-const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
 
 impl Bench {
     /// Reads and checks the bench file at `path` and the board types that it names.
@@ -378,29 +376,5 @@ impl BenchFile<'_> {
         let power = PowerCommands { on: command("on"), off: command("off"), reset: command("reset") };
         fields.finish(&mut self.reader);
         Some(power)
-    }
-
-    fn no_qemu(&mut self, parent: &Fields<'_>) {
-        if let Some(node) = parent.get("qemu") {
-            let message = "`qemu` is only for boards with `console = \"qemu\"`";
-            self.error("invalid-console", node.span, message);
-        }
-    }
-
-    fn qemu(&mut self, parent: &Fields<'_>) -> QemuSettings {
-        let defaults = QemuSettings { initrd: None, firmware: PathBuf::from(FIRMWARE), memory_mb: 512 };
-        let Some(fields) = parent.get("qemu").and_then(|node| self.reader.fields(node, "qemu")) else {
-            return defaults;
-        };
-        let initrd = self.path(&fields, "initrd");
-        let firmware = self.path(&fields, "firmware");
-        let memory = fields.get("memory_mb");
-        let memory = memory.and_then(|node| self.reader.integer(node, "memory_mb", 64, 3072));
-        fields.finish(&mut self.reader);
-        QemuSettings {
-            initrd,
-            firmware: firmware.unwrap_or(defaults.firmware),
-            memory_mb: memory.unwrap_or(defaults.memory_mb),
-        }
     }
 }
