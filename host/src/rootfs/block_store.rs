@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
-use super::FsError;
+use super::{Durability, FsError, LayerOptions};
 
 /// Bytes in a block: the page size of the boards, so that their page-sized writes need no filling.
 pub(super) const BLOCK: u64 = 4096;
@@ -29,6 +29,9 @@ pub(super) struct Run {
 pub(super) struct BlockStore {
     file: File,
     limit: u64,
+    /// Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
+    /// file that had them may have them again.
+    waits_for_log: bool,
     allocator: Mutex<Allocator>,
 }
 
@@ -37,21 +40,25 @@ struct Allocator {
     /// Free runs below `end` by first block; neighbours are merged.
     free: BTreeMap<u64, u64>,
     end: u64,
+    /// Blocks given out, those that wait included.
     used: u64,
+    /// Let go by a change that may not be on the disk yet.
+    waiting: Vec<Run>,
     /// Nothing is given back: while the log is read, whose later part may use it again; and once the layer ends.
     frozen: bool,
 }
 
 impl BlockStore {
-    /// A store in `file` that gives out at most `budget` bytes.
-    pub(super) fn new(file: File, budget: u64) -> Self {
-        Self { file, limit: budget / BLOCK, allocator: Mutex::default() }
+    /// A store in `file` that keeps to the budget and durability of `options`.
+    pub(super) fn new(file: File, options: LayerOptions) -> Self {
+        let waits_for_log = options.durability == Durability::Power;
+        Self { file, limit: options.budget / BLOCK, waits_for_log, allocator: Mutex::default() }
     }
 
     /// A store whose blocks in use are not known yet; [`BlockStore::recovered`] tells them.
-    pub(super) fn recovering(file: File, budget: u64) -> Self {
+    pub(super) fn recovering(file: File, options: LayerOptions) -> Self {
         let allocator = Allocator { frozen: true, ..Allocator::default() };
-        Self { file, limit: budget / BLOCK, allocator: Mutex::new(allocator) }
+        Self { allocator: Mutex::new(allocator), ..Self::new(file, options) }
     }
 
     /// Begins to give out blocks, all but those of `used`, which must not overlap and be in order.
@@ -112,11 +119,33 @@ impl BlockStore {
         Ok(runs)
     }
 
-    /// Takes blocks back, and gives their space back to the disk where the file system can.
+    /// Takes blocks back: at once, or to be given free once the log is on the disk.
     pub(super) fn release(&self, run: Run) {
-        if self.allocator().frozen {
-            return;
+        {
+            let mut allocator = self.allocator();
+            if allocator.frozen {
+                return;
+            }
+            if self.waits_for_log {
+                allocator.waiting.push(run);
+                return;
+            }
         }
+        self.give_free(run);
+    }
+
+    /// The blocks that wait for the log. Once it is on the disk, they are for [`BlockStore::give_free`].
+    pub(super) fn take_waiting(&self) -> Vec<Run> {
+        std::mem::take(&mut self.allocator().waiting)
+    }
+
+    /// Whether blocks wait for the log.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.allocator().waiting.is_empty()
+    }
+
+    /// Lets blocks be used again, and gives their space back to the disk where the file system can.
+    pub(super) fn give_free(&self, run: Run) {
         // A file system without holes keeps the space until the layer ends; the blocks are used again all the same.
         let _ = rustix::fs::fallocate(
             &self.file,
@@ -162,9 +191,11 @@ impl BlockStore {
         })
     }
 
-    /// Bytes given out, and the bytes that still can be: by the budget and by the disk.
+    /// Bytes given out, and the bytes that still can be: by the budget and by the disk. What waits for the log can be had.
     pub(super) fn usage(&self) -> (u64, u64) {
-        let used = self.allocator().used;
+        let allocator = self.allocator();
+        let used = allocator.used - allocator.waiting.iter().map(|run| run.count).sum::<u64>();
+        drop(allocator);
         let by_budget = self.limit.saturating_sub(used) * BLOCK;
         let on_disk = rustix::fs::fstatvfs(&self.file)
             .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
@@ -177,7 +208,8 @@ mod tests {
     use super::*;
 
     fn store(blocks: u64) -> BlockStore {
-        BlockStore::new(tempfile::tempfile().unwrap(), blocks * BLOCK)
+        let options = LayerOptions { budget: blocks * BLOCK, ..LayerOptions::default() };
+        BlockStore::new(tempfile::tempfile().unwrap(), options)
     }
 
     #[test]

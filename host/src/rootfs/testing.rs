@@ -112,8 +112,9 @@ pub(crate) fn new_directory() -> PathBuf {
 /// Store and log of a layer, in files that go with it.
 pub(super) fn storage(lower: Arc<Lower>, budget: u64) -> Arc<Storage> {
     let directory = tempfile::tempdir().unwrap();
+    let options = LayerOptions { budget, ..LayerOptions::default() };
     let journal = Journal::create(directory.path().join("log"), LogHeader::new(1, lower.identity())).unwrap();
-    Arc::new(Storage { lower, store: BlockStore::new(tempfile::tempfile().unwrap(), budget), journal })
+    Arc::new(Storage { lower, store: BlockStore::new(tempfile::tempfile().unwrap(), options), journal })
 }
 
 /// A lower layer with one file of `size` patterned bytes: the layer, the file's number, its bytes.

@@ -117,7 +117,11 @@ impl Layer {
             }
             tree.attributes(ino)?
         };
-        mutation.copied_up(ino)?.write(offset, data)?;
+        let file = mutation.copied_up(ino)?;
+        match file.write(offset, data) {
+            Err(FsError::NoSpace) if self.reclaim() => file.write(offset, data)?,
+            written => written?,
+        }
         let mut tree = mutation.tree();
         if !data.is_empty() {
             let meta = &mut tree.inode_mut(ino)?.meta;

@@ -94,7 +94,7 @@ impl Layer {
             .map_err(|error| open(error.into()))?;
         let header = LogHeader::new(u64::from_le_bytes(id), lower.identity());
         let journal = Journal::create(directory.join(LOG), header)?;
-        let store = BlockStore::new(data, options.budget);
+        let store = BlockStore::new(data, options);
         let storage = Arc::new(Storage { lower, store, journal });
         let tree = Tree::new(Arc::clone(&storage));
         Ok(Self::assemble(tree, storage, directory, options))
@@ -116,12 +116,15 @@ impl Layer {
         if journal.header().lower != lower.identity() {
             return Err(RootfsError::OtherLower { path: directory });
         }
-        let store = BlockStore::recovering(data, options.budget);
+        let store = BlockStore::recovering(data, options);
         let (tree, storage, repairs) = recover(Storage { lower, store, journal })?;
         let layer = Self::assemble(tree, storage, directory, options);
         if !repairs.is_empty() {
             layer.compact();
         }
+        // Blocks are free by a log that may not be on the disk yet.
+        let synced = layer.commit().map_err(|_| io::Error::other("it cannot be synced"));
+        synced.map_err(|source| RootfsError::Open { path: layer.directory.clone(), source })?;
         Ok((layer, repairs))
     }
 
@@ -159,10 +162,18 @@ impl Layer {
     /// [`FsError::Io`] if the disk of the bench PC fails.
     pub fn commit(&self) -> Result<(), FsError> {
         if self.durability == Durability::Power {
-            self.storage.store.sync()?;
+            let store = &self.storage.store;
+            let let_go = store.take_waiting();
+            store.sync()?;
             self.storage.journal.sync()?;
+            let_go.into_iter().for_each(|run| store.give_free(run));
         }
         Ok(())
+    }
+
+    /// Makes blocks free that wait for the log to be on the disk; whether there were any.
+    pub(super) fn reclaim(&self) -> bool {
+        self.storage.store.has_waiting() && self.commit().is_ok()
     }
 
     /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7): the data is in the page cache of the bench

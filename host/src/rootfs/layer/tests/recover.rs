@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{find, make_dir, make_file, root};
+use super::{find, make_dir, make_file, read_all, root};
 use crate::rootfs::layer::check::Repair;
 use crate::rootfs::testing::{TarBuilder, killed, new_directory, sight};
 use crate::rootfs::{
-    CallId, CreateMode, Credential, FsError, Ino, Kind, Layer, LayerOptions, Lower, NewNode, RootfsError,
-    SetAttributes,
+    CallId, CreateMode, Credential, Durability, FsError, Ino, Kind, Layer, LayerOptions, Lower, NewNode,
+    RootfsError, SetAttributes,
 };
 
 fn lower() -> Arc<Lower> {
@@ -64,6 +64,38 @@ fn what_was_answered_outlives_a_kill() {
     again.create(dir, b"once", CreateMode::Exclusive(*b"verifier"), &root()).unwrap();
     let next = make_file(&again, dir, "next", 0o644, &root()).unwrap().ino;
     assert_eq!(next, make_file(&layer, dir, "next", 0o644, &root()).unwrap().ino);
+}
+
+/// The layer as a power failure may leave it: the log as long as it was when it was synced, the data as they are.
+fn after_power_failure(directory: &Path, synced: u64) -> Layer {
+    let copy = killed(directory);
+    fs::OpenOptions::new().write(true).open(copy.join("log")).unwrap().set_len(synced).unwrap();
+    Layer::open(lower(), copy, POWER).unwrap().0
+}
+
+const POWER: LayerOptions = LayerOptions { budget: 8 * 4096, durability: Durability::Power };
+
+#[test]
+fn what_was_committed_is_whole_after_a_power_failure_whatever_was_not() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), POWER).unwrap();
+    let file = make_file(&layer, Ino::ROOT, "committed", 0o644, &root()).unwrap().ino;
+    layer.write(file, 0, &[1; 16_384], &root()).unwrap();
+    layer.commit().unwrap();
+    let synced = fs::metadata(directory.join("log")).unwrap().len();
+    layer.remove(Ino::ROOT, b"committed", &root()).unwrap();
+    let other = make_file(&layer, Ino::ROOT, "other", 0o644, &root()).unwrap().ino;
+    layer.write(other, 0, &[2; 16_384], &root()).unwrap();
+    let again = after_power_failure(&directory, synced);
+    assert_eq!(read_all(&again, find(&again, "committed").ino), [1; 16_384]);
+    // What waits for the log counts as free, and is taken when nothing else is left.
+    assert_eq!(layer.usage().free_bytes, 16_384);
+    layer.write(other, 16_384, &[3; 16_384], &root()).unwrap();
+    assert_eq!(layer.write(other, 32_768, &[4], &root()), Err(FsError::NoSpace));
+    let synced = fs::metadata(directory.join("log")).unwrap().len();
+    let again = after_power_failure(&directory, synced);
+    assert_eq!(again.lookup(Ino::ROOT, b"committed", &root()), Err(FsError::NotFound));
+    assert_eq!(read_all(&again, other), [[2; 16_384], [3; 16_384]].concat());
 }
 
 #[test]
