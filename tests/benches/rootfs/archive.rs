@@ -69,8 +69,12 @@ impl io::Read for Data {
 pub(super) fn compress(program: &str, archive: &Path, suffix: &str) -> io::Result<std::path::PathBuf> {
     let compressed = archive.with_extension(suffix);
     let output = File::create(&compressed)?;
-    let status =
-        Command::new(program).arg("-c").arg(archive).stdout(output).stderr(Stdio::null()).status()?;
+    let status = Command::new(program)
+        .args(["-1", "-c"])
+        .arg(archive)
+        .stdout(output)
+        .stderr(Stdio::null())
+        .status()?;
     if !status.success() {
         return Err(io::Error::other(format!("{program}: {status}")));
     }
