@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use testbench::harness::usage;
@@ -36,10 +37,11 @@ struct Took {
 pub(crate) fn measure(
     out: &mut impl Write,
     programs: &[(&'static str, Program)],
+    directory: &Path,
     rounds: usize,
 ) -> Result<(), Box<dyn Error>> {
     let network = Network::start()?;
-    let directory = tempfile::tempdir()?;
+    let directory = tempfile::tempdir_in(directory)?;
     let place =
         Place { network: &network, address: SERVER, client: CLIENT.into(), directory: directory.path() };
     let servers = programs

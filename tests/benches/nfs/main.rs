@@ -15,6 +15,7 @@ mod table;
 
 use std::error::Error;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use clap::Parser as _;
 
@@ -30,6 +31,9 @@ struct Options {
     /// Only this part
     #[arg(long)]
     part: Option<Part>,
+    /// Where the servers have their files; on a tmpfs, the disk has no part in the figures
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    directory: PathBuf,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -60,10 +64,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(out, "{line}")?;
     }
     if options.part != Some(Part::Kernel) {
-        raw::measure(&mut out, &programs, options.rounds)?;
+        raw::measure(&mut out, &programs, &options.directory, options.rounds)?;
     }
     if options.part != Some(Part::Raw) {
-        kernel::measure(&mut out, &programs, options.rounds)?;
+        kernel::measure(&mut out, &programs, &options.directory, options.rounds)?;
     }
     for line in &missing {
         writeln!(out, "{line}")?;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use testbench::harness::usage;
@@ -42,10 +43,11 @@ struct Took {
 pub(crate) fn measure(
     out: &mut impl Write,
     programs: &[(&'static str, Program)],
+    directory: &Path,
     rounds: usize,
 ) -> Result<(), Box<dyn Error>> {
     let network = Network::start()?;
-    let directory = tempfile::tempdir()?;
+    let directory = tempfile::tempdir_in(directory)?;
     let (address, client) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST.into());
     let place = Place { network: &network, address, client, directory: directory.path() };
     let servers = programs

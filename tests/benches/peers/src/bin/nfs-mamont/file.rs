@@ -11,6 +11,7 @@ use nfs_mamont::vfs::set_attr::{NewAttr, SetTime};
 use nfs_mamont::vfs::write::{StableHow, Verifier};
 use nfs_mamont::vfs::{WccData, access, commit, get_attr, read, read_link, set_attr, write};
 use nfs_mamont::{Buffer, Slice};
+use tokio::task::block_in_place;
 
 use crate::mirror::{Mirror, change, error};
 
@@ -165,8 +166,9 @@ impl write::Write<Slice> for Mirror {
             }
             match args.stable {
                 StableHow::Unstable => Ok(()),
-                StableHow::DataSync => file.sync_data(),
-                StableHow::FileSync => file.sync_all(),
+                // Other calls go on meanwhile.
+                StableHow::DataSync => block_in_place(|| file.sync_data()),
+                StableHow::FileSync => block_in_place(|| file.sync_all()),
             }
         });
         match written {
@@ -183,7 +185,7 @@ impl write::Write<Slice> for Mirror {
 
 impl commit::Commit for Mirror {
     async fn commit(&self, args: commit::Args, _: &Credential) -> Result<commit::Success, commit::Fail> {
-        match self.on_data(&args.file, |file| file.sync_all()) {
+        match self.on_data(&args.file, |file| block_in_place(|| file.sync_all())) {
             Ok(file_wcc) => Ok(commit::Success { file_wcc, verifier: Verifier(VERIFIER) }),
             Err((failed, file_wcc)) => Err(commit::Fail { error: error(&failed), file_wcc }),
         }
