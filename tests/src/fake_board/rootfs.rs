@@ -100,7 +100,8 @@ impl Rootfs {
         let Some(mount) = &self.mount else { return Ok(()) };
         let Ok(entries) = fs::read_dir(self.path().join("root")) else { return Ok(()) };
         let mut mount = mount.borrow_mut();
-        let directory = mount.lookup(&mount.root(), "root")?;
+        let root = mount.root();
+        let directory = mount.lookup(&root, "root")?;
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
