@@ -1,6 +1,7 @@
 //! One run of the built program on a virtual board, in a home of its own: bench, cache, state and temporary files.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -124,17 +125,22 @@ impl Home {
         };
         let bench = format!(
             "[agent]\ndirectory = '{agents}'\n[cache]\ndirectory = '{cache}'\n\
-             [[mirror]]\nfrom = 'https://lab.example.org/'\nto = '{artifacts}/'\n\
-             [boards.vb1]\ntype = 'qemu-virt-arm'\nconsole = 'qemu'\naddress = '10.77.0.2'\n\
-             [boards.vb1.qemu]\ninitrd = '{lab}/initrd.img'\nfirmware = '{FIRMWARE}'\nmemory_mb = 512\n",
+             [[mirror]]\nfrom = 'https://lab.example.org/'\nto = '{artifacts}/'\n{board}",
             agents = target.join("agent").display(),
             cache = cache.display(),
             artifacts = artifacts.display(),
-            lab = lab.display(),
+            board = virtual_board("vb1", 2, lab),
         );
         fs::write(path.join("bench.toml"), bench).unwrap();
         let before = Traces::of(&marker(path), cache, &[path.join("state"), path.join("tmp")]);
         Self { directory, before, user }
+    }
+
+    /// Adds a board `vb2`, and lets each board write `budget_mb` MiB into its root filesystem.
+    pub(crate) fn with_two_boards(self, budget_mb: u32) -> Self {
+        let mut bench = OpenOptions::new().append(true).open(self.path().join("bench.toml")).unwrap();
+        write!(bench, "{}[rootfs]\nbudget_mb = {budget_mb}\n", virtual_board("vb2", 3, &lab())).unwrap();
+        self
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -317,6 +323,15 @@ impl Ended {
     }
 }
 
+/// The table of a board in the bench file; its address ends with `host`.
+fn virtual_board(name: &str, host: u8, lab: &Path) -> String {
+    format!(
+        "[boards.{name}]\ntype = 'qemu-virt-arm'\nconsole = 'qemu'\naddress = '10.77.0.{host}'\n\
+         [boards.{name}.qemu]\ninitrd = '{}/initrd.img'\nfirmware = '{FIRMWARE}'\nmemory_mb = 512\n",
+        lab.display()
+    )
+}
+
 const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
 
 fn marker(home: &Path) -> String {
@@ -338,7 +353,7 @@ fn lab() -> PathBuf {
 }
 
 fn assert_tun_is_usable() {
-    let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     if let Err(error) = tun {
         panic!("/dev/net/tun: {error}: run `modprobe tun`, and as root or after `chmod 0666 /dev/net/tun`");
     }

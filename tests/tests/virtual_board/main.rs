@@ -6,11 +6,13 @@
 
 mod jobs;
 mod lab;
+mod nodes;
 mod ordinary_user;
 mod packages;
 mod posix;
 mod restart;
 mod traces;
+mod two_boards;
 
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! Definitions that install packages on the virtual board: real ones, by its own apt, with no network.
 
-use serde_json::Value;
-
-use crate::lab::{Artifacts, Ended, Home};
+use crate::lab::{Artifacts, Home};
+use crate::nodes::{definitions, nodes, tests};
 
 /// A board and three SSH connections to it, which all want the same packages at once; then the board meets what gets
 /// into the way of an installation, one thing after the other.
@@ -166,30 +165,6 @@ fn missing_packages_are_installed_once_offline_and_in_turn_and_one_that_does_not
     }
     assert_eq!(nodes(&ended).len(), 4, "{ended:?}");
     home.assert_nothing_left();
-}
-
-fn nodes(ended: &Ended) -> &[Value] {
-    ended.results["nodes"].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// `name outcome reason` of each definition.
-fn definitions(node: &Value) -> Vec<String> {
-    lines(&node["definitions"], &["name", "outcome", "reason"])
-}
-
-/// `case result measurement` of each test.
-fn tests(node: &Value) -> Vec<String> {
-    lines(&node["tests"], &["case", "result", "measurement"])
-}
-
-fn lines(list: &Value, keys: &[&str]) -> Vec<String> {
-    let field = |entry: &Value, key: &&str| match &entry[*key] {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    let line = |entry: &Value| keys.iter().filter_map(|key| field(entry, key)).collect::<Vec<_>>().join(" ");
-    list.as_array().into_iter().flatten().map(line).collect()
 }
 
 fn strings(lines: &[&str]) -> Vec<String> {
