@@ -2,7 +2,7 @@
 
 mod find;
 mod list;
-mod listing;
+mod show;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -22,7 +22,7 @@ use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
 use crate::rootfs::{Attributes, Credential, Kind, Layer};
 
-use listing::{Listed, print_difference, print_json, print_list};
+use self::show::{Listed, print_difference, print_json, print_list};
 
 /// Carries out a subcommand.
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
