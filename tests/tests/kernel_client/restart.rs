@@ -68,7 +68,7 @@ fn a_tree_is_unpacked_and_removed_while_the_server_is_killed_five_times() {
     let compared = client.run_well(&compare, PATIENCE).unwrap();
     assert_eq!(compared.trim(), tree_tar::FILES.to_string());
 
-    killed.during(&mut client, &format!("rm -rf {MOUNT_POINT}/tree"), KILLS[1]);
+    killed.during(&mut client, &format!("rm -r {MOUNT_POINT}/tree"), KILLS[1]);
     assert_eq!(client.run_well(&format!("ls {MOUNT_POINT}"), PATIENCE).unwrap(), "etc\n");
 
     let printed = killed.printed + &killed.server.printed();
