@@ -105,6 +105,6 @@ fn two_users_with_benches_of_their_own_cannot_use_one_serial_port() {
         going.pid(),
         OrdinaryUser::id()
     );
-    ended.assert(3, &["infrastructure error: boards", &holder, "wait for that run to end"]);
+    ended.assert(3, &["infrastructure error: leases", &holder, "wait for that run to end"]);
     assert!(!second.path().join("out").exists());
 }

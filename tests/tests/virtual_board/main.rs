@@ -119,7 +119,7 @@ fn a_second_run_on_the_board_is_refused_at_once_and_told_who_has_it() {
         first.pid(),
         rustix::process::getuid().as_raw()
     );
-    assert!(second.stderr.contains("infrastructure error: boards"), "{second:?}");
+    assert!(second.stderr.contains("infrastructure error: leases"), "{second:?}");
     assert!(second.stderr.contains(&named), "{second:?}");
     assert!(!home.path().join("second").exists(), "a run that is refused has no results");
 
