@@ -315,6 +315,8 @@ impl Runner {
                 self.link.handle_input(now_ms, &buffer[..count], &mut |text| console.extend_from_slice(text));
             }
             Err(Errno::INTR | Errno::AGAIN) => {}
+            // It may go as soon as both sides have said that they are done.
+            Ok(0) if self.link.state() == State::Closed => {}
             gone => {
                 panic!("the agent is gone ({gone:?}); it said {:?}", String::from_utf8_lossy(&self.console))
             }
