@@ -240,6 +240,12 @@ impl Run<'_> {
         self.wait_until(text, |_| fs::read_to_string(&path).is_ok_and(|events| events.contains(text)));
     }
 
+    /// Waits until the first node's console has shown `text`.
+    pub(crate) fn wait_for_console(&mut self, text: &str) {
+        let path = self.home.path().join(self.name).join("run.jsonl");
+        self.wait_until(text, |_| console(&path).contains(text));
+    }
+
     fn wait_until(&mut self, what: &str, condition: impl Fn(&Home) -> bool) {
         let started = Instant::now();
         while !condition(self.home) {
@@ -321,6 +327,17 @@ impl Ended {
         let text = |test: &Value, key: &str| test[key].as_str().unwrap_or_default().to_owned();
         tests.iter().map(|test| format!("{} {}", text(test, "case"), text(test, "result"))).collect()
     }
+}
+
+/// What a board has said so far; a run still writes its events to `path`.
+fn console(path: &Path) -> String {
+    let events = fs::read_to_string(path).unwrap_or_default();
+    let whole = events.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let said = whole.lines().filter(|line| line.contains(r#""event":"console""#));
+    let said = said.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    said.filter(|event| event["direction"] == "rx")
+        .filter_map(|event| Some(event["text"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// The table of a board in the bench file; its address ends with `host`.

@@ -1,5 +1,5 @@
-//! The NFS server killed and started again under a board that installs packages; and its port mapper, asked by Debian's
-//! own tools.
+//! The NFS server killed and started again under a board that boots and installs packages; and its port mapper, asked
+//! by Debian's own tools.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -17,7 +17,15 @@ use crate::lab::{Artifacts, Home, Run};
 const ADDRESS: &str = "10.77.0.1:2050";
 /// Bytes by which a layer's log grows until the server is killed.
 const GROWTH: u64 = 10 << 10;
-/// How often it must be killed, and how often it is at most.
+/// What the console shows when the server is killed during the boot.
+const MILESTONES: [&str; 5] = [
+    "initrd: root file system",
+    "Detected architecture arm",
+    "Queued start job for default target",
+    "Reached target sysinit.target",
+    "Starting ssh.service",
+];
+/// How often it must be killed during the installation, and how often it is at most.
 const KILLS: std::ops::RangeInclusive<usize> = 5..=9;
 
 /// A job that leaves a root filesystem that nobody has touched.
@@ -88,7 +96,7 @@ fn installing(export: &str) -> String {
 }
 
 #[test]
-fn a_board_installs_packages_while_its_server_is_killed_again_and_again() {
+fn a_board_boots_and_installs_packages_while_its_server_is_killed_again_and_again() {
     let home = Home::new(Artifacts::Linux);
     let ended = home.run_with("kept", UNTOUCHED, &["--keep-rootfs"]).wait();
     assert_eq!(ended.code, Some(3), "{ended:?}");
@@ -101,6 +109,12 @@ fn a_board_installs_packages_while_its_server_is_killed_again_and_again() {
     let log = kept.join("rootfs/board/layer/log");
     let mut kills = 0;
     let mut server = Server::start(&network, &kept);
+    for milestone in MILESTONES {
+        run.wait_for_console(milestone);
+        drop(server);
+        server = Server::start(&network, &kept);
+    }
+    run.wait_for_console("debian login:");
     let mut before = size(&log);
     while run.is_going_on() {
         if size(&log).abs_diff(before) > GROWTH && kills < *KILLS.end() {
