@@ -4,6 +4,7 @@
 //! them they fail and say so.
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
+mod debian;
 mod jobs;
 mod lab;
 mod nodes;

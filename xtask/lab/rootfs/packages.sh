@@ -11,8 +11,9 @@ rm -f "$root"/var/cache/apt/archives/*.deb
 
 # Small, and most with something to go wrong: shared libraries and ldconfig's trigger (jq, file, i2c-tools), services
 # that start (cron, rsync), configuration files (rsync), a question (iperf3), alternatives (less), a user group (cron).
+# And what a developer brings: git with Perl, which has hard links, and a C compiler of a few files.
 APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --quiet --no-install-recommends --download-only install \
-    bc cron ethtool file i2c-tools iperf3 jq less lsof memtester netcat-openbsd psmisc rsync strace time tree
+    bc cron ethtool file git i2c-tools iperf3 jq less lsof memtester netcat-openbsd psmisc rsync strace tcc time tree
 
 mkdir "$root$archive"
 for deb in "$root"/var/cache/apt/archives/*.deb; do
