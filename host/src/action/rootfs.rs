@@ -11,7 +11,9 @@ use crate::action::{Overlay, rootfs_tar};
 use crate::artifact::Artifact;
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
-use crate::rootfs::{KeptError, Layer, LayerOptions, Lower, Origin, Repair, layer_directory};
+use crate::rootfs::{
+    AUTHORIZED_KEYS, KeptError, Layer, LayerOptions, Lower, Origin, Repair, layer_directory,
+};
 use crate::run::{NodeContext, Phase, Services};
 
 /// To whom a root filesystem is served, and where.
@@ -178,9 +180,7 @@ pub(super) fn apply_overlay(
     if authorize_ssh {
         let line = format!("{}\n", node.run.key.authorized_keys_line(&format!("host-runner {}", node.id)));
         layer.make_dirs("/root/.ssh", 0o700).map_err(|error| fault(&error))?;
-        layer
-            .append_file("/root/.ssh/authorized_keys", 0o600, line.as_bytes())
-            .map_err(|error| fault(&error))?;
+        layer.append_file(AUTHORIZED_KEYS, 0o600, line.as_bytes()).map_err(|error| fault(&error))?;
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::artifact::{Artifact, Checksums, Compression, DeriveError, Proceed, Recipe};
+use crate::artifact::{Artifact, Checksums, Compression, DeriveError, Recipe};
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
-use crate::rootfs::source::{DirectoryTree, ImageFormat, SourceError};
+use crate::rootfs::source::{DirectoryTree, ImageFormat, Proceed, SourceError};
 use crate::run::{NodeContext, Phase};
 
 /// What to do about files that this user may not read.

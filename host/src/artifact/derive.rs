@@ -11,9 +11,7 @@ use super::checksum::Checksums;
 use super::copy::{BUFFER, Budget, PROGRESS_INTERVAL, Progress};
 use super::error::Reason;
 use super::fetch::{Artifact, on_thread};
-
-/// Called again and again while something is read; an error ends the reading.
-pub type Proceed<'p> = &'p dyn Fn() -> io::Result<()>;
+use crate::rootfs::source::Proceed;
 
 /// Makes a file.
 pub trait Recipe {

@@ -21,7 +21,7 @@ mod url;
 pub use cache::{Cache, CacheError};
 pub use checksum::{Checksums, MalformedChecksum, Mismatch};
 pub use decompress::Compression;
-pub use derive::{DeriveError, Derived, Proceed, Recipe};
+pub use derive::{DeriveError, Derived, Recipe};
 pub use error::{ArtifactError, Reason};
 pub use fetch::{Artifact, Request};
 pub use mirror::{Mirrors, Rule};

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::{Credential, Ino, KeptError, Layer, Lower, Origin, OverlayError, Repair, layer_directory};
 
 /// File that lists the keys which may log in as root.
-const AUTHORIZED_KEYS: &str = "/root/.ssh/authorized_keys";
+pub(crate) const AUTHORIZED_KEYS: &str = "/root/.ssh/authorized_keys";
 /// Largest such file that is looked through, in bytes.
 const MAX_AUTHORIZED_KEYS: usize = 1 << 20;
 

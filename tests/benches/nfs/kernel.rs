@@ -9,7 +9,7 @@ use testbench::harness::usage;
 use testbench::kernel_client::{CLIENT, Guest, MOUNT_POINT, Network, SERVER};
 use testbench::tree_tar;
 
-use crate::servers::{self, Place, Program, Server};
+use crate::servers::{self, Place, Program, Server, Took};
 use crate::table::{self, Cell, Row};
 
 /// What is done, in this order, in the mounted directory: name, and script of the shell. The kernel has forgotten all that
@@ -26,13 +26,6 @@ const STEPS: [(&str, &str); 6] = [
 /// How long one step may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What one step took on one server.
-#[derive(Clone, Copy)]
-struct Took {
-    wall: Duration,
-    cpu: Duration,
-}
-
 /// Measures all steps on all programs, and prints the table.
 pub(crate) fn measure(
     out: &mut impl Write,
@@ -44,10 +37,7 @@ pub(crate) fn measure(
     let directory = tempfile::tempdir_in(directory)?;
     let place =
         Place { network: &network, address: SERVER, client: CLIENT.into(), directory: directory.path() };
-    let servers = programs
-        .iter()
-        .map(|(name, program)| servers::start(&place, name, program))
-        .collect::<io::Result<Vec<Server>>>()?;
+    let servers = servers::start(&place, programs)?;
     let mut client = Guest::boot(&network)?;
     let tar = client.directory().join("files.tar");
     tree_tar::write(&tar)?;

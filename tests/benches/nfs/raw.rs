@@ -4,13 +4,12 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
 
 use testbench::harness::usage;
 use testbench::kernel_client::Network;
 use testbench::nfs_client::{Client, Xdr};
 
-use crate::servers::{self, FILE, FILE_SIZE, Place, Program, Server};
+use crate::servers::{self, FILE, FILE_SIZE, Place, Program, Server, Took};
 use crate::table::{self, Cell, Row};
 
 /// One kind of load.
@@ -32,13 +31,6 @@ const LOADS: [Load; 6] = [
     Load { name: "WRITE 1 MiB, depth 4", depth: 4, calls: 256, bytes: 1 << 20, writes: true },
 ];
 
-/// What one load took on one server.
-#[derive(Clone, Copy)]
-struct Took {
-    wall: Duration,
-    cpu: Duration,
-}
-
 /// Measures all loads on all programs, and prints the table.
 pub(crate) fn measure(
     out: &mut impl Write,
@@ -50,10 +42,7 @@ pub(crate) fn measure(
     let directory = tempfile::tempdir_in(directory)?;
     let (address, client) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST.into());
     let place = Place { network: &network, address, client, directory: directory.path() };
-    let servers = programs
-        .iter()
-        .map(|(name, program)| servers::start(&place, name, program))
-        .collect::<io::Result<Vec<Server>>>()?;
+    let servers = servers::start(&place, programs)?;
     let mut figures = vec![vec![Vec::new(); servers.len()]; LOADS.len()];
     for round in 0..rounds {
         for (load, figures) in LOADS.iter().zip(&mut figures) {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use testbench::harness::{bench_peer, installed_peer};
 use testbench::kept_run;
@@ -69,8 +70,19 @@ pub(crate) struct Place<'a> {
     pub(crate) directory: &'a Path,
 }
 
-/// Starts `program`.
-pub(crate) fn start(place: &Place<'_>, name: &'static str, program: &Program) -> io::Result<Server> {
+/// What one load or step took on one server.
+#[derive(Clone, Copy)]
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+/// Starts all programs.
+pub(crate) fn start(place: &Place<'_>, programs: &[(&'static str, Program)]) -> io::Result<Vec<Server>> {
+    programs.iter().map(|(name, program)| start_one(place, name, program)).collect()
+}
+
+fn start_one(place: &Place<'_>, name: &'static str, program: &Program) -> io::Result<Server> {
     let at = |port| SocketAddr::from((place.address, port));
     let directory = place.directory.join(name);
     fs::create_dir(&directory)?;
