@@ -17,6 +17,7 @@ mod connections;
 mod credential;
 mod exports;
 mod mount;
+mod pace;
 mod port_mapper;
 mod portmap;
 mod procedures;

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
+use super::pace::Pace;
 use super::reply::Reply;
 
 /// The largest message, in bytes: a WRITE of 1 MiB with its headers.
@@ -155,6 +156,7 @@ pub(super) struct Records {
     end: usize,
     /// Bytes of the largest message so far: another one of that size is no surprise.
     largest: usize,
+    pace: Pace,
 }
 
 /// A message that was taken out of a stream.
@@ -265,8 +267,12 @@ impl Records {
         while self.end - self.begin < count {
             self.make_room(count);
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            let received = wire.receive(room, RecvFlags::empty())?;
             let between = begun.is_none() && self.begin == self.end;
+            let received = if between {
+                self.pace.wait(|flags| wire.receive(room, flags))?
+            } else {
+                wire.receive(room, RecvFlags::empty())?
+            };
             match received {
                 // Between messages a stream may be silent; it need not keep room for large ones then.
                 None if between => {
