@@ -21,6 +21,8 @@ const MAX_FRAGMENTS: u32 = 1024;
 const LAST_FRAGMENT: u32 = 1 << 31;
 /// Bytes of a record mark.
 const MARK: usize = 4;
+/// The largest buffer that is kept to be used again, in bytes: a WRITE of 256 KiB, as boards are told to make, fits.
+const MAX_SPARE: usize = 288 << 10;
 /// Room that a stream has for small messages, in bytes.
 const READ_AHEAD: usize = 16 << 10;
 
@@ -171,6 +173,11 @@ impl Record {
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(self.place.clone()).unwrap_or_default()
     }
+
+    /// The buffer that it was in, to be used again; nothing if it was an uncommonly large one.
+    pub(super) fn into_spare(self) -> Vec<u8> {
+        if self.buffer.len() <= MAX_SPARE { self.buffer } else { Vec::new() }
+    }
 }
 
 impl Records {
@@ -222,11 +229,17 @@ impl Records {
         self.buffer.get(place).unwrap_or_default()
     }
 
-    /// Takes the message at `place` out of the stream.
-    pub(super) fn take(&mut self, place: Range<usize>) -> Record {
-        let rest = self.buffer.get(self.begin..self.end).unwrap_or_default().to_vec();
+    /// Takes the message at `place` out of the stream, with the buffer that it is in: `spare` stands in for that.
+    pub(super) fn take(&mut self, place: Range<usize>, mut spare: Vec<u8>) -> Record {
+        let rest = self.buffer.get(self.begin..self.end).unwrap_or_default();
+        if spare.len() < rest.len() {
+            spare.resize(rest.len(), 0);
+        }
+        if let Some(room) = spare.get_mut(..rest.len()) {
+            room.copy_from_slice(rest);
+        }
         (self.begin, self.end) = (0, rest.len());
-        Record { buffer: std::mem::replace(&mut self.buffer, rest), place }
+        Record { buffer: std::mem::replace(&mut self.buffer, spare), place }
     }
 
     /// Whether a whole message of one fragment is here already.
@@ -302,7 +315,9 @@ impl Records {
         }
         if self.end == self.buffer.len() && self.end < count.max(READ_AHEAD) {
             let believed = (2 * self.end).max(self.largest).max(READ_AHEAD);
-            self.buffer.resize(count.clamp(READ_AHEAD, believed), 0);
+            let room = count.clamp(READ_AHEAD, believed);
+            self.buffer.reserve_exact(room.saturating_sub(self.buffer.len()));
+            self.buffer.resize(room, 0);
         }
     }
 }

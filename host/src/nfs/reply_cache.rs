@@ -11,22 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::rootfs::CallId;
 
-/// Replies kept; the oldest goes. Each has some hundred bytes.
-const CAPACITY: usize = 8192;
+/// Replies kept for an address; the oldest goes. Each has some hundred bytes, and no client has as many calls under way.
+const CAPACITY: usize = 1024;
 
-type Key = (IpAddr, CallId);
-type Slot = Arc<Mutex<Option<Arc<[u8]>>>>;
+type Slot = Arc<Mutex<Option<Box<[u8]>>>>;
 
 /// The cache.
 #[derive(Debug, Default)]
 pub(super) struct ReplyCache {
-    inner: Mutex<Inner>,
+    peers: Mutex<HashMap<IpAddr, Replies>>,
 }
 
+/// The replies to one address.
 #[derive(Debug, Default)]
-struct Inner {
-    slots: HashMap<Key, Slot>,
-    order: VecDeque<Key>,
+struct Replies {
+    slots: HashMap<CallId, Slot>,
+    order: VecDeque<CallId>,
 }
 
 impl ReplyCache {
@@ -37,7 +37,10 @@ impl ReplyCache {
         call: CallId,
         carry_out: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
-        let slot = self.slot((peer, call));
+        let slot = {
+            let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+            peers.entry(peer).or_default().slot(call)
+        };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = &*slot {
             return Some(reply.to_vec());
@@ -46,20 +49,21 @@ impl ReplyCache {
         *slot = Some(reply.as_slice().into());
         Some(reply)
     }
+}
 
-    fn slot(&self, key: Key) -> Slot {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = inner.slots.get(&key) {
+impl Replies {
+    fn slot(&mut self, call: CallId) -> Slot {
+        if let Some(slot) = self.slots.get(&call) {
             return Arc::clone(slot);
         }
-        if inner.order.len() >= CAPACITY
-            && let Some(oldest) = inner.order.pop_front()
+        if self.order.len() >= CAPACITY
+            && let Some(oldest) = self.order.pop_front()
         {
-            inner.slots.remove(&oldest);
+            self.slots.remove(&oldest);
         }
         let slot = Slot::default();
-        inner.slots.insert(key, Arc::clone(&slot));
-        inner.order.push_back(key);
+        self.slots.insert(call, Arc::clone(&slot));
+        self.order.push_back(call);
         slot
     }
 }
@@ -85,12 +89,15 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_reply_goes_when_the_cache_is_full() {
+    fn the_oldest_reply_of_the_peer_goes_when_there_are_too_many() {
         let cache = ReplyCache::default();
+        let other = IpAddr::V4(Ipv4Addr::BROADCAST);
+        assert_eq!(cache.reply(other, CallId::new(0, b""), || Some(vec![7])), Some(vec![7]));
         for xid in 0..=CAPACITY as u32 {
             cache.reply(PEER, CallId::new(xid, b""), || Some(vec![]));
         }
-        assert_eq!(cache.inner.lock().unwrap().slots.len(), CAPACITY);
+        assert_eq!(cache.peers.lock().unwrap()[&PEER].slots.len(), CAPACITY);
         assert_eq!(cache.reply(PEER, CallId::new(0, b""), || Some(vec![9])), Some(vec![9]));
+        assert_eq!(cache.reply(other, CallId::new(0, b""), || panic!("carried out twice")), Some(vec![7]));
     }
 }

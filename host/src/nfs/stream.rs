@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::service::Service;
 
 /// Threads of one connection, and so calls that may wait for a disk at the same time.
-const MAX_THREADS: usize = 8;
+const MAX_THREADS: usize = 4;
 /// Stack of a thread, in bytes: no call needs much.
 const STACK: usize = 256 << 10;
 /// Replies that are sent together while more calls are here already, in bytes.
@@ -116,20 +116,23 @@ impl<E: Send + Sync + 'static> Stream<E> {
 
     fn take_turns(self: &Arc<Self>) -> Result<(), RecordError> {
         let wire = Wire::new(self.connection.socket.as_fd(), self.patience)?;
-        while let Some(call) = self.read(wire)? {
+        // Allocated once a thread: what one thread frees is of little use to another.
+        let mut spare = Vec::new();
+        while let Some(call) = self.read(wire, spare)? {
             let reply = self.service.call(self.connection.peer, call.bytes()).ok_or(RecordError::NotACall)?;
             self.send(wire, &[], Some(&reply))?;
+            spare = call.into_spare();
         }
         Ok(())
     }
 
     /// Waits for the turn to read, and answers calls until one is better taken along; `None` at the end of the stream.
-    fn read(self: &Arc<Self>, wire: Wire<'_>) -> Result<Option<Record>, RecordError> {
+    fn read(self: &Arc<Self>, wire: Wire<'_>, spare: Vec<u8>) -> Result<Option<Record>, RecordError> {
         let mut input = self.await_turn();
         if input.closed {
             return Ok(None);
         }
-        let taken = self.read_from(wire, &mut input);
+        let taken = self.read_from(wire, &mut input, spare);
         input.closed = !matches!(taken, Ok(Some(_)));
         if !input.closed {
             self.leave_reading_to_others();
@@ -152,7 +155,12 @@ impl<E: Send + Sync + 'static> Stream<E> {
         }
     }
 
-    fn read_from(&self, wire: Wire<'_>, input: &mut Input) -> Result<Option<Record>, RecordError> {
+    fn read_from(
+        &self,
+        wire: Wire<'_>,
+        input: &mut Input,
+        spare: Vec<u8>,
+    ) -> Result<Option<Record>, RecordError> {
         let peer = self.connection.peer;
         loop {
             if !input.batch.is_empty() && (input.batch.len() >= MAX_BATCH || !input.has_another(wire)?) {
@@ -172,7 +180,7 @@ impl<E: Send + Sync + 'static> Stream<E> {
                     self.send(wire, batch, None)?;
                     batch.clear();
                 }
-                return Ok(Some(records.take(place)));
+                return Ok(Some(records.take(place, spare)));
             }
             let reply = self.service.call(peer, records.get(place)).ok_or(RecordError::NotACall)?;
             if reply.data.is_none() && reply.bytes.len() <= MAX_COPIED {
