@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use testbench::harness::usage;
-use testbench::kernel_client::{CLIENT, Guest, MOUNT_POINT, Network, SERVER};
+use testbench::kernel_client::{CLIENT, Guest, MOUNT_POINT, SERVER};
 use testbench::tree_tar;
 
 use crate::servers::{self, Place, Program, Server, Took};
@@ -33,7 +33,7 @@ pub(crate) fn measure(
     directory: &Path,
     rounds: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let network = Network::start()?;
+    let network = servers::network()?;
     let directory = tempfile::tempdir_in(directory)?;
     let place =
         Place { network: &network, address: SERVER, client: CLIENT.into(), directory: directory.path() };

@@ -38,7 +38,7 @@ pub(crate) fn measure(
     directory: &Path,
     rounds: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let network = Network::start()?;
+    let network = servers::network()?;
     let directory = tempfile::tempdir_in(directory)?;
     let (address, client) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST.into());
     let place = Place { network: &network, address, client, directory: directory.path() };

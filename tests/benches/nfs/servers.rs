@@ -77,6 +77,14 @@ pub(crate) struct Took {
     pub(crate) cpu: Duration,
 }
 
+/// The network of a table. Its connections have Linux's own congestion control, whatever this machine prefers: BBR takes some
+/// hundred round trips to find out what a wire can carry, and so makes a server fast or slow by its pauses.
+pub(crate) fn network() -> io::Result<Network> {
+    let network = Network::start()?;
+    network.set_congestion_control("cubic")?;
+    Ok(network)
+}
+
 /// Starts all programs.
 pub(crate) fn start(place: &Place<'_>, programs: &[(&'static str, Program)]) -> io::Result<Vec<Server>> {
     programs.iter().map(|(name, program)| start_one(place, name, program)).collect()

@@ -1,7 +1,8 @@
 //! The network of client and server, and processes in it.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -44,6 +45,26 @@ impl Network {
                 io::Error::other(format!("no network for the client: {error}: {help}"))
             })?;
         Ok(Self(Arc::new(Inner { network, runtime })))
+    }
+
+    /// Lets connections of the network react to loss and delay as `name` does (tcp(7), `tcp_congestion_control`), whatever the
+    /// machine's own do.
+    ///
+    /// # Errors
+    /// Where the kernel does not know it.
+    pub fn set_congestion_control(&self, name: &str) -> io::Result<()> {
+        let script = "cd /proc/sys/net/ipv4 && echo \"$1\" >tcp_congestion_control && echo done";
+        let (mut said, output) = io::pipe()?;
+        let shell = argv(Path::new("/bin/sh"), ["-c", script, "sh", name]);
+        let mut process = self.spawn(&shell, File::open("/dev/null")?.into(), output.into())?;
+        let mut text = String::new();
+        said.read_to_string(&mut text)?;
+        process.kill()?;
+        if text == "done\n" {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("congestion control {name}: {text}")))
+        }
     }
 
     /// The name of the client's tap.
