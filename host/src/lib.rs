@@ -23,6 +23,7 @@ pub mod limit;
 pub mod link;
 pub mod net;
 pub mod nfs;
+mod pace;
 pub mod plan;
 mod process_group;
 pub mod report;

@@ -17,7 +17,6 @@ mod connections;
 mod credential;
 mod exports;
 mod mount;
-mod pace;
 mod port_mapper;
 mod portmap;
 mod procedures;

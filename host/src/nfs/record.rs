@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
-use super::pace::Pace;
 use super::reply::Reply;
+use crate::pace::Pace;
 
 /// The largest message, in bytes: a WRITE of 1 MiB with its headers.
 pub(super) const MAX_RECORD: usize = (1 << 20) + 4096;

@@ -10,12 +10,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 
 use super::burst::Burst;
 use super::packet::emit_data_header;
 use super::server::{TftpEvent, TftpEventKind};
 use super::source::Content;
 use super::transfer::{Failure, Transfer, Transmit};
+use crate::pace::Pace;
 
 /// Shortest time between two events of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -172,11 +174,18 @@ struct Wire {
     burst: Burst,
     reply: [u8; MAX_REPLY],
     waits: Duration,
+    pace: Pace,
 }
 
 impl Wire {
     fn new(socket: Arc<UdpSocket>) -> Self {
-        Self { socket, burst: Burst::default(), reply: [0; MAX_REPLY], waits: Duration::ZERO }
+        Self {
+            socket,
+            burst: Burst::default(),
+            reply: [0; MAX_REPLY],
+            waits: Duration::ZERO,
+            pace: Pace::default(),
+        }
     }
 
     /// Receives one datagram, or fails after at most `left` or little more; often earlier: telling the socket another
@@ -187,7 +196,13 @@ impl Wire {
             self.waits = (left * 3 / 4).max(MIN_WAIT);
             self.socket.set_read_timeout(Some(self.waits))?;
         }
-        let length = self.socket.recv(&mut self.reply)?;
+        let Self { socket, reply, pace, .. } = self;
+        let received = pace.wait(|flags| match rustix::net::recv(&**socket, &mut *reply, flags) {
+            Ok((length, _)) => Ok(Some(length)),
+            Err(Errno::AGAIN) if flags.contains(RecvFlags::DONTWAIT) => Ok(None),
+            Err(error) => Err(io::Error::from(error)),
+        });
+        let length = received?.unwrap_or_default();
         Ok(self.reply.get(..length).unwrap_or_default())
     }
 }

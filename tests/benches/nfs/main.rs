@@ -2,7 +2,8 @@
 //!
 //! First raw load: the same calls by the same client to each server, over the loopback device. Then a real kernel's client
 //! ([user-mode Linux](testbench::kernel_client), from `cargo xtask lab`), which mounts one server after the other. Each
-//! part is in a network namespace of its own; rounds are interleaved, and each figure is the median of its rounds.
+//! part is in a network namespace of its own; rounds are interleaved, and each figure is the median of its rounds. At the
+//! end stands where a peer is ahead by more than chance, which takes five rounds at least to be told.
 //!
 //! Peers: nfs-ganesha from Debian (`apt-get install nfs-ganesha nfs-ganesha-vfs rpcbind`; root only); the library
 //! nfs-mamont behind a directory (`tests/benches/peers`); the library nfs3_server in its own program, cargo-nfs3-server.
@@ -18,12 +19,13 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Parser as _;
+use testbench::harness::print_verdict;
 
 /// Measures NFS servers.
 #[derive(Debug, clap::Parser)]
 struct Options {
     /// How often each figure is taken, in turn; the median counts
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Only these servers, by what their names begin with
     #[arg(long, value_delimiter = ',')]
@@ -63,12 +65,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in &missing {
         writeln!(out, "{line}")?;
     }
+    let mut ahead = Vec::new();
     if options.part != Some(Part::Kernel) {
-        raw::measure(&mut out, &programs, &options.directory, options.rounds)?;
+        ahead.extend(raw::measure(&mut out, &programs, &options.directory, options.rounds)?);
     }
     if options.part != Some(Part::Raw) {
-        kernel::measure(&mut out, &programs, &options.directory, options.rounds)?;
+        ahead.extend(kernel::measure(&mut out, &programs, &options.directory, options.rounds)?);
     }
+    print_verdict(&mut out, &ahead)?;
     for line in &missing {
         writeln!(out, "{line}")?;
     }

@@ -10,7 +10,7 @@ use testbench::kernel_client::Network;
 use testbench::nfs_client::{Client, Xdr};
 
 use crate::servers::{self, FILE, FILE_SIZE, Place, Program, Server, Took};
-use crate::table::{self, Cell, Row};
+use crate::table::{self, Row};
 
 /// One kind of load.
 struct Load {
@@ -31,13 +31,13 @@ const LOADS: [Load; 6] = [
     Load { name: "WRITE 1 MiB, depth 4", depth: 4, calls: 256, bytes: 1 << 20, writes: true },
 ];
 
-/// Measures all loads on all programs, and prints the table.
+/// Measures all loads on all programs, and prints the table; returns where a peer is ahead.
 pub(crate) fn measure(
     out: &mut impl Write,
     programs: &[(&'static str, Program)],
     directory: &Path,
     rounds: usize,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Vec<String>, Box<dyn Error>> {
     let network = servers::network()?;
     let directory = tempfile::tempdir_in(directory)?;
     let (address, client) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST.into());
@@ -54,27 +54,24 @@ pub(crate) fn measure(
             }
         }
     }
-    let rows = LOADS.iter().zip(&figures).map(|(load, figures)| Row {
+    let rows = LOADS.iter().zip(&figures).map(|(load, rounds)| Row {
         name: load.name,
-        cells: figures.iter().map(|took| cell(load, took)).collect(),
+        rounds,
+        show: Box::new(|wall, cpu| load.show(wall, cpu)),
     });
-    table::print(out, "raw load, loopback", &servers, &rows.collect::<Vec<_>>())?;
-    Ok(())
+    Ok(table::print(out, "raw load, loopback", &servers, &rows.collect::<Vec<_>>())?)
 }
 
-/// The medians of one load on one server.
-fn cell(load: &Load, took: &[Took]) -> Option<Cell> {
-    let wall = table::middle(took, |took| took.wall)?;
-    let cpu = table::middle(took, |took| took.cpu)?;
-    Some(if load.bytes == 0 {
-        let calls = load.calls as f64;
-        let rate = calls / wall / 1e3;
-        Cell { merit: rate, text: format!("{rate:.1} k/s"), cost: format!("{:.1} us", cpu / calls * 1e6) }
-    } else {
-        let mib = (load.calls * load.bytes) as f64 / f64::from(1 << 20);
-        let rate = mib / wall;
-        Cell { merit: rate, text: format!("{rate:.0} MiB/s"), cost: format!("{:.2} ms/MiB", cpu / mib * 1e3) }
-    })
+impl Load {
+    /// What is shown for seconds, and for seconds of CPU time.
+    fn show(&self, wall: f64, cpu: f64) -> (String, String) {
+        if self.bytes == 0 {
+            let calls = self.calls as f64;
+            return (format!("{:.1} k/s", calls / wall / 1e3), format!("{:.1} us", cpu / calls * 1e6));
+        }
+        let mib = (self.calls * self.bytes) as f64 / f64::from(1 << 20);
+        (format!("{:.0} MiB/s", mib / wall), format!("{:.2} ms/MiB", cpu / mib * 1e3))
+    }
 }
 
 /// One load on one server.

@@ -1,58 +1,66 @@
 //! The tables: a row per load, and per server what it did, what that cost it, and how ours compares.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
-use testbench::harness::{median, usage};
+use testbench::harness::{is_larger, median, usage};
 
-use crate::servers::Server;
+use crate::servers::{Server, Took};
 
-/// The figure of one server under one load.
-pub(crate) struct Cell {
-    /// The larger, the better: ours divided by a peer's is the ratio.
-    pub(crate) merit: f64,
-    /// What is shown.
-    pub(crate) text: String,
-    /// CPU time of the server.
-    pub(crate) cost: String,
-}
-
-/// All servers under one load, in their order; without a cell where the server failed.
-pub(crate) struct Row {
+/// All servers under one load.
+pub(crate) struct Row<'a> {
     pub(crate) name: &'static str,
-    pub(crate) cells: Vec<Option<Cell>>,
+    /// What each round took, by server in their order; nothing where a server failed.
+    pub(crate) rounds: &'a [Vec<Took>],
+    /// What is shown for seconds, and for seconds of CPU time.
+    pub(crate) show: Box<dyn Fn(f64, f64) -> (String, String) + 'a>,
 }
 
-/// The median of something, in seconds.
-pub(crate) fn middle<T>(figures: &[T], value: impl Fn(&T) -> Duration) -> Option<f64> {
-    median(figures.iter().map(|figure| value(figure).as_secs_f64()))
-}
+/// One of the two figures of a cell, in seconds.
+type Figure = fn(&Took) -> f64;
 
-/// Prints a table; ratios above 1 mean that ours, the first server, is ahead.
-pub(crate) fn print(out: &mut impl Write, title: &str, servers: &[Server], rows: &[Row]) -> io::Result<()> {
+const FIGURES: [(&str, Figure); 2] =
+    [("time", |took| took.wall.as_secs_f64()), ("CPU time", |took| took.cpu.as_secs_f64())];
+
+/// Prints a table; ratios above 1 mean that ours, the first server, is ahead. Returns where a peer is.
+pub(crate) fn print(
+    out: &mut impl Write,
+    title: &str,
+    servers: &[Server],
+    rows: &[Row<'_>],
+) -> io::Result<Vec<String>> {
     writeln!(out, "\n{title}: medians of the rounds; CPU time of the server; ratio of host-runner to it")?;
     write!(out, "{:<24}", "")?;
     for server in servers {
         write!(out, "{:>13}{:>12}{:>7}", server.name, "CPU", "ratio")?;
     }
     writeln!(out)?;
+    let ours = servers.iter().position(|server| server.name == "host-runner");
+    let mut ahead = Vec::new();
     for row in rows {
         write!(out, "{:<24}", row.name)?;
-        let ours = row.cells.first().and_then(Option::as_ref).filter(|_| is_ours(servers.first()));
-        for (server, cell) in servers.iter().zip(&row.cells) {
-            let ratio = match (ours, cell) {
-                (Some(ours), Some(cell)) if !is_ours(Some(server)) => {
-                    format!("{:.2}", ours.merit / cell.merit)
-                }
-                _ => String::new(),
+        for (index, server) in servers.iter().enumerate() {
+            let ours = ours.filter(|ours| *ours != index);
+            let [wall, cpu] = FIGURES.map(|(_, figure)| row.median(index, figure));
+            let (Some(wall), Some(cpu)) = (wall, cpu) else {
+                write!(out, "{:>13}{:>19}", "failed", "")?;
+                continue;
             };
-            match cell {
-                Some(cell) => write!(out, "{:>13}{:>12}{ratio:>7}", cell.text, cell.cost)?,
-                None => write!(out, "{:>13}{:>12}{ratio:>7}", "failed", "")?,
-            }
+            let ratio = ours.and_then(|ours| row.median(ours, FIGURES[0].1)).map(|ours| wall / ours);
+            let (time, cost) = (row.show)(wall, cpu);
+            let ratio = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
+            write!(out, "{time:>13}{cost:>12}{ratio:>7}")?;
+            let behind = FIGURES
+                .iter()
+                .filter(|(_, figure)| ours.is_some_and(|ours| row.is_larger(ours, index, *figure)));
+            ahead.extend(behind.map(|(what, _)| format!("{title}, {}, {what}: {}", row.name, server.name)));
         }
         writeln!(out)?;
     }
+    print_memory(out, servers)?;
+    Ok(ahead)
+}
+
+fn print_memory(out: &mut impl Write, servers: &[Server]) -> io::Result<()> {
     write!(out, "{:<24}", "peak memory")?;
     for server in servers {
         let peak = usage::peak_kib(server.process.id()).unwrap_or_default();
@@ -61,6 +69,17 @@ pub(crate) fn print(out: &mut impl Write, title: &str, servers: &[Server], rows:
     writeln!(out)
 }
 
-fn is_ours(server: Option<&Server>) -> bool {
-    server.is_some_and(|server| server.name == "host-runner")
+impl Row<'_> {
+    fn figures(&self, server: usize, figure: Figure) -> impl Iterator<Item = f64> {
+        self.rounds.get(server).into_iter().flatten().map(figure)
+    }
+
+    fn median(&self, server: usize, figure: Figure) -> Option<f64> {
+        median(self.figures(server, figure))
+    }
+
+    /// Whether a figure of `one` is larger than that of `other` by more than chance.
+    fn is_larger(&self, one: usize, other: usize, figure: Figure) -> bool {
+        is_larger(self.figures(one, figure).zip(self.figures(other, figure)))
+    }
 }

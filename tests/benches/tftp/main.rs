@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use testbench::harness::print_verdict;
+
 use load::{Load, Loss, Measured};
 use server::Program;
 
@@ -28,7 +30,7 @@ struct Options {
     #[arg(long, default_value_t = 16)]
     mebibytes: usize,
     /// How often each figure is taken, in turn; the median counts.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// How long the client is silent before it repeats its last packet, milliseconds.
     #[arg(long, default_value_t = 200)]
@@ -99,7 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let rows = measure(&options, &programs, loss, clients);
         ahead.extend(table::print(&mut io::stdout(), &title, &rows)?);
     }
-    table::print_verdict(&mut io::stdout(), &ahead)?;
+    print_verdict(&mut io::stdout(), &ahead)?;
     Ok(())
 }
 

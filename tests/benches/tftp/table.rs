@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use testbench::harness::median;
+use testbench::harness::{is_larger, median};
 
 use super::load::Measured;
 use super::{Cell, Row, SHAPES};
@@ -42,10 +42,9 @@ pub(crate) fn print(out: &mut impl Write, title: &str, rows: &[Row<'_>]) -> io::
             None => format!("{:>18}", "-"),
         });
         writeln!(out, "  {:<24}{}", "best peer, ratio to ours", cells.collect::<String>())?;
-        for ((size, window), best) in SHAPES.iter().zip(best) {
-            if let Some((name, ratio)) = best.filter(|(_, ratio)| figure.is_better(*ratio, 1.0)) {
-                ahead.push(format!("{title}, {size} x{window}, {}: {name} {ratio:.2}", figure.unit));
-            }
+        for (column, (size, window)) in SHAPES.iter().enumerate() {
+            let names = figure.ahead(rows, column);
+            ahead.extend(names.map(|name| format!("{title}, {size} x{window}, {}: {name}", figure.unit)));
         }
     }
     for row in rows {
@@ -56,14 +55,6 @@ pub(crate) fn print(out: &mut impl Write, title: &str, rows: &[Row<'_>]) -> io::
         }
     }
     Ok(ahead)
-}
-
-/// Says in which columns a peer is ahead.
-pub(crate) fn print_verdict(out: &mut impl Write, ahead: &[String]) -> io::Result<()> {
-    match ahead {
-        [] => writeln!(out, "\nno peer is ahead in any column"),
-        columns => writeln!(out, "\na peer is ahead in these columns:\n  {}", columns.join("\n  ")),
-    }
 }
 
 impl Figure {
@@ -93,6 +84,25 @@ impl Figure {
             _ => "not measured",
         }
         .into()
+    }
+
+    /// The peers that are ahead of ours in a column, by more than chance.
+    fn ahead(&self, rows: &[Row<'_>], column: usize) -> impl Iterator<Item = &'static str> {
+        let rounds = move |row: &Row<'_>| match row.cells.get(column) {
+            Some(Cell::Measured(figures)) => figures.iter().filter_map(self.value).collect(),
+            _ => Vec::new(),
+        };
+        let ours = rows.iter().find(|row| row.program.is_ours()).map(rounds).unwrap_or_default();
+        let peers = rows.iter().filter(|row| row.program.is_peer());
+        peers.filter_map(move |row| {
+            let pairs = ours.iter().copied().zip(rounds(row));
+            let is_ahead = if self.more_is_better {
+                is_larger(pairs.map(|(ours, theirs)| (theirs, ours)))
+            } else {
+                is_larger(pairs)
+            };
+            is_ahead.then(|| row.program.name())
+        })
     }
 
     /// The best peer of a column, and its figure against ours.

@@ -26,6 +26,7 @@ mod programs;
 mod running;
 mod testbench;
 pub mod usage;
+mod verdict;
 
 pub use adapter::Adapter;
 pub use address::Addresses;
@@ -39,3 +40,4 @@ pub use peers::{bench_peer, installed_peer};
 pub use programs::{agent, fake_board, host_runner, target_directory};
 pub use running::{PATIENCE, Running};
 pub use testbench::{ARTIFACTS_URL, BOARD, NODE, Testbench};
+pub use verdict::{is_larger, print_verdict};

@@ -240,6 +240,20 @@ impl Run<'_> {
         self.wait_until(text, |_| fs::read_to_string(&path).is_ok_and(|events| events.contains(text)));
     }
 
+    /// Waits until `text` was on the board's console.
+    pub(crate) fn wait_for_console(&mut self, text: &str) {
+        let path = self.home.path().join(self.name).join("run.jsonl");
+        self.wait_until(text, |_| {
+            let events = fs::read_to_string(&path).unwrap_or_default();
+            // The last line may not be whole yet.
+            let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let received = events.filter(|event| event["event"] == "console" && event["direction"] == "rx");
+            let console: String =
+                received.filter_map(|event| Some(event["text"].as_str()?.to_owned())).collect();
+            console.contains(text)
+        });
+    }
+
     fn wait_until(&mut self, what: &str, condition: impl Fn(&Home) -> bool) {
         let started = Instant::now();
         while !condition(self.home) {

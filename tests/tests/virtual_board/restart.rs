@@ -1,5 +1,5 @@
-//! The NFS server killed and started again under a board that installs packages; and its port mapper, asked by Debian's
-//! own tools.
+//! The NFS server killed and started again under a board that boots and then installs packages; and its port mapper, asked
+//! by Debian's own tools.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -15,9 +15,17 @@ use crate::lab::{Artifacts, Home, Run};
 
 /// Where the root filesystem is served again; the run itself has the port that belongs to NFS.
 const ADDRESS: &str = "10.77.0.1:2050";
-/// Bytes by which a layer's log grows until the server is killed.
+/// What the console shows of a boot in turn, without colours within: with each, the server is killed.
+const MILESTONES: [&str; 5] = [
+    "initrd: root file system",
+    "Detected architecture arm",
+    "Queued start job for default target",
+    "sysinit.target",
+    "ssh.service",
+];
+/// Bytes by which a layer's log grows while packages are installed until the server is killed.
 const GROWTH: u64 = 10 << 10;
-/// How often it must be killed, and how often it is at most.
+/// How often it must be killed then, and how often it is at most.
 const KILLS: std::ops::RangeInclusive<usize> = 5..=9;
 
 /// A job that leaves a root filesystem that nobody has touched.
@@ -88,7 +96,7 @@ fn installing(export: &str) -> String {
 }
 
 #[test]
-fn a_board_installs_packages_while_its_server_is_killed_again_and_again() {
+fn a_board_boots_and_installs_packages_while_its_server_is_killed_again_and_again() {
     let home = Home::new(Artifacts::Linux);
     let ended = home.run_with("kept", UNTOUCHED, &["--keep-rootfs"]).wait();
     assert_eq!(ended.code, Some(3), "{ended:?}");
@@ -101,6 +109,12 @@ fn a_board_installs_packages_while_its_server_is_killed_again_and_again() {
     let log = kept.join("rootfs/board/layer/log");
     let mut kills = 0;
     let mut server = Server::start(&network, &kept);
+    for milestone in MILESTONES {
+        run.wait_for_console(milestone);
+        drop(server);
+        server = Server::start(&network, &kept);
+    }
+    run.wait_for_console("debian login:");
     let mut before = size(&log);
     while run.is_going_on() {
         if size(&log).abs_diff(before) > GROWTH && kills < *KILLS.end() {

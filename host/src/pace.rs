@@ -1,26 +1,26 @@
-//! How soon a client calls again after a reply: who does so at once is better looked out for than slept for.
+//! How soon a client answers or calls again: for who does so at once, a server looks out instead of going to sleep.
 //!
-//! Waking a processor that sleeps takes longer than most calls do. Where each call waits for the reply to the one before,
-//! that is paid twice a call, once on either side; a server that stays awake for the little while pays neither.
+//! Waking a processor that sleeps takes longer than most calls do. Where each packet waits for the one before, that is paid
+//! twice, once on either side; a server that stays awake for the little while pays neither.
 
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
 
-/// How long to look out for the next call.
+/// How long to look out for what comes next.
 const LOOKOUT: Duration = Duration::from_micros(40);
-/// A call that is here after this long came at once, the waking up of both sides included.
+/// What is here after this long came at once, the waking up of both sides included.
 const AT_ONCE: Duration = Duration::from_micros(120);
-/// How often in succession calls must have come at once for the next one to be expected to.
+/// How often in succession something must have come at once for the next to be expected to.
 const EXPECTED: u8 = 8;
-/// What a single call that came late takes away of it.
+/// What a single one that came late takes away of it.
 const DISAPPOINTMENT: u8 = 4;
 /// As much as is remembered.
 const MOST: u8 = 2 * EXPECTED;
 
-/// How soon the calls of a connection have come of late.
+/// How soon a peer has come with something of late.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     at_once: u8,
 }
 
@@ -30,7 +30,7 @@ impl Pace {
     ///
     /// # Errors
     /// Those of `receive`.
-    pub(super) fn wait<T, E>(
+    pub(crate) fn wait<T, E>(
         &mut self,
         mut receive: impl FnMut(RecvFlags) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
