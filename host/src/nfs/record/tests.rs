@@ -58,7 +58,7 @@ fn a_message_that_was_taken_out_leaves_what_follows() {
     let mut records = Records::default();
     let place = records.next(wire, || false).unwrap().unwrap();
     assert!(records.has_whole() && records.has_more());
-    let one = records.take(place);
+    let one = records.take(place, vec![7; 3]);
     let place = records.next(wire, || false).unwrap().unwrap();
     assert_eq!((one.bytes(), records.get(place)), (&b"one"[..], &b"other"[..]));
     assert!(records.has_whole() && !wire.is_waiting());
