@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use host_runner::nfs::{Exports, Service};
+use host_runner::nfs::{Exports, Service, Transport};
 use host_runner_fuzz::{LOWER, Scratch, pieces, sight};
 use libfuzzer_sys::fuzz_target;
 
@@ -28,9 +28,10 @@ fuzz_target!(|stream: &[u8]| {
     let exports = Exports::new();
     let guard = exports.add(BOARD, "/job/1".into(), Arc::clone(&layer));
     let service = Service::new(exports, 2049);
+    let transport = Arc::new(Transport::new(BOARD));
     for record in pieces(stream) {
         let record = with_handles(record.to_vec(), layer.id());
-        if let Some(reply) = service.call(BOARD, &record) {
+        if let Some(reply) = service.call(&transport, &record) {
             assert!(reply.length() <= MAX_REPLY);
             assert_eq!([&record[..4], &[0, 0, 0, 1]].concat(), reply.bytes[..8]);
         }

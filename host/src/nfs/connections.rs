@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::transport::Transport;
+
 /// Connections of one address. Linux uses one per mount.
 const MAX_OF_ADDRESS: usize = 16;
 /// Connections of all addresses.
@@ -15,7 +17,7 @@ const MAX_CONNECTIONS: usize = 1024;
 /// A connection: whose it is, its socket, and when it was used last.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) peer: IpAddr,
+    pub(super) transport: Arc<Transport>,
     pub(super) socket: OwnedFd,
     began: Instant,
     /// Nanoseconds from `began` to the last call.
@@ -25,7 +27,12 @@ pub(super) struct Connection {
 impl Connection {
     /// A connection of `peer` on `socket`.
     pub(super) fn new(peer: IpAddr, socket: OwnedFd) -> Self {
-        Self { peer, socket, began: Instant::now(), last_call: AtomicU64::new(0) }
+        Self {
+            transport: Arc::new(Transport::new(peer)),
+            socket,
+            began: Instant::now(),
+            last_call: AtomicU64::new(0),
+        }
     }
 
     /// Notes that a call has come.
@@ -55,10 +62,10 @@ pub(super) struct Connections {
 impl Connections {
     /// Adds a connection, and ends the one that has been silent longest if that is one too many.
     pub(super) fn add(&mut self, connection: Connection) -> (u64, Arc<Connection>) {
-        let peer = connection.peer;
-        let of_peer = self.by_number.values().filter(|connection| connection.peer == peer).count();
+        let peer = connection.transport.peer;
+        let of_peer = self.by_number.values().filter(|connection| connection.transport.peer == peer).count();
         if of_peer >= MAX_OF_ADDRESS {
-            self.end_longest_silent(|connection| connection.peer == peer);
+            self.end_longest_silent(|connection| connection.transport.peer == peer);
         } else if self.by_number.len() >= MAX_CONNECTIONS {
             self.end_longest_silent(|_| true);
         }

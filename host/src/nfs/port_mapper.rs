@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::serve_connections;
 use super::service::Service;
+use super::transport::Transport;
 
 /// The port that belongs to it (RFC 1833 §1).
 pub const PORT_MAPPER_PORT: u16 = 111;
@@ -44,7 +45,7 @@ async fn serve_udp(socket: &UdpSocket, service: &Service, stop: &CancellationTok
             },
         };
         let call = call.get(..length).unwrap_or_default();
-        if let Some(reply) = service.call(peer.ip(), call) {
+        if let Some(reply) = service.call(&Arc::new(Transport::new(peer.ip())), call) {
             // A reply that cannot be sent is like one that is lost: the client asks again.
             let _ = socket.send_to(&reply.bytes, peer).await;
         }

@@ -1,4 +1,4 @@
-//! One call: a function of the caller's address and a record.
+//! One call: a function of the connection it came on and a record.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::exports::Exports;
 use super::reply::Reply;
 use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
+use super::transport::Transport;
 use super::xdr::Reader;
 use super::{mount, portmap, procedures};
 use crate::rootfs::{ArchiveStretch, CallId};
@@ -50,22 +51,27 @@ impl Service {
     /// `None` if the record is no RPC call: the connection is of no use then. A call that must not be carried out
     /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply;
     /// if it was carried out before this process began, it gets one that says so.
-    pub fn call(&self, peer: IpAddr, record: &[u8]) -> Option<Reply> {
-        let peer = peer.to_canonical();
+    pub fn call(&self, transport: &Arc<Transport>, record: &[u8]) -> Option<Reply> {
+        let peer = transport.peer;
         let (mut header, arguments) = match rpc::parse(record) {
             Ok(call) => call,
             Err(HeaderError::Denied(reply)) => return Some(reply.into()),
             Err(HeaderError::NotACall) => return None,
         };
+        transport.has_called(header.xid);
         let repeatable = header.program != NFS_PROGRAM || !procedures::changes_names(header.procedure);
         if repeatable || !self.serves(peer) {
             return self.carry_out(peer, &header, arguments);
         }
         let call = CallId::new(header.xid, record);
         header.caller.call = Some(call);
+        let has_effect = || {
+            let context = procedures::Context { exports: &self.exports, peer, who: &header.caller };
+            procedures::has_effect(&context, header.procedure, arguments.clone())
+        };
         // No such call gives file data.
-        let carry_out = || self.carry_out(peer, &header, arguments).map(|reply| reply.bytes);
-        self.replies.reply(peer, call, carry_out).map(Reply::from)
+        let carry_out = || self.carry_out(peer, &header, arguments.clone()).map(|reply| reply.bytes);
+        self.replies.reply(transport, call, has_effect, carry_out).map(Reply::from)
     }
 
     /// Whether `peer` has something to write large calls to.

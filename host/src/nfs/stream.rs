@@ -96,7 +96,7 @@ pub(super) fn serve<E: Send + Sync + 'static>(
 
 impl<E: Send + Sync + 'static> Stream<E> {
     fn add_thread(self: Arc<Self>) -> io::Result<()> {
-        let name = format!("nfs {}", self.connection.peer);
+        let name = format!("nfs {}", self.connection.transport.peer);
         self.threads.fetch_add(1, Ordering::Relaxed);
         let builder = thread::Builder::new().name(name).stack_size(STACK);
         let served = Arc::clone(&self);
@@ -110,6 +110,7 @@ impl<E: Send + Sync + 'static> Stream<E> {
     fn run(self: Arc<Self>) {
         if self.take_turns().is_err() {
             // What went wrong is the peer's affair: it sees its connection end.
+            self.connection.transport.is_cut();
             self.connection.end();
         }
     }
@@ -119,7 +120,8 @@ impl<E: Send + Sync + 'static> Stream<E> {
         // Allocated once a thread: what one thread frees is of little use to another.
         let mut spare = Vec::new();
         while let Some(call) = self.read(wire, spare)? {
-            let reply = self.service.call(self.connection.peer, call.bytes()).ok_or(RecordError::NotACall)?;
+            let reply =
+                self.service.call(&self.connection.transport, call.bytes()).ok_or(RecordError::NotACall)?;
             self.send(wire, &[], Some(&reply))?;
             spare = call.into_spare();
         }
@@ -161,7 +163,8 @@ impl<E: Send + Sync + 'static> Stream<E> {
         input: &mut Input,
         spare: Vec<u8>,
     ) -> Result<Option<Record>, RecordError> {
-        let peer = self.connection.peer;
+        let transport = &self.connection.transport;
+        let peer = transport.peer;
         loop {
             if !input.batch.is_empty() && (input.batch.len() >= MAX_BATCH || !input.has_another(wire)?) {
                 // Nothing more can be answered without waiting.
@@ -182,7 +185,7 @@ impl<E: Send + Sync + 'static> Stream<E> {
                 }
                 return Ok(Some(records.take(place, spare)));
             }
-            let reply = self.service.call(peer, records.get(place)).ok_or(RecordError::NotACall)?;
+            let reply = self.service.call(transport, records.get(place)).ok_or(RecordError::NotACall)?;
             if reply.data.is_none() && reply.bytes.len() <= MAX_COPIED {
                 record::append(batch, &reply)?;
             } else {

@@ -54,7 +54,7 @@ pub(in crate::nfs) fn call(
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<ArchiveStretch>, Refusal> {
-    if repeated::is_carried_out(context, arguments.clone()) {
+    if repeated::is_carried_out(context, procedure, arguments) {
         return repeated::answer(context, procedure, arguments, out).map(|()| None);
     }
     match procedure {

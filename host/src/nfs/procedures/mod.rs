@@ -12,3 +12,4 @@ mod repeated;
 
 pub(super) use context::{Context, call, changes_names, moves_data};
 pub(super) use data::may_wait;
+pub(super) use repeated::has_effect;

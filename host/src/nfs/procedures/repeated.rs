@@ -8,16 +8,38 @@ use nfs3_types::xdr_codec::Pack;
 use super::context::{Context, about, handle, name, new_handle, on};
 use crate::nfs::attributes::{after, current, unchanged};
 use crate::nfs::rpc::Refusal;
-use crate::nfs::xdr::Reader;
+use crate::nfs::xdr::{Reader, XdrError};
 use crate::rootfs::Credential;
 
-/// Whether the call is one that must not be carried out twice, and was carried out. `arguments` are its own: all such
-/// calls begin with a handle of the layer that they change.
-pub(super) fn is_carried_out(context: &Context<'_>, mut arguments: Reader<'_>) -> bool {
-    context.who.call.is_some_and(|call| {
-        let export = handle(&mut arguments).map(|handle| context.exports.find(context.peer, handle));
-        export.is_ok_and(|found| found.is_ok_and(|(export, _)| export.layer.has_carried_out(call)))
-    })
+/// Whether an earlier process has carried out the call, and what that did is there to be seen. `arguments` are its own: all
+/// such calls begin with a handle of the layer that they change.
+///
+/// If it is not there, the call is a new one that looks like an old one, of a program that numbers its calls from a constant.
+pub(super) fn is_carried_out(context: &Context<'_>, procedure: u32, arguments: &Reader<'_>) -> bool {
+    let Some(call) = context.who.call else { return false };
+    let export = handle(&mut arguments.clone()).map(|handle| context.exports.find(context.peer, handle));
+    export.is_ok_and(|found| found.is_ok_and(|(export, _)| export.layer.has_carried_out_earlier(call)))
+        && has_effect(context, procedure, arguments.clone())
+}
+
+/// Whether names are as a call of `procedure`, which must not be carried out twice, leaves them.
+pub(in crate::nfs) fn has_effect(context: &Context<'_>, procedure: u32, mut arguments: Reader<'_>) -> bool {
+    let arguments = &mut arguments;
+    let effect = match procedure {
+        8..=11 => exists(context, arguments),
+        12 | 13 => exists(context, arguments).map(|exists| !exists),
+        14 => exists(context, arguments).and_then(|from| Ok(!from && exists(context, arguments)?)),
+        15 => handle(arguments).and_then(|_file| exists(context, arguments)),
+        _ => Ok(true),
+    };
+    effect.unwrap_or(false)
+}
+
+/// Whether there is the name that is next in `arguments`.
+fn exists(context: &Context<'_>, arguments: &mut Reader<'_>) -> Result<bool, XdrError> {
+    let dir = context.resolve(handle(arguments)?);
+    let name = name(arguments)?;
+    Ok(on(&dir, |dir| dir.layer().lookup(dir.ino, name, &Credential::root())).is_ok())
 }
 
 /// Answers a call of `procedure` that was carried out.

@@ -15,7 +15,7 @@ use nfs3_types::rpc::{
 };
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack};
 
-use crate::nfs::{ExportGuard, Exports, Service};
+use crate::nfs::{ExportGuard, Exports, Service, Transport};
 use crate::rootfs::Layer;
 use crate::rootfs::testing::{TarBuilder, layer_of};
 
@@ -30,7 +30,7 @@ pub(super) struct Client {
     pub(super) exports: Arc<Exports>,
     pub(super) guard: Option<ExportGuard>,
     pub(super) layer: Arc<Layer>,
-    pub(super) peer: IpAddr,
+    pub(super) transport: Arc<Transport>,
     pub(super) uid: u32,
     xid: AtomicU32,
 }
@@ -42,6 +42,11 @@ pub(super) fn tree() -> TarBuilder {
         .file("etc/hostname", b"board\n")
         .file_as("etc/shadow", 0o600, 0, b"secret")
         .symlink("link", "etc/hostname")
+}
+
+/// A connection of `peer`.
+pub(super) fn transport(peer: IpAddr) -> Arc<Transport> {
+    Arc::new(Transport::new(peer))
 }
 
 /// Sends one message as a single fragment.
@@ -85,7 +90,15 @@ impl Client {
         let exports = Exports::new();
         let guard = exports.add(peer, "/job/1".into(), Arc::clone(&layer));
         let service = Arc::new(Service::new(Arc::clone(&exports), 2049));
-        Self { service, exports, guard: Some(guard), layer, peer, uid: 0, xid: AtomicU32::new(1) }
+        Self {
+            service,
+            exports,
+            guard: Some(guard),
+            layer,
+            transport: transport(peer),
+            uid: 0,
+            xid: AtomicU32::new(1),
+        }
     }
 
     pub(super) fn record(&self, program: (u32, u32), procedure: u32, arguments: &impl Pack) -> Vec<u8> {
@@ -112,7 +125,7 @@ impl Client {
 
     /// What the server says to `record`, and the bytes of the results.
     pub(super) fn send(&self, record: &[u8]) -> (accept_stat_data, Vec<u8>) {
-        let reply = self.service.call(self.peer, record).unwrap().bytes;
+        let reply = self.service.call(&self.transport, record).unwrap().bytes;
         let mut rest = &reply[..];
         let (message, _) = rpc_msg::unpack(&mut rest).unwrap();
         assert_eq!(message.xid.to_be_bytes(), record[..4]);

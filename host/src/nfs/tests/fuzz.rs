@@ -9,7 +9,7 @@ use nfs3_types::xdr_codec::Unpack;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::client::{BOARD, Client, tree};
+use super::client::{Client, tree};
 use super::corpus::corpus;
 use crate::nfs::record::MAX_RECORD;
 use crate::rootfs::testing::new_directory;
@@ -161,7 +161,7 @@ proptest! {
             for mutation in mutations {
                 apply(mutation, &mut record, &corpus);
             }
-            let Some(reply) = kept.client.service.call(BOARD, &record) else { continue };
+            let Some(reply) = kept.client.service.call(&kept.client.transport, &record) else { continue };
             prop_assert!(reply.length() <= MAX_RECORD, "a reply of {} bytes", reply.length());
             prop_assert_eq!(&reply.bytes[..4], &record[..4]);
             let message = rpc_msg::unpack(&mut &reply.bytes[..]).unwrap().0;
@@ -185,7 +185,7 @@ proptest! {
         for (at, value) in changes {
             record[24 + at] = value;
         }
-        let reply = client.service.call(BOARD, &record).map(|reply| reply.bytes).unwrap_or_default();
+        let reply = client.service.call(&client.transport, &record).map(|reply| reply.bytes).unwrap_or_default();
         prop_assert!(!reply.windows(6).any(|window| window == b"secret"));
     }
 }

@@ -15,7 +15,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::portmap::mapping;
 use nfs3_types::xdr_codec::{List, Opaque, Void};
 
-use super::client::{BOARD, Client, MOUNT, PORTMAP, STRANGER, mode, tree};
+use super::client::{BOARD, Client, MOUNT, PORTMAP, STRANGER, mode, transport, tree};
 use crate::rootfs::testing::{layer_of, new_directory};
 use crate::rootfs::{Layer, LayerOptions};
 
@@ -74,7 +74,7 @@ fn an_address_mounts_its_own_export_only() {
     assert_eq!(client.call::<List<export_node<'static, 'static>>>(MOUNT, 5, &Void).0.len(), 1);
     client.call::<Void>(MOUNT, 4, &Void);
     assert!(client.call::<List<mountbody<'static, 'static>>>(MOUNT, 2, &Void).is_empty());
-    client.peer = STRANGER;
+    client.transport = transport(STRANGER);
     assert!(matches!(client.mount("/job/1"), mountres3::Err(stat) if stat as u32 == 13));
     assert_eq!(client.attributes(&root).unwrap_err(), nfsstat3::NFS3ERR_STALE);
     assert!(client.call::<List<export_node<'static, 'static>>>(MOUNT, 5, &Void).is_empty());
@@ -83,7 +83,7 @@ fn an_address_mounts_its_own_export_only() {
 #[test]
 fn an_address_is_known_in_its_ipv6_form_too() {
     let mut client = Client::new();
-    client.peer = "::ffff:10.77.0.2".parse().unwrap();
+    client.transport = transport("::ffff:10.77.0.2".parse().unwrap());
     client.attributes(&client.root()).unwrap();
 }
 

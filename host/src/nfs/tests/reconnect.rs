@@ -104,6 +104,40 @@ fn the_same_call_on_many_connections_at_once_is_carried_out_once() {
 }
 
 #[test]
+fn programs_that_number_their_calls_alike_do_not_get_each_others_replies() {
+    let server = Server::new();
+    let root = server.client.root();
+    let place = || Client::at(&root, "again");
+    let null = server.client.record(NFS, 0, &Void);
+    let make = server.client.record(NFS, 9, &MKDIR3args { where_: place(), attributes: mode(0o755) });
+    let remove = server.client.record(NFS, 13, &REMOVE3args { object: place() });
+    for round in 0..3 {
+        let stream = server.connect();
+        send_record(&stream, &null);
+        receive_record(&stream).unwrap();
+        for call in [&make, &remove] {
+            send_record(&stream, call);
+            assert_eq!(status(&receive_record(&stream).unwrap()), 0, "{round}");
+        }
+        assert_eq!(
+            server.client.layer.lookup(Ino::ROOT, b"again", &Credential::root()).ok(),
+            None,
+            "{round}"
+        );
+    }
+    // The same at the same time: one of two that make a directory finds it there.
+    let streams = [server.connect(), server.connect()];
+    let mut stats = streams.each_ref().map(|stream| {
+        send_record(stream, &null);
+        receive_record(stream).unwrap();
+        send_record(stream, &make);
+        status(&receive_record(stream).unwrap())
+    });
+    stats.sort_unstable();
+    assert_eq!(stats, [0, 17], "NFS3ERR_EXIST");
+}
+
+#[test]
 fn a_board_that_lost_its_power_often_is_served_again() {
     let server = Server::new();
     let null = server.client.record(NFS, 0, &Void);

@@ -5,7 +5,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::rpc::{accept_stat_data, auth_stat, msg_body, rejected_reply, reply_body, rpc_msg};
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack, Void};
 
-use super::client::{BOARD, Client, MOUNT, NFS, STRANGER};
+use super::client::{Client, MOUNT, NFS, STRANGER, transport};
 use crate::rootfs::{Credential, Ino, SetAttributes};
 
 /// Procedures of NFSv3.
@@ -26,7 +26,7 @@ fn with_credential(flavor: u32, length: u32, body: &[u8]) -> Vec<u8> {
 }
 
 fn denial(client: &Client, record: &[u8]) -> rejected_reply {
-    let reply = client.service.call(BOARD, record).unwrap().bytes;
+    let reply = client.service.call(&client.transport, record).unwrap().bytes;
     match rpc_msg::unpack(&mut &reply[..]).unwrap().0 {
         rpc_msg { xid: 9, body: msg_body::REPLY(reply_body::MSG_DENIED(denied)) } => denied,
         other => panic!("{other:?}"),
@@ -90,11 +90,11 @@ fn what_is_no_call_gets_no_reply() {
     let client = Client::new();
     let record = client.record(NFS, 0, &Void);
     for length in 0..40 {
-        assert!(client.service.call(BOARD, &record[..length]).is_none(), "{length}");
+        assert!(client.service.call(&client.transport, &record[..length]).is_none(), "{length}");
     }
     let mut reply = record;
     reply[7] = 1;
-    assert!(client.service.call(BOARD, &reply).is_none());
+    assert!(client.service.call(&client.transport, &reply).is_none());
 }
 
 #[test]
@@ -141,11 +141,11 @@ fn a_call_that_comes_again_gets_the_same_reply() {
     let client = Client::new();
     let remove = REMOVE3args { object: Client::at(&client.lookup("etc"), "hostname") };
     let record = client.record(NFS, 12, &remove);
-    let first = client.service.call(BOARD, &record).unwrap().bytes;
-    assert_eq!(client.service.call(BOARD, &record).unwrap().bytes, first);
+    let first = client.service.call(&client.transport, &record).unwrap().bytes;
+    assert_eq!(client.service.call(&client.transport, &record).unwrap().bytes, first);
     let fresh = client.nfs::<REMOVE3resok, REMOVE3resfail>(12, &remove);
     assert_eq!(fresh.unwrap_err(), nfsstat3::NFS3ERR_NOENT);
-    let stolen = client.service.call(STRANGER, &record).unwrap().bytes;
+    let stolen = client.service.call(&transport(STRANGER), &record).unwrap().bytes;
     assert_ne!(stolen, first);
 }
 

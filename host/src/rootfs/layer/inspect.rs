@@ -64,9 +64,10 @@ impl Layer {
         Ok((permissions, tree.attributes(ino)?))
     }
 
-    /// Whether `call` is among the last 1024 that changed the layer, in this process or one before.
-    pub fn has_carried_out(&self, call: CallId) -> bool {
-        self.tree().calls.contains(call)
+    /// Whether `call` is among the last 1024 that changed the layer in an earlier process, and may still be repeated: that is
+    /// over five minutes after the layer was opened.
+    pub fn has_carried_out_earlier(&self, call: CallId) -> bool {
+        self.tree().calls.has_earlier(call)
     }
 
     /// The target of a symbolic link, and the link's attributes.

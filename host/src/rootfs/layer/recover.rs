@@ -30,6 +30,7 @@ pub(super) fn recover(storage: Storage) -> Result<(Tree, Arc<Storage>, Vec<Repai
     repairs.extend((unfit > 0).then_some(Repair::UnfitChanges { count: unfit }));
     let used = check(&mut tree, &mut repairs);
     drop(tree.take_pending());
+    tree.calls.end_process();
     storage.store.recovered(&used);
     Ok((tree, storage, repairs))
 }
