@@ -8,6 +8,11 @@ use super::{FsError, Ino};
 /// Cookies 1 and 2 are `.` and `..`; names start here.
 pub(super) const FIRST_COOKIE: u32 = 3;
 
+/// About the memory of a name, in bytes.
+pub(super) const fn name_memory(name: &[u8]) -> u64 {
+    112 + name.len() as u64
+}
+
 /// Names of a directory. A name keeps its cookie while it exists, and no cookie is given twice, so that a listing in
 /// pieces shows every name that stays exactly once, whatever else comes and goes.
 #[derive(Debug)]
@@ -32,6 +37,11 @@ impl Directory {
     /// The cookie of the next name.
     pub(super) const fn next_cookie(&self) -> u32 {
         self.next
+    }
+
+    /// About the memory of all names, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        self.by_name.keys().map(|name| name_memory(name)).sum()
     }
 
     /// Looks up `name`, which is not `.` or `..`.

@@ -18,6 +18,7 @@ mod credential;
 mod directory;
 mod error;
 mod export;
+mod inode;
 mod journal;
 mod kept;
 mod layer;

@@ -6,11 +6,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::block_store::BLOCK;
 use super::calls::Calls;
-use super::directory::Directory;
+use super::directory::{Directory, name_memory};
+use super::inode::{Content, INODE_MEMORY, Inode, NewContent};
 use super::journal::Change;
 use super::lower::LowerContent;
 use super::meta::Meta;
@@ -24,53 +23,8 @@ pub(crate) const MAX_NAME: usize = 255;
 pub(super) const MAX_TARGET: usize = 4096;
 /// Size that directories state, in bytes.
 pub(super) const DIRECTORY_SIZE: u64 = 4096;
-/// New inodes that one layer may have: bounds the memory that a board can take.
-const MAX_NEW: u32 = 4_000_000;
-
-/// Where the content of a changed inode is.
-#[derive(Debug)]
-pub(super) enum Content {
-    /// Still in the lower layer.
-    Lower,
-    File(Arc<UpperFile>),
-    Directory(Box<Directory>),
-    Symlink(Box<[u8]>),
-    /// Devices, fifos, sockets.
-    None,
-}
-
-/// What a new inode begins with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum NewContent {
-    /// A regular file without data.
-    File,
-    /// A directory without names, in this one.
-    Directory(Ino),
-    /// A symbolic link to this target.
-    Symlink(Box<[u8]>),
-    /// A device, fifo or socket.
-    None,
-}
-
-impl NewContent {
-    fn into_content(self, ino: Ino, storage: &Arc<Storage>) -> Content {
-        match self {
-            Self::File => Content::File(Arc::new(UpperFile::empty(ino, Arc::clone(storage)))),
-            Self::Directory(parent) => Content::Directory(Box::new(Directory::new(parent))),
-            Self::Symlink(target) => Content::Symlink(target),
-            Self::None => Content::None,
-        }
-    }
-}
-
-/// A changed or new inode.
-#[derive(Debug)]
-pub(super) struct Inode {
-    pub(super) meta: Meta,
-    pub(super) content: Content,
-    /// Verifier of the exclusive CREATE that made it (RFC 1813 §3.3.8).
-    pub(super) verifier: Option<[u8; 8]>,
-}
+/// Memory that what is new in a layer may take, in bytes: bounds what a board can take of the bench PC's.
+const MAX_MEMORY: u64 = 512 << 20;
 
 /// What was changed and is not in the log yet.
 #[derive(Debug, Default)]
@@ -98,8 +52,10 @@ pub(super) struct Tree {
     pub(super) next: u32,
     /// The last calls that were carried out.
     pub(super) calls: Calls,
-    /// How many inodes are not of the lower layer.
-    new: u32,
+    /// About the memory of all that was changed, in bytes.
+    memory: u64,
+    /// The most that it may be.
+    pub(super) memory_limit: u64,
     pending: Pending,
 }
 
@@ -114,14 +70,29 @@ impl Tree {
             changed: HashMap::new(),
             next,
             calls: Calls::default(),
-            new: 0,
+            memory: 0,
+            memory_limit: MAX_MEMORY,
             pending: Pending::default(),
         }
     }
 
-    /// Inodes that still can be made.
+    /// Inodes that still can be made, if their names are short.
     pub(super) fn free_inodes(&self) -> u32 {
-        MAX_NEW.saturating_sub(self.new).min(Ino::MAX.get().saturating_sub(self.next))
+        let room = self.memory_limit.saturating_sub(self.memory) / (INODE_MEMORY + name_memory(b""));
+        u32::try_from(room).unwrap_or(u32::MAX).min(Ino::MAX.get().saturating_sub(self.next))
+    }
+
+    /// Counts anew what memory all that was changed takes, once the log was read.
+    pub(super) fn count_memory(&mut self) {
+        self.memory = self.changed.values().flatten().map(Inode::memory).sum();
+    }
+
+    /// Checks that there is room for one more name of a file.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`]
+    pub(super) fn check_room(&self, name: &[u8]) -> Result<(), FsError> {
+        if self.memory + name_memory(name) > self.memory_limit { Err(FsError::NoSpace) } else { Ok(()) }
     }
 
     /// What was changed since this was called last: for the log, and to be dropped after that.
@@ -163,6 +134,7 @@ impl Tree {
             std::collections::hash_map::Entry::Occupied(slot) => slot.into_mut(),
             std::collections::hash_map::Entry::Vacant(slot) => {
                 let meta = lower.get(ino).ok_or(FsError::Stale)?.meta;
+                self.memory += INODE_MEMORY;
                 slot.insert(Some(Inode { meta, content: Content::Lower, verifier: None }))
             }
         };
@@ -249,7 +221,9 @@ impl Tree {
             for (cookie, name, ino) in self.lower.list(dir, 0)? {
                 copy.insert_at(cookie, name, ino)?;
             }
+            let memory = copy.memory();
             self.inode_mut(dir)?.content = Content::Directory(Box::new(copy));
+            self.memory += memory;
         }
         match self.changed.get_mut(&dir) {
             Some(Some(Inode { content: Content::Directory(directory), .. })) => Ok(directory),
@@ -260,6 +234,7 @@ impl Tree {
     /// Adds the name `name`, which must not exist, to `dir`.
     pub(super) fn insert_name(&mut self, dir: Ino, name: &[u8], ino: Ino) -> Result<(), FsError> {
         let cookie = self.directory_mut(dir)?.insert(name, ino)?;
+        self.memory += name_memory(name);
         self.pending.changes.push(Change::Insert { dir, cookie, name: Cow::Owned(name.to_vec()), ino });
         Ok(())
     }
@@ -267,6 +242,7 @@ impl Tree {
     /// Takes the name `name` away from `dir`.
     pub(super) fn remove_name(&mut self, dir: Ino, name: &[u8]) -> Result<(), FsError> {
         if self.directory_mut(dir)?.remove(name).is_some() {
+            self.memory = self.memory.saturating_sub(name_memory(name));
             self.pending.changes.push(Change::Remove { dir, name: Cow::Owned(name.to_vec()) });
         }
         Ok(())
@@ -330,7 +306,7 @@ impl Tree {
     /// # Errors
     /// [`FsError::NoSpace`] once the layer has as many as it may.
     pub(super) fn add(&mut self, meta: Meta, content: NewContent) -> Result<Ino, FsError> {
-        if self.free_inodes() == 0 {
+        if self.free_inodes() == 0 || self.memory + content.memory() > self.memory_limit {
             return Err(FsError::NoSpace);
         }
         let ino = Ino::new(self.next).ok_or(FsError::NoSpace)?;
@@ -351,9 +327,9 @@ impl Tree {
     pub(super) fn insert_new(&mut self, ino: Ino, meta: Meta, content: NewContent) {
         let content = content.into_content(ino, &self.storage);
         self.next = self.next.max(ino.get() + 1);
-        if self.changed.insert(ino, Some(Inode { meta, content, verifier: None })).is_none() {
-            self.new += 1;
-        }
+        let inode = Inode { meta, content, verifier: None };
+        self.memory += inode.memory();
+        self.changed.insert(ino, Some(inode));
     }
 
     /// Forgets an inode: its handles are stale from now on, its blocks are free once the last reader is done.
@@ -361,10 +337,10 @@ impl Tree {
         let gone = if self.lower.get(ino).is_some() {
             self.changed.insert(ino, None).flatten()
         } else {
-            let gone = self.changed.remove(&ino).flatten();
-            self.new -= u32::from(gone.is_some());
-            gone
+            self.changed.remove(&ino).flatten()
         };
+        // While a log is read, names are not counted.
+        self.memory = self.memory.saturating_sub(gone.as_ref().map_or(0, Inode::memory));
         self.pending.gone.extend(gone);
         self.pending.changes.push(Change::Forget { ino });
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::rootfs::block_store::Run;
+use crate::rootfs::inode::NewContent;
 use crate::rootfs::lower::LowerIdentity;
 use crate::rootfs::meta::Meta;
-use crate::rootfs::tree::NewContent;
 use crate::rootfs::{CallId, Ino};
 
 /// Version of the log's format; a log of another one is refused.

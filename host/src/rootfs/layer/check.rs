@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::rootfs::block_store::Run;
-use crate::rootfs::tree::{Content, Inode, Tree};
+use crate::rootfs::inode::{Content, Inode};
+use crate::rootfs::tree::Tree;
 use crate::rootfs::{Ino, Kind};
 
 /// Something that was not as it must be when a layer was opened, and is now.

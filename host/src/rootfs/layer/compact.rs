@@ -5,8 +5,9 @@ use std::sync::PoisonError;
 
 use super::Layer;
 use crate::rootfs::calls::Calls;
+use crate::rootfs::inode::{Content, Inode, NewContent};
 use crate::rootfs::journal::Change;
-use crate::rootfs::tree::{Content, Inode, NewContent, Tree};
+use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::UpperFile;
 use crate::rootfs::{Durability, Ino};
 

@@ -2,9 +2,10 @@
 
 use super::set_attributes::{apply, check};
 use super::{Layer, WccPair};
+use crate::rootfs::inode::NewContent;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::permission::{check_name, check_target};
-use crate::rootfs::tree::{NewContent, Tree};
+use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::MAX_FILE_SIZE;
 use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, SetAttributes, Timestamp};
 
@@ -164,6 +165,7 @@ impl Layer {
         }
         let before = tree.attributes(dir)?;
         check_absent(&tree, dir, name, who)?;
+        tree.check_room(name)?;
         if meta.nlink >= MAX_LINKS {
             return Err(FsError::TooManyLinks);
         }
@@ -246,6 +248,7 @@ fn make(
         ..*attributes
     };
     check(&meta, &rest, who)?;
+    tree.check_room(name)?;
     if is_directory && parent.nlink >= MAX_LINKS {
         return Err(FsError::TooManyLinks);
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::check::{Repair, check};
 use crate::rootfs::directory::{Directory, FIRST_COOKIE};
+use crate::rootfs::inode::{Content, Inode, NewContent};
 use crate::rootfs::journal::Change;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::permission::{check_name, check_target};
 use crate::rootfs::storage::Storage;
-use crate::rootfs::tree::{Content, Inode, NewContent, Tree};
+use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::UpperFile;
 use crate::rootfs::{FsError, Ino, Kind, RootfsError};
 
@@ -31,6 +32,7 @@ pub(super) fn recover(storage: Storage) -> Result<(Tree, Arc<Storage>, Vec<Repai
     let used = check(&mut tree, &mut repairs);
     drop(tree.take_pending());
     tree.calls.end_process();
+    tree.count_memory();
     storage.store.recovered(&used);
     Ok((tree, storage, repairs))
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::rootfs::block_store::{BLOCK, Run};
+use crate::rootfs::inode::NewContent;
 use crate::rootfs::journal::{Change, Journal};
 use crate::rootfs::layer::check::Repair;
 use crate::rootfs::meta::Meta;
 use crate::rootfs::testing::{TarBuilder, new_directory};
-use crate::rootfs::tree::NewContent;
 use crate::rootfs::{Credential, Ino, Kind, Layer, LayerOptions, Lower};
 
 /// A lower layer, and the numbers of a directory, a file of 10,000 bytes in it, and one more.

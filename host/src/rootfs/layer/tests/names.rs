@@ -193,3 +193,26 @@ fn nothing_comes_after_the_last_cookie_there_can_be() {
     let changed = names(&layer, Ino::ROOT, u32::MAX, 10);
     assert_eq!((lower, changed), ((vec![], true), (vec![], true)));
 }
+
+#[test]
+fn names_links_and_targets_end_where_the_memory_of_a_layer_does() {
+    let layer = layer();
+    let limit = 200_000;
+    layer.tree.write().unwrap().memory_limit = limit;
+    let file = find(&layer, "etc/passwd").ino;
+    let link = |name: &str| layer.link(file, Ino::ROOT, name.as_bytes(), &root());
+    let count = (0..).find(|index| link(&format!("{index:0>200}")).is_err()).unwrap();
+    assert!((400..limit / 200).contains(&count), "{count} names");
+    assert_eq!(link(&"n".repeat(200)), Err(FsError::NoSpace));
+    let long = NewNode::Symlink(vec![b'x'; 4095]);
+    let make =
+        |node: &NewNode| layer.make_node(Ino::ROOT, b"s", node.clone(), &SetAttributes::default(), &root());
+    assert_eq!(make(&long), Err(FsError::NoSpace));
+    assert_eq!(layer.usage().free_inodes, 0);
+    // What goes makes room.
+    for index in 0..20 {
+        layer.remove(Ino::ROOT, format!("{index:0>200}").as_bytes(), &root()).unwrap();
+    }
+    make(&long).unwrap();
+    assert!((1..20).contains(&layer.usage().free_inodes), "{:?}", layer.usage());
+}
