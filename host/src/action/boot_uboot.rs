@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use regex::bytes::Regex;
 
+use crate::action::Deployed;
 use crate::action::attempts::{Attempts, within};
 use crate::action::power::power_on;
 use crate::board::Board;
@@ -69,6 +70,9 @@ async fn boot_once(
     }
     node.emitter.note("U-Boot started the kernel");
     log_in(node, phase, step, boot, &mut console).await?;
+    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity) {
+        node.emitter.note(activity.to_string());
+    }
     resources.prompts = patterns(phase, &boot.prompts)?;
     resources.console = Some(console);
     Ok(())
