@@ -3,7 +3,7 @@
 //! ```text
 //! TCP ─▶ server ─▶ stream ─▶ record ─▶ service::call(peer, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
 //!                                            │                             ├▶ mount ─▶ exports
-//!                                       reply_cache                        └▶ portmap
+//!                                       reply_cache                        └▶ portmap, rpcbind
 //! ```
 //!
 //! A call is a pure function of the caller's address and the record; only `server`, `stream` and `record` know sockets.
@@ -24,6 +24,7 @@ mod record;
 mod reply;
 mod reply_cache;
 mod rpc;
+mod rpcbind;
 mod server;
 mod service;
 mod stream;
