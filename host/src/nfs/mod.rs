@@ -32,6 +32,8 @@ mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
 pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
+#[cfg(fuzzing)]
+pub(crate) use record::fuzzing::messages;
 pub use reply::Reply;
 pub use server::serve;
 pub use service::Service;
