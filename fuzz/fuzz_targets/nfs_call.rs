@@ -27,7 +27,7 @@ fuzz_target!(|stream: &[u8]| {
     let layer = Arc::new(scratch.layer(&LOWER));
     let exports = Exports::new();
     let guard = exports.add(BOARD, "/job/1".into(), Arc::clone(&layer));
-    let service = Service::new(exports, 2049);
+    let service = Service::new(exports, (Ipv4Addr::new(10, 77, 0, 1), 2049).into());
     let transport = Arc::new(Transport::new(BOARD));
     for record in pieces(stream) {
         let record = with_handles(record.to_vec(), layer.id());

@@ -43,4 +43,13 @@ pub mod fuzzing {
     pub fn is_sound(lower: &Lower) -> bool {
         lower.is_sound()
     }
+
+    /// The RPC messages of a stream that comes in `pieces`, and whether it ends between two.
+    pub fn messages<'p>(
+        pieces: impl Iterator<Item = &'p [u8]>,
+        may_be_large: bool,
+        take: bool,
+    ) -> (Vec<Vec<u8>>, bool) {
+        crate::nfs::messages(pieces, may_be_large, take)
+    }
 }

@@ -28,12 +28,7 @@ use self::show::{Listed, print_difference, print_json, print_list};
 pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> {
     match command {
         RootfsCommand::List { bench, json } => list::list(bench, *json),
-        RootfsCommand::Diff { kept, json } => {
-            let opened = open(kept, "diff")?;
-            let differences = opened.layer.differences().map_err(|error| fault(kept, &error))?;
-            let show = if *json { print_json } else { print_difference };
-            print(|out| differences.iter().try_for_each(|difference| show(out, difference)))
-        }
+        RootfsCommand::Diff { kept, json } => diff(kept, *json),
         RootfsCommand::Ls { kept, path } => list_files(kept, path),
         RootfsCommand::Cat { kept, path } => cat(kept, path),
         RootfsCommand::Export { kept, tar } => export(&open(kept, "export")?.layer, tar),
@@ -54,6 +49,23 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Option<
         }
         _ => Ok(None),
     }
+}
+
+fn diff(kept: &KeptArgs, json: bool) -> Result<Option<Class>, Failure> {
+    let opened = open(kept, "diff")?;
+    let show = if json { print_json } else { print_difference };
+    let mut compared = Ok(());
+    // Printed as they are found: a deep tree has more bytes of paths than memory.
+    let printed = print(|out| {
+        let mut written = Ok(());
+        compared = opened.layer.differences(&mut |difference| {
+            written = show(out, difference);
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        written
+    });
+    compared.map_err(|error| fault(kept, &error))?;
+    printed
 }
 
 fn list_files(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {

@@ -83,32 +83,29 @@ pub(super) fn unchanged(export: &Export, ino: Ino) -> wcc_data {
     wcc_data { before: pre_op_attr::None, after: current(export, ino) }
 }
 
+/// What was decoded as it should be, or why the operation must refuse it all the same.
+pub(super) type Checked<T> = Result<T, FsError>;
+
 /// Decodes an `nfstime3`; a nanosecond beyond the second is none.
-pub(super) fn read_time(arguments: &mut Reader<'_>) -> Result<Timestamp, XdrError> {
+pub(super) fn read_time(arguments: &mut Reader<'_>) -> Result<Checked<Timestamp>, XdrError> {
     let (seconds, nanoseconds) = (arguments.u32()?, arguments.u32()?);
-    if nanoseconds >= 1_000_000_000 {
-        return Err(XdrError::BadValue(nanoseconds));
-    }
-    Ok(Timestamp { seconds, nanoseconds })
+    let valid = nanoseconds < 1_000_000_000;
+    Ok(if valid { Ok(Timestamp { seconds, nanoseconds }) } else { Err(FsError::Invalid) })
 }
 
 /// Decodes an `sattr3`.
-pub(super) fn read_set_attributes(arguments: &mut Reader<'_>) -> Result<SetAttributes, XdrError> {
-    Ok(SetAttributes {
-        mode: arguments.option(Reader::u32)?,
-        uid: arguments.option(Reader::u32)?,
-        gid: arguments.option(Reader::u32)?,
-        size: arguments.option(Reader::u64)?,
-        atime: read_set_time(arguments)?,
-        mtime: read_set_time(arguments)?,
-    })
+pub(super) fn read_set_attributes(arguments: &mut Reader<'_>) -> Result<Checked<SetAttributes>, XdrError> {
+    let (mode, uid) = (arguments.option(Reader::u32)?, arguments.option(Reader::u32)?);
+    let (gid, size) = (arguments.option(Reader::u32)?, arguments.option(Reader::u64)?);
+    let (atime, mtime) = (read_set_time(arguments)?, read_set_time(arguments)?);
+    Ok(atime.and_then(|atime| Ok(SetAttributes { mode, uid, gid, size, atime, mtime: mtime? })))
 }
 
-fn read_set_time(arguments: &mut Reader<'_>) -> Result<SetTime, XdrError> {
+fn read_set_time(arguments: &mut Reader<'_>) -> Result<Checked<SetTime>, XdrError> {
     match arguments.u32()? {
-        0 => Ok(SetTime::Keep),
-        1 => Ok(SetTime::Now),
-        2 => read_time(arguments).map(SetTime::To),
+        0 => Ok(Ok(SetTime::Keep)),
+        1 => Ok(Ok(SetTime::Now)),
+        2 => Ok(read_time(arguments)?.map(SetTime::To)),
         other => Err(XdrError::BadValue(other)),
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! TCP ─▶ server ─▶ stream ─▶ record ─▶ service::call(transport, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
 //!                                            │                             ├▶ mount ─▶ exports
-//!                                       reply_cache                        └▶ portmap
+//!                                       reply_cache                        └▶ portmap, rpcbind
 //! ```
 //!
 //! A call is a pure function of the connection it came on and the record; only `server`, `stream` and `record` know sockets.
@@ -24,6 +24,7 @@ mod record;
 mod reply;
 mod reply_cache;
 mod rpc;
+mod rpcbind;
 mod server;
 mod service;
 mod stream;
@@ -32,6 +33,8 @@ mod xdr;
 
 pub use exports::{Activity, ExportGuard, Exports};
 pub use port_mapper::{PORT_MAPPER_PORT, serve_port_mapper};
+#[cfg(fuzzing)]
+pub(crate) use record::fuzzing::messages;
 pub use reply::Reply;
 pub use server::serve;
 pub use service::Service;

@@ -1,8 +1,10 @@
 //! The port mapper on port 111, for boards that are not told the ports of NFS and MOUNT.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use nfs3_types::portmap::{IPPROTO_TCP, IPPROTO_UDP};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -12,10 +14,11 @@ use super::transport::Transport;
 
 /// The port that belongs to it (RFC 1833 §1).
 pub const PORT_MAPPER_PORT: u16 = 111;
-/// The largest call on UDP, in bytes: its header with two credentials of 400 bytes, and four words.
-const MAX_DATAGRAM: usize = 1024;
+/// The largest call on UDP, in bytes: its header with two credentials of 400 bytes, and a question of three
+/// names.
+const MAX_DATAGRAM: usize = 2048;
 
-/// Tells on both sockets, until `stop`, that NFS and MOUNT are on TCP `port`. Serves nothing else there.
+/// Tells on both sockets, until `stop`, that NFS and MOUNT are on TCP `port` of the same address. Serves nothing else there.
 ///
 /// # Errors
 /// Those of the UDP socket.
@@ -25,10 +28,11 @@ pub async fn serve_port_mapper(
     port: u16,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let service = Arc::new(Service::port_mapper(port));
+    let at = SocketAddr::new(socket.local_addr()?.ip(), port);
+    let (by_tcp, by_udp) = (Service::port_mapper(at, IPPROTO_TCP), Service::port_mapper(at, IPPROTO_UDP));
     let (_, on_udp) = tokio::join!(
-        serve_connections(listener, Arc::clone(&service), stop.clone()),
-        serve_udp(&socket, &service, &stop)
+        serve_connections(listener, Arc::new(by_tcp), stop.clone()),
+        serve_udp(&socket, &by_udp, &stop)
     );
     on_udp
 }

@@ -1,4 +1,6 @@
-//! The port mapper, version 2 (RFC 1833 §3).
+//! Which programs are where, and the port mapper of version 2 that tells it (RFC 1833 §3).
+
+use std::net::{IpAddr, SocketAddr};
 
 use nfs3_types::portmap::{IPPROTO_TCP, IPPROTO_UDP, mapping};
 use nfs3_types::xdr_codec::{List, Pack};
@@ -6,44 +8,63 @@ use nfs3_types::xdr_codec::{List, Pack};
 use super::port_mapper::PORT_MAPPER_PORT;
 use super::rpc::Refusal;
 use super::service::{MOUNT_PROGRAM, MOUNT_VERSION, NFS_PROGRAM, NFS_VERSION};
-use super::service::{PORTMAP_PROGRAM, PORTMAP_VERSION};
+use super::service::{PORTMAP_PROGRAM, PORTMAP_VERSION, RPCBIND_VERSIONS};
 use super::xdr::Reader;
 
-/// NFS and MOUNT on TCP `port`.
-pub(super) fn programs(port: u16) -> Vec<mapping> {
-    let program = |(prog, vers)| mapping { prog, vers, prot: IPPROTO_TCP, port: u32::from(port) };
-    [(NFS_PROGRAM, NFS_VERSION), (MOUNT_PROGRAM, MOUNT_VERSION)].map(program).to_vec()
+/// What the port mapper tells. Nothing can be registered.
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) here: Vec<mapping>,
+    /// The address that all of them are at.
+    pub(super) address: IpAddr,
+    /// The protocol by which it is asked.
+    pub(super) asked_by: u32,
 }
 
-/// The port mapper itself, which clients look up like any other program.
-pub(super) fn itself() -> impl Iterator<Item = mapping> {
-    let (prog, vers, port) = (PORTMAP_PROGRAM, PORTMAP_VERSION, u32::from(PORT_MAPPER_PORT));
-    [IPPROTO_TCP, IPPROTO_UDP].into_iter().map(move |prot| mapping { prog, vers, prot, port })
-}
-
-/// Carries out `procedure` where the programs of `here` are, and appends its result to `out`. Nothing can be registered.
-pub(super) fn call(
-    here: &[mapping],
-    procedure: u32,
-    arguments: &mut Reader<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Refusal> {
-    match procedure {
-        0 => {}
-        1 | 2 => {
-            arguments.fixed::<16>()?;
-            false.pack(out)?;
-        }
-        3 => {
-            let (program, version, protocol) = (arguments.u32()?, arguments.u32()?, arguments.u32()?);
-            let _port = arguments.u32()?;
-            let found = here.iter().find(|at| (at.prog, at.vers, at.prot) == (program, version, protocol));
-            found.map_or(0, |at| at.port).pack(out)?;
-        }
-        4 => {
-            List(here.to_vec()).pack(out)?;
-        }
-        _ => return Err(Refusal::ProcedureUnavailable),
+impl Programs {
+    /// NFS and MOUNT on TCP, at `at`.
+    pub(super) fn new(at: SocketAddr) -> Self {
+        let port = u32::from(at.port());
+        let program = |(prog, vers)| mapping { prog, vers, prot: IPPROTO_TCP, port };
+        let here = [(NFS_PROGRAM, NFS_VERSION), (MOUNT_PROGRAM, MOUNT_VERSION)].map(program).to_vec();
+        Self { here, address: at.ip(), asked_by: IPPROTO_TCP }
     }
-    Ok(())
+
+    /// The same behind the port mapper itself, which clients look up like any other program.
+    pub(super) fn with_port_mapper(at: SocketAddr, asked_by: u32) -> Self {
+        let port = u32::from(PORT_MAPPER_PORT);
+        let versions = || [RPCBIND_VERSIONS.1, RPCBIND_VERSIONS.0, PORTMAP_VERSION].into_iter();
+        let on = |prot| versions().map(move |vers| mapping { prog: PORTMAP_PROGRAM, vers, prot, port });
+        let mut programs = Self::new(at);
+        programs.here = [IPPROTO_TCP, IPPROTO_UDP].into_iter().flat_map(on).chain(programs.here).collect();
+        Self { asked_by, ..programs }
+    }
+
+    /// Carries out `procedure` of version 2, and appends its result to `out`.
+    pub(super) fn call(
+        &self,
+        procedure: u32,
+        arguments: &mut Reader<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        match procedure {
+            0 => {}
+            1 | 2 => {
+                arguments.fixed::<16>()?;
+                false.pack(out)?;
+            }
+            3 => {
+                let (program, version, protocol) = (arguments.u32()?, arguments.u32()?, arguments.u32()?);
+                let _port = arguments.u32()?;
+                let asked = (program, version, protocol);
+                let found = self.here.iter().find(|at| (at.prog, at.vers, at.prot) == asked);
+                found.map_or(0, |at| at.port).pack(out)?;
+            }
+            4 => {
+                List(self.here.clone()).pack(out)?;
+            }
+            _ => return Err(Refusal::ProcedureUnavailable),
+        }
+        Ok(())
+    }
 }

@@ -196,6 +196,8 @@ impl Records {
         if !self.fill(wire, MARK, &mut begun)? {
             return Ok(None);
         }
+        // The mark may have come along with the message before; what is missing from now on is missing within this one.
+        begun.get_or_insert_with(Instant::now);
         // Fragments are put together where they are: each further mark goes.
         let mut length = 0;
         for _ in 0..MAX_FRAGMENTS {
@@ -322,5 +324,7 @@ impl Records {
     }
 }
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -41,8 +41,8 @@ impl From<XdrError> for HeaderError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     ProgramUnavailable,
-    /// The one version that is spoken.
-    ProgramMismatch(u32),
+    /// The lowest and the highest version that is spoken.
+    ProgramMismatch(u32, u32),
     ProcedureUnavailable,
     GarbageArguments,
     SystemError,
@@ -119,7 +119,7 @@ pub(super) fn accepted(xid: u32) -> Result<Vec<u8>, Refusal> {
 pub(super) fn refused(xid: u32, why: Refusal) -> Option<Vec<u8>> {
     let stat = match why {
         Refusal::ProgramUnavailable => accept_stat_data::PROG_UNAVAIL,
-        Refusal::ProgramMismatch(version) => accept_stat_data::PROG_MISMATCH { low: version, high: version },
+        Refusal::ProgramMismatch(low, high) => accept_stat_data::PROG_MISMATCH { low, high },
         Refusal::ProcedureUnavailable => accept_stat_data::PROC_UNAVAIL,
         Refusal::GarbageArguments => accept_stat_data::GARBAGE_ARGS,
         Refusal::SystemError => accept_stat_data::SYSTEM_ERR,

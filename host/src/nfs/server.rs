@@ -1,5 +1,6 @@
 //! The server on TCP: who may connect, and how it ends.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// for 60 s, is closed. An address has 16 connections, and all together 1024: one more takes the place of the one that
 /// has been silent longest, which may be that of a board whose power was cut.
 pub async fn serve(listener: TcpListener, exports: Arc<Exports>, stop: CancellationToken) {
-    let port = listener.local_addr().map_or(0, |address| address.port());
-    serve_connections(listener, Arc::new(Service::new(exports, port)), stop).await;
+    let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let at = listener.local_addr().unwrap_or(unknown);
+    serve_connections(listener, Arc::new(Service::new(exports, at)), stop).await;
 }
 
 /// Tells that the connection of this number has ended, when it is dropped.

@@ -1,17 +1,16 @@
 //! One call: a function of the connection it came on and a record.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use nfs3_types::portmap::mapping;
-
 use super::exports::Exports;
+use super::portmap::Programs;
 use super::reply::Reply;
 use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
 use super::transport::Transport;
 use super::xdr::Reader;
-use super::{mount, portmap, procedures};
+use super::{mount, procedures, rpcbind};
 use crate::rootfs::{ArchiveStretch, CallId};
 
 /// Programs and versions that are spoken.
@@ -21,29 +20,29 @@ pub(super) const MOUNT_PROGRAM: u32 = nfs3_types::mount::PROGRAM;
 pub(super) const MOUNT_VERSION: u32 = nfs3_types::mount::VERSION;
 pub(super) const PORTMAP_PROGRAM: u32 = nfs3_types::portmap::PROGRAM;
 pub(super) const PORTMAP_VERSION: u32 = nfs3_types::portmap::VERSION;
+/// Later versions of the same program.
+pub(super) const RPCBIND_VERSIONS: (u32, u32) = (3, 4);
 
 /// The programs of a server: NFS, MOUNT and the port mapper, without sockets.
 #[derive(Debug)]
 pub struct Service {
     exports: Arc<Exports>,
     replies: ReplyCache,
-    /// Which programs are where.
-    registered: Vec<mapping>,
+    programs: Programs,
     /// Whether NFS and MOUNT are elsewhere.
     port_mapper_only: bool,
 }
 
 impl Service {
-    /// Serves `exports`, and tells those who ask the port mapper that everything is on TCP `port`.
-    pub fn new(exports: Arc<Exports>, port: u16) -> Self {
-        let registered = portmap::programs(port);
-        Self { exports, replies: ReplyCache::default(), registered, port_mapper_only: false }
+    /// Serves `exports`, and tells those who ask the port mapper that everything is at `at`, on TCP.
+    pub fn new(exports: Arc<Exports>, at: SocketAddr) -> Self {
+        Self { exports, replies: ReplyCache::default(), programs: Programs::new(at), port_mapper_only: false }
     }
 
-    /// The port mapper alone: NFS and MOUNT are on TCP `port`.
-    pub fn port_mapper(port: u16) -> Self {
-        let registered = portmap::itself().chain(portmap::programs(port)).collect();
-        Self { registered, port_mapper_only: true, ..Self::new(Exports::new(), port) }
+    /// The port mapper alone, asked by the protocol of this number: NFS and MOUNT are at `at`, on TCP.
+    pub(super) fn port_mapper(at: SocketAddr, asked_by: u32) -> Self {
+        let programs = Programs::with_port_mapper(at, asked_by);
+        Self { programs, port_mapper_only: true, ..Self::new(Exports::new(), at) }
     }
 
     /// Carries out the call in `record` (one whole RPC message, without record mark), and returns the reply.
@@ -120,11 +119,14 @@ impl Service {
                 mount::call(&self.exports, peer, header.procedure, arguments, out).map(|()| None)
             }
             (PORTMAP_PROGRAM, PORTMAP_VERSION) => {
-                portmap::call(&self.registered, header.procedure, arguments, out).map(|()| None)
+                self.programs.call(header.procedure, arguments, out).map(|()| None)
             }
-            (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION)),
-            (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION)),
-            (PORTMAP_PROGRAM, _) => Err(Refusal::ProgramMismatch(PORTMAP_VERSION)),
+            (PORTMAP_PROGRAM, version) if version == RPCBIND_VERSIONS.0 || version == RPCBIND_VERSIONS.1 => {
+                rpcbind::call(&self.programs, (version, header.procedure), arguments, out).map(|()| None)
+            }
+            (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION, NFS_VERSION)),
+            (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION, MOUNT_VERSION)),
+            (PORTMAP_PROGRAM, _) => Err(Refusal::ProgramMismatch(PORTMAP_VERSION, RPCBIND_VERSIONS.1)),
             _ => Err(Refusal::ProgramUnavailable),
         }
     }

@@ -248,6 +248,19 @@ impl Lower {
         }
     }
 
+    /// The stretches of a regular file that are in the archive: offset and length, in order.
+    pub(super) fn stretches(&self, ino: Ino) -> Vec<(u64, u64)> {
+        match self.get(ino) {
+            Some(LowerInode { content: LowerContent::Data { .. }, size, .. }) => vec![(0, *size)],
+            Some(LowerInode { content: LowerContent::Sparse { first, count }, .. }) => {
+                let first = *first as usize;
+                let extents = self.extents.get(first..first + *count as usize).unwrap_or_default();
+                extents.iter().map(|extent| (extent.offset, extent.length)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether byte `at` of a regular file can be read without waiting; it may be said not to be when it is.
     pub(super) fn is_in_memory(&self, ino: Ino, at: u64) -> bool {
         self.place(ino).is_some_and(|place| page_cache::holds(&self.file, place + at))

@@ -1,6 +1,6 @@
 //! Root filesystems that outlive jobs, by name: each is a kept one, made by the first job and opened by all that follow.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
@@ -39,22 +39,31 @@ pub fn list_persistent(directory: &Path) -> io::Result<Vec<Persistent>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let entry = entry?;
+        // One that is damaged, or that goes meanwhile, must not hide the others.
+        found.extend(Persistent::read(&entry?).ok());
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+impl Persistent {
+    fn read(entry: &DirEntry) -> Result<Self, KeptError> {
         let path = entry.path();
-        let Ok(origin) = Origin::read(&path) else { continue };
-        let files = fs::read_dir(layer_directory(&path))?.chain(fs::read_dir(&path)?);
-        let files = files.map(|file| file?.metadata()).collect::<io::Result<Vec<_>>>()?;
+        let origin = Origin::read(&path)?;
+        let failed = |source| KeptError::Origin { path: path.clone(), source };
+        let layer = fs::read_dir(layer_directory(&path)).map_err(failed)?;
+        let files = layer.chain(fs::read_dir(&path).map_err(failed)?);
+        // A file that goes meanwhile is one that a log which is written anew, or a new description, has replaced.
+        let files: Vec<_> = files.filter_map(|file| file.ok()?.metadata().ok()).collect();
         let files = files.iter().filter(|file| file.is_file());
-        found.push(Persistent {
+        Ok(Self {
             name: entry.file_name().to_string_lossy().into_owned(),
             origin,
             // In units of 512 bytes whatever the file system (stat(2)).
             changed_bytes: files.clone().map(|file| file.blocks() * 512).sum(),
             used: files.filter_map(|file| file.modified().ok()).max().unwrap_or(SystemTime::UNIX_EPOCH),
-        });
+        })
     }
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(found)
 }
 
 impl Origin {

@@ -66,7 +66,7 @@ impl<W: Write> TarWriter<W> {
                 self.append(path, None, header, meta, records, Exactly { data, left: size })
             }
             Body::Sparse { size, stretches, data } => {
-                let map = sparse_map(stretches);
+                let map = sparse_map(stretches, size);
                 let stored = stretches.iter().map(|(_, length)| length).sum();
                 let real_size = size.to_string();
                 let mut records = records.to_vec();
@@ -157,9 +157,13 @@ fn pax_time(time: Timestamp) -> Vec<u8> {
 }
 
 /// The map before the data: count, then offset and length of each stretch, a number a line, in whole blocks.
-fn sparse_map(stretches: &[(u64, u64)]) -> Vec<u8> {
-    let mut map = format!("{}\n", stretches.len());
-    for (offset, length) in stretches {
+///
+/// A hole at the end of the file is told by an empty stretch: GNU tar makes the file no longer than the map says.
+fn sparse_map(stretches: &[(u64, u64)], size: u64) -> Vec<u8> {
+    let end = stretches.last().map_or(0, |(offset, length)| offset + length);
+    let last = (end < size).then_some((size, 0));
+    let mut map = format!("{}\n", stretches.len() + usize::from(last.is_some()));
+    for (offset, length) in stretches.iter().chain(&last) {
         map += &format!("{offset}\n{length}\n");
     }
     let mut map = map.into_bytes();

@@ -12,7 +12,10 @@ use tar::{EntryType, Header};
 use super::block_store::BlockStore;
 use super::journal::{Journal, LogHeader};
 use super::storage::Storage;
-use super::{Attributes, Credential, Ino, Kind, Layer, LayerOptions, Lower, RootfsError};
+use super::{
+    Attributes, CreateMode, Credential, Ino, Kind, Layer, LayerOptions, Lower, NewNode, RootfsError,
+    SetAttributes,
+};
 
 /// Builds an archive in memory; every member belongs to 0:0 with mtime 1_000_000.
 pub(crate) struct TarBuilder(tar::Builder<Vec<u8>>);
@@ -173,4 +176,14 @@ pub(crate) fn sight(layer: &Layer) -> Sight {
         }
     }
     seen
+}
+
+/// Makes `levels` directories `d`, one in the other, and a file `file` in the last.
+pub(crate) fn tree_of_depth(layer: &Layer, levels: usize) {
+    let root = Credential::root();
+    let last = (0..levels).fold(Ino::ROOT, |dir, _| {
+        let made = layer.make_node(dir, b"d", NewNode::Directory, &SetAttributes::with_mode(0o755), &root);
+        made.unwrap().object.ino
+    });
+    layer.create(last, b"file", CreateMode::Guarded(SetAttributes::with_mode(0o644)), &root).unwrap();
 }

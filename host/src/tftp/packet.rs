@@ -266,6 +266,11 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Whether `datagram` is an ERROR, even one that is cut or garbled: none is ever answered (RFC 1350 §7).
+pub fn is_error(datagram: &[u8]) -> bool {
+    datagram.starts_with(&ERROR.to_be_bytes())
+}
+
 /// Appends the four bytes before the payload of block `block`.
 pub fn emit_data_header(block: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(&DATA.to_be_bytes());

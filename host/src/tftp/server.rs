@@ -11,9 +11,9 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::packet::{ErrorCode, Packet, PacketError, Request};
+use super::packet::{ErrorCode, Packet, PacketError, Request, is_error};
 use super::session::{Control, Events, Session};
-use super::source::Content;
+use super::source::{Content, Source};
 use super::table::Table;
 use super::transfer::{Failure, Policy, Transfer};
 use crate::net::Net;
@@ -111,6 +111,11 @@ impl Refusal {
             Self::Busy | Self::Open(_) | Self::Socket(_) => ErrorCode::NotDefined,
         }
     }
+
+    /// What the client is told.
+    fn packet(&self) -> Vec<u8> {
+        Packet::Error { code: self.code(), message: self.to_string() }.to_vec()
+    }
 }
 
 /// The server's address could not be bound.
@@ -128,7 +133,7 @@ pub struct BindError {
 #[derive(Debug)]
 pub struct Server {
     net: Net,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     local: SocketAddr,
     table: Arc<Table>,
 }
@@ -142,7 +147,7 @@ impl Server {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
         let local = socket.local_addr().map_err(failed)?;
-        Ok(Self { net, socket, local, table })
+        Ok(Self { net, socket: Arc::new(socket), local, table })
     }
 
     /// Serves until `stop`; then tells the clients of running transfers, and returns when all have ended.
@@ -210,13 +215,13 @@ impl Service {
             Ok(Packet::WriteRequest(request)) => (request.name, Err(Refusal::ReadOnly)),
             // Never answered: an ERROR (RFC 1350 §7), and what a stray client sends to the wrong port.
             Ok(_) => return,
+            Err(_) if is_error(datagram) => return,
             Err(error) => (String::new(), Err(Refusal::Malformed(error))),
         };
         let Err(mut refusal) = result else { return };
         if self.server.table.serves(peer.ip()) {
-            let error = Packet::Error { code: refusal.code(), message: refusal.to_string() };
             // A refusal that cannot be sent is like one that is lost: the client asks again.
-            let _ = self.server.socket.send_to(&error.to_vec(), peer).await;
+            let _ = self.server.socket.send_to(&refusal.packet(), peer).await;
         } else {
             refusal = Refusal::UnknownPeer;
         }
@@ -243,25 +248,19 @@ impl Service {
         if tasks.len() >= MAX_TRANSFERS || of_peer >= MAX_TRANSFERS_PER_PEER {
             return Err(Refusal::Busy);
         }
-        let mode = request.mode;
-        let content = tokio::task::spawn_blocking(move || Content::open(source, mode))
-            .await
-            .unwrap_or_else(|error| Err(error.into()))
-            .map_err(|error| Refusal::Open(error.into()))?;
         let (strays, socket) =
             self.transfer_sockets(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
-        let transfer = Transfer::new(&request, content.size(), Policy::default(), Instant::now());
         let control = Arc::new(Control::new(Arc::clone(&socket)));
-        let session = Session {
+        let granted = Granted {
             peer,
-            name: request.name.clone(),
+            request: request.clone(),
+            source,
             socket,
-            content,
-            transfer,
             control: Arc::clone(&control),
             events: Arc::clone(&self.events),
+            server: Arc::clone(&self.server.socket),
         };
-        let task = tasks.spawn_blocking(move || session.run()).id();
+        let task = tasks.spawn_blocking(move || granted.run()).id();
         let strays = AbortOnDropHandle::new(tokio::spawn(refuse_strays(strays)));
         self.active.insert(peer, Active { task, request, control, _strays: strays });
         Ok(())
@@ -277,6 +276,46 @@ impl Service {
     }
 }
 
+/// A request that is granted if its file can be opened, which may wait for a disk: on the thread of the transfer, so that
+/// others are served meanwhile.
+struct Granted {
+    peer: SocketAddr,
+    request: Request,
+    source: Source,
+    /// Of the transfer.
+    socket: Arc<std::net::UdpSocket>,
+    control: Arc<Control>,
+    events: Events,
+    /// For the refusal.
+    server: Arc<UdpSocket>,
+}
+
+impl Granted {
+    fn run(self) {
+        let Self { peer, request, source, socket, control, events, server } = self;
+        let opened = Content::open(source, request.mode);
+        let emit = |kind| events(TftpEvent { peer, name: request.name.clone(), kind });
+        if let Some(why) = control.ended() {
+            // The client must not take the first block for an answer to its next request.
+            return emit(TftpEventKind::Failed(why.clone()));
+        }
+        match opened {
+            Ok(content) => {
+                let transfer = Transfer::new(&request, content.size(), Policy::default(), Instant::now());
+                let name = request.name.clone();
+                let events = Arc::clone(&events);
+                Session { peer, name, socket, content, transfer, control, events }.run();
+            }
+            Err(error) => {
+                let refusal = Refusal::Open(error.into());
+                // As good as lost: the client asks again.
+                let _ = server.try_send_to(&refusal.packet(), peer);
+                emit(TftpEventKind::Refused(refusal));
+            }
+        }
+    }
+}
+
 /// Tells everybody who sends to a transfer that is not theirs so (RFC 1350 §4).
 async fn refuse_strays(socket: UdpSocket) {
     let message = "this transfer is somebody else's".to_owned();
@@ -285,13 +324,11 @@ async fn refuse_strays(socket: UdpSocket) {
     loop {
         match socket.recv_from(&mut datagram).await {
             // An ERROR is not answered, least of all by another one.
-            Ok((length, peer)) => match Packet::parse(datagram.get(..length).unwrap_or_default()) {
-                Ok(Packet::Error { .. }) => {}
-                _ => {
-                    // As good as lost; whoever it is sends again.
-                    let _ = socket.send_to(&refusal, peer).await;
-                }
-            },
+            Ok((length, _)) if is_error(datagram.get(..length).unwrap_or_default()) => {}
+            Ok((_, peer)) => {
+                // As good as lost; whoever it is sends again.
+                let _ = socket.send_to(&refusal, peer).await;
+            }
             // Then nobody is told; the transfer does not need this socket.
             Err(_) => return,
         }

@@ -52,6 +52,11 @@ impl Control {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Read);
     }
 
+    /// Why the transfer is to end, if it is.
+    pub(super) fn ended(&self) -> Option<&Failure> {
+        self.end.get()
+    }
+
     /// Notes that the client answered at `now`.
     fn set_answered(&self, now: Instant) {
         let since = u64::try_from(now.duration_since(self.made).as_micros()).unwrap_or(u64::MAX);
@@ -145,7 +150,7 @@ impl Session {
         let left = self.transfer.poll_timeout().map_or(MIN_WAIT, |at| at.duration_since(Instant::now()));
         let received = wire.receive(left);
         let now = Instant::now();
-        if let Some(why) = self.control.end.get() {
+        if let Some(why) = self.control.ended() {
             self.transfer.abort(why.clone());
             return now;
         }

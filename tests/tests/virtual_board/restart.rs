@@ -159,6 +159,21 @@ fn the_tools_of_debian_find_nfs_by_the_port_mapper() {
     assert!(String::from_utf8_lossy(&nfs.stdout).contains("program 100000 version 2 ready"), "{nfs:?}");
     let nfs = ask(&["rpcinfo", "-t", "10.77.0.1", "100003", "3"]);
     assert!(String::from_utf8_lossy(&nfs.stdout).contains("program 100003 version 3 ready"), "{nfs:?}");
+    // By versions 3 and 4, which tell addresses; without a version, that of NFS is found out.
+    let listed = ask(&["rpcinfo", "10.77.0.1"]);
+    let text = String::from_utf8_lossy(&listed.stdout);
+    let nfs = Regex::new(r"100003 +3 +tcp +10\.77\.0\.1\.8\.1 +nfs +superuser").unwrap();
+    assert!(nfs.is_match(&text), "{listed:?}");
+    let summary = ask(&["rpcinfo", "-s", "10.77.0.1"]);
+    let text = String::from_utf8_lossy(&summary.stdout);
+    let mapper = Regex::new("100000 +2,3,4 +udp,tcp +portmapper +superuser").unwrap();
+    assert!(mapper.is_match(&text), "{summary:?}");
+    let nfs = ask(&["rpcinfo", "-T", "tcp", "10.77.0.1", "100003"]);
+    assert!(String::from_utf8_lossy(&nfs.stdout).contains("program 100003 version 3 ready"), "{nfs:?}");
+    let mapper = ask(&["rpcinfo", "-T", "udp", "10.77.0.1", "100000", "4"]);
+    assert!(String::from_utf8_lossy(&mapper.stdout).contains("program 100000 version 4 ready"), "{mapper:?}");
+    let addresses = ask(&["rpcinfo", "-l", "10.77.0.1", "100003", "3"]);
+    assert!(String::from_utf8_lossy(&addresses.stdout).contains("10.77.0.1.8.1"), "{addresses:?}");
     let exports = ask(&["showmount", "--exports", "10.77.0.1"]);
     assert!(
         String::from_utf8_lossy(&exports.stdout).starts_with("Export list for 10.77.0.1:"),

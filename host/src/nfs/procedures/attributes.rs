@@ -34,9 +34,9 @@ pub(super) fn set(
 ) -> Result<(), Refusal> {
     let object = context.resolve(handle(arguments)?);
     let change = read_set_attributes(arguments)?;
-    let guard = arguments.option(read_time)?;
+    let guard = arguments.option(read_time)?.transpose();
     let result = on(&object, |object| {
-        let pair = object.layer().set_attributes(object.ino, &change, guard, context.who)?;
+        let pair = object.layer().set_attributes(object.ino, &change?, guard?, context.who)?;
         Ok(SETATTR3resok { obj_wcc: wcc(&object.export, &pair) })
     });
     finish(out, result, || SETATTR3resfail { obj_wcc: about(&object, unchanged) })

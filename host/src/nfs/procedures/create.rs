@@ -17,12 +17,12 @@ pub(super) fn create(
     let dir = context.resolve(handle(arguments)?);
     let name = name(arguments)?;
     let how = match arguments.u32()? {
-        0 => CreateMode::Unchecked(read_set_attributes(arguments)?),
-        1 => CreateMode::Guarded(read_set_attributes(arguments)?),
-        2 => CreateMode::Exclusive(arguments.fixed()?),
+        0 => read_set_attributes(arguments)?.map(CreateMode::Unchecked),
+        1 => read_set_attributes(arguments)?.map(CreateMode::Guarded),
+        2 => Ok(CreateMode::Exclusive(arguments.fixed()?)),
         other => return Err(XdrError::BadValue(other).into()),
     };
-    finish_created(out, &dir, |dir| dir.layer().create(dir.ino, name, how, context.who))
+    finish_created(out, &dir, |dir| dir.layer().create(dir.ino, name, how?, context.who))
 }
 
 /// MKDIR (RFC 1813 §3.3.9).
@@ -35,7 +35,7 @@ pub(super) fn make_directory(
     let name = name(arguments)?;
     let attributes = read_set_attributes(arguments)?;
     finish_created(out, &dir, |dir| {
-        dir.layer().make_node(dir.ino, name, NewNode::Directory, &attributes, context.who)
+        dir.layer().make_node(dir.ino, name, NewNode::Directory, &attributes?, context.who)
     })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn symlink(
     let link = name(arguments)?;
     let attributes = read_set_attributes(arguments)?;
     let node = NewNode::Symlink(name(arguments)?.to_vec());
-    finish_created(out, &dir, |dir| dir.layer().make_node(dir.ino, link, node, &attributes, context.who))
+    finish_created(out, &dir, |dir| dir.layer().make_node(dir.ino, link, node, &attributes?, context.who))
 }
 
 /// MKNOD (RFC 1813 §3.3.11).
@@ -82,7 +82,7 @@ pub(super) fn make_node(
         }
         other => return Err(XdrError::BadValue(other).into()),
     };
-    finish_created(out, &dir, |dir| dir.layer().make_node(dir.ino, name, node, &attributes, context.who))
+    finish_created(out, &dir, |dir| dir.layer().make_node(dir.ino, name, node, &attributes?, context.who))
 }
 
 /// LINK (RFC 1813 §3.3.15).

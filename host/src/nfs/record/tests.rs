@@ -75,6 +75,25 @@ fn a_message_is_whole_with_its_last_byte() {
 }
 
 #[test]
+fn a_stream_that_ends_or_stalls_behind_a_mark_is_within_a_message() {
+    for mark in [&b"\x80\0\0\x05"[..], b"\0\0\0\x05", b"\0\0\0\0"] {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        // The mark comes along with a message.
+        far.write_all(&[&message(b"other")[..], mark].concat()).unwrap();
+        let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+        let mut records = Records::default();
+        let place = records.next(wire, || false).unwrap().unwrap();
+        assert_eq!(records.get(place), b"other");
+        let stalled = records.next(wire, || false);
+        assert!(matches!(stalled, Err(RecordError::Stalled(_))), "{mark:?}: {stalled:?}");
+
+        let (read, end) = read_all(&[&message(b"other")[..], mark].concat(), false);
+        assert_eq!(read, [b"other"]);
+        assert!(matches!(end, Err(RecordError::Io(_))), "{mark:?}: {end:?}");
+    }
+}
+
+#[test]
 fn absurd_lengths_and_endless_fragments_are_refused() {
     let error = |bytes: &[u8], large| read_all(bytes, large).1.unwrap_err();
     assert!(matches!(error(b"\x7f\xff\xff\xff", true), RecordError::TooLong(0x7fff_ffff)));

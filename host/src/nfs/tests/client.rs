@@ -1,7 +1,7 @@
 //! A client that packs calls and unpacks replies with `nfs3_types`.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,6 +21,7 @@ use crate::rootfs::testing::{TarBuilder, layer_of};
 
 pub(super) const BOARD: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
 pub(super) const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 3));
+pub(super) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1)), 2049);
 pub(super) const NFS: (u32, u32) = (100_003, 3);
 pub(super) const MOUNT: (u32, u32) = (100_005, 3);
 pub(super) const PORTMAP: (u32, u32) = (100_000, 2);
@@ -89,7 +90,7 @@ impl Client {
     pub(super) fn of_peer(peer: IpAddr, layer: Arc<Layer>) -> Self {
         let exports = Exports::new();
         let guard = exports.add(peer, "/job/1".into(), Arc::clone(&layer));
-        let service = Arc::new(Service::new(Arc::clone(&exports), 2049));
+        let service = Arc::new(Service::new(Arc::clone(&exports), SERVER));
         Self {
             service,
             exports,

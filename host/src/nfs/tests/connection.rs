@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{BOARD, Client, NFS, PORTMAP, framed, mode, receive_record, send_record, tree};
+use super::port_mapper::question;
 use super::server::Server;
 use crate::nfs::connections::Connection;
 use crate::nfs::{serve_port_mapper, stream};
@@ -88,7 +89,13 @@ async fn the_port_mapper_answers_on_udp_and_tcp_and_serves_nothing_else() {
     board.send(&client.record(PORTMAP, 3, &itself)).await.unwrap();
     let length = board.recv(&mut reply).await.unwrap();
     assert_eq!((length, &reply[24..28]), (28, &111_u32.to_be_bytes()[..]));
+    let address_of_nfs = [client.record((PORTMAP.0, 4), 3, &Void), question(NFS.0, NFS.1, "tcp")].concat();
+    board.send(&address_of_nfs).await.unwrap();
+    let length = board.recv(&mut reply).await.unwrap();
+    assert_eq!((length, &reply[24..28]), (28, &[0; 4][..]), "NFS is not on UDP");
     let stream = TcpStream::connect(on_tcp).unwrap();
+    send_record(&stream, &address_of_nfs);
+    assert_eq!(receive_record(&stream).unwrap()[28..], *b"127.0.0.1.18.103");
     send_record(&stream, &client.record(NFS, 0, &Void));
     let reply = receive_record(&stream).unwrap();
     assert_eq!(reply[20..], 1_u32.to_be_bytes(), "the program is unavailable");

@@ -4,6 +4,7 @@ mod client;
 mod connection;
 mod corpus;
 mod fuzz;
+mod port_mapper;
 mod procedures;
 mod reconnect;
 mod restart;

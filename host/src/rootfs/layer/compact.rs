@@ -1,7 +1,7 @@
 //! The log written anew, as short as the layer's state allows.
 
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{PoisonError, RwLockWriteGuard};
 
 use super::Layer;
 use crate::rootfs::calls::Calls;
@@ -23,7 +23,19 @@ impl Layer {
 
     /// Writes the log anew while nothing is changed. If the disk is full, the old log goes on.
     pub(super) fn compact(&self) {
-        let _alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);
+        let alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);
+        self.replace_log(&alone);
+    }
+
+    /// The same if the log still is long: of all operations that find it so at the same time, one writes it anew.
+    pub(super) fn compact_if_long(&self) {
+        let alone = self.compaction.write().unwrap_or_else(PoisonError::into_inner);
+        if self.storage.journal.is_long() {
+            self.replace_log(&alone);
+        }
+    }
+
+    fn replace_log(&self, _alone: &RwLockWriteGuard<'_, ()>) {
         let tree = self.tree();
         let journal = &self.storage.journal;
         let calls = tree.calls.iter().map(|id| Change::Call { id });
@@ -39,7 +51,7 @@ impl Layer {
 #[cfg(test)]
 impl Layer {
     /// Lets every change wait for as long as what is returned lives, as a log that is written anew does.
-    pub(crate) fn hold_changes(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
+    pub(crate) fn hold_changes(&self) -> RwLockWriteGuard<'_, ()> {
         self.compaction.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

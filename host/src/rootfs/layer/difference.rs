@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 
 use super::Layer;
+use super::stretches::{Stretch, in_store, of_upper, united};
 use crate::rootfs::tree::Tree;
 use crate::rootfs::{FsError, Ino, Kind, Lower, Timestamp};
+
+/// Bytes of a file that are compared at a time.
+const CHUNK: usize = 64 << 10;
 
 /// How a path differs from the root filesystem below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,34 +82,56 @@ impl<T: PartialEq> Change<T> {
 }
 
 impl Layer {
-    /// Every path that differs from the root filesystem below, in order. What is below a new or removed directory is
-    /// told too.
+    /// Shows every path that differs from the root filesystem below to `show`, in order, until it breaks. What is below
+    /// a new or removed directory is told too.
     ///
     /// # Errors
     /// [`FsError::Io`] if data that must be compared cannot be read.
-    pub fn differences(&self) -> Result<Vec<Difference>, FsError> {
+    pub fn differences(&self, show: &mut dyn FnMut(&Difference) -> ControlFlow<()>) -> Result<(), FsError> {
         let tree = self.tree();
-        let mut comparison = Comparison { tree: &tree, lower: &self.storage.lower, found: Vec::new() };
-        comparison.directory(&mut Vec::new(), Some(Ino::ROOT), Some(Ino::ROOT))?;
-        Ok(comparison.found)
+        Comparison { tree: &tree, lower: &self.storage.lower }.run(show)
     }
 }
 
 struct Comparison<'t> {
     tree: &'t Tree,
     lower: &'t Lower,
-    found: Vec<Difference>,
 }
 
+/// What a name leads to in the lower layer, and in the tree.
+type Pair = (Option<Ino>, Option<Ino>);
+
 impl Comparison<'_> {
-    /// Compares the names of a directory that is `before` in the lower layer and `now` in the tree.
-    fn directory(
-        &mut self,
-        path: &mut Vec<u8>,
-        before: Option<Ino>,
-        now: Option<Ino>,
-    ) -> Result<(), FsError> {
-        let mut names: BTreeMap<Vec<u8>, (Option<Ino>, Option<Ino>)> = BTreeMap::new();
+    /// Compares everything. A board may nest directories as deep as it likes: neither the stack nor a path a level grows
+    /// with them.
+    fn run(&self, show: &mut dyn FnMut(&Difference) -> ControlFlow<()>) -> Result<(), FsError> {
+        let mut path = Vec::new();
+        // Directories on the way here: names that are still to be compared, and how long their paths are.
+        let mut way = vec![(self.names((Some(Ino::ROOT), Some(Ino::ROOT)))?.into_iter(), 0)];
+        while let Some((names, length)) = way.last_mut() {
+            path.truncate(*length);
+            let Some((name, pair)) = names.next() else {
+                way.pop();
+                continue;
+            };
+            path.push(b'/');
+            path.extend_from_slice(&name);
+            if let Some((kind, attributes)) = self.difference(pair)?
+                && show(&Difference { path: path.clone(), kind, attributes }).is_break()
+            {
+                return Ok(());
+            }
+            let directories = self.directories(pair);
+            if directories != (None, None) {
+                way.push((self.names(directories)?.into_iter(), path.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a directory, and what they lead to.
+    fn names(&self, (before, now): Pair) -> Result<BTreeMap<Vec<u8>, Pair>, FsError> {
+        let mut names: BTreeMap<Vec<u8>, Pair> = BTreeMap::new();
         if let Some(before) = before {
             for (_, name, ino) in self.lower.list(before, 0)? {
                 names.entry(name.to_vec()).or_default().0 = Some(ino);
@@ -115,34 +142,24 @@ impl Comparison<'_> {
                 names.entry(name.to_vec()).or_default().1 = Some(ino);
             }
         }
-        for (name, (before, now)) in names {
-            let length = path.len();
-            path.push(b'/');
-            path.extend_from_slice(&name);
-            self.entry(path, before, now)?;
-            path.truncate(length);
-        }
-        Ok(())
+        Ok(names)
     }
 
-    fn entry(&mut self, path: &mut Vec<u8>, before: Option<Ino>, now: Option<Ino>) -> Result<(), FsError> {
-        let same = AttributeChanges::default();
-        let difference = match (before, now) {
-            (None, _) => Some((DifferenceKind::Added, same)),
-            (_, None) => Some((DifferenceKind::Removed, same)),
-            (Some(before), Some(now)) => self.change(before, now)?,
-        };
-        if let Some((kind, attributes)) = difference {
-            self.found.push(Difference { path: path.clone(), kind, attributes });
-        }
+    /// Those of the two that are directories.
+    fn directories(&self, (before, now): Pair) -> Pair {
         let is_directory = |kind: Option<Kind>| kind == Some(Kind::Directory);
-        let before =
-            before.filter(|before| is_directory(self.lower.get(*before).map(|inode| inode.meta.kind)));
-        let now = now.filter(|now| is_directory(self.tree.meta(*now).ok().map(|meta| meta.kind)));
-        if before.is_some() || now.is_some() {
-            self.directory(path, before, now)?;
+        (
+            before.filter(|before| is_directory(self.lower.get(*before).map(|inode| inode.meta.kind))),
+            now.filter(|now| is_directory(self.tree.meta(*now).ok().map(|meta| meta.kind))),
+        )
+    }
+
+    fn difference(&self, pair: Pair) -> Result<Option<(DifferenceKind, AttributeChanges)>, FsError> {
+        match pair {
+            (None, _) => Ok(Some((DifferenceKind::Added, AttributeChanges::default()))),
+            (_, None) => Ok(Some((DifferenceKind::Removed, AttributeChanges::default()))),
+            (Some(before), Some(now)) => self.change(before, now),
         }
-        Ok(())
     }
 
     /// How the object `now` differs from `before`.
@@ -172,19 +189,38 @@ impl Comparison<'_> {
         })
     }
 
+    /// Whether the data of two files of `size` bytes is the same. What both have as a hole is not looked at, nor what
+    /// shows of the file below.
     fn same_data(&self, before: Ino, now: Ino, size: u64) -> Result<bool, FsError> {
         let Some(file) = self.tree.upper_file(now)? else { return Ok(before == now) };
-        let (mut old, mut new) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-        let mut offset = 0;
-        while offset < size {
-            let (count, _) = file.read(offset, &mut new)?;
-            let (old, _) = old.split_at_mut(count);
-            self.lower.read(before, offset, old)?;
-            if new.get(..count) != Some(&*old) {
-                return Ok(false);
+        let below = self.lower.stretches(before).into_iter();
+        let stretches = if before == now {
+            let visible = file.visible().unwrap_or_default();
+            let hidden = |(offset, length): Stretch| {
+                let start = offset.max(visible);
+                (start, (offset + length).saturating_sub(start))
+            };
+            in_store(file).chain(below.map(hidden)).collect()
+        } else {
+            of_upper(self.lower, now, file).chain(below).collect()
+        };
+        let (mut old, mut new) = (vec![0; CHUNK], vec![0; CHUNK]);
+        for (offset, length) in united(stretches, size) {
+            let mut done = 0;
+            while done < length {
+                let count = usize::try_from(length - done).map_or(CHUNK, |left| left.min(CHUNK));
+                let ((old, _), (new, _)) = (old.split_at_mut(count), new.split_at_mut(count));
+                file.read(offset + done, new)?;
+                self.lower.read(before, offset + done, old)?;
+                if old != new {
+                    return Ok(false);
+                }
+                done += count as u64;
             }
-            offset += count as u64;
         }
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

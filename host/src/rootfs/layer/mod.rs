@@ -14,6 +14,7 @@ mod recover;
 mod remove;
 mod rename;
 mod set_attributes;
+mod stretches;
 
 pub use check::Repair;
 pub(crate) use create::MAX_LINKS;
@@ -24,6 +25,7 @@ pub use inspect::{DirectoryEntry, ListEnd, Permissions};
 pub(super) use open::lock;
 pub use open::{Layer, LayerOptions, Usage, WccPair};
 pub use rename::Renamed;
+pub(super) use stretches::Stretch;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Layer {
     /// [`FsError::NoSpace`] if the disk has no space for the log, [`FsError::Io`] if the log failed before.
     pub(super) fn mutation(&self) -> Result<Mutation<'_>, FsError> {
         if self.storage.journal.is_long() {
-            self.compact();
+            self.compact_if_long();
         }
         let mutation = Mutation {
             layer: self,

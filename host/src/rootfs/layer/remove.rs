@@ -9,10 +9,14 @@ impl Layer {
     ///
     /// # Errors
     /// [`FsError::NotFound`], [`FsError::IsDirectory`], [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky
-    /// directory), [`FsError::Invalid`], [`FsError::NotDirectory`], [`FsError::Stale`].
+    /// directory), [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn remove(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();
+        // As Linux says of them: they are directories like any other.
+        if matches!(name, b"." | b"..") {
+            return Err(FsError::IsDirectory);
+        }
         let ino = removable(&tree, dir, name, who)?;
         if tree.meta(ino)?.kind == Kind::Directory {
             return Err(FsError::IsDirectory);
@@ -30,7 +34,8 @@ impl Layer {
     /// Removes the empty directory `name`.
     ///
     /// # Errors
-    /// [`FsError::NotEmpty`], [`FsError::NotDirectory`], and as [`Layer::remove`].
+    /// [`FsError::NotEmpty`], [`FsError::NotDirectory`], [`FsError::Invalid`] for `.`, [`FsError::Exists`] for `..`
+    /// (RFC 1813 §3.3.13), and as [`Layer::remove`].
     pub fn remove_directory(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();

@@ -1,5 +1,6 @@
 //! Moving names.
 
+use super::create::MAX_LINKS;
 use super::remove::removable;
 use super::{Layer, WccPair};
 use crate::rootfs::permission::check_name;
@@ -24,7 +25,7 @@ impl Layer {
     /// [`FsError::NotFound`]; [`FsError::Invalid`] for `.`, `..` and a directory into itself; [`FsError::NotEmpty`],
     /// [`FsError::NotDirectory`] and [`FsError::IsDirectory`] if the target cannot be replaced;
     /// [`FsError::AccessDenied`], [`FsError::NotPermitted`] (sticky directory), [`FsError::NameTooLong`],
-    /// [`FsError::NoSpace`], [`FsError::Stale`].
+    /// [`FsError::TooManyLinks`], [`FsError::NoSpace`], [`FsError::Stale`].
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), who: &Credential) -> Result<Renamed, FsError> {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();
@@ -50,6 +51,9 @@ impl Layer {
             Err(error) => return Err(error),
         };
         if let Some(replaced) = replaced {
+            if is_directory && from.0 != to.0 && replaced.is_none() && before.1.nlink >= MAX_LINKS {
+                return Err(FsError::TooManyLinks);
+            }
             move_name(&mut tree, ino, from, to, replaced)?;
         }
         let renamed = Renamed {

@@ -136,6 +136,10 @@ fn those_that_are_there_are_listed_by_name_and_one_in_use_is_not_removed() {
     let (layer, _) = job("1700000001", "b").open_persistent(lower(), &place.path().join("b")).unwrap();
     layer.write_file("/root/result", 0o644, &[7; 100_000]).unwrap();
     drop(job("1700000001", "a").open_persistent(lower(), &place.path().join("a")).unwrap());
+    let damaged = place.path().join("damaged");
+    drop(job("1700000001", "damaged").open_persistent(lower(), &damaged).unwrap());
+    fs::remove_dir_all(layer_directory(&damaged)).unwrap();
+    fs::write(layer_directory(&damaged), b"no directory").unwrap();
     let list = list_persistent(place.path()).unwrap();
     let shown: Vec<_> = list.iter().map(|one| (one.name.as_str(), one.origin.sha256.as_str())).collect();
     assert_eq!(shown, [("a", "a"), ("b", "b")]);

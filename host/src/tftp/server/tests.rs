@@ -196,6 +196,67 @@ async fn refusals_are_answered_and_reported() {
 }
 
 #[tokio::test]
+async fn an_error_is_not_answered_though_it_is_cut() {
+    let bench = bench().await;
+    let _bytes = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
+    let (board, stranger) = (client().await, client().await);
+    board.send_to(b"\0\x05", bench.address).await.unwrap();
+    board.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    let (datagram, transfer) = receive(&board).await;
+    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, .. }), "{datagram:?}");
+    for error in [&b"\0\x05"[..], b"\0\x05\0", b"\0\x05\0\x01gone"] {
+        stranger.send_to(error, transfer).await.unwrap();
+    }
+    stranger.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
+    let (datagram, _) = receive(&stranger).await;
+    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Error { .. }), "{datagram:?}");
+    let another = tokio::time::timeout(Duration::from_millis(200), receive(&stranger)).await;
+    assert!(another.is_err(), "of four datagrams, the one that is no ERROR is answered: {another:?}");
+    bench.stop.cancel();
+    within(bench.task).await.unwrap().unwrap();
+}
+
+/// A pipe without a writer, which cannot be opened until there is one: the slowest disk of all.
+#[tokio::test]
+async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
+    let mut bench = bench().await;
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let _slow = bench.table.add(LOCALHOST.ip(), "slow", Source::File(pipe.clone()));
+    let _bytes = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
+    let board = client().await;
+    for _ in 0..3 {
+        board.send_to(&read_request("slow", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    }
+    let fetched = fetch(bench.address, "f", Mode::Octet, Options::default()).await;
+    assert_eq!(fetched.unwrap(), pattern(1000));
+    for _ in 0..2 {
+        let event = bench.event().await;
+        assert_eq!(event.name, "f", "{event:?}");
+    }
+    // Another file from the same port: the board was reset.
+    board.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    let (datagram, _) = receive(&board).await;
+    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, .. }), "{datagram:?}");
+    assert_eq!(bench.event().await.name, "f");
+    let reset = client().await;
+    reset.send_to(&read_request("slow", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    // Both who wait are served by this writer.
+    let writer = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
+    let _writer = within(writer).await.unwrap().unwrap();
+    let (datagram, from) = receive(&reset).await;
+    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Error { .. }), "{datagram:?}");
+    assert_eq!(from, bench.address);
+    let mut events = [bench.event().await, bench.event().await];
+    events.sort_by_key(|event| matches!(event.kind, TftpEventKind::Refused(_)));
+    assert!(matches!(events[0].kind, TftpEventKind::Failed(Failure::Replaced)), "{events:?}");
+    assert!(matches!(events[1].kind, TftpEventKind::Refused(Refusal::Open(_))), "{events:?}");
+    bench.stop.cancel();
+    within(bench.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn an_unknown_address_gets_no_answer_but_is_reported() {
     let mut bench = bench().await;
     let _guard = bench.table.add([10, 9, 9, 9].into(), "f", Source::Bytes(Arc::from([])));

@@ -1,5 +1,5 @@
 use super::{MODE, find, layer, make_dir, make_file, names, read_all, root, user};
-use crate::rootfs::{CreateMode, Credential, FsError, Ino, Kind, NewNode, SetAttributes};
+use crate::rootfs::{CreateMode, Credential, FsError, Ino, Kind, MAX_LINKS, NewNode, SetAttributes};
 
 #[test]
 fn hard_links_of_the_lower_layer_stay_one_file() {
@@ -104,11 +104,38 @@ fn removing_tells_files_from_directories() {
     assert_eq!(remove_dir(b"link"), Err(FsError::NotDirectory));
     assert_eq!(remove(b"absent"), Err(FsError::NotFound));
     assert_eq!(remove_dir(b"."), Err(FsError::Invalid));
+    assert_eq!(remove_dir(b".."), Err(FsError::Exists));
+    assert_eq!(remove(b"."), Err(FsError::IsDirectory));
+    assert_eq!(remove(b".."), Err(FsError::IsDirectory));
     let (tmp, before) = (find(&layer, "tmp").ino, layer.attributes(Ino::ROOT).unwrap().nlink);
     assert_eq!(remove_dir(b"tmp"), Ok(()));
     assert_eq!(layer.attributes(Ino::ROOT).unwrap().nlink, before - 1);
     assert_eq!(layer.attributes(tmp), Err(FsError::Stale));
     assert_eq!(make_file(&layer, tmp, "f", 0o644, &root()), Err(FsError::Stale));
+}
+
+#[test]
+fn a_directory_that_has_all_subdirectories_it_can_is_moved_no_other_into() {
+    let layer = layer();
+    let top = Ino::ROOT;
+    let full = make_dir(&layer, top, "full", 0o755, &root()).unwrap().ino;
+    make_dir(&layer, full, "first", 0o755, &root()).unwrap();
+    for index in layer.attributes(full).unwrap().nlink..MAX_LINKS {
+        make_dir(&layer, full, &index.to_string(), 0o755, &root()).unwrap();
+    }
+    assert_eq!(make_dir(&layer, full, "more", 0o755, &root()), Err(FsError::TooManyLinks));
+    make_file(&layer, top, "file", 0o644, &root()).unwrap();
+    make_dir(&layer, top, "dir", 0o755, &root()).unwrap();
+    let rename = |from: (Ino, &str), to: (Ino, &str)| {
+        layer.rename((from.0, from.1.as_bytes()), (to.0, to.1.as_bytes()), &root()).map(drop)
+    };
+    assert_eq!(rename((top, "dir"), (full, "more")), Err(FsError::TooManyLinks));
+    assert_eq!(layer.lookup(top, b"dir", &root()).unwrap().nlink, 2, "it is where it was");
+    // These make none more.
+    assert_eq!(rename((full, "first"), (full, "renamed")), Ok(()));
+    assert_eq!(rename((top, "dir"), (full, "renamed")), Ok(()));
+    assert_eq!(rename((top, "file"), (full, "file")), Ok(()));
+    assert_eq!(layer.attributes(full).unwrap().nlink, MAX_LINKS);
 }
 
 #[test]

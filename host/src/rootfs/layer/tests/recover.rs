@@ -1,6 +1,7 @@
 //! A layer that is opened again is what it was: after a kill at any moment, a torn log, a log written anew.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +129,20 @@ fn a_forgotten_inode_number_is_never_given_again() {
     let (layer, _) = open(&directory);
     assert_eq!(layer.attributes(gone), Err(FsError::Stale));
     assert_ne!(make_file(&layer, Ino::ROOT, "new", 0o644, &root()).unwrap().ino, gone);
+}
+
+#[test]
+fn a_log_that_another_operation_has_written_anew_is_not_written_again() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
+    make_file(&layer, Ino::ROOT, "new", 0o644, &root()).unwrap();
+    // Held open, so that no other file gets its number.
+    let log = fs::File::open(directory.join("log")).unwrap();
+    let is_same = || fs::metadata(directory.join("log")).unwrap().ino() == log.metadata().unwrap().ino();
+    layer.compact_if_long();
+    assert!(is_same(), "it is not long");
+    layer.compact();
+    assert!(!is_same());
 }
 
 #[test]
