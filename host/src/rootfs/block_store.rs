@@ -33,6 +33,8 @@ pub(super) struct BlockStore {
     /// file that had them may have them again.
     waits_for_log: bool,
     allocator: Mutex<Allocator>,
+    #[cfg(test)]
+    pub(super) faults: super::testing::Faults,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +54,14 @@ impl BlockStore {
     /// A store in `file` that keeps to the budget and durability of `options`.
     pub(super) fn new(file: File, options: LayerOptions) -> Self {
         let waits_for_log = options.durability == Durability::Power;
-        Self { file, limit: options.budget / BLOCK, waits_for_log, allocator: Mutex::default() }
+        Self {
+            file,
+            limit: options.budget / BLOCK,
+            waits_for_log,
+            allocator: Mutex::default(),
+            #[cfg(test)]
+            faults: super::testing::Faults::default(),
+        }
     }
 
     /// A store whose blocks in use are not known yet; [`BlockStore::recovered`] tells them.
@@ -190,6 +199,8 @@ impl BlockStore {
 
     /// Writes `data` at byte `at` of the store.
     pub(super) fn write(&self, at: u64, data: &[u8]) -> Result<(), FsError> {
+        #[cfg(test)]
+        self.faults.write()?;
         self.file.write_all_at(data, at).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FsError::NoSpace,
             _ => FsError::Io,

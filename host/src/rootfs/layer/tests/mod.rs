@@ -1,6 +1,7 @@
 //! POSIX as the board sees it.
 
 mod data;
+mod faults;
 mod foreign_log;
 mod names;
 mod permissions;
