@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
+use super::syncs::Syncs;
 use super::{Durability, FsError, LayerOptions, page_cache};
 
 /// Bytes in a block: the page size of the boards, so that their page-sized writes need no filling.
@@ -33,6 +34,7 @@ pub(super) struct BlockStore {
     /// file that had them may have them again.
     waits_for_log: bool,
     allocator: Mutex<Allocator>,
+    syncs: Syncs,
     #[cfg(test)]
     pub(super) faults: super::testing::Faults,
 }
@@ -59,6 +61,7 @@ impl BlockStore {
             limit: options.budget / BLOCK,
             waits_for_log,
             allocator: Mutex::default(),
+            syncs: Syncs::default(),
             #[cfg(test)]
             faults: super::testing::Faults::default(),
         }
@@ -91,9 +94,13 @@ impl BlockStore {
         self.allocator().frozen = true;
     }
 
-    /// Writes everything to the disk itself.
+    /// Writes everything to the disk itself; once that has failed, it always fails.
     pub(super) fn sync(&self) -> Result<(), FsError> {
-        self.file.sync_data().map_err(|_| FsError::Io)
+        self.syncs.sync(|| {
+            #[cfg(test)]
+            self.faults.sync()?;
+            self.file.sync_data()
+        })
     }
 
     fn allocator(&self) -> MutexGuard<'_, Allocator> {
@@ -146,6 +153,11 @@ impl BlockStore {
     /// The blocks that wait for the log. Once it is on the disk, they are for [`BlockStore::give_free`].
     pub(super) fn take_waiting(&self) -> Vec<Run> {
         std::mem::take(&mut self.allocator().waiting)
+    }
+
+    /// Lets blocks wait on: the log is not on the disk.
+    pub(super) fn keep_waiting(&self, runs: Vec<Run>) {
+        self.allocator().waiting.extend(runs);
     }
 
     /// Whether blocks wait for the log.

@@ -159,14 +159,11 @@ impl Layer {
     /// Makes sure that what was written survives what it must ([`Durability`]).
     ///
     /// # Errors
-    /// [`FsError::Io`] if the disk of the bench PC fails.
+    /// [`FsError::Io`] if the disk of the bench PC fails. What it lost may be any file's, and the kernel tells once: from
+    /// then on every commit and every change fails, and nobody takes for stable what is not.
     pub fn commit(&self) -> Result<(), FsError> {
         if self.durability == Durability::Power {
-            let store = &self.storage.store;
-            let let_go = store.take_waiting();
-            store.sync()?;
-            self.storage.journal.sync()?;
-            let_go.into_iter().for_each(|run| store.give_free(run));
+            self.storage.sync()?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! A disk that is full, or fails, when a test wants it to.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::rootfs::FsError;
 
@@ -9,6 +11,9 @@ use crate::rootfs::FsError;
 pub(crate) struct Faults {
     writes: AtomicU32,
     refused: AtomicU32,
+    next_sync_fails: AtomicBool,
+    syncs: AtomicU32,
+    holding: Mutex<()>,
 }
 
 impl Faults {
@@ -16,6 +21,30 @@ impl Faults {
     pub(crate) fn fill_disk(&self, writes: u32, refused: u32) {
         self.writes.store(writes, Ordering::Relaxed);
         self.refused.store(refused, Ordering::Relaxed);
+    }
+
+    /// Lets the next sync fail, and as with Linux only that.
+    pub(crate) fn fail_next_sync(&self) {
+        self.next_sync_fails.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets syncs wait for as long as what is returned lives.
+    pub(crate) fn hold_syncs(&self) -> MutexGuard<'_, ()> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many syncs have begun.
+    pub(crate) fn syncs(&self) -> u32 {
+        self.syncs.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::AcqRel);
+        drop(self.hold_syncs());
+        match self.next_sync_fails.swap(false, Ordering::Relaxed) {
+            true => Err(io::ErrorKind::Other.into()),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn write(&self) -> Result<(), FsError> {

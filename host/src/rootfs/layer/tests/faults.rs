@@ -1,8 +1,10 @@
 //! A disk that is full or fails: what was told to be done is done, and nothing else shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{find, make_file, read_all, root};
+use crate::rootfs::storage::Storage;
 use crate::rootfs::testing::{TarBuilder, killed, new_directory};
 use crate::rootfs::{Durability, FsError, Ino, Layer, LayerOptions, Lower};
 
@@ -62,4 +64,66 @@ fn a_write_for_which_blocks_must_be_reclaimed_first_is_whole_after_a_kill() {
     let expected = [vec![7; 1_000], vec![9; 10_000], vec![7; 9_000]].concat();
     assert_eq!(read_all(&layer, file), expected);
     assert_eq!(after_kill(&directory, file), expected);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_called_stable_and_nothing_changes() {
+    for fails in [0, 1] {
+        let layer = Layer::new(lower(), new_directory(), POWER).unwrap();
+        let gone = make_file(&layer, Ino::ROOT, "gone", 0o644, &root()).unwrap().ino;
+        layer.write(gone, 0, &[3; 4_096], &root()).unwrap();
+        layer.remove(Ino::ROOT, b"gone", &root()).unwrap();
+        let file = find(&layer, "file").ino;
+        layer.write(file, 0, b"new", &root()).unwrap();
+        let Storage { store, journal, .. } = &*layer.storage;
+        [&store.faults, &journal.faults][fails].fail_next_sync();
+        assert_eq!(layer.commit(), Err(FsError::Io));
+        assert!(store.has_waiting(), "blocks that were let go are not lost");
+        // The kernel would say that all is well.
+        assert_eq!(layer.commit(), Err(FsError::Io));
+        assert_eq!(layer.write(file, 0, b"newer", &root()), Err(FsError::Io));
+        assert_eq!(layer.remove(Ino::ROOT, b"file", &root()), Err(FsError::Io));
+        assert_eq!(read_all(&layer, file), [b"new".as_slice(), &[7; 19_997]].concat());
+        layer.compact();
+        assert_eq!(layer.commit(), Err(FsError::Io), "nor after the log was written anew");
+        assert_eq!(layer.write(file, 0, b"newer", &root()), Err(FsError::Io));
+    }
+}
+
+#[test]
+fn a_log_whose_directory_cannot_be_synced_is_in_its_place_and_takes_nothing_more() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), POWER).unwrap();
+    let file = find(&layer, "file").ino;
+    layer.write(file, 0, b"new", &root()).unwrap();
+    layer.storage.journal.faults.fail_next_sync();
+    layer.compact();
+    assert_eq!(layer.write(file, 0, &[8; 20_000], &root()), Err(FsError::Io));
+    assert_eq!(make_file(&layer, Ino::ROOT, "more", 0o644, &root()), Err(FsError::Io));
+    assert_eq!(after_kill(&directory, file), read_all(&layer, file));
+}
+
+#[test]
+fn changes_and_looks_do_not_wait_for_a_sync_of_the_log() {
+    let layer = Layer::new(lower(), new_directory(), POWER).unwrap();
+    let file = find(&layer, "file").ino;
+    let faults = &layer.storage.journal.faults;
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let held = faults.hold_syncs();
+        let before = faults.syncs();
+        let commit = scope.spawn(|| layer.commit());
+        while faults.syncs() == before {
+            std::thread::yield_now();
+        }
+        let layer = &layer;
+        scope.spawn(move || {
+            layer.write(file, 0, b"new", &root()).unwrap();
+            done.send(layer.attributes(file).unwrap().size).unwrap();
+        });
+        let answered = is_done.recv_timeout(Duration::from_secs(10));
+        drop(held);
+        assert_eq!(answered, Ok(20_000));
+        commit.join().unwrap().unwrap();
+    });
 }
