@@ -68,6 +68,17 @@ pub enum JournalError {
         /// Its format.
         found: u32,
     },
+    /// Changes that were answered lie behind what cannot be read.
+    #[error(
+        "the log {path} is damaged at byte {at}, and changes follow that the board was told of; nothing was touched: put \
+         back a copy of the directory, or give up all changes from there on with `truncate --size={at} {path}`"
+    )]
+    Damaged {
+        /// The log.
+        path: PathBuf,
+        /// Where what can be read ends, in bytes.
+        at: u64,
+    },
     /// A change cannot be encoded.
     #[error("a change cannot be written to the log")]
     Encode(#[source] postcard::Error),
@@ -139,6 +150,9 @@ impl Journal {
     }
 
     /// Hands each change to `apply`, and returns how many bytes at the end a crash had torn off; they are cut.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] and [`JournalError::Io`]; the log is as it was.
     pub(super) fn replay(&self, apply: &mut dyn FnMut(Change<'_>)) -> Result<u64, JournalError> {
         let io = |source| JournalError::Io { path: self.path.clone(), source };
         let mut log = self.log();
@@ -149,6 +163,9 @@ impl Journal {
             replay(payload, apply);
         }
         let (end, torn) = (frames.end(), frames.torn());
+        if torn > 0 && frames.are_damaged().map_err(io)? {
+            return Err(JournalError::Damaged { path: self.path.clone(), at: end });
+        }
         log.file.set_len(end).map_err(io)?;
         (log.end, log.reserved) = (end, end);
         log.compact_at = MIN_COMPACT.max(end);

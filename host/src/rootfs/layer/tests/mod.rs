@@ -1,5 +1,6 @@
 //! POSIX as the board sees it.
 
+mod damaged_log;
 mod data;
 mod faults;
 mod foreign_log;
