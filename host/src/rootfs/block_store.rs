@@ -30,9 +30,9 @@ pub(super) struct Run {
 pub(super) struct BlockStore {
     file: File,
     limit: u64,
-    /// Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
+    /// A power failure counts. Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
     /// file that had them may have them again.
-    waits_for_log: bool,
+    outlives_power: bool,
     allocator: Mutex<Allocator>,
     syncs: Syncs,
     #[cfg(test)]
@@ -55,11 +55,11 @@ struct Allocator {
 impl BlockStore {
     /// A store in `file` that keeps to the budget and durability of `options`.
     pub(super) fn new(file: File, options: LayerOptions) -> Self {
-        let waits_for_log = options.durability == Durability::Power;
+        let outlives_power = options.durability == Durability::Power;
         Self {
             file,
             limit: options.budget / BLOCK,
-            waits_for_log,
+            outlives_power,
             allocator: Mutex::default(),
             syncs: Syncs::default(),
             #[cfg(test)]
@@ -92,6 +92,11 @@ impl BlockStore {
     /// Gives nothing back from now on: the file goes as a whole, or is kept as it is.
     pub(super) fn freeze(&self) {
         self.allocator().frozen = true;
+    }
+
+    /// Whether what was called stable must outlive a power failure.
+    pub(super) const fn outlives_power(&self) -> bool {
+        self.outlives_power
     }
 
     /// Writes everything to the disk itself; once that has failed, it always fails.
@@ -142,7 +147,7 @@ impl BlockStore {
             if allocator.frozen {
                 return;
             }
-            if self.waits_for_log {
+            if self.outlives_power {
                 allocator.waiting.push(run);
                 return;
             }

@@ -115,9 +115,9 @@ impl UpperFile {
         self.storage.lower.read(self.ino, offset, shown)
     }
 
-    /// Whether byte `at` can be read without waiting.
+    /// Whether byte `at` can be read without waiting: for the disk, or for who is writing to the file.
     pub(super) fn is_in_memory(&self, at: u64) -> bool {
-        let map = self.map();
+        let Ok(map) = self.map.try_read() else { return false };
         match map.locate(at / BLOCK) {
             Some(run) => self.storage.store.is_in_memory(run.start * BLOCK + at % BLOCK),
             None if map.visible.is_some_and(|visible| at < visible) => {
@@ -136,19 +136,36 @@ impl UpperFile {
             return Err(FsError::FileTooLarge);
         }
         let mut map = self.map_mut();
-        let inside = size % BLOCK;
-        if inside > 0
-            && size < self.size()
-            && let Some(run) = map.locate(size / BLOCK)
-        {
-            let zeros = vec![0; usize::try_from(BLOCK - inside).unwrap_or_default()];
-            self.storage.store.write(run.start * BLOCK + inside, &zeros)?;
-        }
         self.storage.journal.append([Change::Truncate { ino: self.ino, size }])?;
+        let shrinks = size < self.size();
         for run in self.cut(&mut map, size) {
             self.storage.store.release(run);
         }
-        Ok(())
+        // What lies behind the end is nobody's only now that the log says so.
+        if shrinks { self.clear_tail(&map) } else { Ok(()) }
+    }
+
+    /// Lets zeros follow the end of the file again, before the log may say that it has grown.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: nothing may be changed from now on, for growing would show what was there. It is cleared when the
+    /// layer is opened again.
+    fn clear_tail(&self, map: &Map) -> Result<(), FsError> {
+        let Some((at, bytes)) = self.tail(map) else { return Ok(()) };
+        let Storage { store, journal, .. } = &*self.storage;
+        let cleared = store.write(at, &vec![0; bytes]);
+        let cleared = cleared.and_then(|()| if store.outlives_power() { store.sync() } else { Ok(()) });
+        cleared.map_err(|_| {
+            journal.end();
+            FsError::Io
+        })
+    }
+
+    /// Where in the store the rest of the block lies in which the file ends, and how many bytes that is.
+    fn tail(&self, map: &Map) -> Option<(u64, usize)> {
+        let inside = self.size() % BLOCK;
+        let run = map.locate(self.size() / BLOCK).filter(|_| inside > 0)?;
+        Some((run.start * BLOCK + inside, (BLOCK - inside) as usize))
     }
 
     /// Sets the size, and returns the blocks that are no longer part of the file.
@@ -195,6 +212,19 @@ impl UpperFile {
         }
         self.cut(&mut self.map_mut(), size);
         Ok(())
+    }
+
+    /// Clears what was written behind the end of the file by a process that was killed before it logged that, or that the
+    /// file was cut there.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub(super) fn restore_tail(&self) -> Result<(), FsError> {
+        let map = self.map_mut();
+        let Some((at, bytes)) = self.tail(&map) else { return Ok(()) };
+        let mut tail = vec![0; bytes];
+        self.storage.store.read(at, &mut tail)?;
+        if tail.iter().any(|byte| *byte != 0) { self.clear_tail(&map) } else { Ok(()) }
     }
 
     /// How much of the lower layer still shows.

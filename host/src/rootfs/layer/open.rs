@@ -10,7 +10,7 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::check::Repair;
-use super::recover::recover;
+use super::recover::{clear_tails, recover};
 use crate::rootfs::block_store::BlockStore;
 use crate::rootfs::journal::{Journal, LogHeader};
 use crate::rootfs::storage::Storage;
@@ -123,7 +123,8 @@ impl Layer {
             layer.compact();
         }
         // Blocks are free by a log that may not be on the disk yet.
-        let synced = layer.commit().map_err(|_| io::Error::other("it cannot be synced"));
+        let synced = clear_tails(&layer.tree()).and_then(|()| layer.commit());
+        let synced = synced.map_err(|_| io::Error::other("its data cannot be written to the disk"));
         synced.map_err(|source| RootfsError::Open { path: layer.directory.clone(), source })?;
         Ok((layer, repairs))
     }

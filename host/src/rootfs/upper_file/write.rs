@@ -39,17 +39,19 @@ impl<'s> NewBlocks<'s> {
         Ok(new)
     }
 
-    /// Writes the present content of a block that will be covered only partly, if it is one of these.
+    /// Writes the present content of a block that will be covered only partly, if it is one of these; whether it is other
+    /// than zeros.
     fn fill(
         &self,
         block: u64,
         content: impl FnOnce(&mut [u8]) -> Result<(), FsError>,
-    ) -> Result<(), FsError> {
+    ) -> Result<bool, FsError> {
         let inside = |(first, run): &&(u64, Run)| (*first..first + run.count).contains(&block);
-        let Some((first, run)) = self.runs.iter().find(inside) else { return Ok(()) };
+        let Some((first, run)) = self.runs.iter().find(inside) else { return Ok(false) };
         let mut buffer = vec![0; BLOCK as usize];
         content(&mut buffer)?;
-        self.store.write((run.start + block - first) * BLOCK, &buffer)
+        self.store.write((run.start + block - first) * BLOCK, &buffer)?;
+        Ok(buffer.iter().any(|byte| *byte != 0))
     }
 }
 
@@ -78,14 +80,18 @@ impl UpperFile {
         let (stored, gaps) = map.stretches(offset / BLOCK, end.div_ceil(BLOCK));
         let mut new = NewBlocks::allocate(&self.storage.store, gaps)?;
         // What needs space comes first: blocks that the file has already are written over in place.
-        self.fill_edges(&map, &new, offset, end)?;
+        let moves_old = self.fill_edges(&map, &new, offset, end)?;
         self.write_stretches(&new.runs, offset, data)?;
-        self.write_stretches(&stored, offset, data)?;
-        let before = self.size();
-        if !new.runs.is_empty() || end > before {
-            let runs = new.runs.clone();
-            let size = before.max(end);
-            self.storage.journal.append([Change::Extents { ino: self.ino, size, runs }])?;
+        if moves_old && self.storage.store.outlives_power() {
+            // The log may be on the disk first, and old content must not be lost with what is written around it.
+            self.storage.sync_data()?;
+        }
+        let written = self.write_stretches(&stored, offset, data);
+        if let Err(error) = written.and_then(|()| self.log_extents(&new.runs, end)) {
+            if end > self.size() {
+                self.clear_tail(&map)?;
+            }
+            return Err(error);
         }
         for (block, run) in new.runs.drain(..) {
             self.blocks.fetch_add(run.count, Ordering::Relaxed);
@@ -93,6 +99,16 @@ impl UpperFile {
         }
         self.size.fetch_max(end, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Logs that the file has the blocks `new`, and reaches to `end` at least.
+    fn log_extents(&self, new: &[(u64, Run)], end: u64) -> Result<(), FsError> {
+        let before = self.size();
+        if new.is_empty() && end <= before {
+            return Ok(());
+        }
+        let (size, runs) = (before.max(end), new.to_vec());
+        self.storage.journal.append([Change::Extents { ino: self.ino, size, runs }])
     }
 
     /// Writes what `data`, which begins at byte `offset` of the file, has for each of the stretches.
@@ -109,12 +125,14 @@ impl UpperFile {
     }
 
     /// Gives the new blocks that `offset..end` covers only partly their present content: its first, its last, or none.
-    fn fill_edges(&self, map: &Map, new: &NewBlocks<'_>, offset: u64, end: u64) -> Result<(), FsError> {
+    /// Whether that is other than zeros.
+    fn fill_edges(&self, map: &Map, new: &NewBlocks<'_>, offset: u64, end: u64) -> Result<bool, FsError> {
         let head = (!offset.is_multiple_of(BLOCK)).then_some(offset / BLOCK);
         let tail = (!end.is_multiple_of(BLOCK)).then_some(end / BLOCK).filter(|block| head != Some(*block));
+        let mut moves_old = false;
         for block in [head, tail].into_iter().flatten() {
-            new.fill(block, |content| self.read_base(map, block * BLOCK, content))?;
+            moves_old |= new.fill(block, |content| self.read_base(map, block * BLOCK, content))?;
         }
-        Ok(())
+        Ok(moves_old)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{find, make_file, read_all, root};
 use crate::rootfs::storage::Storage;
 use crate::rootfs::testing::{TarBuilder, killed, new_directory};
-use crate::rootfs::{Durability, FsError, Ino, Layer, LayerOptions, Lower};
+use crate::rootfs::{Durability, FsError, Ino, Layer, LayerOptions, Lower, SetAttributes};
 
 const POWER: LayerOptions = LayerOptions { budget: 64 * 4096, durability: Durability::Power };
 
@@ -126,4 +126,53 @@ fn changes_and_looks_do_not_wait_for_a_sync_of_the_log() {
         assert_eq!(answered, Ok(20_000));
         commit.join().unwrap().unwrap();
     });
+}
+
+fn size(bytes: u64) -> SetAttributes {
+    SetAttributes { size: Some(bytes), ..SetAttributes::default() }
+}
+
+#[test]
+fn a_cut_that_is_not_in_the_log_takes_nothing() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), POWER).unwrap();
+    let file = find(&layer, "file").ino;
+    layer.write(file, 0, &[9; 20_000], &root()).unwrap();
+    layer.commit().unwrap();
+    let upper = Arc::clone(layer.tree().upper_file(file).unwrap().unwrap());
+    layer.storage.journal.end();
+    assert_eq!(upper.truncate(5_000), Err(FsError::Io));
+    assert_eq!(read_all(&layer, file), [9; 20_000]);
+    assert_eq!(after_kill(&directory, file), [9; 20_000]);
+}
+
+#[test]
+fn a_file_that_grows_again_shows_zeros_whatever_failed_when_it_was_cut() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), POWER).unwrap();
+    let file = find(&layer, "file").ino;
+    layer.write(file, 0, &[9; 20_000], &root()).unwrap();
+    layer.storage.store.faults.fill_disk(0, u32::MAX);
+    assert_eq!(layer.set_attributes(file, &size(5_000), None, &root()), Err(FsError::Io));
+    assert_eq!(read_all(&layer, file), [9; 5_000]);
+    // The old data still are behind its end.
+    assert_eq!(layer.set_attributes(file, &size(9_000), None, &root()), Err(FsError::Io));
+    let (again, _) = Layer::open(lower(), killed(&directory), POWER).unwrap();
+    assert_eq!(read_all(&again, file), [9; 5_000]);
+    again.set_attributes(file, &size(9_000), None, &root()).unwrap();
+    assert_eq!(read_all(&again, file), [vec![9; 5_000], vec![0; 4_000]].concat());
+}
+
+#[test]
+fn what_a_killed_process_wrote_behind_the_end_does_not_show_when_the_file_grows() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), LayerOptions::default()).unwrap();
+    let file = make_file(&layer, Ino::ROOT, "new", 0o644, &root()).unwrap().ino;
+    layer.write(file, 0, &[9; 5_000], &root()).unwrap();
+    let upper = Arc::clone(layer.tree().upper_file(file).unwrap().unwrap());
+    let (_, run) = upper.runs()[0];
+    layer.storage.store.write(run.start * 4_096 + 5_000, &[1; 100]).unwrap();
+    let (again, _) = Layer::open(lower(), killed(&directory), LayerOptions::default()).unwrap();
+    again.set_attributes(file, &size(6_000), None, &root()).unwrap();
+    assert_eq!(read_all(&again, file), [vec![9; 5_000], vec![0; 1_000]].concat());
 }
