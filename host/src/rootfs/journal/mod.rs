@@ -38,7 +38,8 @@ pub enum Durability {
     /// The end of this process by any signal.
     #[default]
     Process,
-    /// A power failure of the bench PC as well, once the board has asked for it (stable WRITE, COMMIT).
+    /// A power failure of the bench PC as well: names and attributes before they are answered, data once the board has
+    /// asked for it (stable WRITE, COMMIT).
     Power,
 }
 

@@ -7,6 +7,7 @@ mod foreign_log;
 mod names;
 mod permissions;
 mod recover;
+mod stable;
 
 use std::ops::ControlFlow;
 
