@@ -89,15 +89,12 @@ impl Layer {
         }
         fs::create_dir(&directory).map_err(open)?;
         let data = open_data(&directory, true)?;
-        let mut id = [0; 8];
-        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| open(error.into()))?;
-        let header = LogHeader::new(u64::from_le_bytes(id), lower.identity());
+        let header = LogHeader::new(random().map_err(open)?, lower.identity());
         let journal = Journal::create(directory.join(LOG), header)?;
         let store = BlockStore::new(data, options);
         let storage = Arc::new(Storage { lower, store, journal });
         let tree = Tree::new(Arc::clone(&storage));
-        Ok(Self::assemble(tree, storage, directory, options))
+        Self::assemble(tree, storage, directory, options)
     }
 
     /// A layer that was made before, as it was when its last change was answered; and what had to be repaired.
@@ -118,7 +115,7 @@ impl Layer {
         }
         let store = BlockStore::recovering(data, options);
         let (tree, storage, repairs) = recover(Storage { lower, store, journal })?;
-        let layer = Self::assemble(tree, storage, directory, options);
+        let layer = Self::assemble(tree, storage, directory, options)?;
         if !repairs.is_empty() {
             layer.compact();
         }
@@ -129,17 +126,29 @@ impl Layer {
         Ok((layer, repairs))
     }
 
-    fn assemble(tree: Tree, storage: Arc<Storage>, directory: PathBuf, options: LayerOptions) -> Self {
+    fn assemble(
+        tree: Tree,
+        storage: Arc<Storage>,
+        directory: PathBuf,
+        options: LayerOptions,
+    ) -> Result<Self, RootfsError> {
         let id = storage.journal.header().layer;
-        Self {
+        let life = match options.durability {
+            Durability::Process => boot_id(),
+            // A sync may have failed in the process before, and would succeed in this one.
+            Durability::Power => {
+                random().map_err(|source| RootfsError::Open { path: directory.clone(), source })?
+            }
+        };
+        Ok(Self {
             tree: RwLock::new(tree),
             compaction: RwLock::default(),
             storage,
             durability: options.durability,
-            write_verifier: (id ^ boot_id()).to_be_bytes(),
+            write_verifier: (id ^ life).to_be_bytes(),
             kept: AtomicBool::new(false),
             directory,
-        }
+        })
     }
 
     /// Keeps the layer when it is dropped; it can be opened again.
@@ -174,8 +183,8 @@ impl Layer {
         self.storage.store.has_waiting() && self.commit().is_ok()
     }
 
-    /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7): the data is in the page cache of the bench
-    /// PC, and so outlives this process but not the PC's kernel.
+    /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7). Without [`Durability::Power`], the data is in
+    /// the page cache of the bench PC, and so outlives this process but not the PC's kernel.
     pub const fn write_verifier(&self) -> [u8; 8] {
         self.write_verifier
     }
@@ -225,6 +234,12 @@ impl Drop for Layer {
             remove(&self.directory);
         }
     }
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// The first half of the number of this life of the bench PC's kernel (random(4)).
