@@ -78,18 +78,20 @@ impl Service {
         self.exports.has(peer)
     }
 
-    /// Whether the call in `record` reads or writes file data.
-    pub(super) fn moves_data(record: &[u8]) -> bool {
-        rpc::peek(record)
-            .is_some_and(|(program, procedure)| program == NFS_PROGRAM && procedures::moves_data(procedure))
-    }
-
-    /// Whether the call in `record` may wait for a disk.
-    pub(super) fn may_wait(&self, peer: IpAddr, record: &[u8]) -> bool {
-        Self::moves_data(record)
-            && rpc::parse(record).is_ok_and(|(header, arguments)| {
+    /// Whether the call in `record` may wait for a disk while others wait behind it, as `others` tells.
+    pub(super) fn holds_others_up(&self, peer: IpAddr, record: &[u8], others: impl FnOnce() -> bool) -> bool {
+        let Some((NFS_PROGRAM, procedure)) = rpc::peek(record) else { return false };
+        let may_wait = || {
+            rpc::parse(record).is_ok_and(|(header, arguments)| {
                 procedures::may_wait(&self.exports, peer.to_canonical(), header.procedure, arguments)
             })
+        };
+        // What costs less is asked first.
+        if procedures::moves_data(procedure) {
+            others() && may_wait()
+        } else {
+            procedures::changes_names(procedure) && may_wait() && others()
+        }
     }
 
     fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Reply> {

@@ -175,10 +175,7 @@ impl<E: Send + Sync + 'static> Stream<E> {
             let Some(place) = records.next(wire, || self.service.serves(peer))? else { return Ok(None) };
             self.connection.active();
             let call = records.get(place.clone());
-            if Service::moves_data(call)
-                && (records.has_more() || wire.is_waiting())
-                && self.service.may_wait(peer, call)
-            {
+            if self.service.holds_others_up(peer, call, || records.has_more() || wire.is_waiting()) {
                 if !batch.is_empty() {
                     self.send(wire, batch, None)?;
                     batch.clear();

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
+use super::syncs::Syncs;
 use super::{Durability, FsError, LayerOptions, page_cache};
 
 /// Bytes in a block: the page size of the boards, so that their page-sized writes need no filling.
@@ -29,10 +30,13 @@ pub(super) struct Run {
 pub(super) struct BlockStore {
     file: File,
     limit: u64,
-    /// Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
+    /// A power failure counts. Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
     /// file that had them may have them again.
-    waits_for_log: bool,
+    outlives_power: bool,
     allocator: Mutex<Allocator>,
+    syncs: Syncs,
+    #[cfg(test)]
+    pub(super) faults: super::testing::Faults,
 }
 
 #[derive(Debug, Default)]
@@ -51,8 +55,16 @@ struct Allocator {
 impl BlockStore {
     /// A store in `file` that keeps to the budget and durability of `options`.
     pub(super) fn new(file: File, options: LayerOptions) -> Self {
-        let waits_for_log = options.durability == Durability::Power;
-        Self { file, limit: options.budget / BLOCK, waits_for_log, allocator: Mutex::default() }
+        let outlives_power = options.durability == Durability::Power;
+        Self {
+            file,
+            limit: options.budget / BLOCK,
+            outlives_power,
+            allocator: Mutex::default(),
+            syncs: Syncs::default(),
+            #[cfg(test)]
+            faults: super::testing::Faults::default(),
+        }
     }
 
     /// A store whose blocks in use are not known yet; [`BlockStore::recovered`] tells them.
@@ -82,9 +94,18 @@ impl BlockStore {
         self.allocator().frozen = true;
     }
 
-    /// Writes everything to the disk itself.
+    /// Whether what was called stable must outlive a power failure.
+    pub(super) const fn outlives_power(&self) -> bool {
+        self.outlives_power
+    }
+
+    /// Writes everything to the disk itself; once that has failed, it always fails.
     pub(super) fn sync(&self) -> Result<(), FsError> {
-        self.file.sync_data().map_err(|_| FsError::Io)
+        self.syncs.sync(|| {
+            #[cfg(test)]
+            self.faults.sync()?;
+            self.file.sync_data()
+        })
     }
 
     fn allocator(&self) -> MutexGuard<'_, Allocator> {
@@ -126,7 +147,7 @@ impl BlockStore {
             if allocator.frozen {
                 return;
             }
-            if self.waits_for_log {
+            if self.outlives_power {
                 allocator.waiting.push(run);
                 return;
             }
@@ -137,6 +158,11 @@ impl BlockStore {
     /// The blocks that wait for the log. Once it is on the disk, they are for [`BlockStore::give_free`].
     pub(super) fn take_waiting(&self) -> Vec<Run> {
         std::mem::take(&mut self.allocator().waiting)
+    }
+
+    /// Lets blocks wait on: the log is not on the disk.
+    pub(super) fn keep_waiting(&self, runs: Vec<Run>) {
+        self.allocator().waiting.extend(runs);
     }
 
     /// Whether blocks wait for the log.
@@ -190,6 +216,8 @@ impl BlockStore {
 
     /// Writes `data` at byte `at` of the store.
     pub(super) fn write(&self, at: u64, data: &[u8]) -> Result<(), FsError> {
+        #[cfg(test)]
+        self.faults.write()?;
         self.file.write_all_at(data, at).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FsError::NoSpace,
             _ => FsError::Io,

@@ -32,6 +32,7 @@ mod persistent;
 pub mod source;
 mod sparse;
 mod storage;
+mod syncs;
 mod tar_index;
 mod tar_writer;
 mod tree;

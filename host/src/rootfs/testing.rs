@@ -1,5 +1,6 @@
 //! Archives and layers for tests.
 
+mod faults;
 pub(crate) mod files;
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tar::{EntryType, Header};
 
+pub(crate) use self::faults::Faults;
 use super::block_store::BlockStore;
 use super::journal::{Journal, LogHeader};
 use super::storage::Storage;

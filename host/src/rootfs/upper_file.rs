@@ -4,10 +4,13 @@
 //! What is changed here goes to the log here, under the file's lock: after the data it speaks of, and before blocks
 //! that it lets go are given back.
 
-use std::collections::BTreeMap;
+mod map;
+mod write;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use self::map::Map;
 use super::block_store::{BLOCK, Run};
 use super::journal::Change;
 use super::storage::Storage;
@@ -30,52 +33,6 @@ pub(super) struct UpperFile {
     map: RwLock<Map>,
 }
 
-#[derive(Debug)]
-struct Map {
-    /// How much of the same inode's data in the lower layer still shows, in bytes; `None` for a new file.
-    visible: Option<u64>,
-    /// Blocks in the store by block of the file; neighbours in both are merged.
-    runs: BTreeMap<u64, Run>,
-}
-
-impl Map {
-    /// The run that holds `block`: block of the store, and how many follow, itself included.
-    fn locate(&self, block: u64) -> Option<Run> {
-        let (&first, run) = self.runs.range(..=block).next_back()?;
-        let skip = block - first;
-        (skip < run.count).then(|| Run { start: run.start + skip, count: run.count - skip })
-    }
-
-    /// How many blocks from `block` on are not in the store, at most `limit`.
-    fn gap(&self, block: u64, limit: u64) -> u64 {
-        self.runs.range(block..).next().map_or(limit, |(&next, _)| (next - block).min(limit))
-    }
-
-    fn insert(&mut self, block: u64, run: Run) {
-        if let Some((&first, before)) = self.runs.range_mut(..block).next_back()
-            && first + before.count == block
-            && before.start + before.count == run.start
-        {
-            before.count += run.count;
-            return;
-        }
-        self.runs.insert(block, run);
-    }
-
-    /// Removes everything from `block` on.
-    fn split_off(&mut self, block: u64) -> Vec<Run> {
-        let mut removed: Vec<Run> = self.runs.split_off(&block).into_values().collect();
-        if let Some((&first, run)) = self.runs.range_mut(..block).next_back()
-            && first + run.count > block
-        {
-            let kept = block - first;
-            removed.push(Run { start: run.start + kept, count: run.count - kept });
-            run.count = kept;
-        }
-        removed
-    }
-}
-
 impl UpperFile {
     /// A new, empty file.
     pub(super) fn empty(ino: Ino, storage: Arc<Storage>) -> Self {
@@ -95,7 +52,7 @@ impl UpperFile {
             over_lower: visible.is_some(),
             size: AtomicU64::new(visible.unwrap_or_default()),
             blocks: AtomicU64::new(0),
-            map: RwLock::new(Map { visible, runs: BTreeMap::new() }),
+            map: RwLock::new(Map { visible, ..Map::default() }),
         }
     }
 
@@ -158,9 +115,9 @@ impl UpperFile {
         self.storage.lower.read(self.ino, offset, shown)
     }
 
-    /// Whether byte `at` can be read without waiting.
+    /// Whether byte `at` can be read without waiting: for the disk, or for who is writing to the file.
     pub(super) fn is_in_memory(&self, at: u64) -> bool {
-        let map = self.map();
+        let Ok(map) = self.map.try_read() else { return false };
         match map.locate(at / BLOCK) {
             Some(run) => self.storage.store.is_in_memory(run.start * BLOCK + at % BLOCK),
             None if map.visible.is_some_and(|visible| at < visible) => {
@@ -168,100 +125,6 @@ impl UpperFile {
             }
             None => true,
         }
-    }
-
-    /// Writes `data` at `offset`, growing the file if needed.
-    ///
-    /// # Errors
-    /// [`FsError::FileTooLarge`], [`FsError::NoSpace`], [`FsError::Io`].
-    pub(super) fn write(&self, offset: u64, data: &[u8]) -> Result<(), FsError> {
-        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE_SIZE);
-        let end = end.ok_or(FsError::FileTooLarge)?;
-        if data.is_empty() {
-            return Ok(());
-        }
-        let mut map = self.map_mut();
-        let added = self.ensure_blocks(&mut map, offset, end)?;
-        let (mut at, mut rest) = (offset, data);
-        while !rest.is_empty() {
-            let run = map.locate(at / BLOCK).ok_or(FsError::Io)?;
-            let inside = at % BLOCK;
-            let bytes = usize::try_from(run.count * BLOCK - inside).unwrap_or(usize::MAX).min(rest.len());
-            let (part, following) = rest.split_at(bytes);
-            self.storage.store.write(run.start * BLOCK + inside, part)?;
-            rest = following;
-            at += bytes as u64;
-        }
-        let before = self.size.fetch_max(end, Ordering::AcqRel);
-        if added.is_empty() && end <= before {
-            return Ok(());
-        }
-        self.storage.journal.append([Change::Extents { ino: self.ino, size: before.max(end), runs: added }])
-    }
-
-    /// Puts the blocks of `offset..end` into the store, and returns those that were not there; those that will be
-    /// covered only partly get their old content.
-    fn ensure_blocks(&self, map: &mut Map, offset: u64, end: u64) -> Result<Vec<(u64, Run)>, FsError> {
-        let (first, past) = (offset / BLOCK, end.div_ceil(BLOCK));
-        let mut gaps = Vec::new();
-        let mut block = first;
-        while block < past {
-            match map.locate(block) {
-                Some(run) => block += run.count,
-                None => {
-                    let count = map.gap(block, past - block);
-                    gaps.push(Run { start: block, count });
-                    block += count;
-                }
-            }
-        }
-        let missing: u64 = gaps.iter().map(|gap| gap.count).sum();
-        if missing == 0 {
-            return Ok(Vec::new());
-        }
-        let edges = self.edge_contents(map, &gaps, offset, end)?;
-        let mut free = self.storage.store.allocate(missing)?.into_iter();
-        self.blocks.fetch_add(missing, Ordering::Relaxed);
-        let mut run = Run { start: 0, count: 0 };
-        let mut added = Vec::with_capacity(gaps.len());
-        for mut gap in gaps {
-            while gap.count > 0 {
-                if run.count == 0 {
-                    run = free.next().ok_or(FsError::NoSpace)?;
-                }
-                let count = run.count.min(gap.count);
-                map.insert(gap.start, Run { start: run.start, count });
-                added.push((gap.start, Run { start: run.start, count }));
-                run = Run { start: run.start + count, count: run.count - count };
-                gap = Run { start: gap.start + count, count: gap.count - count };
-            }
-        }
-        for (block, content) in edges {
-            let run = map.locate(block).ok_or(FsError::Io)?;
-            self.storage.store.write(run.start * BLOCK, &content)?;
-        }
-        Ok(added)
-    }
-
-    /// The present content of the new blocks that `offset..end` covers only partly: its first, its last, or none.
-    fn edge_contents(
-        &self,
-        map: &Map,
-        gaps: &[Run],
-        offset: u64,
-        end: u64,
-    ) -> Result<Vec<(u64, Vec<u8>)>, FsError> {
-        let mut edges = Vec::new();
-        let head = (!offset.is_multiple_of(BLOCK)).then_some(offset / BLOCK);
-        let tail = (!end.is_multiple_of(BLOCK)).then_some(end / BLOCK).filter(|block| head != Some(*block));
-        for block in [head, tail].into_iter().flatten() {
-            if gaps.iter().any(|gap| (gap.start..gap.start + gap.count).contains(&block)) {
-                let mut content = vec![0; BLOCK as usize];
-                self.read_base(map, block * BLOCK, &mut content)?;
-                edges.push((block, content));
-            }
-        }
-        Ok(edges)
     }
 
     /// Cuts the file to `size` bytes, or lets it grow by a hole.
@@ -273,19 +136,36 @@ impl UpperFile {
             return Err(FsError::FileTooLarge);
         }
         let mut map = self.map_mut();
-        let inside = size % BLOCK;
-        if inside > 0
-            && size < self.size()
-            && let Some(run) = map.locate(size / BLOCK)
-        {
-            let zeros = vec![0; usize::try_from(BLOCK - inside).unwrap_or_default()];
-            self.storage.store.write(run.start * BLOCK + inside, &zeros)?;
-        }
         self.storage.journal.append([Change::Truncate { ino: self.ino, size }])?;
+        let shrinks = size < self.size();
         for run in self.cut(&mut map, size) {
             self.storage.store.release(run);
         }
-        Ok(())
+        // What lies behind the end is nobody's only now that the log says so.
+        if shrinks { self.clear_tail(&map) } else { Ok(()) }
+    }
+
+    /// Lets zeros follow the end of the file again, before the log may say that it has grown.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: nothing may be changed from now on, for growing would show what was there. It is cleared when the
+    /// layer is opened again.
+    fn clear_tail(&self, map: &Map) -> Result<(), FsError> {
+        let Some((at, bytes)) = self.tail(map) else { return Ok(()) };
+        let Storage { store, journal, .. } = &*self.storage;
+        let cleared = store.write(at, &vec![0; bytes]);
+        let cleared = cleared.and_then(|()| if store.outlives_power() { store.sync() } else { Ok(()) });
+        cleared.map_err(|_| {
+            journal.end();
+            FsError::Io
+        })
+    }
+
+    /// Where in the store the rest of the block lies in which the file ends, and how many bytes that is.
+    fn tail(&self, map: &Map) -> Option<(u64, usize)> {
+        let inside = self.size() % BLOCK;
+        let run = map.locate(self.size() / BLOCK).filter(|_| inside > 0)?;
+        Some((run.start * BLOCK + inside, (BLOCK - inside) as usize))
     }
 
     /// Sets the size, and returns the blocks that are no longer part of the file.
@@ -332,6 +212,19 @@ impl UpperFile {
         }
         self.cut(&mut self.map_mut(), size);
         Ok(())
+    }
+
+    /// Clears what was written behind the end of the file by a process that was killed before it logged that, or that the
+    /// file was cut there.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub(super) fn restore_tail(&self) -> Result<(), FsError> {
+        let map = self.map_mut();
+        let Some((at, bytes)) = self.tail(&map) else { return Ok(()) };
+        let mut tail = vec![0; bytes];
+        self.storage.store.read(at, &mut tail)?;
+        if tail.iter().any(|byte| *byte != 0) { self.clear_tail(&map) } else { Ok(()) }
     }
 
     /// How much of the lower layer still shows.

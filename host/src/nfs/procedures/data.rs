@@ -93,21 +93,24 @@ fn read_into(
     Ok(Ok(()))
 }
 
-/// Whether `procedure`, READ, WRITE or COMMIT, may wait for a disk. Who writes may, and who reads what is not in memory.
+/// Whether `procedure`, which reads or changes something, may wait for a disk. Who writes may, who reads what is not in
+/// memory, and who changes a name that must outlive a power failure.
 pub(in crate::nfs) fn may_wait(
     exports: &Exports,
     peer: IpAddr,
     procedure: u32,
     mut arguments: Reader<'_>,
 ) -> bool {
-    if procedure != 6 {
+    if matches!(procedure, 7 | 21) {
         return true;
     }
-    let mut read = || Ok::<_, XdrError>((handle(&mut arguments)?, arguments.u64()?, arguments.u32()?));
-    let Ok((handle, offset, count)) = read() else { return false };
-    exports
-        .find(peer, handle)
-        .is_ok_and(|(export, ino)| export.layer.may_wait_to_read(ino, offset, count.min(MAX_IO)))
+    let Ok(handle) = handle(&mut arguments) else { return false };
+    let Ok((export, ino)) = exports.find(peer, handle) else { return false };
+    if procedure != 6 {
+        return export.layer.durability() == Durability::Power;
+    }
+    let mut range = || Ok::<_, XdrError>((arguments.u64()?, arguments.u32()?));
+    range().is_ok_and(|(offset, count)| export.layer.may_wait_to_read(ino, offset, count.min(MAX_IO)))
 }
 
 /// WRITE (RFC 1813 §3.3.7).

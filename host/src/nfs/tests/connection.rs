@@ -15,7 +15,8 @@ use super::port_mapper::question;
 use super::server::Server;
 use crate::nfs::connections::Connection;
 use crate::nfs::{serve_port_mapper, stream};
-use crate::rootfs::{Credential, Ino, Kind};
+use crate::rootfs::testing::new_directory;
+use crate::rootfs::{Credential, Durability, Ino, Kind, Layer, LayerOptions};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long a peer may stall here.
@@ -152,7 +153,6 @@ fn data_of_the_archive_arrives_whole_wherever_it_is_read() {
 fn a_call_that_waits_for_the_disk_holds_up_none_behind_it() {
     let client = Client::new();
     let file = client.lookup("etc/hostname");
-    let (stream, _ended) = connection(&client);
     let write = |text: &'static [u8]| WRITE3args {
         file: file.clone(),
         offset: 0,
@@ -160,17 +160,33 @@ fn a_call_that_waits_for_the_disk_holds_up_none_behind_it() {
         stable: stable_how::UNSTABLE,
         data: Opaque::borrowed(text),
     };
-    let get = GETATTR3args { object: nfs_fh3 { data: client.root().data } };
     let writes = [client.record(NFS, 7, &write(b"one")), client.record(NFS, 7, &write(b"two"))];
+    assert_hold_nobody_up(&client, &writes);
+}
+
+#[test]
+fn a_name_that_must_outlive_a_power_failure_holds_up_none_behind_it() {
+    let options = LayerOptions { durability: Durability::Power, ..LayerOptions::default() };
+    let lower = Arc::new(tree().index().unwrap());
+    let client = Client::of(Arc::new(Layer::new(lower, new_directory(), options).unwrap()));
+    let root = client.root();
+    let make = |name| MKDIR3args { where_: Client::at(&root, name), attributes: mode(0o755) };
+    assert_hold_nobody_up(&client, &["a", "b"].map(|name| client.record(NFS, 9, &make(name))));
+}
+
+/// Sends two changes that must wait, each with a look behind it; the looks are answered first.
+fn assert_hold_nobody_up(client: &Client, changes: &[Vec<u8>; 2]) {
+    let (stream, _ended) = connection(client);
+    let get = GETATTR3args { object: nfs_fh3 { data: client.root().data } };
     let gets = [client.record(NFS, 1, &get), client.record(NFS, 1, &get)];
-    let changes = client.layer.hold_changes();
-    let calls = [&writes[0], &gets[0], &writes[1], &gets[1]].map(|call| framed(call)).concat();
+    let held = client.layer.hold_changes();
+    let calls = [&changes[0], &gets[0], &changes[1], &gets[1]].map(|call| framed(call)).concat();
     (&stream).write_all(&calls).unwrap();
     let early: Vec<_> = (0..2).map(|_| receive_record(&stream).unwrap()).collect();
     assert_eq!(xids(&early), xids(&gets));
-    drop(changes);
+    drop(held);
     let late: Vec<_> = (0..2).map(|_| receive_record(&stream).unwrap()).collect();
-    assert_eq!(xids(&late), xids(&writes));
+    assert_eq!(xids(&late), xids(changes));
 }
 
 #[test]

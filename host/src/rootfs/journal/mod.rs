@@ -14,7 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use self::frame::{Frame, Frames};
 pub(super) use self::record::{Change, LogHeader};
 use super::FsError;
+use super::syncs::Syncs;
 
 /// Space of the disk that is taken ahead, in bytes, so that an operation that has begun can be logged.
 const AHEAD: u64 = 1 << 20;
@@ -37,7 +38,8 @@ pub enum Durability {
     /// The end of this process by any signal.
     #[default]
     Process,
-    /// A power failure of the bench PC as well, once the board has asked for it (stable WRITE, COMMIT).
+    /// A power failure of the bench PC as well: names and attributes before they are answered, data once the board has
+    /// asked for it (stable WRITE, COMMIT).
     Power,
 }
 
@@ -67,6 +69,17 @@ pub enum JournalError {
         /// Its format.
         found: u32,
     },
+    /// Changes that were answered lie behind what cannot be read.
+    #[error(
+        "the log {path} is damaged at byte {at}, and changes follow that the board was told of; nothing was touched: put \
+         back a copy of the directory, or give up all changes from there on with `truncate --size={at} {path}`"
+    )]
+    Damaged {
+        /// The log.
+        path: PathBuf,
+        /// Where what can be read ends, in bytes.
+        at: u64,
+    },
     /// A change cannot be encoded.
     #[error("a change cannot be written to the log")]
     Encode(#[source] postcard::Error),
@@ -78,22 +91,27 @@ pub(super) struct Journal {
     path: PathBuf,
     header: LogHeader,
     log: Mutex<Log>,
+    syncs: Syncs,
+    #[cfg(test)]
+    pub(super) faults: super::testing::Faults,
 }
 
 #[derive(Debug)]
 struct Log {
-    file: File,
+    /// Shared with who syncs it: that takes long, and others go on meanwhile.
+    file: Arc<File>,
     end: u64,
     /// Up to where the disk has promised space.
     reserved: u64,
-    /// A change could not be written: nothing may be changed any more.
+    /// A change could not be written, or a sync failed: nothing may be changed any more.
     broken: bool,
     compact_at: u64,
 }
 
 impl Log {
     fn new(file: File, end: u64) -> Self {
-        Self { file, end, reserved: end, broken: false, compact_at: MIN_COMPACT.max(end.saturating_mul(4)) }
+        let compact_at = MIN_COMPACT.max(end.saturating_mul(4));
+        Self { file: Arc::new(file), end, reserved: end, broken: false, compact_at }
     }
 }
 
@@ -110,8 +128,7 @@ impl Journal {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(io)?;
         let bytes = Frame::of_header(&header)?.seal();
         file.write_all_at(&bytes, 0).map_err(io)?;
-        let log = Mutex::new(Log::new(file, bytes.len() as u64));
-        Ok(Self { path, header, log })
+        Ok(Self::new(path, header, Log::new(file, bytes.len() as u64)))
     }
 
     /// Opens the log at `path`; [`Journal::replay`] must follow.
@@ -119,10 +136,24 @@ impl Journal {
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
         let header = read_header(&path, &file)?;
-        Ok(Self { log: Mutex::new(Log::new(file, 0)), path, header })
+        Ok(Self::new(path, header, Log::new(file, 0)))
+    }
+
+    fn new(path: PathBuf, header: LogHeader, log: Log) -> Self {
+        Self {
+            path,
+            header,
+            log: Mutex::new(log),
+            syncs: Syncs::default(),
+            #[cfg(test)]
+            faults: super::testing::Faults::default(),
+        }
     }
 
     /// Hands each change to `apply`, and returns how many bytes at the end a crash had torn off; they are cut.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] and [`JournalError::Io`]; the log is as it was.
     pub(super) fn replay(&self, apply: &mut dyn FnMut(Change<'_>)) -> Result<u64, JournalError> {
         let io = |source| JournalError::Io { path: self.path.clone(), source };
         let mut log = self.log();
@@ -133,6 +164,9 @@ impl Journal {
             replay(payload, apply);
         }
         let (end, torn) = (frames.end(), frames.torn());
+        if torn > 0 && frames.are_damaged().map_err(io)? {
+            return Err(JournalError::Damaged { path: self.path.clone(), at: end });
+        }
         log.file.set_len(end).map_err(io)?;
         (log.end, log.reserved) = (end, end);
         log.compact_at = MIN_COMPACT.max(end);
@@ -159,7 +193,7 @@ impl Journal {
         if log.end + RESERVE <= log.reserved {
             return Ok(());
         }
-        match rustix::fs::fallocate(&log.file, FallocateFlags::KEEP_SIZE, log.end, AHEAD) {
+        match rustix::fs::fallocate(&*log.file, FallocateFlags::KEEP_SIZE, log.end, AHEAD) {
             Ok(()) => log.reserved = log.end + AHEAD,
             Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => return Err(FsError::NoSpace),
             // A file system that promises nothing: a full disk shows when it is written to.
@@ -192,9 +226,24 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes what was appended to the disk itself.
+    /// Writes what was appended to the disk itself; others append meanwhile.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: nothing may be changed from now on.
     pub(super) fn sync(&self) -> Result<(), FsError> {
-        self.log().file.sync_data().map_err(|_| FsError::Io)
+        let disk = || {
+            // If another log takes its place meanwhile, that one has all of it, and was synced before.
+            let file = Arc::clone(&self.log().file);
+            #[cfg(test)]
+            self.faults.sync()?;
+            file.sync_data()
+        };
+        self.syncs.sync(disk).inspect_err(|_| self.end())
+    }
+
+    /// Lets nothing be changed from now on.
+    pub(super) fn end(&self) {
+        self.log().broken = true;
     }
 
     /// Whether the log is large enough to be written anew.
@@ -238,16 +287,29 @@ impl Journal {
         if !frame.is_empty() {
             write(frame)?;
         }
+        self.put_in_place(&new, Log::new(file, end), sync).map_err(io)
+    }
+
+    /// Lets `log`, which is at `new`, be the log.
+    fn put_in_place(&self, new: &Path, log: Log, sync: bool) -> io::Result<()> {
+        let mut directory = None;
         if sync {
-            file.sync_data().map_err(io)?;
+            log.file.sync_data()?;
+            // What can fail without harm must do so before the rename.
+            directory = self.path.parent().map(File::open).transpose()?;
         }
-        fs::rename(&new, &self.path).map_err(io)?;
-        if let (true, Some(directory)) = (sync, self.path.parent()) {
-            // What is appended from now on must not be synced to a log that a power failure takes away.
-            File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
-        }
-        *self.log() = Log::new(file, end);
-        Ok(())
+        fs::rename(new, &self.path)?;
+        // Whoever syncs before this is done syncs the old log, which is what a power failure may leave.
+        let synced = directory.map_or(Ok(()), |directory| {
+            #[cfg(test)]
+            self.faults.sync()?;
+            directory.sync_all()
+        });
+        let mut current = self.log();
+        // What would be appended to a log that a power failure takes away must not be called stable.
+        let broken = current.broken || synced.is_err();
+        *current = Log { broken, ..log };
+        synced
     }
 }
 

@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Layer;
-use crate::rootfs::journal::{Change, Journal};
+use crate::rootfs::journal::Change;
+use crate::rootfs::storage::Storage;
 use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::UpperFile;
 use crate::rootfs::{CallId, FsError, Ino};
@@ -21,7 +22,7 @@ pub(super) struct Mutation<'l> {
 #[derive(Debug)]
 pub(super) struct TreeMut<'l> {
     tree: RwLockWriteGuard<'l, Tree>,
-    journal: &'l Journal,
+    storage: &'l Storage,
 }
 
 impl Layer {
@@ -46,7 +47,7 @@ impl<'l> Mutation<'l> {
     /// The tree, for this operation alone.
     pub(super) fn tree(&self) -> TreeMut<'l> {
         let tree = self.layer.tree.write().unwrap_or_else(PoisonError::into_inner);
-        TreeMut { tree, journal: &self.layer.storage.journal }
+        TreeMut { tree, storage: &self.layer.storage }
     }
 
     /// The data of a file that is about to be changed.
@@ -67,19 +68,28 @@ impl<'l> Mutation<'l> {
 impl TreeMut<'_> {
     /// Logs what was changed, and with it that `call` is carried out: a kill leaves both or neither.
     ///
+    /// Such a call is stable before its reply (RFC 1813 §4.7): WRITE is none, and what the runner does by itself is
+    /// nobody's to be told of.
+    ///
     /// # Errors
     /// [`FsError::Io`]: the layer cannot be changed any more.
     pub(super) fn commit(mut self, call: Option<CallId>) -> Result<(), FsError> {
         let (changes, gone) = self.tree.take_pending();
         let call_change = call.map(|id| Change::Call { id });
-        let logged = self.journal.append(changes.into_iter().chain(call_change));
+        let storage = self.storage;
+        let logged = storage.journal.append(changes.into_iter().chain(call_change));
         if let (Ok(()), Some(call)) = (logged, call) {
             self.tree.calls.insert(call);
         }
         drop(self);
         // Gives their blocks back, now that the log knows, and without holding others up.
         drop(gone);
-        logged
+        logged?;
+        if call.is_some() && storage.store.outlives_power() {
+            // Data is not part of it: what was unstable may be lost still.
+            storage.journal.sync()?;
+        }
+        Ok(())
     }
 }
 
@@ -101,7 +111,7 @@ impl Drop for TreeMut<'_> {
     fn drop(&mut self) {
         let (changes, gone) = self.tree.take_pending();
         // A log that fails refuses the next operation; this one has failed anyway.
-        let _ = self.journal.append(changes);
+        let _ = self.storage.journal.append(changes);
         drop(gone);
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::check::Repair;
-use super::recover::recover;
+use super::recover::{clear_tails, recover};
 use crate::rootfs::block_store::BlockStore;
 use crate::rootfs::journal::{Journal, LogHeader};
 use crate::rootfs::storage::Storage;
@@ -89,15 +89,12 @@ impl Layer {
         }
         fs::create_dir(&directory).map_err(open)?;
         let data = open_data(&directory, true)?;
-        let mut id = [0; 8];
-        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| open(error.into()))?;
-        let header = LogHeader::new(u64::from_le_bytes(id), lower.identity());
+        let header = LogHeader::new(random().map_err(open)?, lower.identity());
         let journal = Journal::create(directory.join(LOG), header)?;
         let store = BlockStore::new(data, options);
         let storage = Arc::new(Storage { lower, store, journal });
         let tree = Tree::new(Arc::clone(&storage));
-        Ok(Self::assemble(tree, storage, directory, options))
+        Self::assemble(tree, storage, directory, options)
     }
 
     /// A layer that was made before, as it was when its last change was answered; and what had to be repaired.
@@ -118,27 +115,40 @@ impl Layer {
         }
         let store = BlockStore::recovering(data, options);
         let (tree, storage, repairs) = recover(Storage { lower, store, journal })?;
-        let layer = Self::assemble(tree, storage, directory, options);
+        let layer = Self::assemble(tree, storage, directory, options)?;
         if !repairs.is_empty() {
             layer.compact();
         }
         // Blocks are free by a log that may not be on the disk yet.
-        let synced = layer.commit().map_err(|_| io::Error::other("it cannot be synced"));
+        let synced = clear_tails(&layer.tree()).and_then(|()| layer.commit());
+        let synced = synced.map_err(|_| io::Error::other("its data cannot be written to the disk"));
         synced.map_err(|source| RootfsError::Open { path: layer.directory.clone(), source })?;
         Ok((layer, repairs))
     }
 
-    fn assemble(tree: Tree, storage: Arc<Storage>, directory: PathBuf, options: LayerOptions) -> Self {
+    fn assemble(
+        tree: Tree,
+        storage: Arc<Storage>,
+        directory: PathBuf,
+        options: LayerOptions,
+    ) -> Result<Self, RootfsError> {
         let id = storage.journal.header().layer;
-        Self {
+        let life = match options.durability {
+            Durability::Process => boot_id(),
+            // A sync may have failed in the process before, and would succeed in this one.
+            Durability::Power => {
+                random().map_err(|source| RootfsError::Open { path: directory.clone(), source })?
+            }
+        };
+        Ok(Self {
             tree: RwLock::new(tree),
             compaction: RwLock::default(),
             storage,
             durability: options.durability,
-            write_verifier: (id ^ boot_id()).to_be_bytes(),
+            write_verifier: (id ^ life).to_be_bytes(),
             kept: AtomicBool::new(false),
             directory,
-        }
+        })
     }
 
     /// Keeps the layer when it is dropped; it can be opened again.
@@ -159,14 +169,11 @@ impl Layer {
     /// Makes sure that what was written survives what it must ([`Durability`]).
     ///
     /// # Errors
-    /// [`FsError::Io`] if the disk of the bench PC fails.
+    /// [`FsError::Io`] if the disk of the bench PC fails. What it lost may be any file's, and the kernel tells once: from
+    /// then on every commit and every change fails, and nobody takes for stable what is not.
     pub fn commit(&self) -> Result<(), FsError> {
         if self.durability == Durability::Power {
-            let store = &self.storage.store;
-            let let_go = store.take_waiting();
-            store.sync()?;
-            self.storage.journal.sync()?;
-            let_go.into_iter().for_each(|run| store.give_free(run));
+            self.storage.sync()?;
         }
         Ok(())
     }
@@ -176,8 +183,8 @@ impl Layer {
         self.storage.store.has_waiting() && self.commit().is_ok()
     }
 
-    /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7): the data is in the page cache of the bench
-    /// PC, and so outlives this process but not the PC's kernel.
+    /// Tells one life of uncommitted data from the next (RFC 1813 §3.3.7). Without [`Durability::Power`], the data is in
+    /// the page cache of the bench PC, and so outlives this process but not the PC's kernel.
     pub const fn write_verifier(&self) -> [u8; 8] {
         self.write_verifier
     }
@@ -227,6 +234,12 @@ impl Drop for Layer {
             remove(&self.directory);
         }
     }
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// The first half of the number of this life of the bench PC's kernel (random(4)).

@@ -37,6 +37,19 @@ pub(super) fn recover(storage: Storage) -> Result<(Tree, Arc<Storage>, Vec<Repai
     Ok((tree, storage, repairs))
 }
 
+/// Clears what a killed process has left behind the ends of files.
+///
+/// # Errors
+/// [`FsError::Io`].
+pub(super) fn clear_tails(tree: &Tree) -> Result<(), FsError> {
+    let inodes = tree.changed.values().flatten();
+    let files = inodes.filter_map(|inode| match &inode.content {
+        Content::File(file) => Some(file),
+        _ => None,
+    });
+    files.into_iter().try_for_each(|file| file.restore_tail())
+}
+
 /// Makes a logged change again.
 ///
 /// # Errors

@@ -1,10 +1,13 @@
 //! POSIX as the board sees it.
 
+mod damaged_log;
 mod data;
+mod faults;
 mod foreign_log;
 mod names;
 mod permissions;
 mod recover;
+mod stable;
 
 use std::ops::ControlFlow;
 

@@ -67,6 +67,16 @@ fn what_was_answered_outlives_a_kill() {
     assert_eq!(next, make_file(&layer, dir, "next", 0o644, &root()).unwrap().ino);
 }
 
+#[test]
+fn what_was_not_committed_is_written_again_to_the_next_process_where_power_counts() {
+    let directory = new_directory();
+    let layer = Layer::new(lower(), directory.clone(), POWER).unwrap();
+    // The disk of this one may have lost it, and would not say so to the next.
+    let (again, _) = Layer::open(lower(), killed(&directory), POWER).unwrap();
+    assert_eq!(again.id(), layer.id());
+    assert_ne!(again.write_verifier(), layer.write_verifier());
+}
+
 /// The layer as a power failure may leave it: the log as long as it was when it was synced, the data as they are.
 fn after_power_failure(directory: &Path, synced: u64) -> Layer {
     let copy = killed(directory);

@@ -1,0 +1,73 @@
+//! Which block of a file is which block of the store.
+
+use std::collections::BTreeMap;
+
+use crate::rootfs::block_store::Run;
+
+#[derive(Debug, Default)]
+pub(super) struct Map {
+    /// How much of the same inode's data in the lower layer still shows, in bytes; `None` for a new file.
+    pub(super) visible: Option<u64>,
+    /// Blocks in the store by block of the file; neighbours in both are merged.
+    pub(super) runs: BTreeMap<u64, Run>,
+}
+
+impl Map {
+    /// The run that holds `block`: block of the store, and how many follow, itself included.
+    pub(super) fn locate(&self, block: u64) -> Option<Run> {
+        let (&first, run) = self.runs.range(..=block).next_back()?;
+        let skip = block - first;
+        (skip < run.count).then(|| Run { start: run.start + skip, count: run.count - skip })
+    }
+
+    /// How many blocks from `block` on are not in the store, at most `limit`.
+    pub(super) fn gap(&self, block: u64, limit: u64) -> u64 {
+        self.runs.range(block..).next().map_or(limit, |(&next, _)| (next - block).min(limit))
+    }
+
+    /// The stretches of `first..past` that are in the store, and those that are not, both by block of the file.
+    pub(super) fn stretches(&self, first: u64, past: u64) -> (Vec<(u64, Run)>, Vec<Run>) {
+        let (mut stored, mut gaps) = (Vec::new(), Vec::new());
+        let mut block = first;
+        while block < past {
+            let count = match self.locate(block) {
+                Some(run) => {
+                    let count = run.count.min(past - block);
+                    stored.push((block, Run { count, ..run }));
+                    count
+                }
+                None => {
+                    let count = self.gap(block, past - block);
+                    gaps.push(Run { start: block, count });
+                    count
+                }
+            };
+            block += count;
+        }
+        (stored, gaps)
+    }
+
+    pub(super) fn insert(&mut self, block: u64, run: Run) {
+        if let Some((&first, before)) = self.runs.range_mut(..block).next_back()
+            && first + before.count == block
+            && before.start + before.count == run.start
+        {
+            before.count += run.count;
+            return;
+        }
+        self.runs.insert(block, run);
+    }
+
+    /// Removes everything from `block` on.
+    pub(super) fn split_off(&mut self, block: u64) -> Vec<Run> {
+        let mut removed: Vec<Run> = self.runs.split_off(&block).into_values().collect();
+        if let Some((&first, run)) = self.runs.range_mut(..block).next_back()
+            && first + run.count > block
+        {
+            let kept = block - first;
+            removed.push(Run { start: run.start + kept, count: run.count - kept });
+            run.count = kept;
+        }
+        removed
+    }
+}
