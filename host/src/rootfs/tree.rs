@@ -52,6 +52,8 @@ pub(super) struct Tree {
     pub(super) next: u32,
     /// The last calls that were carried out.
     pub(super) calls: Calls,
+    /// How many inodes there are.
+    inodes: u64,
     /// About the memory of all that was changed, in bytes.
     memory: u64,
     /// The most that it may be.
@@ -63,6 +65,7 @@ impl Tree {
     /// The lower layer as it is.
     pub(super) fn new(storage: Arc<Storage>) -> Self {
         let lower = Arc::clone(&storage.lower);
+        let inodes = lower.inode_count();
         let next = lower.next_ino().map_or(u32::MAX, Ino::get);
         Self {
             lower,
@@ -70,10 +73,16 @@ impl Tree {
             changed: HashMap::new(),
             next,
             calls: Calls::default(),
+            inodes,
             memory: 0,
             memory_limit: MAX_MEMORY,
             pending: Pending::default(),
         }
+    }
+
+    /// How many inodes there are, those of the lower layer among them.
+    pub(super) const fn used_inodes(&self) -> u64 {
+        self.inodes
     }
 
     /// Inodes that still can be made, if their names are short.
@@ -329,16 +338,20 @@ impl Tree {
         self.next = self.next.max(ino.get() + 1);
         let inode = Inode { meta, content, verifier: None };
         self.memory += inode.memory();
-        self.changed.insert(ino, Some(inode));
+        if !matches!(self.changed.insert(ino, Some(inode)), Some(Some(_))) {
+            self.inodes += 1;
+        }
     }
 
     /// Forgets an inode: its handles are stale from now on, its blocks are free once the last reader is done.
     pub(super) fn forget(&mut self, ino: Ino) {
+        let was_there = self.meta(ino).is_ok();
         let gone = if self.lower.get(ino).is_some() {
             self.changed.insert(ino, None).flatten()
         } else {
             self.changed.remove(&ino).flatten()
         };
+        self.inodes -= u64::from(was_there);
         // While a log is read, names are not counted.
         self.memory = self.memory.saturating_sub(gone.as_ref().map_or(0, Inode::memory));
         self.pending.gone.extend(gone);

@@ -62,7 +62,7 @@ pub struct Usage {
     pub used_bytes: u64,
     /// Bytes that still can be written: by the budget, and by the disk of the bench PC.
     pub free_bytes: u64,
-    /// Inodes of the lower layer.
+    /// Inodes that there are.
     pub used_inodes: u64,
     /// Inodes that still can be made.
     pub free_inodes: u64,
@@ -203,11 +203,12 @@ impl Layer {
     pub fn usage(&self) -> Usage {
         let (used, free_bytes) = self.storage.store.usage();
         let lower = &self.storage.lower;
+        let tree = self.tree();
         Usage {
             used_bytes: lower.bytes().saturating_add(used),
             free_bytes,
-            used_inodes: lower.inode_count(),
-            free_inodes: u64::from(self.tree().free_inodes()),
+            used_inodes: tree.used_inodes(),
+            free_inodes: u64::from(tree.free_inodes()),
         }
     }
 
