@@ -138,21 +138,19 @@ impl Layer {
     /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
-        let before = {
-            let tree = self.tree();
-            let meta = tree.meta(ino)?;
-            check_regular(&meta)?;
-            if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
-                return Err(FsError::AccessDenied);
-            }
-            tree.attributes(ino)?
-        };
+        let meta = self.tree().meta(ino)?;
+        check_regular(&meta)?;
+        if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
+            return Err(FsError::AccessDenied);
+        }
         let file = mutation.copied_up(ino)?;
-        match file.write(offset, data) {
+        let size = match file.write(offset, data) {
             Err(FsError::NoSpace) if self.reclaim() => file.write(offset, data)?,
             written => written?,
-        }
+        };
         let mut tree = mutation.tree();
+        // Taken with the change: a client must see what another has done in between (RFC 1813 §2.6).
+        let before = Attributes { size, ..tree.attributes(ino)? };
         if !data.is_empty() {
             let meta = &mut tree.inode_mut(ino)?.meta;
             meta.mtime = Timestamp::now();

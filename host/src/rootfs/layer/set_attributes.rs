@@ -3,7 +3,7 @@
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
 use crate::rootfs::tree::Tree;
-use crate::rootfs::{Credential, FsError, Ino, Kind, SetAttributes, SetTime, Timestamp};
+use crate::rootfs::{Attributes, Credential, FsError, Ino, Kind, SetAttributes, SetTime, Timestamp};
 
 impl Layer {
     /// Sets attributes of `ino`, all or none.
@@ -21,22 +21,32 @@ impl Layer {
         guard: Option<Timestamp>,
         who: &Credential,
     ) -> Result<WccPair, FsError> {
-        let mutation = self.mutation()?;
-        let before = {
-            let tree = self.tree();
+        let admit = |tree: &Tree| {
             let before = tree.attributes(ino)?;
             if guard.is_some_and(|guard| guard != before.ctime) {
                 return Err(FsError::NotSync);
             }
             check(&tree.meta(ino)?, change, who)?;
-            before
+            Ok(before)
         };
-        if let Some(size) = change.size
-            && size != before.size
-        {
-            mutation.copied_up(ino)?.truncate(size)?;
-        }
+        let mutation = self.mutation()?;
+        // A cut waits for the disk, and nobody shall wait for that. What is done to the file meanwhile comes after the cut.
+        let cut = match change.size {
+            Some(size) => {
+                let before = admit(&self.tree())?;
+                if size != before.size {
+                    mutation.copied_up(ino)?.truncate(size)?;
+                }
+                Some(before.size)
+            }
+            None => None,
+        };
         let mut tree = mutation.tree();
+        // Taken with the change: a client must see what another has done in between (RFC 1813 §2.6).
+        let before = match cut {
+            Some(size) => Attributes { size, ..tree.attributes(ino)? },
+            None => admit(&tree)?,
+        };
         apply(&mut tree, ino, change, who)?;
         let after = tree.attributes(ino)?;
         tree.commit(who.call)?;

@@ -64,17 +64,17 @@ impl Drop for NewBlocks<'_> {
 }
 
 impl UpperFile {
-    /// Writes `data` at `offset`, growing the file if needed.
+    /// Writes `data` at `offset`, growing the file if needed; returns the size that the file had.
     ///
     /// If there is no space, the file is as it was.
     ///
     /// # Errors
     /// [`FsError::FileTooLarge`], [`FsError::NoSpace`], [`FsError::Io`].
-    pub(in crate::rootfs) fn write(&self, offset: u64, data: &[u8]) -> Result<(), FsError> {
+    pub(in crate::rootfs) fn write(&self, offset: u64, data: &[u8]) -> Result<u64, FsError> {
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE_SIZE);
         let end = end.ok_or(FsError::FileTooLarge)?;
         if data.is_empty() {
-            return Ok(());
+            return Ok(self.size());
         }
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         let (stored, gaps) = map.stretches(offset / BLOCK, end.div_ceil(BLOCK));
@@ -97,8 +97,7 @@ impl UpperFile {
             self.blocks.fetch_add(run.count, Ordering::Relaxed);
             map.insert(block, run);
         }
-        self.size.fetch_max(end, Ordering::AcqRel);
-        Ok(())
+        Ok(self.size.fetch_max(end, Ordering::AcqRel))
     }
 
     /// Logs that the file has the blocks `new`, and reaches to `end` at least.

@@ -8,6 +8,7 @@ mod names;
 mod permissions;
 mod recover;
 mod stable;
+mod wcc;
 
 use std::ops::ControlFlow;
 
