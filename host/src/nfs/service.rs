@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::exports::Exports;
 use super::portmap::Programs;
+use super::procedures::Waits;
 use super::reply::Reply;
 use super::reply_cache::ReplyCache;
 use super::rpc::{self, CallHeader, HeaderError, Refusal};
@@ -58,7 +59,7 @@ impl Service {
             Err(HeaderError::NotACall) => return None,
         };
         transport.has_called(header.xid);
-        let repeatable = header.program != NFS_PROGRAM || !procedures::changes_names(header.procedure);
+        let repeatable = header.program != NFS_PROGRAM || !procedures::is_non_idempotent(header.procedure);
         if repeatable || !self.serves(peer) {
             return self.carry_out(peer, &header, arguments);
         }
@@ -78,19 +79,18 @@ impl Service {
         self.exports.has(peer)
     }
 
-    /// Whether the call in `record` may wait for a disk while others wait behind it, as `others` tells.
+    /// Whether the call in `record` waits for a disk, so that others would wait behind it. Where it may and may not, `others`
+    /// tells whether there are any.
     pub(super) fn holds_others_up(&self, peer: IpAddr, record: &[u8], others: impl FnOnce() -> bool) -> bool {
         let Some((NFS_PROGRAM, procedure)) = rpc::peek(record) else { return false };
-        let may_wait = || {
-            rpc::parse(record).is_ok_and(|(header, arguments)| {
-                procedures::may_wait(&self.exports, peer.to_canonical(), header.procedure, arguments)
-            })
-        };
-        // What costs less is asked first.
-        if procedures::moves_data(procedure) {
-            others() && may_wait()
-        } else {
-            procedures::changes_names(procedure) && may_wait() && others()
+        if !procedures::moves_data(procedure) && !procedures::is_non_idempotent(procedure) {
+            return false;
+        }
+        let Ok((_, arguments)) = rpc::parse(record) else { return false };
+        match procedures::waits(&self.exports, peer, procedure, arguments) {
+            Waits::No => false,
+            Waits::Perhaps => others(),
+            Waits::Yes => true,
         }
     }
 

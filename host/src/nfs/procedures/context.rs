@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nfs3_types::nfs3::{NFS3_FHSIZE, Nfs3Option, Nfs3Result, nfs_fh3, nfsstat3, post_op_fh3};
 use nfs3_types::xdr_codec::{Opaque, Pack};
 
-use super::{attributes, create, data, directory, file_system, lookup, remove, repeated};
+use super::{attributes, create, data, directory, file_system, lookup, number, remove, repeated};
 use crate::nfs::attributes::status;
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
@@ -37,14 +37,14 @@ impl Object {
     }
 }
 
-/// Whether `procedure` must not be carried out twice.
-pub(in crate::nfs) const fn changes_names(procedure: u32) -> bool {
-    matches!(procedure, 2 | 8..=15)
+/// Whether `procedure` is not idempotent: it must not be carried out twice.
+pub(in crate::nfs) const fn is_non_idempotent(procedure: u32) -> bool {
+    matches!(procedure, number::SETATTR | number::CREATE..=number::LINK)
 }
 
 /// Whether `procedure` is READ, WRITE or COMMIT.
 pub(in crate::nfs) const fn moves_data(procedure: u32) -> bool {
-    matches!(procedure, 6 | 7 | 21)
+    matches!(procedure, number::READ | number::WRITE | number::COMMIT)
 }
 
 /// Carries out `procedure` and appends its result to `out`; returned is file data that belongs behind it.
@@ -58,28 +58,28 @@ pub(in crate::nfs) fn call(
         return repeated::answer(context, procedure, arguments, out).map(|()| None);
     }
     match procedure {
-        0 => Ok(()),
-        1 => attributes::get(context, arguments, out),
-        2 => attributes::set(context, arguments, out),
-        3 => lookup::lookup(context, arguments, out),
-        4 => attributes::access(context, arguments, out),
-        5 => lookup::read_link(context, arguments, out),
-        6 => return data::read(context, arguments, out),
-        7 => data::write(context, arguments, out),
-        8 => create::create(context, arguments, out),
-        9 => create::make_directory(context, arguments, out),
-        10 => create::symlink(context, arguments, out),
-        11 => create::make_node(context, arguments, out),
-        12 => remove::remove(context, arguments, out),
-        13 => remove::remove_directory(context, arguments, out),
-        14 => remove::rename(context, arguments, out),
-        15 => create::link(context, arguments, out),
-        16 => directory::read(context, arguments, out),
-        17 => directory::read_plus(context, arguments, out),
-        18 => file_system::stat(context, arguments, out),
-        19 => file_system::info(context, arguments, out),
-        20 => file_system::path_conf(context, arguments, out),
-        21 => data::commit(context, arguments, out),
+        number::NULL => Ok(()),
+        number::GETATTR => attributes::get(context, arguments, out),
+        number::SETATTR => attributes::set(context, arguments, out),
+        number::LOOKUP => lookup::lookup(context, arguments, out),
+        number::ACCESS => attributes::access(context, arguments, out),
+        number::READLINK => lookup::read_link(context, arguments, out),
+        number::READ => return data::read(context, arguments, out),
+        number::WRITE => data::write(context, arguments, out),
+        number::CREATE => create::create(context, arguments, out),
+        number::MKDIR => create::make_directory(context, arguments, out),
+        number::SYMLINK => create::symlink(context, arguments, out),
+        number::MKNOD => create::make_node(context, arguments, out),
+        number::REMOVE => remove::remove(context, arguments, out),
+        number::RMDIR => remove::remove_directory(context, arguments, out),
+        number::RENAME => remove::rename(context, arguments, out),
+        number::LINK => create::link(context, arguments, out),
+        number::READDIR => directory::read(context, arguments, out),
+        number::READDIRPLUS => directory::read_plus(context, arguments, out),
+        number::FSSTAT => file_system::stat(context, arguments, out),
+        number::FSINFO => file_system::info(context, arguments, out),
+        number::PATHCONF => file_system::path_conf(context, arguments, out),
+        number::COMMIT => data::commit(context, arguments, out),
         _ => Err(Refusal::ProcedureUnavailable),
     }
     .map(|()| None)

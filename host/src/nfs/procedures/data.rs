@@ -9,6 +9,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Pack;
 
 use super::context::{Context, MAX_IO, about, finish, handle, on};
+use super::number;
 use crate::nfs::attributes::{after, current, status, unchanged, wcc};
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
@@ -19,6 +20,9 @@ use crate::rootfs::{ArchiveStretch, Durability, FsError, Reading};
 const READ_HEAD: usize = 104;
 /// Bytes of a READ's result between attributes and data: count, end of file, length of the data.
 const READ_TAIL: usize = 12;
+
+/// How WRITE says that its data need not be stable.
+const UNSTABLE: u32 = stable_how::UNSTABLE as u32;
 
 /// The least that is worth a system call of its own to be sent without a copy, in bytes.
 const MIN_STRETCH: usize = 8 << 10;
@@ -93,24 +97,41 @@ fn read_into(
     Ok(Ok(()))
 }
 
-/// Whether `procedure`, which reads or changes something, may wait for a disk. Who writes may, who reads what is not in
-/// memory, and who changes a name that must outlive a power failure.
-pub(in crate::nfs) fn may_wait(
+/// Whether a call waits for a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nfs) enum Waits {
+    No,
+    /// A disk that has fallen behind would keep it.
+    Perhaps,
+    Yes,
+}
+
+/// Whether a call of `procedure`, which reads or changes something, waits for a disk: who reads what is not in memory, and
+/// who is told that something will outlive a power failure.
+pub(in crate::nfs) fn waits(
     exports: &Exports,
     peer: IpAddr,
     procedure: u32,
     mut arguments: Reader<'_>,
-) -> bool {
-    if matches!(procedure, 7 | 21) {
-        return true;
+) -> Waits {
+    let Ok((export, ino)) = handle(&mut arguments)
+        .map_err(|_| nfsstat3::NFS3ERR_BADHANDLE)
+        .and_then(|handle| exports.find(peer, handle))
+    else {
+        return Waits::No;
+    };
+    let mut range = || Ok::<_, XdrError>((arguments.u64()?, arguments.u32()?.min(MAX_IO)));
+    let lasting = export.layer.durability() == Durability::Power;
+    match (procedure, range()) {
+        (number::READ, Ok((offset, count))) if export.layer.may_wait_to_read(ino, offset, count) => {
+            Waits::Yes
+        }
+        (number::READ, _) => Waits::No,
+        (number::WRITE, _) if lasting && !matches!(arguments.u32(), Ok(UNSTABLE)) => Waits::Yes,
+        (number::WRITE, _) => Waits::Perhaps,
+        _ if lasting => Waits::Yes,
+        _ => Waits::No,
     }
-    let Ok(handle) = handle(&mut arguments) else { return false };
-    let Ok((export, ino)) = exports.find(peer, handle) else { return false };
-    if procedure != 6 {
-        return export.layer.durability() == Durability::Power;
-    }
-    let mut range = || Ok::<_, XdrError>((arguments.u64()?, arguments.u32()?));
-    range().is_ok_and(|(offset, count)| export.layer.may_wait_to_read(ino, offset, count.min(MAX_IO)))
 }
 
 /// WRITE (RFC 1813 §3.3.7).
@@ -134,11 +155,11 @@ pub(super) fn write(
     let result = on(&file, |file| {
         let layer = file.layer();
         let pair = layer.write(file.ino, offset, data, context.who)?;
-        if stable != stable_how::UNSTABLE as u32 {
+        if stable != UNSTABLE {
             layer.commit()?;
         }
         file.export.count_written(data.len());
-        let lasting = stable != stable_how::UNSTABLE as u32 || layer.durability() == Durability::Process;
+        let lasting = stable != UNSTABLE || layer.durability() == Durability::Process;
         Ok(WRITE3resok {
             file_wcc: wcc(&file.export, &pair),
             count,

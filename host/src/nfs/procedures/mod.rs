@@ -7,9 +7,10 @@ mod data;
 mod directory;
 mod file_system;
 mod lookup;
+mod number;
 mod remove;
 mod repeated;
 
-pub(super) use context::{Context, call, changes_names, moves_data};
-pub(super) use data::may_wait;
+pub(super) use context::{Context, call, is_non_idempotent, moves_data};
+pub(super) use data::{Waits, waits};
 pub(super) use repeated::has_effect;

@@ -6,6 +6,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Pack;
 
 use super::context::{Context, about, handle, name, new_handle, on};
+use super::number;
 use crate::nfs::attributes::{after, current, unchanged};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
@@ -26,10 +27,12 @@ pub(super) fn is_carried_out(context: &Context<'_>, procedure: u32, arguments: &
 pub(in crate::nfs) fn has_effect(context: &Context<'_>, procedure: u32, mut arguments: Reader<'_>) -> bool {
     let arguments = &mut arguments;
     let effect = match procedure {
-        8..=11 => exists(context, arguments),
-        12 | 13 => exists(context, arguments).map(|exists| !exists),
-        14 => exists(context, arguments).and_then(|from| Ok(!from && exists(context, arguments)?)),
-        15 => handle(arguments).and_then(|_file| exists(context, arguments)),
+        number::CREATE..=number::MKNOD => exists(context, arguments),
+        number::REMOVE | number::RMDIR => exists(context, arguments).map(|exists| !exists),
+        number::RENAME => {
+            exists(context, arguments).and_then(|from| Ok(!from && exists(context, arguments)?))
+        }
+        number::LINK => handle(arguments).and_then(|_file| exists(context, arguments)),
         _ => Ok(true),
     };
     effect.unwrap_or(false)
@@ -52,8 +55,8 @@ pub(super) fn answer(
     let object = context.resolve(handle(arguments)?);
     let wcc = about(&object, unchanged);
     match procedure {
-        2 => succeed(out, &SETATTR3resok { obj_wcc: wcc }),
-        8..=11 => {
+        number::SETATTR => succeed(out, &SETATTR3resok { obj_wcc: wcc }),
+        number::CREATE..=number::MKNOD => {
             let name = name(arguments)?;
             let made = on(&object, |dir| dir.layer().lookup(dir.ino, name, &Credential::root()));
             let (obj, obj_attributes) = match (&object, made) {
@@ -63,14 +66,14 @@ pub(super) fn answer(
             };
             succeed(out, &CREATE3resok { obj, obj_attributes, dir_wcc: wcc })
         }
-        12 | 13 => succeed(out, &REMOVE3resok { dir_wcc: wcc }),
-        14 => {
+        number::REMOVE | number::RMDIR => succeed(out, &REMOVE3resok { dir_wcc: wcc }),
+        number::RENAME => {
             let _from_name = name(arguments)?;
             let to = context.resolve(handle(arguments)?);
             let renamed = RENAME3resok { fromdir_wcc: wcc, todir_wcc: about(&to, unchanged) };
             succeed(out, &renamed)
         }
-        15 => {
+        number::LINK => {
             let dir = context.resolve(handle(arguments)?);
             let file_attributes = about(&object, current);
             let linked = LINK3resok { file_attributes, linkdir_wcc: about(&dir, unchanged) };
