@@ -106,20 +106,28 @@ impl Unpacking<'_> {
         let size = self.archive.size(ino);
         let begin = SetAttributes { size: Some(size), ..attributes(meta) };
         let made = self.layer.create(dir, name, CreateMode::Guarded(begin), &self.who)?.object.ino;
-        let mut offset = 0;
-        while offset < size {
-            let count = usize::try_from(size - offset).map_or(CHUNK, |left| left.min(CHUNK));
-            let (chunk, _) = self.buffer.split_at_mut(count);
-            self.archive.read(ino, offset, chunk)?;
-            // What is zeros is a hole already.
-            if chunk.iter().any(|byte| *byte != 0) {
-                self.layer.write(made, offset, chunk, &self.who)?;
-            }
-            offset += count as u64;
+        for (offset, length) in self.archive.stretches(ino) {
+            self.stretch(ino, made, offset, length)?;
         }
         let time = SetAttributes { mtime: SetTime::To(meta.mtime), ..SetAttributes::default() };
         self.layer.set_attributes(made, &time, None, &self.who)?;
         Ok(made)
+    }
+
+    /// Copies `length` bytes of a file's data. What is zeros is a hole already.
+    fn stretch(&mut self, from: Ino, to: Ino, begin: u64, length: u64) -> Result<(), FsError> {
+        let end = begin + length;
+        let mut offset = begin;
+        while offset < end {
+            let count = usize::try_from(end - offset).map_or(CHUNK, |left| left.min(CHUNK));
+            let (chunk, _) = self.buffer.split_at_mut(count);
+            self.archive.read(from, offset, chunk)?;
+            if chunk.iter().any(|byte| *byte != 0) {
+                self.layer.write(to, offset, chunk, &self.who)?;
+            }
+            offset += count as u64;
+        }
+        Ok(())
     }
 }
 

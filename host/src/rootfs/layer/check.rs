@@ -65,7 +65,7 @@ impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TornLog { bytes } => {
-                write!(f, "cut {bytes} bytes of an operation that was never answered off the log")
+                write!(f, "cut {bytes} bytes of what was not finished, or not on the disk, off the log")
             }
             Self::UnfitChanges { count } => {
                 write!(f, "left out {count} changes of the log that cannot be this layer's")

@@ -3,7 +3,7 @@ use std::path::Path;
 use tar::EntryType;
 
 use super::*;
-use crate::rootfs::testing::{TarBuilder, layer_of, new_directory};
+use crate::rootfs::testing::{TarBuilder, index_bytes, layer_of, new_directory};
 use crate::rootfs::{Attributes, LayerOptions};
 
 const MODULE: &str = "lib/modules/6.1/kernel/drivers/usb.ko";
@@ -97,4 +97,22 @@ fn holes_cost_nothing_and_the_budget_is_kept() {
     assert_eq!(read(&layer, &format!("/{MODULE}")), file);
     let error = unpack(&layer, TarBuilder::new().file("lib/big.ko", &vec![1; 2 << 20])).unwrap_err();
     assert_eq!((error.source, error.path.as_path()), (FsError::NoSpace, Path::new("/lib/big.ko")));
+}
+
+#[test]
+fn a_hole_of_a_tebibyte_is_passed_over() {
+    let source = layer_of(TarBuilder::new().dir("lib", 0o755));
+    let big = SetAttributes { size: Some(1 << 40), ..SetAttributes::with_mode(0o644) };
+    let root = Credential::root();
+    let file = source.create(Ino::ROOT, b"big", CreateMode::Guarded(big), &root).unwrap().object;
+    source.write(file.ino, 7 << 35, b"far", &root).unwrap();
+    let mut tar = Vec::new();
+    source.export_tar(&mut tar).unwrap();
+    let layer = layer_of(merged());
+    layer.unpack(&index_bytes(&tar).unwrap()).unwrap();
+    let file = layer.lookup(Ino::ROOT, b"big", &root).unwrap();
+    assert_eq!((file.size, file.used), (1 << 40, 4096));
+    let (mut data, reading) = ([0; 3], layer.begin_read(file.ino, 7 << 35, 3, &root).unwrap());
+    reading.read(&mut data).unwrap();
+    assert_eq!(&data, b"far");
 }
