@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::layer::lock;
+use super::syncs::sync_names;
 use super::{Durability, Layer, LayerOptions, Lower, OverlayError, Repair, RootfsError};
 
 /// Name of the file that describes the layer, beside its directory.
@@ -113,7 +114,8 @@ impl Origin {
             if self.options.durability == Durability::Power {
                 file.sync_data()?;
             }
-            fs::rename(&new, &path)
+            fs::rename(&new, &path)?;
+            if self.options.durability == Durability::Power { sync_names(directory) } else { Ok(()) }
         };
         write().map_err(|source| KeptError::Origin { path: path.clone(), source })
     }

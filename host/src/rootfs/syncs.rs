@@ -1,10 +1,21 @@
 //! Syncs of one file: one at a time, each for everybody who asked before it began, and none after one has failed.
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::FsError;
+
+/// Lets the names in `directory`, and its own in the one above, outlive a power failure.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn sync_names(directory: &Path) -> io::Result<()> {
+    let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
+    [Some(directory), above].into_iter().flatten().try_for_each(|directory| File::open(directory)?.sync_all())
+}
 
 /// Who has asked for a sync, and who was served.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use super::recover::{clear_tails, recover};
 use crate::rootfs::block_store::BlockStore;
 use crate::rootfs::journal::{Journal, LogHeader};
 use crate::rootfs::storage::Storage;
+use crate::rootfs::syncs::sync_names;
 use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::MAX_FILE_SIZE;
 use crate::rootfs::{Attributes, Durability, FsError, Ino, Lower, RootfsError};
@@ -91,6 +92,10 @@ impl Layer {
         let data = open_data(&directory, true)?;
         let header = LogHeader::new(random().map_err(open)?, lower.identity());
         let journal = Journal::create(directory.join(LOG), header)?;
+        if options.durability == Durability::Power {
+            journal.sync().map_err(|_| open(io::Error::other("its log cannot be written to the disk")))?;
+            sync_names(&directory).map_err(open)?;
+        }
         let store = BlockStore::new(data, options);
         let storage = Arc::new(Storage { lower, store, journal });
         let tree = Tree::new(Arc::clone(&storage));
