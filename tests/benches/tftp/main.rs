@@ -26,7 +26,7 @@ use server::Program;
 /// Measures TFTP servers.
 #[derive(Debug, clap::Parser)]
 struct Options {
-    /// What one client alone fetches, MiB.
+    /// What one client alone fetches, MiB; with loss, or among others, it fetches less.
     #[arg(long, default_value_t = 16)]
     mebibytes: usize,
     /// How often each figure is taken, in turn; the median counts.
@@ -105,6 +105,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// By how much less than alone and without loss a client fetches: a peer may need a second for every packet that is lost.
+const fn share(loss: Loss, clients: usize) -> usize {
+    match (clients, loss.data + loss.acks) {
+        (1, 0) => 1,
+        (1, 500..) => 4,
+        _ => 16,
+    }
+}
+
 /// Puts the loads of one table on all programs in turn, again in each round.
 fn measure<'p>(options: &Options, programs: &[&'p Program], loss: Loss, clients: usize) -> Vec<Row<'p>> {
     let first = |program: &&'p Program| {
@@ -124,7 +133,7 @@ fn measure<'p>(options: &Options, programs: &[&'p Program], loss: Loss, clients:
                 window,
                 loss,
                 clients,
-                bytes: (options.mebibytes << 20) / if clients > 1 { 16 } else { 1 },
+                bytes: (options.mebibytes << 20) / share(loss, clients),
                 patience: Duration::from_millis(options.patience),
                 seed: round as u64 + 1,
             };
