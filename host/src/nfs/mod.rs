@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! TCP ─▶ server ─▶ stream ─▶ record ─▶ service::call(transport, record) ─▶ rpc ─┬▶ procedures/* ─▶ rootfs::Layer
-//!                                            │                             ├▶ mount ─▶ exports
-//!                                       reply_cache                        └▶ portmap, rpcbind
+//!                                            │                                  ├▶ mount ─▶ exports
+//!                                       reply_cache                             └▶ portmap, rpcbind
 //! ```
 //!
 //! A call is a pure function of the connection it came on and the record; only `server`, `stream` and `record` know sockets.

@@ -90,7 +90,7 @@ mod tests {
     /// A connection on which calls have come.
     fn connection(address: Ipv4Addr, xids: &[u32]) -> Arc<Transport> {
         let transport = Transport::new(address.into());
-        xids.iter().for_each(|xid| transport.has_called(*xid));
+        xids.iter().for_each(|xid| transport.note_call(*xid));
         Arc::new(transport)
     }
 
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(reply(&cache, &first, CALL, 1), 1);
         assert_eq!(reply(&cache, &second, CALL, 2), 2);
         assert_eq!(reply(&cache, &second, CALL, 9), 2);
-        second.is_cut();
+        second.note_cut();
         assert_eq!(reply(&cache, &third, CALL, 9), 2);
     }
 

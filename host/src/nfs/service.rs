@@ -58,7 +58,7 @@ impl Service {
             Err(HeaderError::Denied(reply)) => return Some(reply.into()),
             Err(HeaderError::NotACall) => return None,
         };
-        transport.has_called(header.xid);
+        transport.note_call(header.xid);
         let repeatable = header.program != NFS_PROGRAM || !procedures::is_non_idempotent(header.procedure);
         if repeatable || !self.serves(peer) {
             return self.carry_out(peer, &header, arguments);

@@ -110,7 +110,7 @@ impl<E: Send + Sync + 'static> Stream<E> {
     fn run(self: Arc<Self>) {
         if self.take_turns().is_err() {
             // What went wrong is the peer's affair: it sees its connection end.
-            self.connection.transport.is_cut();
+            self.connection.transport.note_cut();
             self.connection.end();
         }
     }

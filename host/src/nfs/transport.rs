@@ -26,12 +26,12 @@ impl Transport {
     }
 
     /// Notes that a call with `xid` has come.
-    pub(super) fn has_called(&self, xid: u32) {
+    pub(super) fn note_call(&self, xid: u32) {
         self.first.get_or_init(|| xid);
     }
 
     /// Notes that the connection did not end as its client wanted it to.
-    pub(super) fn is_cut(&self) {
+    pub(super) fn note_cut(&self) {
         self.was_cut.store(true, atomic::Ordering::Relaxed);
     }
 
@@ -71,7 +71,7 @@ mod tests {
     /// A connection whose calls have these numbers.
     fn transport(xids: &[u32]) -> Transport {
         let transport = Transport::new(Ipv4Addr::LOCALHOST.into());
-        xids.iter().for_each(|xid| transport.has_called(*xid));
+        xids.iter().for_each(|xid| transport.note_call(*xid));
         transport
     }
 
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(first.repeats_on(&second, 7), Repeats::Perhaps);
         assert_eq!(second.repeats_on(&first, 7), Repeats::Yes, "it was under way all the time");
         assert_eq!(first.repeats_on(&transport(&[7, 8]), 8), Repeats::No);
-        first.is_cut();
+        first.note_cut();
         assert_eq!(first.repeats_on(&transport(&[7, 8]), 8), Repeats::Yes);
     }
 }

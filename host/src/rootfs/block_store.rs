@@ -30,8 +30,8 @@ pub(super) struct Run {
 pub(super) struct BlockStore {
     file: File,
     limit: u64,
-    /// A power failure counts. Blocks that are let go are not used again before the log that says so is on the disk: after a power failure, the
-    /// file that had them may have them again.
+    /// A power failure counts. Blocks that are let go are not used again before the log that says so is on the disk: after
+    /// a power failure, the file that had them may have them again.
     outlives_power: bool,
     allocator: Mutex<Allocator>,
     syncs: Syncs,
