@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use host_runner::rootfs::Lower;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use testbench::harness::host_runner;
 use testbench::kept_run;
@@ -15,6 +16,7 @@ use testbench::nfs_client::{Client, Xdr};
 
 const WRITE: u32 = 7;
 const READ: u32 = 6;
+const REMOVE: u32 = 12;
 /// How long the server may take to listen.
 const START: Duration = Duration::from_secs(20);
 
@@ -54,10 +56,14 @@ impl Kept {
     fn serve(&self, options: &[&str]) -> (Child, Client) {
         let child =
             self.command(&["serve", "run"]).args(options).stdout(Stdio::null()).spawn().expect("it starts");
+        (child, self.connect())
+    }
+
+    fn connect(&self) -> Client {
         let started = Instant::now();
         loop {
             match Client::connect(self.server) {
-                Ok(client) => return (child, client),
+                Ok(client) => return client,
                 Err(error) => assert!(started.elapsed() < START, "it does not listen: {error}"),
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -141,5 +147,56 @@ fn a_server_that_is_killed_goes_on_under_the_same_handles() -> io::Result<()> {
     assert!(verifiers.iter().all(|verifier| *verifier == verifiers[0]), "{verifiers:?}");
     assert_eq!(client.lookup(&root, "written")?, file);
     kill(child);
+    Ok(())
+}
+
+/// Serves from a disk of 4 MiB, of which the log reserves one, until it is killed, and then says what the job has changed.
+const ON_A_SMALL_DISK: &str = "PATH=$PATH:/usr/sbin:/sbin
+    cp -a run/rootfs/board copy
+    mount -t tmpfs -o size=4m tmpfs run/rootfs/board
+    cp -a copy/. run/rootfs/board
+    \"$0\" rootfs serve run > served &
+    echo $! > pid
+    wait $! || true
+    \"$0\" rootfs diff run";
+
+#[test]
+fn a_disk_that_is_full_ends_writes_and_nothing_that_was_answered_is_lost() -> io::Result<()> {
+    const PIECE: usize = 64 << 10;
+    let kept = Kept::new();
+    let mut namespace = Command::new("unshare");
+    namespace.args(["--user", "--map-root-user", "--mount", "sh", "-ec", ON_A_SMALL_DISK]).arg(host_runner());
+    let namespace =
+        namespace.current_dir(kept.run()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut client = kept.connect();
+    let root = client.mount("/job/rootfs")?;
+    let piece = |file: &[u8], number: u8| {
+        let at = u64::from(number) * PIECE as u64;
+        Xdr::default().opaque(file).u64(at).u32(PIECE as u32).u32(0).opaque(&[number + 1; PIECE])
+    };
+    let [ballast, big, late] =
+        ["ballast", "big", "late"].map(|name| client.create(&root, name).expect("there is room"));
+    client.nfs(WRITE, &piece(&ballast, 0))?;
+    let mut written = 0;
+    let error = loop {
+        match client.nfs(WRITE, &piece(&big, written)) {
+            Ok(_) => written += 1,
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("[0, 0, 0, 28]"), "not ENOSPC, but: {error}");
+    assert!((32..48).contains(&written), "{written} pieces of 64 KiB on a disk of 4 MiB");
+    for number in 0..written {
+        let read = Xdr::default().opaque(&big).u64(u64::from(number) * PIECE as u64).u32(PIECE as u32);
+        assert!(client.nfs(READ, &read)?.ends_with(&[number + 1; PIECE]), "piece {number}");
+    }
+    client.nfs(REMOVE, &Xdr::default().opaque(&root).opaque(b"ballast"))?;
+    client.nfs(WRITE, &piece(&late, 0))?;
+    let pid = fs::read_to_string(kept.run().join("pid"))?.trim().parse().map_err(io::Error::other)?;
+    kill_process(Pid::from_raw(pid).expect("the server's"), Signal::KILL)?;
+    let ended = namespace.wait_with_output()?;
+    let changed = "added      /big\nmodified   /etc/hostname\nadded      /late\nadded      /root\nadded      /root/new\n";
+    assert_eq!(text(&ended.stdout), changed, "{}", text(&ended.stderr));
+    assert!(!text(&ended.stderr).contains("repaired"), "{}", text(&ended.stderr));
     Ok(())
 }

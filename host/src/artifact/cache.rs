@@ -23,7 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
-use super::checksum::{Checksums, Digests, Hasher};
+use super::blob_writer::{BlobWriter, Written};
+use super::checksum::{Checksums, Digests};
 use super::copy::Budget;
 use super::error::Reason;
 use super::fetch::Artifact;
@@ -154,14 +155,12 @@ impl Cache {
 
     /// Starts to write a file.
     pub(super) fn writer(&self, demanded: &Checksums) -> Result<BlobWriter, Reason> {
-        let temporary = self.temporary()?;
-        Ok(BlobWriter { temporary, hasher: Hasher::new(demanded), size: 0 })
+        BlobWriter::new(self.temporary()?, demanded)
     }
 
     /// Keeps a written file under its SHA-256.
     pub(super) fn keep(&self, writer: BlobWriter) -> Result<(Blob, Digests), Reason> {
-        let BlobWriter { temporary, hasher, size } = writer;
-        let digests = hasher.finish();
+        let Written { temporary, size, digests } = writer.finish()?;
         let path = self.blob_path(&digests.sha256);
         let failed = |source| Reason::Cache { path: path.clone(), source };
         if self.blob(&digests.sha256, Some(size)).is_none() {
@@ -222,34 +221,6 @@ impl Cache {
 
     fn record_path(&self, kind: &str, key: &str) -> PathBuf {
         self.root.join("records").join(format!("{kind}-{key}"))
-    }
-}
-
-/// A file that is being written to the cache.
-#[derive(Debug)]
-pub(super) struct BlobWriter {
-    temporary: NamedTempFile,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl BlobWriter {
-    /// Returns the path, for errors.
-    pub(super) fn path(&self) -> &Path {
-        self.temporary.path()
-    }
-}
-
-impl Write for BlobWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.temporary.write(bytes)?;
-        self.hasher.update(bytes.get(..written).unwrap_or_default());
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.temporary.flush()
     }
 }
 
@@ -318,7 +289,7 @@ mod tests {
         left.set_modified(old).unwrap();
         drop(left);
         let writer = cache.writer(&Checksums::default()).unwrap();
-        writer.temporary.as_file().set_modified(old).unwrap();
+        File::options().append(true).open(writer.path()).unwrap().set_modified(old).unwrap();
         Cache::open(cache.directory()).unwrap();
         assert!(!tmp.join("left").exists());
         assert!(writer.path().exists());

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{BlobWriter, Cache};
+use super::blob_writer::BlobWriter;
+use super::cache::Cache;
 use super::checksum::Checksums;
 use super::copy::{BUFFER, Budget, PROGRESS_INTERVAL, Progress};
 use super::error::Reason;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{Blob, Cache};
 use super::checksum::{Checksums, Digests, Hasher, name_of};
-use super::copy::{Budget, CopyError, Progress, copy};
+use super::copy::{BUFFER, Budget, CopyError, Progress, copy};
 use super::decompress::{Compression, DecompressError, decompress};
 use super::error::{ArtifactError, Reason};
 use super::http::{Download, Validators, download};
@@ -269,11 +269,18 @@ impl Fetch<'_> {
             .map_err(|source| Reason::Cache { path: original.blob.path.clone(), source })?;
         let mut writer = self.cache.writer(&Checksums::default())?;
         let limit = self.cache.max_size;
-        decompress(BufReader::new(input), &mut writer, compression, limit, self.budget, self.progress)
-            .map_err(|error| match error {
-                DecompressError::Reason(reason) => reason,
-                DecompressError::Output(source) => Reason::Cache { path: writer.path().to_owned(), source },
-            })?;
+        decompress(
+            BufReader::with_capacity(BUFFER, input),
+            &mut writer,
+            compression,
+            limit,
+            self.budget,
+            self.progress,
+        )
+        .map_err(|error| match error {
+            DecompressError::Reason(reason) => reason,
+            DecompressError::Output(source) => Reason::Cache { path: writer.path().to_owned(), source },
+        })?;
         let (blob, digests) = self.cache.keep(writer)?;
         let unpacked = Unpacked { sha256: digests.sha256.clone(), size: blob.size };
         self.cache.set_record("unpacked", &key, &unpacked)?;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use ureq::Agent;
 use ureq::http::{HeaderMap, StatusCode, header};
 
-use super::cache::{BlobWriter, Cache};
+use super::blob_writer::BlobWriter;
+use super::cache::Cache;
 use super::checksum::Checksums;
 use super::copy::{Budget, CopyError, Progress, copy};
 use super::error::Reason;

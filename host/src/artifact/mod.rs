@@ -6,6 +6,7 @@
 //!                       └▶ directory or image ─▶ derive (a tar) ─▶ cache ─▶ path
 //! ```
 
+mod blob_writer;
 mod cache;
 mod checksum;
 mod copy;

@@ -11,6 +11,21 @@ use super::service::{MOUNT_PROGRAM, MOUNT_VERSION, NFS_PROGRAM, NFS_VERSION};
 use super::service::{PORTMAP_PROGRAM, PORTMAP_VERSION, RPCBIND_VERSIONS};
 use super::xdr::Reader;
 
+/// Procedures of all versions.
+pub(super) const NULL: u32 = 0;
+pub(super) const SET: u32 = 1;
+pub(super) const UNSET: u32 = 2;
+/// Procedures of version 2.
+const GETPORT: u32 = 3;
+const DUMP: u32 = 4;
+
+/// Whether another version will do than the one that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Any,
+    Exact,
+}
+
 /// What the port mapper tells. Nothing can be registered.
 #[derive(Debug)]
 pub(super) struct Programs {
@@ -40,6 +55,19 @@ impl Programs {
         Self { asked_by, ..programs }
     }
 
+    /// Where a version of a program is. As with rpcbind, another version does where the version may be any: who calls it
+    /// learns which versions there are.
+    pub(super) fn find(
+        &self,
+        (program, version): (u32, u32),
+        protocol: u32,
+        which: Version,
+    ) -> Option<&mapping> {
+        let here = || self.here.iter().filter(|at| (at.prog, at.prot) == (program, protocol));
+        let exact = here().find(|at| at.vers == version);
+        exact.or_else(|| here().next().filter(|_| which == Version::Any))
+    }
+
     /// Carries out `procedure` of version 2, and appends its result to `out`.
     pub(super) fn call(
         &self,
@@ -48,19 +76,18 @@ impl Programs {
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         match procedure {
-            0 => {}
-            1 | 2 => {
+            NULL => {}
+            SET | UNSET => {
                 arguments.fixed::<16>()?;
                 false.pack(out)?;
             }
-            3 => {
+            GETPORT => {
                 let (program, version, protocol) = (arguments.u32()?, arguments.u32()?, arguments.u32()?);
                 let _port = arguments.u32()?;
-                let asked = (program, version, protocol);
-                let found = self.here.iter().find(|at| (at.prog, at.vers, at.prot) == asked);
+                let found = self.find((program, version), protocol, Version::Any);
                 found.map_or(0, |at| at.port).pack(out)?;
             }
-            4 => {
+            DUMP => {
                 List(self.here.clone()).pack(out)?;
             }
             _ => return Err(Refusal::ProcedureUnavailable),

@@ -1,6 +1,6 @@
 //! The reply to a call, whose file data may still be where it lies.
 
-use crate::rootfs::ArchiveStretch;
+use crate::rootfs::ArchiveExtent;
 
 /// A reply without its record mark.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub struct Reply {
     /// Header and results, up to `data` if there is any.
     pub bytes: Vec<u8>,
     /// What a READ gives at the end of its results: the kernel sends it from the file, and no copy is made.
-    pub(super) data: Option<ArchiveStretch>,
+    pub(super) data: Option<ArchiveExtent>,
 }
 
 impl From<Vec<u8>> for Reply {
@@ -20,13 +20,13 @@ impl From<Vec<u8>> for Reply {
 impl Reply {
     /// Bytes of the whole reply, padding included.
     pub fn length(&self) -> usize {
-        let data = self.data.as_ref().map_or(0, ArchiveStretch::length);
+        let data = self.data.as_ref().map_or(0, ArchiveExtent::length);
         self.bytes.len() + data.next_multiple_of(4)
     }
 
     /// The zeros behind the data (RFC 4506 §4.10).
     pub(super) fn padding(&self) -> &'static [u8] {
-        let data = self.data.as_ref().map_or(0, ArchiveStretch::length);
+        let data = self.data.as_ref().map_or(0, ArchiveExtent::length);
         [0; 3].split_at(data.next_multiple_of(4) - data).0
     }
 }

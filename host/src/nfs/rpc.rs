@@ -12,14 +12,18 @@ use crate::rootfs::Credential;
 const CALL: u32 = 0;
 const RPC_VERSION: u32 = 2;
 
-/// The header of a call.
+/// A call.
 #[derive(Debug)]
-pub(super) struct CallHeader {
+pub(super) struct Call<'r> {
+    /// All of it.
+    pub(super) record: &'r [u8],
     pub(super) xid: u32,
     pub(super) program: u32,
     pub(super) version: u32,
     pub(super) procedure: u32,
     pub(super) caller: Credential,
+    /// What is left of the record behind the header.
+    pub(super) arguments: Reader<'r>,
 }
 
 /// Why a record is not carried out as a call.
@@ -60,8 +64,11 @@ impl From<nfs3_types::xdr_codec::Error> for Refusal {
     }
 }
 
-/// Splits a record into the header of a call and the reader of its arguments.
-pub(super) fn parse(record: &[u8]) -> Result<(CallHeader, Reader<'_>), HeaderError> {
+/// Reads the header of the call in `record`.
+///
+/// # Errors
+/// [`HeaderError`]
+pub(super) fn parse(record: &[u8]) -> Result<Call<'_>, HeaderError> {
     let mut reader = Reader::new(record);
     let xid = reader.u32()?;
     if reader.u32()? != CALL {
@@ -75,7 +82,7 @@ pub(super) fn parse(record: &[u8]) -> Result<(CallHeader, Reader<'_>), HeaderErr
     let (flavor, body) = auth(&mut reader, || bad(auth_stat::AUTH_BADCRED))?;
     auth(&mut reader, || bad(auth_stat::AUTH_BADVERF))?;
     let caller = credential::decode(flavor, body).map_err(bad)?;
-    Ok((CallHeader { xid, program, version, procedure, caller }, reader))
+    Ok(Call { record, xid, program, version, procedure, caller, arguments: reader })
 }
 
 fn auth<'a>(
@@ -97,14 +104,6 @@ fn denied(xid: u32, why: rejected_reply) -> HeaderError {
         Ok(_) => HeaderError::Denied(reply),
         Err(_) => HeaderError::NotACall,
     }
-}
-
-/// Program and procedure of a call, without looking further.
-pub(super) fn peek(record: &[u8]) -> Option<(u32, u32)> {
-    let mut reader = Reader::new(record);
-    reader.fixed::<12>().ok()?;
-    let (program, _version, procedure) = (reader.u32().ok()?, reader.u32().ok()?, reader.u32().ok()?);
-    Some((program, procedure))
 }
 
 /// The header of the reply to a call that was carried out; its results follow.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nfs3_types::portmap::{IPPROTO_UDP, mapping};
 use nfs3_types::xdr_codec::{Opaque, Pack};
 
-use super::portmap::Programs;
+use super::portmap::{NULL, Programs, SET, UNSET, Version};
 use super::rpc::Refusal;
 use super::service::RPCBIND_VERSIONS;
 use super::xdr::{Reader, XdrError};
@@ -16,12 +16,12 @@ const MAX_STRING: u32 = 255;
 /// Who has registered all programs, as rpcbind calls the privileged user.
 const OWNER: &str = "superuser";
 
-/// Whether GETADDR may tell of another version than the one that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
-    Any,
-    Exact,
-}
+/// Procedures (RFC 1833 §2.2.1); the last two are of version 4 alone.
+const GETADDR: u32 = 3;
+const DUMP: u32 = 4;
+const GETTIME: u32 = 6;
+const GETVERSADDR: u32 = 9;
+const GETADDRLIST: u32 = 11;
 
 /// Carries out `procedure` of `version` 3 or 4, and appends its result to `out`.
 pub(super) fn call(
@@ -31,22 +31,22 @@ pub(super) fn call(
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     match procedure {
-        0 => {}
-        1 | 2 => {
+        NULL => {}
+        SET | UNSET => {
             asked(arguments)?;
             false.pack(out)?;
         }
-        3 => get_address(programs, asked(arguments)?, Version::Any, out)?,
-        4 => dump(programs, out)?,
+        GETADDR => get_address(programs, asked(arguments)?, Version::Any, out)?,
+        DUMP => dump(programs, out)?,
         // A clock before 1970 tells no time.
-        6 => {
+        GETTIME => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             u32::try_from(now.as_secs()).unwrap_or(u32::MAX).pack(out)?;
         }
-        9 if version == RPCBIND_VERSIONS.1 => {
+        GETVERSADDR if version == RPCBIND_VERSIONS.1 => {
             get_address(programs, asked(arguments)?, Version::Exact, out)?;
         }
-        11 if version == RPCBIND_VERSIONS.1 => list_addresses(programs, asked(arguments)?, out)?,
+        GETADDRLIST if version == RPCBIND_VERSIONS.1 => list_addresses(programs, asked(arguments)?, out)?,
         _ => return Err(Refusal::ProcedureUnavailable),
     }
     Ok(())
@@ -61,17 +61,14 @@ fn asked(arguments: &mut Reader<'_>) -> Result<(u32, u32), XdrError> {
     Ok(asked)
 }
 
-/// The address of a program, or an empty one. As with rpcbind, another version does where the version may be any: who
-/// calls it learns which versions there are.
+/// The address of a program, or an empty one.
 fn get_address(
     programs: &Programs,
-    (program, version): (u32, u32),
+    asked: (u32, u32),
     which: Version,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
-    let here = || programs.here.iter().filter(|at| (at.prog, at.prot) == (program, programs.asked_by));
-    let exact = here().find(|at| at.vers == version);
-    let found = exact.or_else(|| here().next().filter(|_| which == Version::Any));
+    let found = programs.find(asked, programs.asked_by, which);
     let address = found.map(|at| universal(programs.address, at)).unwrap_or_default();
     text(&address, out)
 }

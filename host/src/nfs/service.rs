@@ -8,11 +8,10 @@ use super::portmap::Programs;
 use super::procedures::Waits;
 use super::reply::Reply;
 use super::reply_cache::ReplyCache;
-use super::rpc::{self, CallHeader, HeaderError, Refusal};
+use super::rpc::{self, Call, HeaderError, Refusal};
 use super::transport::Transport;
-use super::xdr::Reader;
 use super::{mount, procedures, rpcbind};
-use crate::rootfs::{ArchiveStretch, CallId};
+use crate::rootfs::{ArchiveExtent, CallId};
 
 /// Programs and versions that are spoken.
 pub(super) const NFS_PROGRAM: u32 = nfs3_types::nfs3::PROGRAM;
@@ -52,26 +51,35 @@ impl Service {
     /// twice (SETATTR, CREATE, MKDIR, SYMLINK, MKNOD, REMOVE, RMDIR, RENAME, LINK) and comes again gets the same reply;
     /// if it was carried out before this process began, it gets one that says so.
     pub fn call(&self, transport: &Arc<Transport>, record: &[u8]) -> Option<Reply> {
+        self.answer(transport, rpc::parse(record))
+    }
+
+    /// [`Service::call`], of a record that was parsed.
+    pub(super) fn answer(
+        &self,
+        transport: &Arc<Transport>,
+        call: Result<Call<'_>, HeaderError>,
+    ) -> Option<Reply> {
         let peer = transport.peer;
-        let (mut header, arguments) = match rpc::parse(record) {
+        let mut call = match call {
             Ok(call) => call,
             Err(HeaderError::Denied(reply)) => return Some(reply.into()),
             Err(HeaderError::NotACall) => return None,
         };
-        transport.note_call(header.xid);
-        let repeatable = header.program != NFS_PROGRAM || !procedures::is_non_idempotent(header.procedure);
+        transport.note_call(call.xid);
+        let repeatable = call.program != NFS_PROGRAM || !procedures::is_non_idempotent(call.procedure);
         if repeatable || !self.serves(peer) {
-            return self.carry_out(peer, &header, arguments);
+            return self.carry_out(peer, &call);
         }
-        let call = CallId::new(header.xid, record);
-        header.caller.call = Some(call);
+        let id = CallId::new(call.xid, call.record);
+        call.caller.call = Some(id);
         let has_effect = || {
-            let context = procedures::Context { exports: &self.exports, peer, who: &header.caller };
-            procedures::has_effect(&context, header.procedure, arguments.clone())
+            let context = procedures::Context { exports: &self.exports, peer, who: &call.caller };
+            procedures::has_effect(&context, call.procedure, call.arguments.clone())
         };
         // No such call gives file data.
-        let carry_out = || self.carry_out(peer, &header, arguments.clone()).map(|reply| reply.bytes);
-        self.replies.reply(transport, call, has_effect, carry_out).map(Reply::from)
+        let carry_out = || self.carry_out(peer, &call).map(|reply| reply.bytes);
+        self.replies.reply(transport, id, has_effect, carry_out).map(Reply::from)
     }
 
     /// Whether `peer` has something to write large calls to.
@@ -79,52 +87,59 @@ impl Service {
         self.exports.has(peer)
     }
 
-    /// Whether the call in `record` waits for a disk, so that others would wait behind it. Where it may and may not, `others`
-    /// tells whether there are any.
-    pub(super) fn holds_others_up(&self, peer: IpAddr, record: &[u8], others: impl FnOnce() -> bool) -> bool {
-        let Some((NFS_PROGRAM, procedure)) = rpc::peek(record) else { return false };
-        if !procedures::moves_data(procedure) && !procedures::is_non_idempotent(procedure) {
+    /// Whether `call` waits for a disk, so that others would wait behind it. Where it may and may not, `others` tells whether
+    /// there are any.
+    pub(super) fn holds_others_up(
+        &self,
+        peer: IpAddr,
+        call: &Call<'_>,
+        others: impl FnOnce() -> bool,
+    ) -> bool {
+        let procedure = call.procedure;
+        if call.program != NFS_PROGRAM
+            || !procedures::moves_data(procedure) && !procedures::is_non_idempotent(procedure)
+        {
             return false;
         }
-        let Ok((_, arguments)) = rpc::parse(record) else { return false };
-        match procedures::waits(&self.exports, peer, procedure, arguments) {
+        match procedures::waits(&self.exports, peer, procedure, call.arguments.clone()) {
             Waits::No => false,
             Waits::Perhaps => others(),
             Waits::Yes => true,
         }
     }
 
-    fn carry_out(&self, peer: IpAddr, header: &CallHeader, mut arguments: Reader<'_>) -> Option<Reply> {
-        let carried_out = rpc::accepted(header.xid).and_then(|mut bytes| {
-            let data = self.dispatch(peer, header, &mut arguments, &mut bytes)?;
+    fn carry_out(&self, peer: IpAddr, call: &Call<'_>) -> Option<Reply> {
+        let carried_out = rpc::accepted(call.xid).and_then(|mut bytes| {
+            let data = self.dispatch(peer, call, &mut bytes)?;
             Ok(Reply { bytes, data })
         });
-        carried_out.map_or_else(|refusal| rpc::refused(header.xid, refusal).map(Reply::from), Some)
+        carried_out.map_or_else(|refusal| rpc::refused(call.xid, refusal).map(Reply::from), Some)
     }
 
     fn dispatch(
         &self,
         peer: IpAddr,
-        header: &CallHeader,
-        arguments: &mut Reader<'_>,
+        call: &Call<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<Option<ArchiveStretch>, Refusal> {
-        match (header.program, header.version) {
+    ) -> Result<Option<ArchiveExtent>, Refusal> {
+        let procedure = call.procedure;
+        let arguments = &mut call.arguments.clone();
+        match (call.program, call.version) {
             (program, _) if self.port_mapper_only && program != PORTMAP_PROGRAM => {
                 Err(Refusal::ProgramUnavailable)
             }
             (NFS_PROGRAM, NFS_VERSION) => {
-                let context = procedures::Context { exports: &self.exports, peer, who: &header.caller };
-                procedures::call(&context, header.procedure, arguments, out)
+                let context = procedures::Context { exports: &self.exports, peer, who: &call.caller };
+                procedures::call(&context, procedure, arguments, out)
             }
             (MOUNT_PROGRAM, MOUNT_VERSION) => {
-                mount::call(&self.exports, peer, header.procedure, arguments, out).map(|()| None)
+                mount::call(&self.exports, peer, procedure, arguments, out).map(|()| None)
             }
             (PORTMAP_PROGRAM, PORTMAP_VERSION) => {
-                self.programs.call(header.procedure, arguments, out).map(|()| None)
+                self.programs.call(procedure, arguments, out).map(|()| None)
             }
             (PORTMAP_PROGRAM, version) if version == RPCBIND_VERSIONS.0 || version == RPCBIND_VERSIONS.1 => {
-                rpcbind::call(&self.programs, (version, header.procedure), arguments, out).map(|()| None)
+                rpcbind::call(&self.programs, (version, procedure), arguments, out).map(|()| None)
             }
             (NFS_PROGRAM, _) => Err(Refusal::ProgramMismatch(NFS_VERSION, NFS_VERSION)),
             (MOUNT_PROGRAM, _) => Err(Refusal::ProgramMismatch(MOUNT_VERSION, MOUNT_VERSION)),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::connections::Connection;
 use super::record::{self, Record, RecordError, Records, Wire};
 use super::reply::Reply;
+use super::rpc;
 use super::service::Service;
 
 /// Threads of one connection, and so calls that may wait for a disk at the same time.
@@ -174,15 +175,16 @@ impl<E: Send + Sync + 'static> Stream<E> {
             let Input { records, batch, .. } = &mut *input;
             let Some(place) = records.next(wire, || self.service.serves(peer))? else { return Ok(None) };
             self.connection.active();
-            let call = records.get(place.clone());
-            if self.service.holds_others_up(peer, call, || records.has_more() || wire.is_waiting()) {
+            let call = rpc::parse(records.get(place.clone()));
+            let others = || records.has_more() || wire.is_waiting();
+            if call.as_ref().is_ok_and(|call| self.service.holds_others_up(peer, call, others)) {
                 if !batch.is_empty() {
                     self.send(wire, batch, None)?;
                     batch.clear();
                 }
                 return Ok(Some(records.take(place, spare)));
             }
-            let reply = self.service.call(transport, records.get(place)).ok_or(RecordError::NotACall)?;
+            let reply = self.service.answer(transport, call).ok_or(RecordError::NotACall)?;
             if reply.data.is_none() && reply.bytes.len() <= MAX_COPIED {
                 record::append(batch, &reply)?;
             } else {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::vec;
 
-use super::layer::Stretch;
+use super::layer::FileExtent;
 use super::meta::Meta;
 use super::tar_writer::{Body, TarWriter};
 use super::{Attributes, Credential, Ino, Kind, Layer};
@@ -94,12 +94,12 @@ impl<W: Write> Export<'_, W> {
         let records: Vec<(&str, &[u8])> = self.layer.extended_attributes(is.ino).collect();
         match is.kind {
             Kind::Regular => {
-                let stretches = self.layer.stretches(is.ino, is.size).map_err(io::Error::other)?;
-                let mut data = Data { layer: self.layer, ino: is.ino, stretches: &stretches, at: 0 };
-                let body = if is.size == 0 || stretches == [(0, is.size)] {
+                let extents = self.layer.extents(is.ino, is.size).map_err(io::Error::other)?;
+                let mut data = Data { layer: self.layer, ino: is.ino, extents: &extents, at: 0 };
+                let body = if is.size == 0 || extents == [(0, is.size)] {
                     Body::File { size: is.size, data: &mut data }
                 } else {
-                    Body::Sparse { size: is.size, stretches: &stretches, data: &mut data }
+                    Body::Sparse { size: is.size, extents: &extents, data: &mut data }
                 };
                 self.tar.member(path, &meta, &records, body)
             }
@@ -118,16 +118,16 @@ struct Data<'l> {
     layer: &'l Layer,
     ino: Ino,
     /// What is left of it.
-    stretches: &'l [Stretch],
-    /// Bytes of the first stretch that were read.
+    extents: &'l [FileExtent],
+    /// Bytes of the first extent that were read.
     at: u64,
 }
 
 impl Read for Data<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(((offset, length), rest)) = self.stretches.split_first() {
+        while let Some(((offset, length), rest)) = self.extents.split_first() {
             if self.at == *length {
-                (self.stretches, self.at) = (rest, 0);
+                (self.extents, self.at) = (rest, 0);
                 continue;
             }
             let wanted =

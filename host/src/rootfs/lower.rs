@@ -49,9 +49,9 @@ pub(super) struct LowerInode {
 pub(super) enum LowerContent {
     /// At this offset of the archive.
     Data { offset: u64 },
-    /// In a stretch of the table of extents; between them are holes.
+    /// In a span of the table of extents; between them are holes.
     Sparse { first: u32, count: u32 },
-    /// In a stretch of the table of entries.
+    /// In a span of the table of entries.
     Directory { first: u32, count: u32, parent: Ino },
     /// Target of a symbolic link, in the arena.
     Target(Name),
@@ -59,7 +59,7 @@ pub(super) enum LowerContent {
     None,
 }
 
-/// A stretch of the arena.
+/// A span of the arena.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Name {
     pub(super) start: u32,
@@ -78,13 +78,13 @@ pub(super) struct LowerEntry {
 pub(super) struct LowerAttribute {
     pub(super) ino: Ino,
     /// Key of its pax record.
-    pub(super) key: Stretch,
-    pub(super) value: Stretch,
+    pub(super) key: Span,
+    pub(super) value: Span,
 }
 
-/// A stretch of the bytes of extended attributes.
+/// A span of the bytes of extended attributes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Stretch {
+pub(super) struct Span {
     pub(super) start: u32,
     pub(super) length: u32,
 }
@@ -167,9 +167,9 @@ impl Lower {
     }
 
     fn attribute(&self, attribute: &LowerAttribute) -> Option<(&str, &[u8])> {
-        let bytes = |stretch: Stretch| {
-            let start = stretch.start as usize;
-            self.attribute_bytes.get(start..start.checked_add(stretch.length as usize)?)
+        let bytes = |span: Span| {
+            let start = span.start as usize;
+            self.attribute_bytes.get(start..start.checked_add(span.length as usize)?)
         };
         Some((str::from_utf8(bytes(attribute.key)?).ok()?, bytes(attribute.value)?))
     }
@@ -248,8 +248,8 @@ impl Lower {
         }
     }
 
-    /// The stretches of a regular file that are in the archive: offset and length, in order.
-    pub(super) fn stretches(&self, ino: Ino) -> Vec<(u64, u64)> {
+    /// The extents of a regular file that are in the archive: offset and length, in order.
+    pub(super) fn extents(&self, ino: Ino) -> Vec<(u64, u64)> {
         match self.get(ino) {
             Some(LowerInode { content: LowerContent::Data { .. }, size, .. }) => vec![(0, *size)],
             Some(LowerInode { content: LowerContent::Sparse { first, count }, .. }) => {

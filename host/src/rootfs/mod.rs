@@ -10,7 +10,7 @@
 //! Owners, modes, device nodes and hard links live in the index and the tree: nothing is unpacked per job, and
 //! nothing here needs root. The NFS server and the runner's own overlays use the same operations.
 
-mod archive_stretch;
+mod archive_extent;
 mod attributes;
 mod block_store;
 mod calls;
@@ -39,7 +39,7 @@ mod tree;
 mod unpack;
 mod upper_file;
 
-pub use archive_stretch::ArchiveStretch;
+pub use archive_extent::ArchiveExtent;
 pub use attributes::{Attributes, Ino, Kind, SetAttributes, SetTime, Timestamp};
 pub use credential::{CallId, Credential};
 pub use error::{FsError, MemberProblem, RootfsError};

@@ -1,10 +1,10 @@
-//! Sparse files: which stretches of a file are in the archive, the rest being holes.
+//! Sparse files: which extents of a file are in the archive, the rest being holes.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::MemberProblem;
 
-/// A stretch of a file that is in the archive. All in bytes.
+/// An extent of a file that is in the archive. All in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Extent {
     /// Where it lies in the file.
@@ -15,11 +15,11 @@ pub(super) struct Extent {
     pub(super) position: u64,
 }
 
-/// The stretches of a file of `size` bytes, by offset and length in `map`, whose `stored` bytes lie one behind the other
+/// The extents of a file of `size` bytes, by offset and length in `map`, whose `stored` bytes lie one behind the other
 /// from byte `position` of the archive.
 ///
 /// # Errors
-/// [`MemberProblem::BadSparseMap`] if stretches overlap, are out of order, go past `size`, or are more or less than what
+/// [`MemberProblem::BadSparseMap`] if extents overlap, are out of order, go past `size`, or are more or less than what
 /// is stored.
 pub(super) fn extents(
     map: &[(u64, u64)],

@@ -27,9 +27,9 @@ pub(super) enum Body<'b> {
     HardLink(&'b [u8]),
     /// All bytes of a file.
     File { size: u64, data: &'b mut dyn Read },
-    /// A file of `size` bytes with holes; `data` yields the bytes of the `stretches` (offset and length), one after the
+    /// A file of `size` bytes with holes; `data` yields the bytes of the `extents` (offset and length), one after the
     /// other.
-    Sparse { size: u64, stretches: &'b [(u64, u64)], data: &'b mut dyn Read },
+    Sparse { size: u64, extents: &'b [(u64, u64)], data: &'b mut dyn Read },
 }
 
 impl<W: Write> TarWriter<W> {
@@ -65,9 +65,9 @@ impl<W: Write> TarWriter<W> {
                 header.set_size(size);
                 self.append(path, None, header, meta, records, Exactly { data, left: size })
             }
-            Body::Sparse { size, stretches, data } => {
-                let map = sparse_map(stretches, size);
-                let stored = stretches.iter().map(|(_, length)| length).sum();
+            Body::Sparse { size, extents, data } => {
+                let map = sparse_map(extents, size);
+                let stored = extents.iter().map(|(_, length)| length).sum();
                 let real_size = size.to_string();
                 let mut records = records.to_vec();
                 records.extend([
@@ -156,14 +156,14 @@ fn pax_time(time: Timestamp) -> Vec<u8> {
     format!("{}.{:09}", time.seconds, time.nanoseconds).into_bytes()
 }
 
-/// The map before the data: count, then offset and length of each stretch, a number a line, in whole blocks.
+/// The map before the data: count, then offset and length of each extent, a number a line, in whole blocks.
 ///
-/// A hole at the end of the file is told by an empty stretch: GNU tar makes the file no longer than the map says.
-fn sparse_map(stretches: &[(u64, u64)], size: u64) -> Vec<u8> {
-    let end = stretches.last().map_or(0, |(offset, length)| offset + length);
+/// A hole at the end of the file is told by an empty extent: GNU tar makes the file no longer than the map says.
+fn sparse_map(extents: &[(u64, u64)], size: u64) -> Vec<u8> {
+    let end = extents.last().map_or(0, |(offset, length)| offset + length);
     let last = (end < size).then_some((size, 0));
-    let mut map = format!("{}\n", stretches.len() + usize::from(last.is_some()));
-    for (offset, length) in stretches.iter().chain(&last) {
+    let mut map = format!("{}\n", extents.len() + usize::from(last.is_some()));
+    for (offset, length) in extents.iter().chain(&last) {
         map += &format!("{offset}\n{length}\n");
     }
     let mut map = map.into_bytes();

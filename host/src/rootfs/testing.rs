@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tar::{EntryType, Header};
+use tempfile::TempDir;
 
 pub(crate) use self::faults::Faults;
 use super::block_store::BlockStore;
@@ -109,11 +110,13 @@ pub(crate) fn new_layer(lower: Arc<Lower>) -> Layer {
     Layer::new(lower, new_directory(), LayerOptions::default()).unwrap()
 }
 
-/// A path where a layer can be made.
+/// A path where a layer can be made, in a directory that goes with the test: each has a thread of its own.
 pub(crate) fn new_directory() -> PathBuf {
+    thread_local! {
+        static DIRECTORY: TempDir = tempfile::tempdir().unwrap();
+    }
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("host-runner-layer-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    std::env::temp_dir().join(name)
+    DIRECTORY.with(|directory| directory.path().join(NEXT.fetch_add(1, Ordering::Relaxed).to_string()))
 }
 
 /// Store and log of a layer, in files that go with it.

@@ -106,8 +106,8 @@ impl Unpacking<'_> {
         let size = self.archive.size(ino);
         let begin = SetAttributes { size: Some(size), ..attributes(meta) };
         let made = self.layer.create(dir, name, CreateMode::Guarded(begin), &self.who)?.object.ino;
-        for (offset, length) in self.archive.stretches(ino) {
-            self.stretch(ino, made, offset, length)?;
+        for (offset, length) in self.archive.extents(ino) {
+            self.extent(ino, made, offset, length)?;
         }
         let time = SetAttributes { mtime: SetTime::To(meta.mtime), ..SetAttributes::default() };
         self.layer.set_attributes(made, &time, None, &self.who)?;
@@ -115,7 +115,7 @@ impl Unpacking<'_> {
     }
 
     /// Copies `length` bytes of a file's data. What is zeros is a hole already.
-    fn stretch(&mut self, from: Ino, to: Ino, begin: u64, length: u64) -> Result<(), FsError> {
+    fn extent(&mut self, from: Ino, to: Ino, begin: u64, length: u64) -> Result<(), FsError> {
         let end = begin + length;
         let mut offset = begin;
         while offset < end {

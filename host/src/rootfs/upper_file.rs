@@ -186,7 +186,7 @@ impl UpperFile {
     /// What a write has done.
     ///
     /// # Errors
-    /// [`FsError::Invalid`] for stretches of which the file has a part already, or that lie beyond every file or store.
+    /// [`FsError::Invalid`] for extents of which the file has a part already, or that lie beyond every file or store.
     pub(super) fn restore_extents(&self, size: u64, runs: Vec<(u64, Run)>) -> Result<(), FsError> {
         let mut map = self.map_mut();
         for (block, run) in runs {
@@ -239,14 +239,14 @@ impl UpperFile {
         Ok(())
     }
 
-    /// Lets go of the stretch that begins at `block`, without giving it back: it belongs to another file.
+    /// Lets go of the extent that begins at `block`, without giving it back: it belongs to another file.
     pub(super) fn give_up(&self, block: u64) {
         if let Some(run) = self.map_mut().runs.remove(&block) {
             self.blocks.fetch_sub(run.count, Ordering::Relaxed);
         }
     }
 
-    /// Every stretch of the file that is in the store, by its first block.
+    /// Every extent of the file that is in the store, by its first block.
     pub(super) fn runs(&self) -> Vec<(u64, Run)> {
         self.map().runs.iter().map(|(block, run)| (*block, *run)).collect()
     }

@@ -35,6 +35,9 @@ struct Options {
     /// How long the client is silent before it repeats its last packet, milliseconds.
     #[arg(long, default_value_t = 200)]
     patience: u64,
+    /// Only the tables with loss, which take most of the time, or only those without.
+    #[arg(long)]
+    loss: Option<bool>,
     /// Only these servers, by what their names begin with.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -96,7 +99,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let programs: Vec<&Program> = programs.iter().filter(wanted).collect();
     let mut ahead = Vec::new();
-    for (loss, clients) in TABLES {
+    let wanted = |(loss, _): &(Loss, _)| options.loss.is_none_or(|with| with == (*loss != Loss::NONE));
+    for (loss, clients) in TABLES.into_iter().filter(wanted) {
         let title = format!("{clients} client(s), {loss}");
         let rows = measure(&options, &programs, loss, clients);
         ahead.extend(table::print(&mut io::stdout(), &title, &rows)?);

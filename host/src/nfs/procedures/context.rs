@@ -11,7 +11,7 @@ use crate::nfs::attributes::status;
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
-use crate::rootfs::{ArchiveStretch, Credential, FsError, Ino, Layer};
+use crate::rootfs::{ArchiveExtent, Credential, FsError, Ino, Layer};
 
 /// The largest READ and WRITE, in bytes.
 pub(super) const MAX_IO: u32 = 1 << 20;
@@ -53,7 +53,7 @@ pub(in crate::nfs) fn call(
     procedure: u32,
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
-) -> Result<Option<ArchiveStretch>, Refusal> {
+) -> Result<Option<ArchiveExtent>, Refusal> {
     if repeated::is_carried_out(context, procedure, arguments) {
         return repeated::answer(context, procedure, arguments, out).map(|()| None);
     }

@@ -14,7 +14,7 @@ use crate::nfs::attributes::{after, current, status, unchanged, wcc};
 use crate::nfs::exports::{Export, Exports};
 use crate::nfs::rpc::Refusal;
 use crate::nfs::xdr::{Reader, XdrError};
-use crate::rootfs::{ArchiveStretch, Durability, FsError, Reading};
+use crate::rootfs::{ArchiveExtent, Durability, FsError, Reading};
 
 /// Bytes of a READ's result before its data: status, attributes, and the tail below.
 const READ_HEAD: usize = 104;
@@ -25,24 +25,24 @@ const READ_TAIL: usize = 12;
 const UNSTABLE: u32 = stable_how::UNSTABLE as u32;
 
 /// The least that is worth a system call of its own to be sent without a copy, in bytes.
-const MIN_STRETCH: usize = 8 << 10;
+const MIN_EXTENT: usize = 8 << 10;
 
 /// READ (RFC 1813 §3.3.6). Data that lies in one piece in the lower layer is returned and not appended.
 pub(super) fn read(
     context: &Context<'_>,
     arguments: &mut Reader<'_>,
     out: &mut Vec<u8>,
-) -> Result<Option<ArchiveStretch>, Refusal> {
+) -> Result<Option<ArchiveExtent>, Refusal> {
     let file = context.resolve(handle(arguments)?);
     let (offset, count) = (arguments.u64()?, arguments.u32()?.min(MAX_IO));
     let begin = out.len();
     let reading = on(&file, |file| file.layer().begin_read(file.ino, offset, count as usize, context.who));
     let result = match (&file, reading) {
         (Ok(file), Ok(reading)) => {
-            let stretch = if reading.count >= MIN_STRETCH { reading.in_archive() } else { None };
-            if stretch.is_some() {
-                read_stretch(out, &file.export, &reading)?;
-                return Ok(stretch);
+            let extent = if reading.count >= MIN_EXTENT { reading.in_archive() } else { None };
+            if extent.is_some() {
+                read_extent(out, &file.export, &reading)?;
+                return Ok(extent);
             }
             read_into(out, &file.export, &reading)?.map_err(status)
         }
@@ -57,7 +57,7 @@ pub(super) fn read(
 }
 
 /// Appends the result of a READ up to its data, which is all that there is to read.
-fn read_stretch(out: &mut Vec<u8>, export: &Export, reading: &Reading<'_>) -> Result<(), Refusal> {
+fn read_extent(out: &mut Vec<u8>, export: &Export, reading: &Reading<'_>) -> Result<(), Refusal> {
     (nfsstat3::NFS3_OK as u32).pack(out)?;
     after(export, &reading.attributes).pack(out)?;
     let length = u32::try_from(reading.count).map_err(|_| Refusal::SystemError)?;

@@ -11,7 +11,7 @@ use crate::rootfs::tree::Tree;
 use crate::rootfs::upper_file::UpperFile;
 use crate::rootfs::{Durability, Ino};
 
-/// Stretches of a file that go into one change.
+/// Extents of a file that go into one change.
 const RUNS_PER_CHANGE: usize = 1024;
 
 impl Layer {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Layer, WccPair};
 use crate::rootfs::meta::Meta;
 use crate::rootfs::upper_file::UpperFile;
-use crate::rootfs::{ArchiveStretch, Attributes, Credential, FsError, Ino, Kind, Timestamp};
+use crate::rootfs::{ArchiveExtent, Attributes, Credential, FsError, Ino, Kind, Timestamp};
 
 /// A read that is allowed, and how much it will give.
 #[derive(Debug)]
@@ -39,11 +39,11 @@ impl Reading<'_> {
 
 impl Reading<'_> {
     /// Where the data lies, if it is that of the lower layer and in one piece there: all [`Reading::count`] bytes.
-    pub fn in_archive(&self) -> Option<ArchiveStretch> {
+    pub fn in_archive(&self) -> Option<ArchiveExtent> {
         let lower = &self.layer.storage.lower;
         let unchanged = self.file.is_none();
         let place = unchanged.then(|| lower.place(self.attributes.ino)).flatten()?;
-        Some(ArchiveStretch::new(Arc::clone(lower), place + self.offset, self.count))
+        Some(ArchiveExtent::new(Arc::clone(lower), place + self.offset, self.count))
     }
 
     /// Whether the file ends behind the [`Reading::count`] bytes.

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::Layer;
-use super::stretches::{Stretch, in_store, of_upper, united};
+use super::extents::{FileExtent, in_store, of_upper, united};
 use crate::rootfs::tree::Tree;
 use crate::rootfs::{FsError, Ino, Kind, Lower, Timestamp};
 
@@ -193,10 +193,10 @@ impl Comparison<'_> {
     /// shows of the file below.
     fn same_data(&self, before: Ino, now: Ino, size: u64) -> Result<bool, FsError> {
         let Some(file) = self.tree.upper_file(now)? else { return Ok(before == now) };
-        let below = self.lower.stretches(before).into_iter();
-        let stretches = if before == now {
+        let below = self.lower.extents(before).into_iter();
+        let extents = if before == now {
             let visible = file.visible().unwrap_or_default();
-            let hidden = |(offset, length): Stretch| {
+            let hidden = |(offset, length): FileExtent| {
                 let start = offset.max(visible);
                 (start, (offset + length).saturating_sub(start))
             };
@@ -205,7 +205,7 @@ impl Comparison<'_> {
             of_upper(self.lower, now, file).chain(below).collect()
         };
         let (mut old, mut new) = (vec![0; CHUNK], vec![0; CHUNK]);
-        for (offset, length) in united(stretches, size) {
+        for (offset, length) in united(extents, size) {
             let mut done = 0;
             while done < length {
                 let count = usize::try_from(length - done).map_or(CHUNK, |left| left.min(CHUNK));

@@ -7,6 +7,7 @@ mod compact;
 mod create;
 mod data;
 mod difference;
+mod extents;
 mod inspect;
 mod mutation;
 mod open;
@@ -14,18 +15,17 @@ mod recover;
 mod remove;
 mod rename;
 mod set_attributes;
-mod stretches;
 
 pub use check::Repair;
 pub(crate) use create::MAX_LINKS;
 pub use create::{CreateMode, Created, NewNode};
 pub use data::{ReadOutcome, Reading};
 pub use difference::{AttributeChanges, Change, Difference, DifferenceKind};
+pub(super) use extents::FileExtent;
 pub use inspect::{DirectoryEntry, ListEnd, Permissions};
 pub(super) use open::lock;
 pub use open::{Layer, LayerOptions, Usage, WccPair};
 pub use rename::Renamed;
-pub(super) use stretches::Stretch;
 
 #[cfg(test)]
 mod tests;

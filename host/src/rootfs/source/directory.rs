@@ -286,16 +286,16 @@ impl DirectoryTree {
                     return Err(SourceError::Changed { path: place });
                 }
                 let size = entry.state.size;
-                let stretches = if entry.space < size {
-                    stretches(&file, size).map_err(|error| failed(error.into()))?
+                let extents = if entry.space < size {
+                    extents(&file, size).map_err(|error| failed(error.into()))?
                 } else {
                     vec![(0, size)]
                 };
-                let mut data = Stretches { file: &file, stretches: &stretches, at: 0 };
-                let body = if stretches == [(0, size)] || size == 0 {
+                let mut data = Extents { file: &file, extents: &extents, at: 0 };
+                let body = if extents == [(0, size)] || size == 0 {
                     Body::File { size, data: &mut data }
                 } else {
-                    Body::Sparse { size, stretches: &stretches, data: &mut data }
+                    Body::Sparse { size, extents: &extents, data: &mut data }
                 };
                 tar.member(path, meta, &records, body).map_err(failed)
             }
@@ -315,9 +315,9 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Where the data of a sparse file of `size` bytes is: offsets and lengths.
-fn stretches(file: &File, size: u64) -> Result<Vec<(u64, u64)>, Errno> {
+fn extents(file: &File, size: u64) -> Result<Vec<(u64, u64)>, Errno> {
     let seek = |to| rustix::fs::seek(file, to);
-    let mut stretches = Vec::new();
+    let mut extents = Vec::new();
     let mut end = 0;
     while end < size {
         let start = match seek(rustix::fs::SeekFrom::Data(end)) {
@@ -327,24 +327,24 @@ fn stretches(file: &File, size: u64) -> Result<Vec<(u64, u64)>, Errno> {
             Err(error) => return Err(error),
         };
         end = seek(rustix::fs::SeekFrom::Hole(start))?.min(size);
-        stretches.push((start, end.saturating_sub(start)));
+        extents.push((start, end.saturating_sub(start)));
     }
-    Ok(stretches)
+    Ok(extents)
 }
 
-/// Reads the stretches of a file, one after the other.
-struct Stretches<'f> {
+/// Reads the extents of a file, one after the other.
+struct Extents<'f> {
     file: &'f File,
-    stretches: &'f [(u64, u64)],
+    extents: &'f [(u64, u64)],
     /// Bytes of the first one that were read.
     at: u64,
 }
 
-impl Read for Stretches<'_> {
+impl Read for Extents<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(((start, length), rest)) = self.stretches.split_first() {
+        while let Some(((start, length), rest)) = self.extents.split_first() {
             if self.at == *length {
-                (self.stretches, self.at) = (rest, 0);
+                (self.extents, self.at) = (rest, 0);
                 continue;
             }
             let wanted = usize::try_from(length - self.at).unwrap_or(usize::MAX).min(buffer.len());

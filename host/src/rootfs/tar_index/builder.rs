@@ -19,7 +19,7 @@ pub(super) const MAX_NODES: u64 = 2_000_000;
 const MAX_NAMES: u64 = 256 << 20;
 /// Bytes of extended attributes.
 const MAX_ATTRIBUTES: u64 = 64 << 20;
-/// Stretches of all sparse files.
+/// Extents of all sparse files.
 const MAX_EXTENTS: u64 = 4_000_000;
 /// Directories and symbolic links that are passed on the ways to all members: bounds the time.
 const MAX_STEPS: u64 = 200_000_000;
@@ -103,7 +103,7 @@ pub(super) struct Builder {
     inodes: Allowance,
     names: Allowance,
     attributes: Allowance,
-    stretches: Allowance,
+    extent_allowance: Allowance,
     steps: Allowance,
 }
 
@@ -128,7 +128,7 @@ impl Builder {
             inodes: Allowance::new(MAX_NODES, "files and directories"),
             names: Allowance::new(MAX_NAMES, "bytes of names"),
             attributes: Allowance::new(MAX_ATTRIBUTES, "bytes of extended attributes"),
-            stretches: Allowance::new(MAX_EXTENTS, "stretches of data between holes"),
+            extent_allowance: Allowance::new(MAX_EXTENTS, "extents of data between holes"),
             steps: Allowance::new(MAX_STEPS, "steps on the ways to its members"),
         }
     }
@@ -198,7 +198,7 @@ impl Builder {
         Ok(match content {
             Content::Data { offset, size } => NodeContent::Data { offset, size },
             Content::Sparse { extents, size } => {
-                self.stretches.take(extents.len())?;
+                self.extent_allowance.take(extents.len())?;
                 let (first, count) = (self.extents.len(), extents.len());
                 self.extents.extend(extents);
                 NodeContent::Sparse { first, count, size }

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::builder::{Builder, NodeContent, ROOT};
 use super::pax::Attribute;
-use crate::rootfs::lower::{Lower, LowerAttribute, LowerContent, LowerEntry, LowerInode, Name, Stretch};
+use crate::rootfs::lower::{Lower, LowerAttribute, LowerContent, LowerEntry, LowerInode, Name, Span};
 use crate::rootfs::tree::DIRECTORY_SIZE;
 use crate::rootfs::{Ino, Kind};
 
@@ -112,7 +112,7 @@ fn keep_attribute(arena: &mut Vec<u8>, ino: Ino, (key, value): &Attribute) -> Op
     let mut keep = |bytes: &[u8]| {
         let start = u32::try_from(arena.len()).ok()?;
         arena.extend_from_slice(bytes);
-        Some(Stretch { start, length: u32::try_from(bytes.len()).ok()? })
+        Some(Span { start, length: u32::try_from(bytes.len()).ok()? })
     };
     Some(LowerAttribute { ino, key: keep(key.as_bytes())?, value: keep(value)? })
 }

@@ -9,19 +9,19 @@ use super::reader::{RawMember, ReadAt, Reader};
 use crate::rootfs::error::MemberProblem;
 use crate::rootfs::sparse::{Extent, extents};
 
-/// Stretches that one sparse member may have.
-const MAX_STRETCHES: usize = 1_000_000;
+/// Extents that one sparse member may have.
+const MAX_MEMBER_EXTENTS: usize = 1_000_000;
 /// Longest number in the map of format 1.0, in digits.
 const MAX_DIGITS: usize = 20;
 const BAD: MemberProblem = MemberProblem::BadSparseMap;
 
-/// A sparse file: its stretches, and its size with the holes.
+/// A sparse file: its extents, and its size with the holes.
 pub(super) type Sparse = (Vec<Extent>, u64);
 
 fn check_count(count: usize) -> Result<(), MemberProblem> {
-    let limit = MAX_STRETCHES as u64;
-    if count > MAX_STRETCHES {
-        return Err(MemberProblem::TooMany { what: "stretches of data between holes", limit });
+    let limit = MAX_MEMBER_EXTENTS as u64;
+    if count > MAX_MEMBER_EXTENTS {
+        return Err(MemberProblem::TooMany { what: "extents of data between holes", limit });
     }
     Ok(())
 }

@@ -25,8 +25,8 @@ impl Map {
         self.runs.range(block..).next().map_or(limit, |(&next, _)| (next - block).min(limit))
     }
 
-    /// The stretches of `first..past` that are in the store, and those that are not, both by block of the file.
-    pub(super) fn stretches(&self, first: u64, past: u64) -> (Vec<(u64, Run)>, Vec<Run>) {
+    /// The extents of `first..past` that are in the store, and those that are not, both by block of the file.
+    pub(super) fn extents(&self, first: u64, past: u64) -> (Vec<(u64, Run)>, Vec<Run>) {
         let (mut stored, mut gaps) = (Vec::new(), Vec::new());
         let mut block = first;
         while block < past {

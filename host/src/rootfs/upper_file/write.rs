@@ -16,7 +16,7 @@ struct NewBlocks<'s> {
 }
 
 impl<'s> NewBlocks<'s> {
-    /// Blocks for all of `gaps`, which are stretches of a file.
+    /// Blocks for all of `gaps`, which are extents of a file.
     fn allocate(store: &'s BlockStore, gaps: Vec<Run>) -> Result<Self, FsError> {
         let missing: u64 = gaps.iter().map(|gap| gap.count).sum();
         let mut new = Self { store, runs: Vec::with_capacity(gaps.len()) };
@@ -77,16 +77,16 @@ impl UpperFile {
             return Ok(self.size());
         }
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        let (stored, gaps) = map.stretches(offset / BLOCK, end.div_ceil(BLOCK));
+        let (stored, gaps) = map.extents(offset / BLOCK, end.div_ceil(BLOCK));
         let mut new = NewBlocks::allocate(&self.storage.store, gaps)?;
         // What needs space comes first: blocks that the file has already are written over in place.
         let moves_old = self.fill_edges(&map, &new, offset, end)?;
-        self.write_stretches(&new.runs, offset, data)?;
+        self.write_extents(&new.runs, offset, data)?;
         if moves_old && self.storage.store.outlives_power() {
             // The log may be on the disk first, and old content must not be lost with what is written around it.
             self.storage.sync_data()?;
         }
-        let written = self.write_stretches(&stored, offset, data);
+        let written = self.write_extents(&stored, offset, data);
         if let Err(error) = written.and_then(|()| self.log_extents(&new.runs, end)) {
             if end > self.size() {
                 self.clear_tail(&map)?;
@@ -110,9 +110,9 @@ impl UpperFile {
         self.storage.journal.append([Change::Extents { ino: self.ino, size, runs }])
     }
 
-    /// Writes what `data`, which begins at byte `offset` of the file, has for each of the stretches.
-    fn write_stretches(&self, stretches: &[(u64, Run)], offset: u64, data: &[u8]) -> Result<(), FsError> {
-        for (block, run) in stretches {
+    /// Writes what `data`, which begins at byte `offset` of the file, has for each of the extents.
+    fn write_extents(&self, extents: &[(u64, Run)], offset: u64, data: &[u8]) -> Result<(), FsError> {
+        for (block, run) in extents {
             let start = block * BLOCK;
             let from = start.max(offset);
             let to = (start + run.count * BLOCK).min(offset + data.len() as u64);

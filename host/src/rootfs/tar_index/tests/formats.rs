@@ -77,8 +77,8 @@ fn large_owners_are_understood_in_base_256_and_in_pax_records() {
 fn sparse_files_of_gnu_tar_are_whole_in_every_format() {
     let directory = tempfile::tempdir().unwrap();
     let file = File::create(directory.path().join("many-holes")).unwrap();
-    for stretch in 0..60_u64 {
-        file.write_all_at(&[stretch as u8 + 1; 4096], stretch * (64 << 10) + 8192).unwrap();
+    for extent in 0..60_u64 {
+        file.write_all_at(&[extent as u8 + 1; 4096], extent * (64 << 10) + 8192).unwrap();
     }
     file.set_len((4 << 20) + 100).unwrap();
     let file = File::create(directory.path().join(format!("ends-in-data-{}", "n".repeat(120)))).unwrap();

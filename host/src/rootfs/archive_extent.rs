@@ -9,13 +9,13 @@ use super::Lower;
 
 /// A piece of the archive. It never changes, so that it may be read after the call that found it.
 #[derive(Debug)]
-pub struct ArchiveStretch {
+pub struct ArchiveExtent {
     lower: Arc<Lower>,
     offset: u64,
     length: usize,
 }
 
-impl ArchiveStretch {
+impl ArchiveExtent {
     /// `length` bytes of the archive of `lower` from byte `offset` on.
     pub(super) const fn new(lower: Arc<Lower>, offset: u64, length: usize) -> Self {
         Self { lower, offset, length }
