@@ -12,16 +12,25 @@ const LOOKOUT: Duration = Duration::from_micros(40);
 /// What is here after this long came at once, the waking up of both sides included.
 const AT_ONCE: Duration = Duration::from_micros(120);
 /// How often in succession something must have come at once for the next to be expected to.
-const EXPECTED: u8 = 8;
-/// What a single one that came late takes away of it.
-const DISAPPOINTMENT: u8 = 4;
-/// As much as is remembered.
-const MOST: u8 = 2 * EXPECTED;
+const EXPECTED: u16 = 8;
+/// By how much more often, each time that looking out was in vain: who answers soon, but not soon enough, is a waste.
+const DISAPPOINTMENT: u16 = 4;
+/// The most that is asked for.
+const MOST: u16 = 2048;
 
 /// How soon a peer has come with something of late.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
-    at_once: u8,
+    /// How often in succession it came at once.
+    at_once: u16,
+    /// How often it takes to be looked out for.
+    expected: u16,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { at_once: 0, expected: EXPECTED }
+    }
 }
 
 impl Pace {
@@ -35,18 +44,18 @@ impl Pace {
         mut receive: impl FnMut(RecvFlags) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let begun = Instant::now();
-        let mut come = None;
-        while come.is_none() && self.at_once >= EXPECTED && begun.elapsed() < LOOKOUT {
-            come = receive(RecvFlags::DONTWAIT)?;
+        if self.at_once >= self.expected {
+            while begun.elapsed() < LOOKOUT {
+                if let Some(come) = receive(RecvFlags::DONTWAIT)? {
+                    self.expected = EXPECTED;
+                    return Ok(Some(come));
+                }
+            }
+            self.expected = (self.expected * DISAPPOINTMENT).min(MOST);
+            self.at_once = 0;
         }
-        if come.is_none() {
-            come = receive(RecvFlags::empty())?;
-        }
-        self.at_once = if begun.elapsed() <= AT_ONCE {
-            (self.at_once + 1).min(MOST)
-        } else {
-            self.at_once.saturating_sub(DISAPPOINTMENT)
-        };
+        let come = receive(RecvFlags::empty())?;
+        self.at_once = if begun.elapsed() <= AT_ONCE { (self.at_once + 1).min(MOST) } else { 0 };
         Ok(come)
     }
 }
@@ -58,35 +67,59 @@ mod tests {
 
     use rustix::net::RecvFlags;
 
-    use super::{EXPECTED, LOOKOUT, MOST, Pace};
+    use super::{DISAPPOINTMENT, EXPECTED, LOOKOUT, Pace};
 
-    /// Whether `pace` looks out for a call; `late` is whether it comes after that.
-    fn looks_out(pace: &mut Pace, late: bool) -> bool {
+    /// When a call comes.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Comes {
+        /// While it is looked out for.
+        AtOnce,
+        /// Soon, but behind that.
+        Behind,
+        Late,
+    }
+
+    /// Whether `pace` looks out for a call.
+    fn looks_out(pace: &mut Pace, comes: Comes) -> bool {
         let mut looked = false;
         let receive = |flags: RecvFlags| {
             let look = flags.contains(RecvFlags::DONTWAIT);
             looked |= look;
-            if late && !look {
+            if comes == Comes::Late && !look {
                 sleep(100 * LOOKOUT);
             }
-            Ok::<_, Infallible>((!late || !look).then_some(()))
+            Ok::<_, Infallible>((comes == Comes::AtOnce || !look).then_some(()))
         };
         assert_eq!(pace.wait(receive), Ok(Some(())));
         looked
     }
 
+    /// How many calls it takes until one is looked out for. A machine may be busy for a moment, and begin anew.
+    fn calls_until_lookout(pace: &mut Pace, comes: Comes) -> u16 {
+        (1..u16::MAX).find(|_| looks_out(pace, comes)).expect("calls at once are noticed")
+    }
+
     #[test]
     fn only_who_calls_at_once_again_and_again_is_looked_out_for() {
         let mut pace = Pace::default();
-        let calls: Vec<_> = (0..2 * MOST).map(|_| looks_out(&mut pace, true)).collect();
-        assert!(!calls.contains(&true), "{calls:?}");
-        // A machine may be busy for a moment: as many calls as it takes, within reason.
-        let call = (1..10_000).find(|_| looks_out(&mut pace, false)).expect("calls at once are noticed");
-        assert!(call > i32::from(EXPECTED), "after {call} calls");
-        // Who stops is looked out for a few times more, and no longer.
-        let calls: Vec<_> = (0..MOST).map(|_| looks_out(&mut pace, true)).collect();
-        let looked = calls.iter().take_while(|looked| **looked).count();
-        assert!((1..=4).contains(&looked), "{calls:?}");
-        assert!(!calls.iter().skip(looked).any(|looked| *looked), "{calls:?}");
+        assert!((0..2 * EXPECTED).all(|_| !looks_out(&mut pace, Comes::Late)));
+        assert!(calls_until_lookout(&mut pace, Comes::AtOnce) > EXPECTED);
+        assert!(looks_out(&mut pace, Comes::AtOnce));
+        // Who stops is looked out for once more.
+        assert!(looks_out(&mut pace, Comes::Late));
+        assert!((0..2 * EXPECTED).all(|_| !looks_out(&mut pace, Comes::Late)));
+    }
+
+    #[test]
+    fn who_comes_behind_every_lookout_is_looked_out_for_more_and_more_rarely() {
+        let mut pace = Pace::default();
+        let mut rare = EXPECTED;
+        for _ in 0..3 {
+            assert!(calls_until_lookout(&mut pace, Comes::Behind) >= rare);
+            rare *= DISAPPOINTMENT;
+        }
+        // Until it pays again.
+        calls_until_lookout(&mut pace, Comes::AtOnce);
+        assert_eq!(pace.expected, EXPECTED);
     }
 }

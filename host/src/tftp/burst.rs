@@ -35,15 +35,38 @@ impl Burst {
         self.limit = if limit > 1 && cut(socket, self.segment) { limit } else { 1 };
     }
 
-    /// Where the next datagram is to be appended.
-    pub(super) fn next(&mut self) -> &mut Vec<u8> {
-        self.waiting += 1;
-        &mut self.bytes
+    /// Appends the datagram that `write` appends; none if that fails.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(super) fn push<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let begin = self.bytes.len();
+        let written = write(&mut self.bytes);
+        match written {
+            Ok(()) => self.waiting += 1,
+            // The beginning of a block would pass for a short one, and so for the end of the file.
+            Err(_) => self.bytes.truncate(begin),
+        }
+        written
     }
 
     /// Returns whether no further datagram has room.
     pub(super) fn is_full(&self) -> bool {
         self.waiting >= self.limit
+    }
+
+    /// Sends what waits, and behind it a datagram of another kind.
+    ///
+    /// # Errors
+    /// The socket's; what was not sent is gone, like a lost datagram.
+    pub(super) fn send_other(&mut self, socket: &UdpSocket, datagram: &[u8]) -> io::Result<()> {
+        self.flush(socket)?;
+        if self.limit > 1 && datagram.len() > self.segment {
+            // The kernel would cut this one as well.
+            self.limit = 1;
+            cut(socket, 0);
+        }
+        socket.send(datagram).map(drop)
     }
 
     /// Sends what waits.
@@ -92,7 +115,11 @@ mod tests {
         burst.prepare(&sender, block_size, window);
         let size = usize::try_from(block_size).unwrap() + 4;
         for (index, size) in [size, size, 5].into_iter().enumerate() {
-            burst.next().extend(std::iter::repeat_n(index as u8, size));
+            let write = |out: &mut Vec<u8>| {
+                out.extend(std::iter::repeat_n(index as u8, size));
+                Ok::<(), ()>(())
+            };
+            burst.push(write).unwrap();
             if burst.is_full() {
                 burst.flush(&sender).unwrap();
             }
@@ -106,6 +133,35 @@ mod tests {
                 length
             })
             .collect()
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_block_that_cannot_be_written() {
+        let (sender, receiver) = pair();
+        let mut burst = Burst::default();
+        burst.prepare(&sender, 8, 4);
+        for (byte, result) in [(1, Ok(())), (2, Err(())), (3, Ok(()))] {
+            let write = |out: &mut Vec<u8>| {
+                out.extend([byte; 12]);
+                result
+            };
+            assert_eq!(burst.push(write), result);
+        }
+        burst.flush(&sender).unwrap();
+        let mut datagram = [0; 100];
+        for byte in [1, 3] {
+            let length = receiver.recv(&mut datagram).unwrap();
+            assert_eq!(datagram[..length], [byte; 12]);
+        }
+    }
+
+    #[test]
+    fn a_datagram_of_another_kind_arrives_whole() {
+        let (sender, receiver) = pair();
+        let mut burst = Burst::default();
+        burst.prepare(&sender, 8, 4);
+        burst.send_other(&sender, &[7; 30]).unwrap();
+        assert_eq!(receiver.recv(&mut [0; 100]).unwrap(), 30);
     }
 
     #[test]

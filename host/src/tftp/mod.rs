@@ -8,6 +8,7 @@
 //! [`server`] gives them sockets and time.
 
 mod burst;
+mod event;
 pub mod packet;
 pub mod server;
 mod session;
@@ -15,7 +16,8 @@ mod source;
 pub mod table;
 pub mod transfer;
 
-pub use server::{BindError, Refusal, Server, TftpEvent, TftpEventKind};
+pub use event::{Refusal, TftpEvent, TftpEventKind};
+pub use server::{BindError, Server};
 pub use source::Source;
 pub use table::{Guard, Table};
 pub use transfer::{Failure, Policy};

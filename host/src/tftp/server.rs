@@ -1,17 +1,18 @@
 //! The server: sockets, time and events around [`Transfer`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::packet::{ErrorCode, Packet, PacketError, Request, is_error};
+use super::event::{Refusal, TftpEvent, TftpEventKind};
+use super::packet::{ErrorCode, Packet, Request, is_error};
 use super::session::{Control, Events, Session};
 use super::source::{Content, Source};
 use super::table::Table;
@@ -26,97 +27,12 @@ const MAX_TRANSFERS_PER_PEER: usize = 16;
 const MAX_REQUEST: usize = 1500;
 /// A board cannot be reset and ask again within this time of its last answer.
 const RESET: Duration = Duration::from_secs(1);
-
-/// Something that happened to a request.
-#[derive(Clone, Debug)]
-pub struct TftpEvent {
-    /// Who asked.
-    pub peer: SocketAddr,
-    /// For which name, as sent; empty if the request was not readable.
-    pub name: String,
-    /// What happened.
-    pub kind: TftpEventKind,
-}
-
-/// What happened to a request.
-#[derive(Clone, Debug)]
-pub enum TftpEventKind {
-    /// A transfer started.
-    Started {
-        /// Size of the file in bytes.
-        size: u64,
-        /// Block size in bytes.
-        block_size: u64,
-        /// Window in blocks.
-        window: u64,
-    },
-    /// A transfer went on; at most five times a second.
-    Progress {
-        /// Bytes that the client has acknowledged.
-        done: u64,
-        /// Size of the file in bytes.
-        total: u64,
-    },
-    /// The client has the whole file.
-    Done {
-        /// Size of the file in bytes.
-        bytes: u64,
-        /// How long the transfer took.
-        took: Duration,
-        /// Block size in bytes.
-        block_size: u64,
-        /// Window in blocks.
-        window: u64,
-        /// Blocks that were sent more than once.
-        retransmits: u64,
-    },
-    /// The transfer ended early.
-    Failed(Failure),
-    /// The request was not granted.
-    Refused(Refusal),
-}
-
-/// Why a request was not granted.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Refusal {
-    /// Nothing is served to this address; it gets no answer.
-    #[error("nothing is served to this address")]
-    UnknownPeer,
-    /// The address has files, but none of this name.
-    #[error("no such file")]
-    NoSuchFile,
-    /// The client wants to write.
-    #[error("the server is read-only")]
-    ReadOnly,
-    /// The request is not one.
-    #[error("not a request")]
-    Malformed(#[source] PacketError),
-    /// There are too many transfers, of this address or in all.
-    #[error("too many transfers at once")]
-    Busy,
-    /// The file cannot be opened.
-    #[error("the file cannot be opened")]
-    Open(#[source] Arc<io::Error>),
-    /// No socket could be made for the transfer.
-    #[error("no socket for the transfer")]
-    Socket(#[source] Arc<io::Error>),
-}
-
-impl Refusal {
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::NoSuchFile => ErrorCode::FileNotFound,
-            Self::UnknownPeer | Self::ReadOnly => ErrorCode::AccessViolation,
-            Self::Malformed(_) => ErrorCode::IllegalOperation,
-            Self::Busy | Self::Open(_) | Self::Socket(_) => ErrorCode::NotDefined,
-        }
-    }
-
-    /// What the client is told.
-    fn packet(&self) -> Vec<u8> {
-        Packet::Error { code: self.code(), message: self.to_string() }.to_vec()
-    }
-}
+/// Addresses to which nothing is served that are told about, each once.
+const MAX_STRANGERS: usize = 64;
+/// Stack of a transfer's thread, in bytes.
+const STACK: usize = 512 << 10;
+/// How long the end of the transfers is waited for when the server stops: one that a disk keeps ends with the program.
+const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// The server's address could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -159,20 +75,22 @@ impl Server {
         events: impl Fn(TftpEvent) + Send + Sync + 'static,
         stop: CancellationToken,
     ) -> io::Result<()> {
-        let mut service = Service { server: self, events: Arc::new(events), active: HashMap::new() };
-        let mut tasks = JoinSet::new();
+        let mut service = Service {
+            server: self,
+            events: Arc::new(events),
+            active: HashMap::new(),
+            strangers: HashSet::new(),
+            transfers: JoinSet::new(),
+        };
         let mut datagram = vec![0; MAX_REQUEST];
         let result = loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break Ok(()),
-                Some(ended) = tasks.join_next_with_id() => service.forget(match &ended {
-                    Ok((id, ())) => *id,
-                    Err(error) => error.id(),
-                }),
+                Some(ended) = service.transfers.join_next_with_id() => service.handle_end(ended).await,
                 received = service.server.socket.recv_from(&mut datagram) => match received {
                     Ok((length, peer)) => {
-                        let datagram = datagram.get(..length).unwrap_or_default();
-                        service.handle_datagram(peer, datagram, &mut tasks).await;
+                        service.handle_datagram(peer, datagram.get(..length).unwrap_or_default()).await;
                     }
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                     Err(error) => break Err(error),
@@ -182,7 +100,9 @@ impl Server {
         for active in service.active.values() {
             active.control.end(Failure::Stopped);
         }
-        while tasks.join_next().await.is_some() {}
+        let all = async { while service.transfers.join_next().await.is_some() {} };
+        // Whoever still waits for a disk then has told its client nothing that is wrong.
+        let _ = tokio::time::timeout(STOP_TIME, all).await;
         result
     }
 }
@@ -192,6 +112,10 @@ struct Service {
     server: Server,
     events: Events,
     active: HashMap<SocketAddr, Active>,
+    /// Addresses to which nothing is served and that have asked.
+    strangers: HashSet<IpAddr>,
+    /// The ends of the transfers: whether the client has the file.
+    transfers: JoinSet<bool>,
 }
 
 /// A running transfer, as the server sees it.
@@ -199,18 +123,28 @@ struct Active {
     task: Id,
     request: Request,
     control: Arc<Control>,
+    /// The same request came after the last block was sent.
+    asked_again: bool,
     _strays: AbortOnDropHandle<()>,
 }
 
 impl Service {
-    fn forget(&mut self, task: Id) {
-        self.active.retain(|_, active| active.task != task);
+    /// Forgets a transfer that has ended, and begins the next one if its client has asked for it meanwhile.
+    async fn handle_end(&mut self, ended: Result<(Id, bool), JoinError>) {
+        let (task, done) = ended.unwrap_or_else(|error| (error.id(), false));
+        let Some((&peer, _)) = self.active.iter().find(|(_, active)| active.task == task) else { return };
+        let Some(Active { request, asked_again, .. }) = self.active.remove(&peer) else { return };
+        if done && asked_again {
+            let name = request.name.clone();
+            let result = self.handle_request(peer, request).await;
+            self.tell(peer, name, result).await;
+        }
     }
 
-    async fn handle_datagram(&mut self, peer: SocketAddr, datagram: &[u8], tasks: &mut JoinSet<()>) {
+    async fn handle_datagram(&mut self, peer: SocketAddr, datagram: &[u8]) {
         let (name, result) = match Packet::parse(datagram) {
             Ok(Packet::ReadRequest(request)) => {
-                (request.name.clone(), self.handle_request(peer, request, tasks).await)
+                (request.name.clone(), self.handle_request(peer, request).await)
             }
             Ok(Packet::WriteRequest(request)) => (request.name, Err(Refusal::ReadOnly)),
             // Never answered: an ERROR (RFC 1350 §7), and what a stray client sends to the wrong port.
@@ -218,34 +152,40 @@ impl Service {
             Err(_) if is_error(datagram) => return,
             Err(error) => (String::new(), Err(Refusal::Malformed(error))),
         };
+        self.tell(peer, name, result).await;
+    }
+
+    /// Tells client and user that a request is refused, if it is.
+    async fn tell(&mut self, peer: SocketAddr, name: String, result: Result<(), Refusal>) {
         let Err(mut refusal) = result else { return };
         if self.server.table.serves(peer.ip()) {
             // A refusal that cannot be sent is like one that is lost: the client asks again.
             let _ = self.server.socket.send_to(&refusal.packet(), peer).await;
         } else {
+            // Anybody can send anything from any address.
+            if self.strangers.len() >= MAX_STRANGERS || !self.strangers.insert(peer.ip()) {
+                return;
+            }
             refusal = Refusal::UnknownPeer;
         }
         (self.events)(TftpEvent { peer, name, kind: TftpEventKind::Refused(refusal) });
     }
 
-    async fn handle_request(
-        &mut self,
-        peer: SocketAddr,
-        request: Request,
-        tasks: &mut JoinSet<()>,
-    ) -> Result<(), Refusal> {
+    async fn handle_request(&mut self, peer: SocketAddr, request: Request) -> Result<(), Refusal> {
         let source = self.server.table.find(peer.ip(), &request.name).ok_or(Refusal::NoSuchFile)?;
-        if let Some(active) = self.active.get(&peer) {
+        if let Some(active) = self.active.get_mut(&peer) {
             if active.request == request && active.control.silence().is_none_or(|silence| silence < RESET) {
                 // The answer was lost or is late, and the transfer's timer sends it again, to one port only; or it came
-                // after the client had repeated its request, which waited here while the transfer went on.
+                // after the client had repeated its request, which waited here while the transfer went on. Or the client
+                // has everything and asks anew, which is known once its last acknowledgement is seen.
+                active.asked_again = active.control.has_sent_all();
                 return Ok(());
             }
             active.control.end(Failure::Replaced);
             self.active.remove(&peer);
         }
         let of_peer = self.active.keys().filter(|active| active.ip() == peer.ip()).count();
-        if tasks.len() >= MAX_TRANSFERS || of_peer >= MAX_TRANSFERS_PER_PEER {
+        if self.transfers.len() >= MAX_TRANSFERS || of_peer >= MAX_TRANSFERS_PER_PEER {
             return Err(Refusal::Busy);
         }
         let (strays, socket) =
@@ -260,10 +200,28 @@ impl Service {
             events: Arc::clone(&self.events),
             server: Arc::clone(&self.server.socket),
         };
-        let task = tasks.spawn_blocking(move || granted.run()).id();
+        let task = self.start(granted)?;
         let strays = AbortOnDropHandle::new(tokio::spawn(refuse_strays(strays)));
-        self.active.insert(peer, Active { task, request, control, _strays: strays });
+        self.active.insert(peer, Active { task, request, control, asked_again: false, _strays: strays });
         Ok(())
+    }
+
+    /// Starts a transfer on a thread of its own. It is none of the runtime's, which would wait for a disk as long as that
+    /// takes.
+    fn start(&mut self, granted: Granted) -> Result<Id, Refusal> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let name = format!("tftp {}", granted.peer.ip());
+        let work = move || {
+            // Nobody listens any more if the server has stopped.
+            let _ = sender.send(granted.run());
+        };
+        std::thread::Builder::new()
+            .name(name)
+            .stack_size(STACK)
+            .spawn(work)
+            .map_err(|error| Refusal::Thread(error.into()))?;
+        // A thread that panicked has sent nothing.
+        Ok(self.transfers.spawn(async { receiver.await.unwrap_or(false) }).id())
     }
 
     /// Makes the sockets of one transfer: their port is the server's transfer id (RFC 1350 §4). The second receives
@@ -291,26 +249,29 @@ struct Granted {
 }
 
 impl Granted {
-    fn run(self) {
+    /// Returns whether the client has the file.
+    fn run(self) -> bool {
         let Self { peer, request, source, socket, control, events, server } = self;
         let opened = Content::open(source, request.mode);
         let emit = |kind| events(TftpEvent { peer, name: request.name.clone(), kind });
         if let Some(why) = control.ended() {
             // The client must not take the first block for an answer to its next request.
-            return emit(TftpEventKind::Failed(why.clone()));
+            emit(TftpEventKind::Failed(why.clone()));
+            return false;
         }
         match opened {
             Ok(content) => {
                 let transfer = Transfer::new(&request, content.size(), Policy::default(), Instant::now());
                 let name = request.name.clone();
                 let events = Arc::clone(&events);
-                Session { peer, name, socket, content, transfer, control, events }.run();
+                Session { peer, name, socket, content, transfer, control, events }.run()
             }
             Err(error) => {
-                let refusal = Refusal::Open(error.into());
+                let refusal = error.into();
                 // As good as lost: the client asks again.
-                let _ = server.try_send_to(&refusal.packet(), peer);
+                let _ = server.try_send_to(&Refusal::packet(&refusal), peer);
                 emit(TftpEventKind::Refused(refusal));
+                false
             }
         }
     }

@@ -1,11 +1,11 @@
 //! One transfer with its socket, its file and its clock, on a thread of its own.
 //!
 //! A blocking socket, because a transfer in lock-step is one wait after the other: each block then takes one `send` and
-//! one `recv` and nothing else. The thread is one of tokio's blocking pool and ends with the transfer.
+//! one `recv` and nothing else. The thread ends with the transfer, and nobody waits long for one that a disk keeps.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use super::burst::Burst;
+use super::event::{TftpEvent, TftpEventKind};
 use super::packet::emit_data_header;
-use super::server::{TftpEvent, TftpEventKind};
 use super::source::Content;
 use super::transfer::{Failure, Transfer, Transmit};
 use crate::pace::Pace;
@@ -34,6 +34,8 @@ pub(super) type Events = Arc<dyn Fn(TftpEvent) + Send + Sync>;
 pub(super) struct Control {
     socket: Arc<UdpSocket>,
     end: OnceLock<Failure>,
+    /// All blocks were sent: what comes next from a client that has them is its next request.
+    all_sent: AtomicBool,
     made: Instant,
     /// When the client answered last, in microseconds since `made`; 0 if it never has.
     answered: AtomicU64,
@@ -42,7 +44,13 @@ pub(super) struct Control {
 impl Control {
     /// For the transfer that has `socket`.
     pub(super) fn new(socket: Arc<UdpSocket>) -> Self {
-        Self { socket, end: OnceLock::new(), made: Instant::now(), answered: AtomicU64::new(0) }
+        Self {
+            socket,
+            end: OnceLock::new(),
+            all_sent: AtomicBool::new(false),
+            made: Instant::now(),
+            answered: AtomicU64::new(0),
+        }
     }
 
     /// Ends the transfer; only the first reason counts.
@@ -55,6 +63,15 @@ impl Control {
     /// Why the transfer is to end, if it is.
     pub(super) fn ended(&self) -> Option<&Failure> {
         self.end.get()
+    }
+
+    fn set_all_sent(&self) {
+        self.all_sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the whole file was sent at least once.
+    pub(super) fn has_sent_all(&self) -> bool {
+        self.all_sent.load(Ordering::Relaxed)
     }
 
     /// Notes that the client answered at `now`.
@@ -83,8 +100,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Serves the client until the file is there or the transfer failed.
-    pub(super) fn run(mut self) {
+    /// Serves the client until the file is there or the transfer failed; returns which.
+    pub(super) fn run(mut self) -> bool {
         let started = Instant::now();
         let mut reported = started;
         self.emit(TftpEventKind::Started {
@@ -118,24 +135,29 @@ impl Session {
                 retransmits: done.retransmits,
             },
             Some(Err(failure)) => TftpEventKind::Failed(failure.clone()),
-            None => return,
+            None => return false,
         };
+        let done = matches!(kind, TftpEventKind::Done { .. });
         self.emit(kind);
+        done
     }
 
     /// Sends all that is due.
     fn transmit(&mut self, wire: &mut Wire) -> Result<(), Failure> {
         while let Some(transmit) = self.transfer.poll_transmit() {
             match transmit {
-                Transmit::Datagram(bytes) => {
-                    wire.burst.flush(&wire.socket).or_else(lost)?;
-                    wire.socket.send(&bytes).map(drop).or_else(lost)?;
-                }
+                Transmit::Datagram(bytes) => wire.burst.send_other(&wire.socket, &bytes).or_else(lost)?,
                 Transmit::Block { number, range } => {
                     wire.burst.prepare(&wire.socket, self.transfer.block_size(), self.transfer.window());
-                    let out = wire.burst.next();
-                    emit_data_header(number, out);
-                    self.content.read(range, out).map_err(|error| Failure::Read(error.into()))?;
+                    if self.transfer.has_sent_all() {
+                        // Known before the client can have the last block, and answer.
+                        self.control.set_all_sent();
+                    }
+                    let block = |out: &mut Vec<u8>| {
+                        emit_data_header(number, out);
+                        self.content.read(range, out)
+                    };
+                    wire.burst.push(block).map_err(|error| Failure::Read(error.into()))?;
                     if wire.burst.is_full() {
                         wire.burst.flush(&wire.socket).or_else(lost)?;
                     }
@@ -150,10 +172,6 @@ impl Session {
         let left = self.transfer.poll_timeout().map_or(MIN_WAIT, |at| at.duration_since(Instant::now()));
         let received = wire.receive(left);
         let now = Instant::now();
-        if let Some(why) = self.control.ended() {
-            self.transfer.abort(why.clone());
-            return now;
-        }
         match received {
             Ok(reply) => {
                 self.transfer.handle_input(now, reply);
@@ -163,6 +181,14 @@ impl Session {
             }
             Err(error) if is_fatal(&error) => self.transfer.abort(Failure::Socket(error.into())),
             Err(_) => {}
+        }
+        if let Some(why) = self.control.ended() {
+            // What the client said before that counts: it may have everything.
+            while let Ok(Some(reply)) = wire.receive_at_once() {
+                self.transfer.handle_input(now, reply);
+            }
+            self.transfer.abort(why.clone());
+            return now;
         }
         self.transfer.handle_timeout(now);
         now
@@ -202,13 +228,24 @@ impl Wire {
             self.socket.set_read_timeout(Some(self.waits))?;
         }
         let Self { socket, reply, pace, .. } = self;
-        let received = pace.wait(|flags| match rustix::net::recv(&**socket, &mut *reply, flags) {
-            Ok((length, _)) => Ok(Some(length)),
-            Err(Errno::AGAIN) if flags.contains(RecvFlags::DONTWAIT) => Ok(None),
-            Err(error) => Err(io::Error::from(error)),
-        });
-        let length = received?.unwrap_or_default();
+        let length = pace.wait(|flags| receive(socket, reply, flags))?.unwrap_or_default();
         Ok(self.reply.get(..length).unwrap_or_default())
+    }
+
+    /// Receives a datagram that is here already; `None` if there is none, or at the end that [`Control::end`] makes.
+    fn receive_at_once(&mut self) -> io::Result<Option<&[u8]>> {
+        let length =
+            receive(&self.socket, &mut self.reply, RecvFlags::DONTWAIT)?.filter(|length| *length > 0);
+        Ok(length.and_then(|length| self.reply.get(..length)))
+    }
+}
+
+/// Receives one datagram; `None` if there is none and the socket is not to be waited for.
+fn receive(socket: &UdpSocket, reply: &mut [u8], flags: RecvFlags) -> io::Result<Option<usize>> {
+    match rustix::net::recv(socket, reply, flags) {
+        Ok((length, _)) => Ok(Some(length)),
+        Err(Errno::AGAIN) if flags.contains(RecvFlags::DONTWAIT) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -32,9 +32,24 @@ pub(super) enum Content {
     File { file: File, size: u64, start: u64, chunk: Vec<u8> },
 }
 
+/// Why a file cannot be served.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    /// It has more than `limit` bytes to convert.
+    Netascii { limit: u64 },
+    /// It cannot be opened or read.
+    File(io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 impl Content {
     /// Opens `source` for a transfer in `mode`; may wait for a disk.
-    pub(super) fn open(source: Source, mode: Mode) -> io::Result<Self> {
+    pub(super) fn open(source: Source, mode: Mode) -> Result<Self, OpenError> {
         let content = match source {
             Source::Bytes(bytes) => Self::Bytes(bytes),
             Source::File(path) => open_file(&path)?,
@@ -69,10 +84,9 @@ impl Content {
         Ok(())
     }
 
-    fn into_netascii(mut self) -> io::Result<Self> {
+    fn into_netascii(mut self) -> Result<Self, OpenError> {
         if self.size() > MAX_NETASCII {
-            let text = format!("more than {MAX_NETASCII} bytes are served in octet mode only");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+            return Err(OpenError::Netascii { limit: MAX_NETASCII });
         }
         let mut bytes = Vec::new();
         self.read(0..self.size(), &mut bytes)?;
@@ -147,7 +161,7 @@ mod tests {
     fn a_directory_is_not_a_file() {
         let directory = tempfile::tempdir().unwrap();
         let error = Content::open(Source::File(directory.path().to_owned()), Mode::Octet).unwrap_err();
-        assert!(error.to_string().contains("regular file"), "{error}");
+        assert!(format!("{error:?}").contains("regular file"), "{error:?}");
     }
 
     #[test]

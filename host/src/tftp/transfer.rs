@@ -263,6 +263,11 @@ impl Transfer {
         }
     }
 
+    /// Returns whether every block was sent at least once.
+    pub fn has_sent_all(&self) -> bool {
+        self.highest == self.last()
+    }
+
     /// Returns how many bytes the client has acknowledged.
     pub fn acknowledged(&self) -> u64 {
         (self.acked * self.block_size).min(self.size)

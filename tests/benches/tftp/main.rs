@@ -109,12 +109,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// By how much less than alone and without loss a client fetches: a peer may need a second for every packet that is lost.
-const fn share(loss: Loss, clients: usize) -> usize {
+/// How many bytes a client fetches of the `most` that one does alone and without loss. Where packets are lost, about four
+/// blocks of 512 bytes are: a peer may need seconds for each of them.
+fn bytes_of_a_client(most: usize, loss: Loss, clients: usize) -> usize {
+    const LOST: usize = 4 * 512;
     match (clients, loss.data + loss.acks) {
-        (1, 0) => 1,
-        (1, 500..) => 4,
-        _ => 16,
+        (1, 0) => most,
+        (1, one_of) => most.min(LOST * one_of as usize),
+        _ => most / 16,
     }
 }
 
@@ -137,7 +139,7 @@ fn measure<'p>(options: &Options, programs: &[&'p Program], loss: Loss, clients:
                 window,
                 loss,
                 clients,
-                bytes: (options.mebibytes << 20) / share(loss, clients),
+                bytes: bytes_of_a_client(options.mebibytes << 20, loss, clients),
                 patience: Duration::from_millis(options.patience),
                 seed: round as u64 + 1,
             };

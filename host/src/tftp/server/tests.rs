@@ -11,8 +11,12 @@ use super::super::packet::{Mode, Options, Packet, Request};
 use super::super::source::Source;
 use super::super::table::Table;
 use super::super::transfer::Failure;
-use super::{Refusal, Server, TftpEvent, TftpEventKind};
+use super::super::{Refusal, TftpEvent, TftpEventKind};
+use super::Server;
 use crate::net::Net;
+
+mod refused;
+mod repeated;
 
 const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -177,47 +181,6 @@ async fn netascii_converts_line_ends_and_says_the_converted_size() {
 }
 
 #[tokio::test]
-async fn refusals_are_answered_and_reported() {
-    let mut bench = bench().await;
-    let directory = tempfile::tempdir().unwrap();
-    let _directory = bench.table.add(LOCALHOST.ip(), "directory", Source::File(directory.path().into()));
-    let request = Request { name: "directory".into(), mode: Mode::Octet, options: Options::default() };
-    let cases = [
-        (read_request("../../etc/passwd", Mode::Octet, Options::default()), "1 no such file"),
-        (Packet::WriteRequest(request.clone()).to_vec(), "2 the server is read-only"),
-        (Packet::ReadRequest(request).to_vec(), "0 the file cannot be opened"),
-        (b"\0\x01f\0mail\0".to_vec(), "4 not a request"),
-    ];
-    for (request, answer) in cases {
-        assert_eq!(refused(bench.address, &request).await, answer);
-        let event = bench.event().await;
-        assert!(matches!(event.kind, TftpEventKind::Refused(_)), "{event:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_error_is_not_answered_though_it_is_cut() {
-    let bench = bench().await;
-    let _bytes = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
-    let (board, stranger) = (client().await, client().await);
-    board.send_to(b"\0\x05", bench.address).await.unwrap();
-    board.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
-    let (datagram, transfer) = receive(&board).await;
-    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, .. }), "{datagram:?}");
-    for error in [&b"\0\x05"[..], b"\0\x05\0", b"\0\x05\0\x01gone"] {
-        stranger.send_to(error, transfer).await.unwrap();
-    }
-    stranger.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
-    let (datagram, _) = receive(&stranger).await;
-    assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Error { .. }), "{datagram:?}");
-    let another = tokio::time::timeout(Duration::from_millis(200), receive(&stranger)).await;
-    assert!(another.is_err(), "of four datagrams, the one that is no ERROR is answered: {another:?}");
-    bench.stop.cancel();
-    within(bench.task).await.unwrap().unwrap();
-}
-
-/// A pipe without a writer, which cannot be opened until there is one: the slowest disk of all.
-#[tokio::test]
 async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
     let mut bench = bench().await;
     let directory = tempfile::tempdir().unwrap();
@@ -257,82 +220,38 @@ async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
 }
 
 #[tokio::test]
-async fn an_unknown_address_gets_no_answer_but_is_reported() {
+async fn a_file_that_becomes_shorter_never_passes_for_a_whole_one() {
     let mut bench = bench().await;
-    let _guard = bench.table.add([10, 9, 9, 9].into(), "f", Source::Bytes(Arc::from([])));
+    let size = 600 << 10;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pattern(size)).unwrap();
+    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::File(file.path().to_owned()));
     let socket = client().await;
-    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
-    let event = bench.event().await;
-    assert_eq!(event.name, "f");
-    assert!(matches!(event.kind, TftpEventKind::Refused(Refusal::UnknownPeer)), "{event:?}");
-    assert_eq!(socket.try_recv(&mut [0; 10]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-}
-
-#[tokio::test]
-async fn a_repeated_request_that_comes_late_does_not_end_the_transfer() {
-    let mut bench = bench().await;
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
-    let socket = client().await;
-    let request = read_request("f", Mode::Octet, Options::default());
-    socket.send_to(&request, bench.address).await.unwrap();
+    let options = Options { window_size: Some(4), ..Options::default() };
+    socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
     let (_, transfer) = receive(&socket).await;
-    socket.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
-    receive(&socket).await;
-    socket.send_to(&request, bench.address).await.unwrap();
-    // Requests are dealt with in their order: this one after that one.
-    assert_eq!(
-        refused(bench.address, &read_request("g", Mode::Octet, Options::default())).await,
-        "1 no such file"
-    );
-    socket.send_to(&Packet::Ack { block: 2 }.to_vec(), transfer).await.unwrap();
-    let mut kinds = Vec::new();
-    while kinds.len() < 3 {
-        kinds.push(bench.event().await.kind);
-    }
-    assert!(kinds.iter().any(|kind| matches!(kind, TftpEventKind::Done { bytes: 1000, .. })), "{kinds:?}");
-}
-
-#[tokio::test]
-async fn a_new_request_from_the_same_port_replaces_the_old_transfer() {
-    let mut bench = bench().await;
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
-    let socket = client().await;
-    let request = read_request("f", Mode::Octet, Options::default());
-    socket.send_to(&request, bench.address).await.unwrap();
-    let (_, first) = receive(&socket).await;
-    socket.send_to(&Packet::Ack { block: 1 }.to_vec(), first).await.unwrap();
-    let (datagram, _) = receive(&socket).await;
-    assert!(matches!(Packet::parse(&datagram), Ok(Packet::Data { block: 2, .. })));
-    // The board was reset: the same request until it is answered, and the answer starts at the beginning, from a new port.
-    let second = loop {
-        socket.send_to(&request, bench.address).await.unwrap();
-        let (datagram, peer) = receive(&socket).await;
+    socket.send_to(&Packet::Ack { block: 0 }.to_vec(), transfer).await.unwrap();
+    let mut cut = false;
+    let error = loop {
+        let (datagram, _) = receive(&socket).await;
         match Packet::parse(&datagram).unwrap() {
-            Packet::Data { block: 1, .. } => break peer,
-            Packet::Data { block: 2, .. } => assert_eq!(peer, first),
+            Packet::Data { block, payload } => {
+                assert_eq!(payload.len(), 512, "block {block}");
+                if !std::mem::replace(&mut cut, true) {
+                    file.as_file().set_len(1000).unwrap();
+                }
+                if block % 4 == 0 {
+                    socket.send_to(&Packet::Ack { block }.to_vec(), transfer).await.unwrap();
+                }
+            }
+            Packet::Error { message, .. } => break message,
             other => panic!("{other:?}"),
         }
     };
-    assert_ne!(first, second);
-    let mut kinds = Vec::new();
-    while kinds.len() < 3 {
-        kinds.push(bench.event().await.kind);
-    }
-    assert!(kinds.iter().any(|kind| matches!(kind, TftpEventKind::Failed(Failure::Replaced))), "{kinds:?}");
-}
-
-#[tokio::test]
-async fn a_repeated_request_is_answered_by_the_same_transfer() {
-    let bench = bench().await;
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
-    let socket = client().await;
-    let options = Options { transfer_size: Some(0), ..Options::default() };
-    for _ in 0..2 {
-        socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
-    }
-    let (first, first_peer) = receive(&socket).await;
-    let (second, second_peer) = receive(&socket).await;
-    assert_eq!((first, first_peer), (second, second_peer));
+    assert_eq!(error, "the file cannot be read");
+    bench.event().await;
+    let event = bench.event().await;
+    assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Read(_))), "{event:?}");
 }
 
 #[tokio::test]
