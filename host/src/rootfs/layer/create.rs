@@ -152,7 +152,7 @@ impl Layer {
     /// Gives `ino` the further name `name` in `dir`.
     ///
     /// # Errors
-    /// [`FsError::NotPermitted`] if it is a directory, [`FsError::Exists`], [`FsError::TooManyLinks`],
+    /// [`FsError::IsDirectory`] if it is one, [`FsError::Exists`], [`FsError::TooManyLinks`],
     /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NotDirectory`],
     /// [`FsError::Stale`].
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8], who: &Credential) -> Result<Created, FsError> {
@@ -161,7 +161,8 @@ impl Layer {
         check_name(name)?;
         let meta = tree.meta(ino)?;
         if meta.kind == Kind::Directory {
-            return Err(FsError::NotPermitted);
+            // As Linux's server says; programs get their EPERM from the client, which does not even ask.
+            return Err(FsError::IsDirectory);
         }
         let before = tree.attributes(dir)?;
         check_absent(&tree, dir, name, who)?;

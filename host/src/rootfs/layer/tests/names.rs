@@ -88,7 +88,7 @@ fn links_are_counted_and_directories_get_none() {
     let file = find(&layer, "home/mine").ino;
     assert_eq!(layer.link(file, tmp, b"l", &user(1)).unwrap().object.nlink, 2);
     assert_eq!(layer.link(file, tmp, b"l", &user(1)), Err(FsError::Exists));
-    assert_eq!(layer.link(tmp, tmp, b"d", &root()), Err(FsError::NotPermitted));
+    assert_eq!(layer.link(tmp, tmp, b"d", &root()), Err(FsError::IsDirectory));
     assert_eq!(find(&layer, "tmp").nlink, 2);
     make_dir(&layer, tmp, "d", 0o755, &root()).unwrap();
     assert_eq!(find(&layer, "tmp").nlink, 3);
