@@ -19,7 +19,8 @@ pub enum CreateMode {
     Unchecked(SetAttributes),
     /// There must be none.
     Guarded(SetAttributes),
-    /// There must be none, except one made with the same verifier; the mode is 0 until it is set.
+    /// There must be none, except one made with the same verifier, of which neither data nor times were set since. The
+    /// mode is 0 until it is set.
     Exclusive([u8; 8]),
 }
 

@@ -152,7 +152,10 @@ impl Layer {
         // Taken with the change: a client must see what another has done in between (RFC 1813 §2.6).
         let before = Attributes { size, ..tree.attributes(ino)? };
         if !data.is_empty() {
-            let meta = &mut tree.inode_mut(ino)?.meta;
+            let inode = tree.inode_mut(ino)?;
+            // The file is in use: who creates it again must not take it for a new one.
+            inode.verifier = None;
+            let meta = &mut inode.meta;
             meta.mtime = Timestamp::now();
             meta.ctime = meta.mtime;
             if !who.is_root() {

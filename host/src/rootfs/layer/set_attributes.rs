@@ -93,8 +93,11 @@ pub(super) fn apply(
 ) -> Result<(), FsError> {
     let now = Timestamp::now();
     let inode = tree.inode_mut(ino)?;
-    // The verifier of an exclusive CREATE stands for the file until its creator goes on with it.
-    inode.verifier = None;
+    // The verifier of an exclusive CREATE stands for the file until there is more to it than its owner and mode. Other
+    // servers keep it in the times (RFC 1813 §3.3.8), and clients set them first.
+    if change.size.is_some() || [change.atime, change.mtime] != [SetTime::Keep; 2] {
+        inode.verifier = None;
+    }
     let meta = &mut inode.meta;
     if change.size.is_some() {
         meta.mtime = now;

@@ -1,5 +1,11 @@
+use std::sync::Arc;
+
 use super::{MODE, find, layer, make_dir, make_file, names, read_all, root, user};
-use crate::rootfs::{CreateMode, Credential, FsError, Ino, Kind, MAX_LINKS, NewNode, SetAttributes};
+use crate::rootfs::testing::{TarBuilder, killed, new_directory};
+use crate::rootfs::{
+    CreateMode, Credential, FsError, Ino, Kind, Layer, LayerOptions, MAX_LINKS, NewNode, SetAttributes,
+    SetTime,
+};
 
 #[test]
 fn hard_links_of_the_lower_layer_stay_one_file() {
@@ -22,8 +28,42 @@ fn exclusive_create_is_repeatable_with_its_verifier_only() {
     let file = create([1; 8]).unwrap().object;
     assert_eq!(create([1; 8]).unwrap().object.ino, file.ino);
     assert_eq!(create([2; 8]), Err(FsError::Exists));
-    layer.set_attributes(file.ino, &MODE(0o600), None, &user(1)).unwrap();
-    assert_eq!(create([1; 8]), Err(FsError::Exists));
+}
+
+#[test]
+fn an_exclusive_create_is_repeatable_until_data_or_times_are_set_and_over_a_restart() {
+    let directory = new_directory();
+    let lower = Arc::new(TarBuilder::new().dir("tmp", 0o1777).index().unwrap());
+    let layer = Layer::new(Arc::clone(&lower), directory.clone(), LayerOptions::default()).unwrap();
+    let keep = SetAttributes::default();
+    let cases: [(&str, bool, SetAttributes, &[u8]); 7] = [
+        ("nothing", true, keep, b""),
+        ("mode", true, MODE(0o600), b""),
+        ("owner", true, SetAttributes { uid: Some(1), gid: Some(1), ..keep }, b""),
+        ("size", false, SetAttributes { size: Some(0), ..keep }, b""),
+        ("atime", false, SetAttributes { atime: SetTime::Now, ..keep }, b""),
+        ("mtime", false, SetAttributes { mtime: SetTime::Now, ..keep }, b""),
+        ("data", false, keep, b"data"),
+    ];
+    let create = |layer: &Layer, name: &str| {
+        layer.create(Ino::ROOT, name.as_bytes(), CreateMode::Exclusive([1; 8]), &root())
+    };
+    for (name, _, change, data) in &cases {
+        let file = create(&layer, name).unwrap().object.ino;
+        layer.set_attributes(file, change, None, &root()).unwrap();
+        layer.write(file, 0, data, &root()).unwrap();
+    }
+    let assert_repeatable = |layer: &Layer| {
+        for (name, repeatable, ..) in &cases {
+            assert_eq!(create(layer, name).is_ok(), *repeatable, "{name}");
+        }
+    };
+    assert_repeatable(&layer);
+    assert_repeatable(
+        &Layer::open(Arc::clone(&lower), killed(&directory), LayerOptions::default()).unwrap().0,
+    );
+    layer.compact();
+    assert_repeatable(&Layer::open(lower, killed(&directory), LayerOptions::default()).unwrap().0);
 }
 
 #[test]
