@@ -148,7 +148,8 @@ fn data_is_written_read_committed_and_counted() {
         activity.to_string().starts_with("root filesystem by NFS: 0.0 MB read, 0.0 MB written, "),
         "{activity}"
     );
-    assert_eq!(read(&client, &client.root(), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_ISDIR);
+    assert_eq!(read(&client, &client.root(), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_INVAL);
+    assert_eq!(write(&client, &client.root(), 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_INVAL);
     client.uid = 1000;
     assert_eq!(write(&client, &file, 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_ACCES);
     assert_eq!(read(&client, &client.lookup("etc/shadow"), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_ACCES);

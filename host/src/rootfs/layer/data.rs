@@ -63,12 +63,9 @@ pub struct ReadOutcome {
     pub attributes: Attributes,
 }
 
+/// Data is a regular file's alone. Of anything else, directories too, RFC 1813 §3.3.6 has NFS3ERR_INVAL.
 fn check_regular(meta: &Meta) -> Result<(), FsError> {
-    match meta.kind {
-        Kind::Regular => Ok(()),
-        Kind::Directory => Err(FsError::IsDirectory),
-        _ => Err(FsError::Invalid),
-    }
+    if meta.kind == Kind::Regular { Ok(()) } else { Err(FsError::Invalid) }
 }
 
 impl Layer {
@@ -95,7 +92,7 @@ impl Layer {
     /// may execute a file may read it, as NFS servers must allow (RFC 1813 §4.4).
     ///
     /// # Errors
-    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::Stale`].
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::Stale`].
     pub fn begin_read(
         &self,
         ino: Ino,
@@ -134,7 +131,7 @@ impl Layer {
     /// Writes `data` at byte `offset`.
     ///
     /// # Errors
-    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::NoSpace`],
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::NoSpace`],
     /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
