@@ -61,9 +61,8 @@ impl Layer {
     /// Makes the regular file `name` in `dir`.
     ///
     /// # Errors
-    /// [`FsError::Exists`], [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`],
-    /// [`FsError::NoSpace`], [`FsError::NotDirectory`], [`FsError::Stale`], and those of
-    /// [`Layer::set_attributes`].
+    /// [`FsError::Exists`], [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::NoSpace`],
+    /// [`FsError::NotDirectory`], [`FsError::Stale`], and those of [`Layer::set_attributes`].
     pub fn create(
         &self,
         dir: Ino,
@@ -111,8 +110,8 @@ impl Layer {
     ///
     /// # Errors
     /// [`FsError::Exists`], [`FsError::NotPermitted`] (a device, and not the superuser), [`FsError::AccessDenied`],
-    /// [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NoSpace`], [`FsError::NotDirectory`],
-    /// [`FsError::Stale`].
+    /// [`FsError::NameTooLong`], [`FsError::Invalid`] for a target that no link can have, [`FsError::NoSpace`],
+    /// [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn make_node(
         &self,
         dir: Ino,
@@ -154,8 +153,7 @@ impl Layer {
     ///
     /// # Errors
     /// [`FsError::IsDirectory`] if it is one, [`FsError::Exists`], [`FsError::TooManyLinks`],
-    /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NotDirectory`],
-    /// [`FsError::Stale`].
+    /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8], who: &Credential) -> Result<Created, FsError> {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();

@@ -79,23 +79,27 @@ fn unchecked_create_cuts_what_is_there() {
 }
 
 #[test]
-fn names_are_checked() {
+fn names_are_checked_by_all_that_take_one() {
     let layer = layer();
     let long = "n".repeat(256);
     let make = |name: &str| make_file(&layer, Ino::ROOT, name, 0o644, &root()).map(|file| file.kind);
     assert_eq!(make(&long), Err(FsError::NameTooLong));
     assert_eq!(make(&long[..255]), Ok(Kind::Regular));
-    for (name, error) in [
-        ("", FsError::Invalid),
-        ("a/b", FsError::Invalid),
-        ("a\0", FsError::Invalid),
-        ("..", FsError::Exists),
-    ] {
-        assert_eq!(
-            make(name).err(),
-            Some(if name.is_empty() { FsError::Invalid } else { error }),
-            "{name:?}"
-        );
+    assert_eq!(make(".."), Err(FsError::Exists));
+    let top = Ino::ROOT;
+    let file = find(&layer, "etc/passwd").ino;
+    for name in [&b""[..], b"a/b", b"etc/passwd", b"/", b"a\0"] {
+        let of_procedures = [
+            layer.lookup(top, name, &root()).map(drop),
+            layer.create(top, name, CreateMode::Unchecked(MODE(0o644)), &root()).map(drop),
+            layer.make_node(top, name, NewNode::Fifo, &MODE(0o644), &root()).map(drop),
+            layer.link(file, top, name, &root()).map(drop),
+            layer.remove(top, name, &root()).map(drop),
+            layer.remove_directory(top, name, &root()).map(drop),
+            layer.rename((top, name), (top, b"new"), &root()).map(drop),
+            layer.rename((top, b"etc"), (top, name), &root()).map(drop),
+        ];
+        assert_eq!(of_procedures, [Err(FsError::AccessDenied); 8], "{name:?}");
     }
     assert_eq!(layer.lookup(Ino::ROOT, long.as_bytes(), &root()), Err(FsError::NameTooLong));
     assert_eq!(layer.lookup(Ino::ROOT, b"..", &root()).unwrap().ino, Ino::ROOT);
