@@ -55,7 +55,7 @@ impl Layer {
 }
 
 /// Whether `who` may make `change` to an object.
-pub(super) fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Result<(), FsError> {
+fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Result<(), FsError> {
     let owner = meta.owned_by(who);
     let writable = owner || meta.permitted(who) & 2 != 0;
     let times = [change.atime, change.mtime];
@@ -84,7 +84,7 @@ pub(super) fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Re
     Ok(())
 }
 
-/// Makes `change`, which was checked; the size is the caller's part.
+/// Makes `change`, which is allowed; the size is the caller's part.
 pub(super) fn apply(
     tree: &mut Tree,
     ino: Ino,
