@@ -61,8 +61,9 @@ impl Layer {
     /// Makes the regular file `name` in `dir`.
     ///
     /// # Errors
-    /// [`FsError::Exists`], [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::NoSpace`],
-    /// [`FsError::NotDirectory`], [`FsError::Stale`], and those of [`Layer::set_attributes`].
+    /// [`FsError::Exists`]; [`FsError::IsDirectory`] if it is one and need not be new; [`FsError::AccessDenied`],
+    /// [`FsError::NameTooLong`], [`FsError::NoSpace`], [`FsError::NotDirectory`], [`FsError::Stale`], and those of
+    /// [`Layer::set_attributes`].
     pub fn create(
         &self,
         dir: Ino,
@@ -94,8 +95,10 @@ impl Layer {
                 reused(&tree, dir, existing)
             }
             CreateMode::Unchecked(change) => {
-                if self.tree().meta(existing)?.kind != Kind::Regular {
-                    return Err(FsError::Exists);
+                match self.tree().meta(existing)?.kind {
+                    Kind::Regular => {}
+                    Kind::Directory => return Err(FsError::IsDirectory),
+                    _ => return Err(FsError::Exists),
                 }
                 if change.size.is_some() {
                     let cut = SetAttributes { size: change.size, ..SetAttributes::default() };

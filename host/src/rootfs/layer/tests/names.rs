@@ -74,7 +74,8 @@ fn unchecked_create_cuts_what_is_there() {
     let file = layer.create(etc, b"shadow", cut, &root()).unwrap().object;
     assert_eq!((file.size, file.mode), (0, 0o600));
     assert_eq!(layer.create(etc, b"passwd", cut, &user(1)), Err(FsError::AccessDenied));
-    assert_eq!(layer.create(Ino::ROOT, b"etc", cut, &root()), Err(FsError::Exists));
+    assert_eq!(layer.create(Ino::ROOT, b"etc", cut, &root()), Err(FsError::IsDirectory));
+    assert_eq!(layer.create(Ino::ROOT, b"etc", CreateMode::Guarded(MODE(0)), &root()), Err(FsError::Exists));
     assert_eq!(layer.create(Ino::ROOT, b"link", cut, &root()), Err(FsError::Exists));
 }
 
