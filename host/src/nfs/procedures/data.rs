@@ -179,10 +179,9 @@ pub(super) fn commit(
     let file = context.resolve(handle(arguments)?);
     let (_offset, _count) = (arguments.u64()?, arguments.u32()?);
     let result = on(&file, |file| {
-        file.layer().attributes(file.ino)?;
-        file.layer().commit()?;
+        let pair = file.layer().commit_file(file.ino, context.who)?;
         Ok(COMMIT3resok {
-            file_wcc: unchanged(&file.export, file.ino),
+            file_wcc: wcc(&file.export, &pair),
             verf: writeverf3(file.layer().write_verifier()),
         })
     });

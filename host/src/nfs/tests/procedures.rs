@@ -138,9 +138,15 @@ fn data_is_written_read_committed_and_counted() {
     let written = write(&client, &file, 5, b"-1\n").unwrap();
     assert_eq!((written.count, written.committed), (3, stable_how::FILE_SYNC));
     assert_eq!(read(&client, &file, 0, u32::MAX).unwrap(), (b"board-1\n".to_vec(), true));
-    let commit = COMMIT3args { file: file.clone(), offset: 0, count: 0 };
-    let committed = client.nfs::<COMMIT3resok, COMMIT3resfail>(21, &commit).unwrap();
+    let commit = |client: &Client, file: &nfs_fh3| {
+        let arguments = COMMIT3args { file: file.clone(), offset: 0, count: 0 };
+        client.nfs::<COMMIT3resok, COMMIT3resfail>(21, &arguments)
+    };
+    let committed = commit(&client, &file).unwrap();
     assert_eq!(committed.verf, written.verf);
+    let (before, after) = (committed.file_wcc.before.unwrap(), committed.file_wcc.after.unwrap());
+    assert_eq!((before.size, before.ctime), (after.size, after.ctime));
+    assert_eq!(commit(&client, &client.root()).unwrap_err(), nfsstat3::NFS3ERR_INVAL);
     let activity = client.guard.as_ref().unwrap().activity();
     assert_eq!((activity.mounted, activity.read_bytes, activity.written_bytes), (true, 14, 3));
     assert!(activity.calls >= 7 && activity.last_call.is_some());
@@ -152,6 +158,7 @@ fn data_is_written_read_committed_and_counted() {
     assert_eq!(write(&client, &client.root(), 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_INVAL);
     client.uid = 1000;
     assert_eq!(write(&client, &file, 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_ACCES);
+    assert_eq!(commit(&client, &file).unwrap_err(), nfsstat3::NFS3ERR_ACCES);
     assert_eq!(read(&client, &client.lookup("etc/shadow"), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_ACCES);
 }
 

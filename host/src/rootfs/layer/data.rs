@@ -68,6 +68,16 @@ fn check_regular(meta: &Meta) -> Result<(), FsError> {
     if meta.kind == Kind::Regular { Ok(()) } else { Err(FsError::Invalid) }
 }
 
+/// Checks that `who` may write an object's data. The owner may, whatever the mode says, as with
+/// [`Layer::begin_read`].
+fn check_writable(meta: &Meta, who: &Credential) -> Result<(), FsError> {
+    check_regular(meta)?;
+    if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
+        return Err(FsError::AccessDenied);
+    }
+    Ok(())
+}
+
 impl Layer {
     /// Reads into `buffer` from byte `offset`.
     ///
@@ -135,11 +145,7 @@ impl Layer {
     /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
-        let meta = self.tree().meta(ino)?;
-        check_regular(&meta)?;
-        if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
-            return Err(FsError::AccessDenied);
-        }
+        check_writable(&self.tree().meta(ino)?, who)?;
         let file = mutation.copied_up(ino)?;
         let size = match file.write(offset, data) {
             Err(FsError::NoSpace) if self.reclaim() => file.write(offset, data)?,
@@ -162,5 +168,21 @@ impl Layer {
         let after = tree.attributes(ino)?;
         tree.commit(who.call)?;
         Ok(WccPair { before, after })
+    }
+
+    /// [`Layer::commit`] for one who could have written to the file `ino`. Nothing of it is changed: what is before is
+    /// after.
+    ///
+    /// # Errors
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::Stale`], and those of
+    /// [`Layer::commit`].
+    pub fn commit_file(&self, ino: Ino, who: &Credential) -> Result<WccPair, FsError> {
+        let attributes = {
+            let tree = self.tree();
+            check_writable(&tree.meta(ino)?, who)?;
+            tree.attributes(ino)?
+        };
+        self.commit()?;
+        Ok(WccPair { before: attributes, after: attributes })
     }
 }

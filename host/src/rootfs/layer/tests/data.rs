@@ -36,6 +36,7 @@ fn only_a_regular_file_has_data() {
     for object in [Ino::ROOT, find(&layer, "link").ino] {
         assert_eq!(layer.read(object, 0, &mut [0; 4], &root()).unwrap_err(), FsError::Invalid);
         assert_eq!(layer.write(object, 0, b"x", &root()), Err(FsError::Invalid));
+        assert_eq!(layer.commit_file(object, &root()), Err(FsError::Invalid));
     }
 }
 

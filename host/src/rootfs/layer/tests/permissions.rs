@@ -29,6 +29,8 @@ fn an_owner_writes_what_the_mode_forbids_and_execution_implies_reading() {
     let tmp = find(&layer, "tmp").ino;
     let file = make_file(&layer, tmp, "f", 0o000, &user(1000)).unwrap();
     layer.write(file.ino, 0, b"x", &user(1000)).unwrap();
+    layer.commit_file(file.ino, &user(1000)).unwrap();
+    assert_eq!(layer.commit_file(file.ino, &user(1001)), Err(FsError::AccessDenied));
     assert_eq!(layer.read(file.ino, 0, &mut [0; 1], &user(1001)).unwrap_err(), FsError::AccessDenied);
     layer.set_attributes(file.ino, &MODE(0o711), None, &user(1000)).unwrap();
     assert_eq!(layer.read(file.ino, 0, &mut [0; 1], &user(1001)).unwrap().count, 1);
