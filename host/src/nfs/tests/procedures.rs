@@ -304,6 +304,25 @@ fn listings_come_in_pieces_of_the_size_asked_for() {
 }
 
 #[test]
+fn a_cookie_counts_with_the_verifier_that_it_was_given_out_with() {
+    let client = Client::new();
+    let list = |cookie, verifier| {
+        let (dir, cookieverf) = (client.root(), cookieverf3([verifier; 8]));
+        let plus = READDIRPLUS3args { dir, cookie, cookieverf, dircount: 512, maxcount: 4096 };
+        let plus = client.nfs::<READDIRPLUS3resok<'static>, READDIRPLUS3resfail>(17, &plus).map(drop);
+        let (dir, cookieverf) = (client.root(), cookieverf3([verifier; 8]));
+        let plain = READDIR3args { dir, cookie, cookieverf, count: 4096 };
+        let plain = client.nfs::<READDIR3resok<'static>, READDIR3resfail>(16, &plain);
+        assert_eq!(plain.as_ref().map(drop), plus.as_ref().copied());
+        plain.map(|listed| listed.cookieverf.0)
+    };
+    assert_eq!(list(0, 0), Ok([0; 8]));
+    assert_eq!(list(0, 7), Ok([0; 8]), "it begins anew");
+    assert_eq!(list(2, 0), Ok([0; 8]));
+    assert_eq!(list(2, 7), Err(nfsstat3::NFS3ERR_BAD_COOKIE));
+}
+
+#[test]
 fn the_file_system_states_its_limits_and_true_figures() {
     let client = Client::new();
     let fsroot = client.root();
