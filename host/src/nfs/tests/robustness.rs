@@ -1,6 +1,6 @@
 use nfs3_types::nfs3::{
-    ACCESS3_READ, ACCESS3args, GETATTR3args, REMOVE3args, REMOVE3resfail, REMOVE3resok, WRITE3args, nfsstat3,
-    stable_how,
+    ACCESS3_READ, ACCESS3args, GETATTR3args, REMOVE3args, REMOVE3resfail, REMOVE3resok, WRITE3args,
+    WRITE3resfail, WRITE3resok, nfsstat3, stable_how,
 };
 use nfs3_types::rpc::{accept_stat_data, auth_stat, msg_body, rejected_reply, reply_body, rpc_msg};
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack, Void};
@@ -134,6 +134,21 @@ fn a_write_whose_lengths_disagree_is_garbage() {
         data: Opaque::borrowed(b"abc"),
     };
     assert!(matches!(client.send(&client.record(NFS, 7, &write)).0, accept_stat_data::GARBAGE_ARGS));
+}
+
+#[test]
+fn a_write_of_more_than_the_limit_is_cut_to_it() {
+    let client = Client::new();
+    let (file, limit) = (client.lookup("etc/hostname"), 1 << 20);
+    let write = |data: &[u8]| {
+        let (count, stable) = (data.len() as u32, stable_how::FILE_SYNC);
+        let write = WRITE3args { file: file.clone(), offset: 0, count, stable, data: Opaque::borrowed(data) };
+        client.nfs::<WRITE3resok, WRITE3resfail>(7, &write).unwrap()
+    };
+    assert_eq!(write(&vec![b'a'; limit]).count, limit as u32);
+    let cut = write(&[vec![b'b'; limit], vec![b'c'; 2000]].concat());
+    assert_eq!((cut.count, cut.file_wcc.after.unwrap().size), (limit as u32, limit as u64));
+    assert_eq!(client.guard.as_ref().unwrap().activity().written_bytes, 2 * limit as u64);
 }
 
 #[test]
