@@ -9,12 +9,12 @@ use nfs3_types::mount::{
 };
 use nfs3_types::xdr_codec::{List, Opaque, Pack};
 
+use super::credential;
 use super::exports::{Export, Exports};
 use super::rpc::Refusal;
 use super::xdr::Reader;
 use crate::rootfs::{Credential, FsError, Ino, Kind, Layer, components};
 
-const AUTH_SYS: u32 = 1;
 /// What is between the names of a path.
 const SLASH: &[u8] = b"/";
 
@@ -75,7 +75,7 @@ fn mount(exports: &Exports, peer: IpAddr, arguments: &mut Reader<'_>) -> Result<
     };
     export.note_mounted(below.join(SLASH));
     let fhandle = fhandle3(Opaque::owned(export.handle(ino).to_vec()));
-    Ok(mountres3::Ok(mountres3_ok { fhandle, auth_flavors: vec![AUTH_SYS] }))
+    Ok(mountres3::Ok(mountres3_ok { fhandle, auth_flavors: credential::FLAVORS.to_vec() }))
 }
 
 /// The directory that `names` lead to from the root. Neither links nor `..` are followed: they could lead to what is
