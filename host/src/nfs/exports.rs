@@ -1,9 +1,9 @@
 //! Which address sees which layer, and how busy it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -13,6 +13,9 @@ use crate::rootfs::{Ino, Layer};
 
 /// Bytes of a file handle: layer (8), inode number (4).
 pub(super) const HANDLE_LENGTH: usize = 12;
+
+/// Mounts that are noted of an export. No board has as many, and it could claim any number.
+const MAX_MOUNTS: usize = 64;
 
 /// The exports of a server. An address sees only what was added for it.
 #[derive(Debug)]
@@ -29,7 +32,8 @@ pub(super) struct Export {
     pub(super) peer: IpAddr,
     pub(super) path: String,
     pub(super) layer: Arc<Layer>,
-    pub(super) mounted: AtomicBool,
+    /// What is mounted: the root directory by an empty path, others by their paths below it.
+    mounts: Mutex<BTreeSet<Vec<u8>>>,
     calls: AtomicU64,
     read_bytes: AtomicU64,
     written_bytes: AtomicU64,
@@ -92,7 +96,7 @@ impl Exports {
             peer: peer.to_canonical(),
             path,
             layer,
-            mounted: AtomicBool::new(false),
+            mounts: Mutex::default(),
             calls: AtomicU64::new(0),
             read_bytes: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
@@ -160,6 +164,34 @@ impl Export {
         handle
     }
 
+    /// Notes that the directory `below` is mounted.
+    pub(super) fn note_mounted(&self, below: Vec<u8>) {
+        let mut mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if mounts.len() < MAX_MOUNTS {
+            mounts.insert(below);
+        }
+    }
+
+    /// Notes that the directory `below` is no longer mounted.
+    pub(super) fn note_unmounted(&self, below: &[u8]) {
+        self.mounts.lock().unwrap_or_else(PoisonError::into_inner).remove(below);
+    }
+
+    /// Notes that nothing is mounted.
+    pub(super) fn note_all_unmounted(&self) {
+        self.mounts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The paths of what is mounted.
+    pub(super) fn mounted(&self) -> Vec<Vec<u8>> {
+        let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = |below: &Vec<u8>| match below.as_slice() {
+            [] => self.path.clone().into_bytes(),
+            below => [self.path.trim_end_matches('/').as_bytes(), b"/", below].concat(),
+        };
+        mounts.iter().map(path).collect()
+    }
+
     pub(super) fn count_read(&self, bytes: usize) {
         self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -179,7 +211,7 @@ impl ExportGuard {
     pub fn activity(&self) -> Activity {
         let export = &self.export;
         Activity {
-            mounted: export.mounted.load(Ordering::Relaxed),
+            mounted: !export.mounts.lock().unwrap_or_else(PoisonError::into_inner).is_empty(),
             calls: export.calls.load(Ordering::Relaxed),
             read_bytes: export.read_bytes.load(Ordering::Relaxed),
             written_bytes: export.written_bytes.load(Ordering::Relaxed),

@@ -80,8 +80,9 @@ pub(super) fn parse(record: &[u8]) -> Result<Call<'_>, HeaderError> {
     let (program, version, procedure) = (reader.u32()?, reader.u32()?, reader.u32()?);
     let bad = |stat| denied(xid, rejected_reply::AUTH_ERROR(stat));
     let (flavor, body) = auth(&mut reader, || bad(auth_stat::AUTH_BADCRED))?;
-    auth(&mut reader, || bad(auth_stat::AUTH_BADVERF))?;
+    let verifier = auth(&mut reader, || bad(auth_stat::AUTH_BADVERF))?;
     let caller = credential::decode(flavor, body).map_err(bad)?;
+    credential::check_verifier(verifier.0, verifier.1).map_err(bad)?;
     Ok(Call { record, xid, program, version, procedure, caller, arguments: reader })
 }
 

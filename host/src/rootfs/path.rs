@@ -4,6 +4,6 @@
 pub(super) const MAX_SYMLINKS: u32 = 40;
 
 /// The components of `path`, without empty ones and `.`.
-pub(super) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+pub(crate) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }

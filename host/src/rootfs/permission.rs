@@ -33,14 +33,21 @@ impl Tree {
     }
 }
 
-/// Checks that `name` can be a new name in a directory.
-pub(super) fn check_name(name: &[u8]) -> Result<(), FsError> {
+/// Checks that there can be such a name in a directory, be it `.` or `..`. What a name cannot hold is denied in every
+/// procedure (RFC 1813 §3.2).
+pub(super) fn check_component(name: &[u8]) -> Result<(), FsError> {
     if name.len() > MAX_NAME {
         return Err(FsError::NameTooLong);
     }
     if name.is_empty() || name.iter().any(|byte| matches!(byte, b'/' | 0)) {
-        return Err(FsError::Invalid);
+        return Err(FsError::AccessDenied);
     }
+    Ok(())
+}
+
+/// Checks that `name` can be a new name in a directory.
+pub(super) fn check_name(name: &[u8]) -> Result<(), FsError> {
+    check_component(name)?;
     if matches!(name, b"." | b"..") {
         return Err(FsError::Exists);
     }

@@ -29,6 +29,7 @@ pub(super) struct UpperFile {
     storage: Arc<Storage>,
     over_lower: bool,
     size: AtomicU64,
+    /// How many blocks it has: of the store, and of what still shows of the lower layer.
     blocks: AtomicU64,
     map: RwLock<Map>,
 }
@@ -51,7 +52,7 @@ impl UpperFile {
             storage,
             over_lower: visible.is_some(),
             size: AtomicU64::new(visible.unwrap_or_default()),
-            blocks: AtomicU64::new(0),
+            blocks: AtomicU64::new(visible.unwrap_or_default().div_ceil(BLOCK)),
             map: RwLock::new(Map { visible, ..Map::default() }),
         }
     }
@@ -69,13 +70,9 @@ impl UpperFile {
         self.size.load(Ordering::Acquire)
     }
 
-    /// Disk space in bytes; what the lower layer holds counts as if it were here.
+    /// Disk space in bytes; what still shows of the lower layer counts as if it were here.
     pub(super) fn used(&self) -> u64 {
-        if self.over_lower {
-            self.size().div_ceil(BLOCK) * BLOCK
-        } else {
-            self.blocks.load(Ordering::Relaxed) * BLOCK
-        }
+        self.blocks.load(Ordering::Relaxed) * BLOCK
     }
 
     /// Reads into `buffer` from `offset`, and returns how many bytes, and whether the file ends there.
@@ -168,13 +165,25 @@ impl UpperFile {
         Some((run.start * BLOCK + inside, (BLOCK - inside) as usize))
     }
 
+    /// Adds an extent, of which the file has nothing yet.
+    fn insert(&self, map: &mut Map, block: u64, run: Run) {
+        self.blocks.fetch_add(map.beyond_visible(block, run), Ordering::Relaxed);
+        map.insert(block, run);
+    }
+
     /// Sets the size, and returns the blocks that are no longer part of the file.
     fn cut(&self, map: &mut Map, size: u64) -> Vec<Run> {
         let mut removed = Vec::new();
         if size < self.size() {
-            map.visible = map.visible.map(|visible| visible.min(size));
+            let hides = map.visible.is_some_and(|visible| size < visible);
             removed = map.split_off(size.div_ceil(BLOCK));
-            self.blocks.fetch_sub(removed.iter().map(|run| run.count).sum(), Ordering::Relaxed);
+            if hides {
+                // All that is left lies where the lower layer shows.
+                map.visible = Some(size);
+                self.blocks.store(map.visible_blocks(), Ordering::Relaxed);
+            } else {
+                self.blocks.fetch_sub(removed.iter().map(|run| run.count).sum(), Ordering::Relaxed);
+            }
         }
         self.size.store(size, Ordering::Release);
         removed
@@ -195,8 +204,7 @@ impl UpperFile {
             if !within(block) || !within(run.start) || !free {
                 return Err(FsError::Invalid);
             }
-            self.blocks.fetch_add(run.count, Ordering::Relaxed);
-            map.insert(block, run);
+            self.insert(&mut map, block, run);
         }
         drop(map);
         self.restore_size(size)
@@ -235,14 +243,17 @@ impl UpperFile {
         if !self.over_lower || bytes > self.storage.lower.size(self.ino) {
             return Err(FsError::Invalid);
         }
-        self.map_mut().visible = Some(bytes);
+        let mut map = self.map_mut();
+        map.visible = Some(bytes);
+        self.blocks.store(map.blocks(), Ordering::Relaxed);
         Ok(())
     }
 
     /// Lets go of the extent that begins at `block`, without giving it back: it belongs to another file.
     pub(super) fn give_up(&self, block: u64) {
-        if let Some(run) = self.map_mut().runs.remove(&block) {
-            self.blocks.fetch_sub(run.count, Ordering::Relaxed);
+        let mut map = self.map_mut();
+        if let Some(run) = map.runs.remove(&block) {
+            self.blocks.fetch_sub(map.beyond_visible(block, run), Ordering::Relaxed);
         }
     }
 

@@ -134,7 +134,7 @@ pub(in crate::nfs) fn waits(
     }
 }
 
-/// WRITE (RFC 1813 §3.3.7).
+/// WRITE (RFC 1813 §3.3.7). Of more than [`MAX_IO`] bytes the first are written, and the client is told how many.
 ///
 /// What a layer need not keep over a power failure is as stable as it ever will be, and is answered with `FILE_SYNC`,
 /// which saves the client its COMMIT.
@@ -145,13 +145,15 @@ pub(super) fn write(
 ) -> Result<(), Refusal> {
     let file = context.resolve(handle(arguments)?);
     let (offset, count, stable) = (arguments.u64()?, arguments.u32()?, arguments.u32()?);
-    let data = arguments.opaque(MAX_IO)?;
+    let data = arguments.opaque(u32::MAX)?;
     if stable > 2 {
         return Err(XdrError::BadValue(stable).into());
     }
     if data.len() != count as usize {
         return Err(Refusal::GarbageArguments);
     }
+    let count = count.min(MAX_IO);
+    let data = data.get(..count as usize).unwrap_or_default();
     let result = on(&file, |file| {
         let layer = file.layer();
         let pair = layer.write(file.ino, offset, data, context.who)?;
@@ -179,10 +181,9 @@ pub(super) fn commit(
     let file = context.resolve(handle(arguments)?);
     let (_offset, _count) = (arguments.u64()?, arguments.u32()?);
     let result = on(&file, |file| {
-        file.layer().attributes(file.ino)?;
-        file.layer().commit()?;
+        let pair = file.layer().commit_file(file.ino, context.who)?;
         Ok(COMMIT3resok {
-            file_wcc: unchanged(&file.export, file.ino),
+            file_wcc: wcc(&file.export, &pair),
             verf: writeverf3(file.layer().write_verifier()),
         })
     });

@@ -16,6 +16,9 @@ use crate::rootfs::{DirectoryEntry, ListEnd};
 /// Bytes of a result without its entries: status, attributes, verifier, end of list, end of directory.
 const RESULT_OVERHEAD: usize = 4 + 88 + 8 + 4 + 4;
 
+/// The verifier of all cookies.
+const VERIFIER: [u8; NFS3_COOKIEVERFSIZE] = [0; NFS3_COOKIEVERFSIZE];
+
 /// Space for entries, and those that fitted.
 struct Listing {
     packed: Vec<u8>,
@@ -55,10 +58,9 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     let dir = context.resolve(handle(arguments)?);
-    let cookie = arguments.u64()?;
-    arguments.fixed::<NFS3_COOKIEVERFSIZE>()?;
+    let from = (arguments.u64()?, arguments.fixed()?);
     let mut listing = Listing::new(arguments.u32()?, u32::MAX);
-    let end = list(context, &dir, cookie, |_, entry| {
+    let end = list(context, &dir, from, |_, entry| {
         let wire = entry3 {
             fileid: u64::from(entry.attributes.ino.get()),
             name: entry.name.into(),
@@ -76,11 +78,10 @@ pub(super) fn read_plus(
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     let dir = context.resolve(handle(arguments)?);
-    let cookie = arguments.u64()?;
-    arguments.fixed::<NFS3_COOKIEVERFSIZE>()?;
+    let from = (arguments.u64()?, arguments.fixed()?);
     let directory_count = arguments.u32()?;
     let mut listing = Listing::new(arguments.u32()?, directory_count);
-    let end = list(context, &dir, cookie, |dir, entry| {
+    let end = list(context, &dir, from, |dir, entry| {
         let wire = entryplus3 {
             fileid: u64::from(entry.attributes.ino.get()),
             name: entry.name.into(),
@@ -93,14 +94,16 @@ pub(super) fn read_plus(
     finish_listing(out, &dir, end, &listing)
 }
 
+/// Shows what follows the cookie, which is worth something only with the verifier that it was given out with.
 fn list(
     context: &Context<'_>,
     dir: &Result<Object, nfsstat3>,
-    cookie: u64,
+    (cookie, verifier): (u64, [u8; NFS3_COOKIEVERFSIZE]),
     mut show: impl FnMut(&Object, DirectoryEntry<'_>) -> ControlFlow<()>,
 ) -> Result<ListEnd, nfsstat3> {
     let dir = dir.as_ref().map_err(|stat| *stat)?;
-    let cookie = u32::try_from(cookie).map_err(|_| nfsstat3::NFS3ERR_BAD_COOKIE)?;
+    let known = cookie == 0 || verifier == VERIFIER;
+    let cookie = u32::try_from(cookie).ok().filter(|_| known).ok_or(nfsstat3::NFS3ERR_BAD_COOKIE)?;
     dir.layer().read_directory(dir.ino, cookie, context.who, &mut |entry| show(dir, entry)).map_err(status)
 }
 
@@ -119,7 +122,7 @@ fn finish_listing(
     };
     nfsstat3::NFS3_OK.pack(out)?;
     after(&dir.export, &end.directory).pack(out)?;
-    cookieverf3::default().pack(out)?;
+    cookieverf3(VERIFIER).pack(out)?;
     out.extend_from_slice(&listing.packed);
     false.pack(out)?;
     end.complete.pack(out)?;

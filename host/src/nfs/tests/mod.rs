@@ -4,6 +4,7 @@ mod client;
 mod connection;
 mod corpus;
 mod fuzz;
+mod mount;
 mod port_mapper;
 mod procedures;
 mod reconnect;

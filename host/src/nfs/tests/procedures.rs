@@ -138,9 +138,15 @@ fn data_is_written_read_committed_and_counted() {
     let written = write(&client, &file, 5, b"-1\n").unwrap();
     assert_eq!((written.count, written.committed), (3, stable_how::FILE_SYNC));
     assert_eq!(read(&client, &file, 0, u32::MAX).unwrap(), (b"board-1\n".to_vec(), true));
-    let commit = COMMIT3args { file: file.clone(), offset: 0, count: 0 };
-    let committed = client.nfs::<COMMIT3resok, COMMIT3resfail>(21, &commit).unwrap();
+    let commit = |client: &Client, file: &nfs_fh3| {
+        let arguments = COMMIT3args { file: file.clone(), offset: 0, count: 0 };
+        client.nfs::<COMMIT3resok, COMMIT3resfail>(21, &arguments)
+    };
+    let committed = commit(&client, &file).unwrap();
     assert_eq!(committed.verf, written.verf);
+    let (before, after) = (committed.file_wcc.before.unwrap(), committed.file_wcc.after.unwrap());
+    assert_eq!((before.size, before.ctime), (after.size, after.ctime));
+    assert_eq!(commit(&client, &client.root()).unwrap_err(), nfsstat3::NFS3ERR_INVAL);
     let activity = client.guard.as_ref().unwrap().activity();
     assert_eq!((activity.mounted, activity.read_bytes, activity.written_bytes), (true, 14, 3));
     assert!(activity.calls >= 7 && activity.last_call.is_some());
@@ -148,9 +154,11 @@ fn data_is_written_read_committed_and_counted() {
         activity.to_string().starts_with("root filesystem by NFS: 0.0 MB read, 0.0 MB written, "),
         "{activity}"
     );
-    assert_eq!(read(&client, &client.root(), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_ISDIR);
+    assert_eq!(read(&client, &client.root(), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_INVAL);
+    assert_eq!(write(&client, &client.root(), 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_INVAL);
     client.uid = 1000;
     assert_eq!(write(&client, &file, 0, b"x").unwrap_err(), nfsstat3::NFS3ERR_ACCES);
+    assert_eq!(commit(&client, &file).unwrap_err(), nfsstat3::NFS3ERR_ACCES);
     assert_eq!(read(&client, &client.lookup("etc/shadow"), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_ACCES);
 }
 
@@ -293,6 +301,25 @@ fn listings_come_in_pieces_of_the_size_asked_for() {
     let tiny = READDIR3args { dir: tmp, cookie: 0, cookieverf: cookieverf3::default(), count: 50 };
     let refused = client.nfs::<READDIR3resok<'static>, READDIR3resfail>(16, &tiny);
     assert_eq!(refused.unwrap_err(), nfsstat3::NFS3ERR_TOOSMALL);
+}
+
+#[test]
+fn a_cookie_counts_with_the_verifier_that_it_was_given_out_with() {
+    let client = Client::new();
+    let list = |cookie, verifier| {
+        let (dir, cookieverf) = (client.root(), cookieverf3([verifier; 8]));
+        let plus = READDIRPLUS3args { dir, cookie, cookieverf, dircount: 512, maxcount: 4096 };
+        let plus = client.nfs::<READDIRPLUS3resok<'static>, READDIRPLUS3resfail>(17, &plus).map(drop);
+        let (dir, cookieverf) = (client.root(), cookieverf3([verifier; 8]));
+        let plain = READDIR3args { dir, cookie, cookieverf, count: 4096 };
+        let plain = client.nfs::<READDIR3resok<'static>, READDIR3resfail>(16, &plain);
+        assert_eq!(plain.as_ref().map(drop), plus.as_ref().copied());
+        plain.map(|listed| listed.cookieverf.0)
+    };
+    assert_eq!(list(0, 0), Ok([0; 8]));
+    assert_eq!(list(0, 7), Ok([0; 8]), "it begins anew");
+    assert_eq!(list(2, 0), Ok([0; 8]));
+    assert_eq!(list(2, 7), Err(nfsstat3::NFS3ERR_BAD_COOKIE));
 }
 
 #[test]

@@ -1,6 +1,7 @@
+use nfs3_types::mount::mountres3;
 use nfs3_types::nfs3::{
-    ACCESS3_READ, ACCESS3args, GETATTR3args, REMOVE3args, REMOVE3resfail, REMOVE3resok, WRITE3args, nfsstat3,
-    stable_how,
+    ACCESS3_READ, ACCESS3args, GETATTR3args, REMOVE3args, REMOVE3resfail, REMOVE3resok, WRITE3args,
+    WRITE3resfail, WRITE3resok, nfsstat3, stable_how,
 };
 use nfs3_types::rpc::{accept_stat_data, auth_stat, msg_body, rejected_reply, reply_body, rpc_msg};
 use nfs3_types::xdr_codec::{Opaque, Pack, Unpack, Void};
@@ -22,6 +23,17 @@ fn with_credential(flavor: u32, length: u32, body: &[u8]) -> Vec<u8> {
     record.extend(length.to_be_bytes());
     record.extend(body);
     record.extend([0; 8]);
+    record
+}
+
+/// A call of NULL without a credential and with this verifier.
+fn with_verifier(flavor: u32, length: u32, body: &[u8]) -> Vec<u8> {
+    let mut record = with_credential(0, 0, &[]);
+    record[23] = 0;
+    record.truncate(32);
+    record.extend(flavor.to_be_bytes());
+    record.extend(length.to_be_bytes());
+    record.extend(body);
     record
 }
 
@@ -79,10 +91,40 @@ fn malformed_and_foreign_credentials_are_denied() {
     assert!(matches!(short, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADCRED)), "{short:?}");
     let gss = denial(&client, &with_credential(6, 0, &[]));
     assert!(matches!(gss, rejected_reply::AUTH_ERROR(auth_stat::AUTH_TOOWEAK)), "{gss:?}");
+    let none = denial(&client, &with_credential(0, 4, &[0; 4]));
+    assert!(matches!(none, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADCRED)), "{none:?}");
+    let brief = denial(&client, &with_credential(2, 4, &[0; 4]));
+    assert!(matches!(brief, rejected_reply::AUTH_ERROR(auth_stat::AUTH_REJECTEDCRED)), "{brief:?}");
     let mut version = head(3);
     version.extend([0; 16]);
     let version = denial(&client, &version);
     assert!(matches!(version, rejected_reply::RPC_MISMATCH { low: 2, high: 2 }), "{version:?}");
+}
+
+#[test]
+fn a_verifier_is_empty_and_of_no_flavour() {
+    let client = Client::new();
+    assert!(matches!(client.send(&with_verifier(0, 0, &[])).0, accept_stat_data::SUCCESS));
+    for record in [with_verifier(0, 4, &[0; 4]), with_verifier(1, 0, &[]), with_verifier(0, 401, &[0; 404])] {
+        let denied = denial(&client, &record);
+        assert!(matches!(denied, rejected_reply::AUTH_ERROR(auth_stat::AUTH_BADVERF)), "{denied:?}");
+    }
+}
+
+#[test]
+fn the_flavours_that_a_mount_lists_are_those_that_nfs_takes() {
+    let client = Client::new();
+    let mountres3::Ok(mounted) = client.mount("/job/1") else { panic!("it is not mounted") };
+    assert_eq!(mounted.auth_flavors, [1, 0], "AUTH_SYS is the one to use");
+    let sys: Vec<u8> = [0_u32; 5].iter().flat_map(|word| word.to_be_bytes()).collect();
+    for flavor in 0..7 {
+        let body = if flavor == 1 { &sys[..] } else { &[] };
+        let mut record = with_credential(flavor, body.len() as u32, body);
+        record[23] = 0;
+        let reply = client.service.call(&client.transport, &record).unwrap().bytes;
+        let is_denied = reply[8..12] != [0; 4];
+        assert_eq!(is_denied, !mounted.auth_flavors.contains(&flavor), "flavour {flavor}");
+    }
 }
 
 #[test]
@@ -134,6 +176,21 @@ fn a_write_whose_lengths_disagree_is_garbage() {
         data: Opaque::borrowed(b"abc"),
     };
     assert!(matches!(client.send(&client.record(NFS, 7, &write)).0, accept_stat_data::GARBAGE_ARGS));
+}
+
+#[test]
+fn a_write_of_more_than_the_limit_is_cut_to_it() {
+    let client = Client::new();
+    let (file, limit) = (client.lookup("etc/hostname"), 1 << 20);
+    let write = |data: &[u8]| {
+        let (count, stable) = (data.len() as u32, stable_how::FILE_SYNC);
+        let write = WRITE3args { file: file.clone(), offset: 0, count, stable, data: Opaque::borrowed(data) };
+        client.nfs::<WRITE3resok, WRITE3resfail>(7, &write).unwrap()
+    };
+    assert_eq!(write(&vec![b'a'; limit]).count, limit as u32);
+    let cut = write(&[vec![b'b'; limit], vec![b'c'; 2000]].concat());
+    assert_eq!((cut.count, cut.file_wcc.after.unwrap().size), (limit as u32, limit as u64));
+    assert_eq!(client.guard.as_ref().unwrap().activity().written_bytes, 2 * limit as u64);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! New files, directories, links and devices.
 
-use super::set_attributes::{apply, check};
+use super::set_attributes::apply;
 use super::{Layer, WccPair};
 use crate::rootfs::inode::NewContent;
 use crate::rootfs::meta::Meta;
@@ -19,7 +19,8 @@ pub enum CreateMode {
     Unchecked(SetAttributes),
     /// There must be none.
     Guarded(SetAttributes),
-    /// There must be none, except one made with the same verifier; the mode is 0 until it is set.
+    /// There must be none, except one made with the same verifier, of which neither data nor times were set since. The
+    /// mode is 0 until it is set.
     Exclusive([u8; 8]),
 }
 
@@ -60,8 +61,8 @@ impl Layer {
     /// Makes the regular file `name` in `dir`.
     ///
     /// # Errors
-    /// [`FsError::Exists`], [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`],
-    /// [`FsError::NoSpace`], [`FsError::NotDirectory`], [`FsError::Stale`], and those of
+    /// [`FsError::Exists`]; [`FsError::IsDirectory`] if it is one and need not be new; [`FsError::AccessDenied`],
+    /// [`FsError::NameTooLong`], [`FsError::NoSpace`], [`FsError::NotDirectory`], [`FsError::Stale`], and those of
     /// [`Layer::set_attributes`].
     pub fn create(
         &self,
@@ -94,8 +95,10 @@ impl Layer {
                 reused(&tree, dir, existing)
             }
             CreateMode::Unchecked(change) => {
-                if self.tree().meta(existing)?.kind != Kind::Regular {
-                    return Err(FsError::Exists);
+                match self.tree().meta(existing)?.kind {
+                    Kind::Regular => {}
+                    Kind::Directory => return Err(FsError::IsDirectory),
+                    _ => return Err(FsError::Exists),
                 }
                 if change.size.is_some() {
                     let cut = SetAttributes { size: change.size, ..SetAttributes::default() };
@@ -110,8 +113,8 @@ impl Layer {
     ///
     /// # Errors
     /// [`FsError::Exists`], [`FsError::NotPermitted`] (a device, and not the superuser), [`FsError::AccessDenied`],
-    /// [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NoSpace`], [`FsError::NotDirectory`],
-    /// [`FsError::Stale`].
+    /// [`FsError::NameTooLong`], [`FsError::Invalid`] for a target that no link can have, [`FsError::NoSpace`],
+    /// [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn make_node(
         &self,
         dir: Ino,
@@ -152,16 +155,16 @@ impl Layer {
     /// Gives `ino` the further name `name` in `dir`.
     ///
     /// # Errors
-    /// [`FsError::NotPermitted`] if it is a directory, [`FsError::Exists`], [`FsError::TooManyLinks`],
-    /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::Invalid`], [`FsError::NotDirectory`],
-    /// [`FsError::Stale`].
+    /// [`FsError::IsDirectory`] if it is one, [`FsError::Exists`], [`FsError::TooManyLinks`],
+    /// [`FsError::AccessDenied`], [`FsError::NameTooLong`], [`FsError::NotDirectory`], [`FsError::Stale`].
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8], who: &Credential) -> Result<Created, FsError> {
         let mutation = self.mutation()?;
         let mut tree = mutation.tree();
         check_name(name)?;
         let meta = tree.meta(ino)?;
         if meta.kind == Kind::Directory {
-            return Err(FsError::NotPermitted);
+            // As Linux's server says; programs get their EPERM from the client, which does not even ask.
+            return Err(FsError::IsDirectory);
         }
         let before = tree.attributes(dir)?;
         check_absent(&tree, dir, name, who)?;
@@ -239,15 +242,16 @@ fn make(
     let kind = fresh.kind;
     let is_directory = kind == Kind::Directory;
     let meta = new_meta(&parent, &fresh, attributes, who);
-    // Size and mode are in place; what is left is for the caller to be allowed.
+    // Size and mode are in place. Clients state an owner and a group unasked; those that the caller could not give the
+    // object afterwards are ignored, as Linux's server does.
+    let may_have = |gid| who.is_root() || who.in_group(gid);
     let rest = SetAttributes {
         mode: None,
         size: None,
-        uid: attributes.uid.filter(|uid| *uid != meta.uid),
-        gid: attributes.gid.filter(|gid| *gid != meta.gid),
+        uid: attributes.uid.filter(|uid| who.is_root() && *uid != meta.uid),
+        gid: attributes.gid.filter(|gid| may_have(*gid) && *gid != meta.gid),
         ..*attributes
     };
-    check(&meta, &rest, who)?;
     tree.check_room(name)?;
     if is_directory && parent.nlink >= MAX_LINKS {
         return Err(FsError::TooManyLinks);

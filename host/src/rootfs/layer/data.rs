@@ -63,12 +63,19 @@ pub struct ReadOutcome {
     pub attributes: Attributes,
 }
 
+/// Data is a regular file's alone. Of anything else, directories too, RFC 1813 §3.3.6 has NFS3ERR_INVAL.
 fn check_regular(meta: &Meta) -> Result<(), FsError> {
-    match meta.kind {
-        Kind::Regular => Ok(()),
-        Kind::Directory => Err(FsError::IsDirectory),
-        _ => Err(FsError::Invalid),
+    if meta.kind == Kind::Regular { Ok(()) } else { Err(FsError::Invalid) }
+}
+
+/// Checks that `who` may write an object's data. The owner may, whatever the mode says, as with
+/// [`Layer::begin_read`].
+fn check_writable(meta: &Meta, who: &Credential) -> Result<(), FsError> {
+    check_regular(meta)?;
+    if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
+        return Err(FsError::AccessDenied);
     }
+    Ok(())
 }
 
 impl Layer {
@@ -95,7 +102,7 @@ impl Layer {
     /// may execute a file may read it, as NFS servers must allow (RFC 1813 §4.4).
     ///
     /// # Errors
-    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::Stale`].
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::Stale`].
     pub fn begin_read(
         &self,
         ino: Ino,
@@ -134,15 +141,11 @@ impl Layer {
     /// Writes `data` at byte `offset`.
     ///
     /// # Errors
-    /// [`FsError::AccessDenied`], [`FsError::IsDirectory`], [`FsError::Invalid`], [`FsError::NoSpace`],
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::NoSpace`],
     /// [`FsError::FileTooLarge`], [`FsError::Io`], [`FsError::Stale`].
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], who: &Credential) -> Result<WccPair, FsError> {
         let mutation = self.mutation()?;
-        let meta = self.tree().meta(ino)?;
-        check_regular(&meta)?;
-        if meta.permitted(who) & 2 == 0 && !meta.owned_by(who) {
-            return Err(FsError::AccessDenied);
-        }
+        check_writable(&self.tree().meta(ino)?, who)?;
         let file = mutation.copied_up(ino)?;
         let size = match file.write(offset, data) {
             Err(FsError::NoSpace) if self.reclaim() => file.write(offset, data)?,
@@ -152,7 +155,10 @@ impl Layer {
         // Taken with the change: a client must see what another has done in between (RFC 1813 §2.6).
         let before = Attributes { size, ..tree.attributes(ino)? };
         if !data.is_empty() {
-            let meta = &mut tree.inode_mut(ino)?.meta;
+            let inode = tree.inode_mut(ino)?;
+            // The file is in use: who creates it again must not take it for a new one.
+            inode.verifier = None;
+            let meta = &mut inode.meta;
             meta.mtime = Timestamp::now();
             meta.ctime = meta.mtime;
             if !who.is_root() {
@@ -162,5 +168,21 @@ impl Layer {
         let after = tree.attributes(ino)?;
         tree.commit(who.call)?;
         Ok(WccPair { before, after })
+    }
+
+    /// [`Layer::commit`] for one who could have written to the file `ino`. Nothing of it is changed: what is before is
+    /// after.
+    ///
+    /// # Errors
+    /// [`FsError::AccessDenied`], [`FsError::Invalid`] if it is no regular file, [`FsError::Stale`], and those of
+    /// [`Layer::commit`].
+    pub fn commit_file(&self, ino: Ino, who: &Credential) -> Result<WccPair, FsError> {
+        let attributes = {
+            let tree = self.tree();
+            check_writable(&tree.meta(ino)?, who)?;
+            tree.attributes(ino)?
+        };
+        self.commit()?;
+        Ok(WccPair { before: attributes, after: attributes })
     }
 }

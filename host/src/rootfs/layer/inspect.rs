@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Layer;
-use crate::rootfs::tree::MAX_NAME;
+use crate::rootfs::permission::check_component;
 use crate::rootfs::{Attributes, CallId, Credential, FsError, Ino, Kind};
 
 /// What a caller may do with a file or directory.
@@ -44,9 +44,7 @@ impl Layer {
     /// [`FsError::NotFound`], [`FsError::AccessDenied`], [`FsError::NotDirectory`], [`FsError::NameTooLong`],
     /// [`FsError::Stale`].
     pub fn lookup(&self, dir: Ino, name: &[u8], who: &Credential) -> Result<Attributes, FsError> {
-        if name.len() > MAX_NAME {
-            return Err(FsError::NameTooLong);
-        }
+        check_component(name)?;
         let tree = self.tree();
         tree.may_search(dir, who)?;
         let ino = tree.lookup(dir, name)?;

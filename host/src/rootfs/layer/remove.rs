@@ -1,7 +1,8 @@
 //! Removing names.
 
 use super::{Layer, WccPair};
-use crate::rootfs::tree::{MAX_NAME, Tree};
+use crate::rootfs::permission::check_component;
+use crate::rootfs::tree::Tree;
 use crate::rootfs::{Credential, FsError, Ino, Kind, Timestamp};
 
 impl Layer {
@@ -58,8 +59,7 @@ pub(super) fn removable(tree: &Tree, dir: Ino, name: &[u8], who: &Credential) ->
     match name {
         b"." => return Err(FsError::Invalid),
         b".." => return Err(FsError::Exists),
-        _ if name.len() > MAX_NAME => return Err(FsError::NameTooLong),
-        _ => {}
+        _ => check_component(name)?,
     }
     tree.may_search(dir, who)?;
     let ino = tree.lookup(dir, name)?;

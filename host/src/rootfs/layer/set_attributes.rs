@@ -55,7 +55,7 @@ impl Layer {
 }
 
 /// Whether `who` may make `change` to an object.
-pub(super) fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Result<(), FsError> {
+fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Result<(), FsError> {
     let owner = meta.owned_by(who);
     let writable = owner || meta.permitted(who) & 2 != 0;
     let times = [change.atime, change.mtime];
@@ -84,7 +84,7 @@ pub(super) fn check(meta: &Meta, change: &SetAttributes, who: &Credential) -> Re
     Ok(())
 }
 
-/// Makes `change`, which was checked; the size is the caller's part.
+/// Makes `change`, which is allowed; the size is the caller's part.
 pub(super) fn apply(
     tree: &mut Tree,
     ino: Ino,
@@ -93,8 +93,11 @@ pub(super) fn apply(
 ) -> Result<(), FsError> {
     let now = Timestamp::now();
     let inode = tree.inode_mut(ino)?;
-    // The verifier of an exclusive CREATE stands for the file until its creator goes on with it.
-    inode.verifier = None;
+    // The verifier of an exclusive CREATE stands for the file until there is more to it than its owner and mode. Other
+    // servers keep it in the times (RFC 1813 §3.3.8), and clients set them first.
+    if change.size.is_some() || [change.atime, change.mtime] != [SetTime::Keep; 2] {
+        inode.verifier = None;
+    }
     let meta = &mut inode.meta;
     if change.size.is_some() {
         meta.mtime = now;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rootfs::block_store::Run;
+use crate::rootfs::block_store::{BLOCK, Run};
 
 #[derive(Debug, Default)]
 pub(super) struct Map {
@@ -45,6 +45,22 @@ impl Map {
             block += count;
         }
         (stored, gaps)
+    }
+
+    /// Blocks of the file that show the lower layer, or did before they were written.
+    pub(super) fn visible_blocks(&self) -> u64 {
+        self.visible.unwrap_or_default().div_ceil(BLOCK)
+    }
+
+    /// How many blocks of `run`, which is at `block` of the file, lie beyond those of [`Map::visible_blocks`].
+    pub(super) fn beyond_visible(&self, block: u64, run: Run) -> u64 {
+        (block + run.count).saturating_sub(block.max(self.visible_blocks()))
+    }
+
+    /// Blocks of the file that are somewhere: in the store, or in the lower layer.
+    pub(super) fn blocks(&self) -> u64 {
+        let stored = self.runs.iter().map(|(block, run)| self.beyond_visible(*block, *run));
+        self.visible_blocks() + stored.sum::<u64>()
     }
 
     pub(super) fn insert(&mut self, block: u64, run: Run) {

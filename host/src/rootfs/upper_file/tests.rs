@@ -30,6 +30,34 @@ fn holes_read_as_zeros_and_cost_nothing() {
 }
 
 #[test]
+fn of_a_file_of_the_lower_layer_what_shows_and_what_was_written_beyond_counts() {
+    let (lower, ino, _) = one_file_lower(10_000);
+    let storage = testing::storage(lower, 1 << 20);
+    let file = UpperFile::over_lower(ino, Arc::clone(&storage));
+    assert_eq!(file.used(), 3 * BLOCK);
+    file.truncate(1 << 40).unwrap();
+    assert_eq!(file.used(), 3 * BLOCK, "a hole");
+    file.write(5000, b"in place").unwrap();
+    assert_eq!(file.used(), 3 * BLOCK);
+    file.write(3 * BLOCK - 1, &[1; 2]).unwrap();
+    file.write(1 << 30, b"far").unwrap();
+    assert_eq!(file.used(), 5 * BLOCK);
+    let again = UpperFile::over_lower(ino, storage);
+    again.restore_extents(file.size(), file.runs()).unwrap();
+    again.restore_visible(10_000).unwrap();
+    assert_eq!(again.used(), file.used());
+    again.give_up(1 << 30 >> 12);
+    assert_eq!(again.used(), 4 * BLOCK);
+    // Its blocks are the other's.
+    again.runs().into_iter().for_each(|(block, _)| again.give_up(block));
+    assert_eq!(again.used(), 3 * BLOCK);
+    for (size, blocks) in [(1 << 30, 4), (10_000, 3), (5000, 2), (20_000, 2), (0, 0), (20_000, 0)] {
+        file.truncate(size).unwrap();
+        assert_eq!(file.used(), blocks * BLOCK, "{size}");
+    }
+}
+
+#[test]
 fn the_budget_ends_a_write_and_a_cut_gives_back() {
     let file = new_file(&storage(2 * BLOCK));
     file.write(0, &[7; 8192]).unwrap();
@@ -79,6 +107,7 @@ proptest! {
             let mut all = vec![9; model.len() + 10];
             prop_assert_eq!(file.read(0, &mut all).unwrap(), (model.len(), true));
             prop_assert_eq!(&all[..model.len()], &model[..]);
+            prop_assert_eq!(file.used(), file.map().blocks() * BLOCK);
         }
         drop(file);
         prop_assert_eq!(storage.store.usage().0, 0);

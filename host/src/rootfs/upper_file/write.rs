@@ -94,8 +94,7 @@ impl UpperFile {
             return Err(error);
         }
         for (block, run) in new.runs.drain(..) {
-            self.blocks.fetch_add(run.count, Ordering::Relaxed);
-            map.insert(block, run);
+            self.insert(&mut map, block, run);
         }
         Ok(self.size.fetch_max(end, Ordering::AcqRel))
     }

@@ -28,7 +28,16 @@ fn files_are_cut_and_grow_by_holes() {
     assert_eq!(layer.set_attributes(file, &size(u64::MAX), None, &root()), Err(FsError::FileTooLarge));
     assert_eq!(layer.write(file, u64::MAX, b"xx", &root()), Err(FsError::FileTooLarge));
     assert_eq!(layer.read(file, u64::MAX, &mut [0; 4], &root()).unwrap().count, 0);
-    assert_eq!(layer.read(Ino::ROOT, 0, &mut [0; 4], &root()).unwrap_err(), FsError::IsDirectory);
+}
+
+#[test]
+fn only_a_regular_file_has_data() {
+    let layer = layer();
+    for object in [Ino::ROOT, find(&layer, "link").ino] {
+        assert_eq!(layer.read(object, 0, &mut [0; 4], &root()).unwrap_err(), FsError::Invalid);
+        assert_eq!(layer.write(object, 0, b"x", &root()), Err(FsError::Invalid));
+        assert_eq!(layer.commit_file(object, &root()), Err(FsError::Invalid));
+    }
 }
 
 #[test]

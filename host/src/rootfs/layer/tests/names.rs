@@ -1,5 +1,11 @@
+use std::sync::Arc;
+
 use super::{MODE, find, layer, make_dir, make_file, names, read_all, root, user};
-use crate::rootfs::{CreateMode, Credential, FsError, Ino, Kind, MAX_LINKS, NewNode, SetAttributes};
+use crate::rootfs::testing::{TarBuilder, killed, new_directory};
+use crate::rootfs::{
+    CreateMode, Credential, FsError, Ino, Kind, Layer, LayerOptions, MAX_LINKS, NewNode, SetAttributes,
+    SetTime,
+};
 
 #[test]
 fn hard_links_of_the_lower_layer_stay_one_file() {
@@ -22,8 +28,42 @@ fn exclusive_create_is_repeatable_with_its_verifier_only() {
     let file = create([1; 8]).unwrap().object;
     assert_eq!(create([1; 8]).unwrap().object.ino, file.ino);
     assert_eq!(create([2; 8]), Err(FsError::Exists));
-    layer.set_attributes(file.ino, &MODE(0o600), None, &user(1)).unwrap();
-    assert_eq!(create([1; 8]), Err(FsError::Exists));
+}
+
+#[test]
+fn an_exclusive_create_is_repeatable_until_data_or_times_are_set_and_over_a_restart() {
+    let directory = new_directory();
+    let lower = Arc::new(TarBuilder::new().dir("tmp", 0o1777).index().unwrap());
+    let layer = Layer::new(Arc::clone(&lower), directory.clone(), LayerOptions::default()).unwrap();
+    let keep = SetAttributes::default();
+    let cases: [(&str, bool, SetAttributes, &[u8]); 7] = [
+        ("nothing", true, keep, b""),
+        ("mode", true, MODE(0o600), b""),
+        ("owner", true, SetAttributes { uid: Some(1), gid: Some(1), ..keep }, b""),
+        ("size", false, SetAttributes { size: Some(0), ..keep }, b""),
+        ("atime", false, SetAttributes { atime: SetTime::Now, ..keep }, b""),
+        ("mtime", false, SetAttributes { mtime: SetTime::Now, ..keep }, b""),
+        ("data", false, keep, b"data"),
+    ];
+    let create = |layer: &Layer, name: &str| {
+        layer.create(Ino::ROOT, name.as_bytes(), CreateMode::Exclusive([1; 8]), &root())
+    };
+    for (name, _, change, data) in &cases {
+        let file = create(&layer, name).unwrap().object.ino;
+        layer.set_attributes(file, change, None, &root()).unwrap();
+        layer.write(file, 0, data, &root()).unwrap();
+    }
+    let assert_repeatable = |layer: &Layer| {
+        for (name, repeatable, ..) in &cases {
+            assert_eq!(create(layer, name).is_ok(), *repeatable, "{name}");
+        }
+    };
+    assert_repeatable(&layer);
+    assert_repeatable(
+        &Layer::open(Arc::clone(&lower), killed(&directory), LayerOptions::default()).unwrap().0,
+    );
+    layer.compact();
+    assert_repeatable(&Layer::open(lower, killed(&directory), LayerOptions::default()).unwrap().0);
 }
 
 #[test]
@@ -34,28 +74,33 @@ fn unchecked_create_cuts_what_is_there() {
     let file = layer.create(etc, b"shadow", cut, &root()).unwrap().object;
     assert_eq!((file.size, file.mode), (0, 0o600));
     assert_eq!(layer.create(etc, b"passwd", cut, &user(1)), Err(FsError::AccessDenied));
-    assert_eq!(layer.create(Ino::ROOT, b"etc", cut, &root()), Err(FsError::Exists));
+    assert_eq!(layer.create(Ino::ROOT, b"etc", cut, &root()), Err(FsError::IsDirectory));
+    assert_eq!(layer.create(Ino::ROOT, b"etc", CreateMode::Guarded(MODE(0)), &root()), Err(FsError::Exists));
     assert_eq!(layer.create(Ino::ROOT, b"link", cut, &root()), Err(FsError::Exists));
 }
 
 #[test]
-fn names_are_checked() {
+fn names_are_checked_by_all_that_take_one() {
     let layer = layer();
     let long = "n".repeat(256);
     let make = |name: &str| make_file(&layer, Ino::ROOT, name, 0o644, &root()).map(|file| file.kind);
     assert_eq!(make(&long), Err(FsError::NameTooLong));
     assert_eq!(make(&long[..255]), Ok(Kind::Regular));
-    for (name, error) in [
-        ("", FsError::Invalid),
-        ("a/b", FsError::Invalid),
-        ("a\0", FsError::Invalid),
-        ("..", FsError::Exists),
-    ] {
-        assert_eq!(
-            make(name).err(),
-            Some(if name.is_empty() { FsError::Invalid } else { error }),
-            "{name:?}"
-        );
+    assert_eq!(make(".."), Err(FsError::Exists));
+    let top = Ino::ROOT;
+    let file = find(&layer, "etc/passwd").ino;
+    for name in [&b""[..], b"a/b", b"etc/passwd", b"/", b"a\0"] {
+        let of_procedures = [
+            layer.lookup(top, name, &root()).map(drop),
+            layer.create(top, name, CreateMode::Unchecked(MODE(0o644)), &root()).map(drop),
+            layer.make_node(top, name, NewNode::Fifo, &MODE(0o644), &root()).map(drop),
+            layer.link(file, top, name, &root()).map(drop),
+            layer.remove(top, name, &root()).map(drop),
+            layer.remove_directory(top, name, &root()).map(drop),
+            layer.rename((top, name), (top, b"new"), &root()).map(drop),
+            layer.rename((top, b"etc"), (top, name), &root()).map(drop),
+        ];
+        assert_eq!(of_procedures, [Err(FsError::AccessDenied); 8], "{name:?}");
     }
     assert_eq!(layer.lookup(Ino::ROOT, long.as_bytes(), &root()), Err(FsError::NameTooLong));
     assert_eq!(layer.lookup(Ino::ROOT, b"..", &root()).unwrap().ino, Ino::ROOT);
@@ -88,7 +133,7 @@ fn links_are_counted_and_directories_get_none() {
     let file = find(&layer, "home/mine").ino;
     assert_eq!(layer.link(file, tmp, b"l", &user(1)).unwrap().object.nlink, 2);
     assert_eq!(layer.link(file, tmp, b"l", &user(1)), Err(FsError::Exists));
-    assert_eq!(layer.link(tmp, tmp, b"d", &root()), Err(FsError::NotPermitted));
+    assert_eq!(layer.link(tmp, tmp, b"d", &root()), Err(FsError::IsDirectory));
     assert_eq!(find(&layer, "tmp").nlink, 2);
     make_dir(&layer, tmp, "d", 0o755, &root()).unwrap();
     assert_eq!(find(&layer, "tmp").nlink, 3);

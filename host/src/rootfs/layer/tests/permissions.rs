@@ -2,7 +2,8 @@ use std::ops::ControlFlow;
 
 use super::{MODE, find, layer, make_dir, make_file, root, user};
 use crate::rootfs::{
-    Credential, DirectoryEntry, FsError, Ino, Permissions, SetAttributes, SetTime, Timestamp,
+    CreateMode, Credential, DirectoryEntry, FsError, Ino, NewNode, Permissions, SetAttributes, SetTime,
+    Timestamp,
 };
 
 #[test]
@@ -28,6 +29,8 @@ fn an_owner_writes_what_the_mode_forbids_and_execution_implies_reading() {
     let tmp = find(&layer, "tmp").ino;
     let file = make_file(&layer, tmp, "f", 0o000, &user(1000)).unwrap();
     layer.write(file.ino, 0, b"x", &user(1000)).unwrap();
+    layer.commit_file(file.ino, &user(1000)).unwrap();
+    assert_eq!(layer.commit_file(file.ino, &user(1001)), Err(FsError::AccessDenied));
     assert_eq!(layer.read(file.ino, 0, &mut [0; 1], &user(1001)).unwrap_err(), FsError::AccessDenied);
     layer.set_attributes(file.ino, &MODE(0o711), None, &user(1000)).unwrap();
     assert_eq!(layer.read(file.ino, 0, &mut [0; 1], &user(1001)).unwrap().count, 1);
@@ -97,6 +100,26 @@ fn a_set_group_id_directory_hands_its_group_down() {
     assert_eq!((file.uid, file.gid, file.mode), (1, 50, 0o775));
     let sub = make_dir(&layer, dir, "d", 0o755, &user(1)).unwrap();
     assert_eq!((sub.gid, sub.mode), (50, 0o2755));
+}
+
+#[test]
+fn who_makes_an_object_gives_it_to_nobody_else_and_to_groups_of_its_own() {
+    let layer = layer();
+    let tmp = find(&layer, "tmp").ino;
+    let member = Credential { gids: vec![9], ..user(1) };
+    let asked = |uid, gid| SetAttributes { uid: Some(uid), gid: Some(gid), ..MODE(0o640) };
+    for (index, (who, uid, gid, given)) in
+        [(&member, 2, 3, (1, 1)), (&member, 0, 9, (1, 9)), (&root(), 2, 3, (2, 3))].into_iter().enumerate()
+    {
+        let file = format!("f{index}");
+        let how = CreateMode::Guarded(asked(uid, gid));
+        let file = layer.create(tmp, file.as_bytes(), how, who).unwrap().object;
+        let dir = format!("d{index}");
+        let dir = layer.make_node(tmp, dir.as_bytes(), NewNode::Directory, &asked(uid, gid), who);
+        let dir = dir.unwrap().object;
+        assert_eq!([(file.uid, file.gid), (dir.uid, dir.gid)], [given; 2]);
+        assert_eq!((file.mode, dir.mode), (0o640, 0o640));
+    }
 }
 
 #[test]
