@@ -238,7 +238,11 @@ fn remove_leftovers(directory: &Path) -> io::Result<()> {
         let Ok(file) = File::open(&path) else { continue };
         let age = file.metadata()?.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
         if age.is_some_and(|age| age > UNLOCKED_AGE) && file.try_lock().is_ok() {
-            fs::remove_file(&path)?;
+            match fs::remove_file(&path) {
+                // Another run that starts now was first.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
         }
     }
     Ok(())
@@ -293,6 +297,22 @@ mod tests {
         Cache::open(cache.directory()).unwrap();
         assert!(!tmp.join("left").exists());
         assert!(writer.path().exists());
+    }
+
+    #[test]
+    fn runs_that_start_together_remove_what_is_left_between_them() {
+        let (_directory, cache) = cache();
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        for number in 0..500 {
+            let left = File::create(cache.directory().join(format!("tmp/{number}"))).unwrap();
+            left.set_modified(old).unwrap();
+        }
+        let open = || Cache::open(cache.directory()).map(drop);
+        std::thread::scope(|scope| {
+            let runs = [(); 4].map(|()| scope.spawn(open));
+            runs.into_iter().for_each(|run| run.join().unwrap().unwrap());
+        });
+        assert_eq!(std::fs::read_dir(cache.directory().join("tmp")).unwrap().count(), 0);
     }
 
     #[test]
