@@ -124,6 +124,11 @@ impl Cache {
         self.root.join("git").join(format!("{key}.git"))
     }
 
+    /// Returns the directory of files that do not have their name yet.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     /// Locks `name` for this run; the lock ends when the file is dropped.
     pub(super) fn lock(&self, name: &str, budget: &Budget) -> Result<File, Reason> {
         let path = self.root.join("locks").join(name);
@@ -202,7 +207,7 @@ impl Cache {
     }
 
     fn temporary(&self) -> Result<NamedTempFile, Reason> {
-        let directory = self.root.join("tmp");
+        let directory = self.tmp();
         let failed = |source| Reason::Cache { path: directory.clone(), source };
         let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
         if temporaries.closed {
