@@ -5,6 +5,7 @@ pub mod harness;
 pub mod kept_run;
 pub mod kernel_client;
 pub mod nfs_client;
+pub mod numbers;
 mod printed;
 pub mod tcp_relay;
 pub mod tftp;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
+use crate::numbers::Numbers;
+
 /// Number of its files.
 pub const FILES: usize = 2000;
 /// Number of its directories.
@@ -25,14 +27,12 @@ pub fn write(path: &Path) -> io::Result<()> {
         header.set_entry_type(tar::EntryType::Directory);
         builder.append_data(&mut header, format!("directory-{directory}"), io::empty())?;
     }
-    let mut state = 1_u64;
+    let mut numbers = Numbers(1);
     for file in 0..FILES {
         let size = BYTES / FILES * QUARTERS[file % QUARTERS.len()] / 4;
         let mut data = Vec::with_capacity(size + 8);
         while data.len() < size {
-            // Knuth's MMIX generator.
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            data.extend_from_slice(&state.to_be_bytes());
+            data.extend_from_slice(&numbers.following().to_be_bytes());
         }
         data.truncate(size);
         let mut header = header(if file % 7 == 0 { 0o755 } else { 0o644 });

@@ -1,16 +1,17 @@
 //! `host-runner rootfs`: what a run has kept is looked into, saved, served again, and survives `kill -9`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use host_runner::rootfs::Lower;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
-use testbench::harness::host_runner;
+use testbench::harness::{PATIENCE, host_runner};
 use testbench::kept_run;
 use testbench::nfs_client::{Client, Xdr};
 
@@ -53,31 +54,74 @@ impl Kept {
     }
 
     /// Starts to serve, and waits until a client can connect.
-    fn serve(&self, options: &[&str]) -> (Child, Client) {
-        let child =
-            self.command(&["serve", "run"]).args(options).stdout(Stdio::null()).spawn().expect("it starts");
-        (child, self.connect())
+    fn serve(&self, options: &[&str]) -> (Server, Client) {
+        let mut command = self.command(&["serve", "run"]);
+        command.args(options);
+        self.start(command)
     }
 
-    fn connect(&self) -> Client {
+    /// Starts a program that serves, and waits until a client can connect.
+    fn start(&self, mut command: Command) -> (Server, Client) {
+        let output = ["stdout", "stderr"].map(|name| self.run().join(name));
+        let [stdout, stderr] = output.each_ref().map(|path| File::create(path).expect("writable"));
+        command.current_dir(self.run()).stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
+        let mut server = Server { child: command.spawn().expect("it starts"), output };
         let started = Instant::now();
         loop {
-            match Client::connect(self.server) {
-                Ok(client) => return client,
-                Err(error) => assert!(started.elapsed() < START, "it does not listen: {error}"),
+            let error = match Client::connect(self.server) {
+                Ok(client) => return (server, client),
+                Err(error) => error,
+            };
+            let ended = server.child.try_wait().expect("a child");
+            if ended.is_some() || started.elapsed() > START {
+                let printed = server.printed().concat();
+                panic!("it does not listen: {error}; its end: {ended:?}; it printed:\n{printed}");
             }
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// A program that serves; killed when dropped, and with it what it has started.
+struct Server {
+    child: Child,
+    /// Files with its standard output and its standard error.
+    output: [PathBuf; 2],
 }
 
-fn kill(mut child: Child) {
-    child.kill().expect("it runs");
-    child.wait().expect("a child");
+impl Server {
+    /// What it has printed until now, to standard output and standard error.
+    fn printed(&self) -> [String; 2] {
+        self.output.each_ref().map(|path| text(&fs::read(path).expect("it is there")))
+    }
+
+    /// Waits until it has ended.
+    fn wait(&mut self) {
+        let started = Instant::now();
+        while self.child.try_wait().expect("a child").is_none() {
+            assert!(started.elapsed() < PATIENCE, "it still runs, and has printed: {:?}", self.printed());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it, unless it has ended, and waits until it is gone.
+    fn kill(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            // What it has started is in its group. Ended meanwhile is as good.
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
@@ -115,11 +159,11 @@ fn what_cannot_be_opened_is_told_with_what_to_do() {
     fs::create_dir(kept.run().join("run/rootfs/other")).expect("writable");
     let several = text(&kept.rootfs(&["diff", "run"]).stderr);
     assert!(several.contains("board") && several.contains("--node"), "{several}");
-    let (child, _client) = kept.serve(&["--node", "board"]);
+    let (mut server, _client) = kept.serve(&["--node", "board"]);
     let busy = kept.rootfs(&["diff", "run", "--node", "board"]);
     assert_eq!(busy.status.code(), Some(3));
     assert!(text(&busy.stderr).contains("another process is using the layer"), "{}", text(&busy.stderr));
-    kill(child);
+    server.kill();
     fs::remove_file(kept.run().join("rootfs.tar")).expect("it is there");
     let gone = text(&kept.rootfs(&["ls", "run", "--node", "board"]).stderr);
     assert!(gone.contains("http://example.org/rootfs.tar") && gone.contains("not in the cache"), "{gone}");
@@ -128,7 +172,7 @@ fn what_cannot_be_opened_is_told_with_what_to_do() {
 #[test]
 fn a_server_that_is_killed_goes_on_under_the_same_handles() -> io::Result<()> {
     let kept = Kept::new();
-    let (mut child, mut client) = kept.serve(&[]);
+    let (mut server, mut client) = kept.serve(&[]);
     let root = client.mount("/job/rootfs")?;
     let file = client.create(&root, "written")?;
     let mut verifiers = Vec::new();
@@ -138,15 +182,15 @@ fn a_server_that_is_killed_goes_on_under_the_same_handles() -> io::Result<()> {
             Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000).u32(0).opaque(&data);
         let results = client.nfs(WRITE, &write)?.to_vec();
         verifiers.push(results[results.len() - 8..].to_vec());
-        kill(child);
-        (child, client) = kept.serve(&[]);
+        // Two servers cannot have one port.
+        server.kill();
+        (server, client) = kept.serve(&[]);
         let read = Xdr::default().opaque(&file).u64(u64::from(round) * 100_000).u32(100_000);
         let results = client.nfs(READ, &read)?;
         assert!(results.ends_with(&data), "what was answered in round {round} is there");
     }
     assert!(verifiers.iter().all(|verifier| *verifier == verifiers[0]), "{verifiers:?}");
     assert_eq!(client.lookup(&root, "written")?, file);
-    kill(child);
     Ok(())
 }
 
@@ -155,7 +199,7 @@ const ON_A_SMALL_DISK: &str = "PATH=$PATH:/usr/sbin:/sbin
     cp -a run/rootfs/board copy
     mount -t tmpfs -o size=4m tmpfs run/rootfs/board
     cp -a copy/. run/rootfs/board
-    \"$0\" rootfs serve run > served &
+    \"$0\" rootfs serve run >&2 &
     echo $! > pid
     wait $! || true
     \"$0\" rootfs diff run";
@@ -166,9 +210,7 @@ fn a_disk_that_is_full_ends_writes_and_nothing_that_was_answered_is_lost() -> io
     let kept = Kept::new();
     let mut namespace = Command::new("unshare");
     namespace.args(["--user", "--map-root-user", "--mount", "sh", "-ec", ON_A_SMALL_DISK]).arg(host_runner());
-    let namespace =
-        namespace.current_dir(kept.run()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut client = kept.connect();
+    let (mut namespace, mut client) = kept.start(namespace);
     let root = client.mount("/job/rootfs")?;
     let piece = |file: &[u8], number: u8| {
         let at = u64::from(number) * PIECE as u64;
@@ -194,9 +236,10 @@ fn a_disk_that_is_full_ends_writes_and_nothing_that_was_answered_is_lost() -> io
     client.nfs(WRITE, &piece(&late, 0))?;
     let pid = fs::read_to_string(kept.run().join("pid"))?.trim().parse().map_err(io::Error::other)?;
     kill_process(Pid::from_raw(pid).expect("the server's"), Signal::KILL)?;
-    let ended = namespace.wait_with_output()?;
+    namespace.wait();
+    let [output, complaints] = namespace.printed();
     let changed = "added      /big\nmodified   /etc/hostname\nadded      /late\nadded      /root\nadded      /root/new\n";
-    assert_eq!(text(&ended.stdout), changed, "{}", text(&ended.stderr));
-    assert!(!text(&ended.stderr).contains("repaired"), "{}", text(&ended.stderr));
+    assert_eq!(output, changed, "{complaints}");
+    assert!(!complaints.contains("repaired"), "{complaints}");
     Ok(())
 }

@@ -124,6 +124,11 @@ impl Cache {
         self.root.join("git").join(format!("{key}.git"))
     }
 
+    /// Returns the directory of files that do not have their name yet.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     /// Locks `name` for this run; the lock ends when the file is dropped.
     pub(super) fn lock(&self, name: &str, budget: &Budget) -> Result<File, Reason> {
         let path = self.root.join("locks").join(name);
@@ -202,7 +207,7 @@ impl Cache {
     }
 
     fn temporary(&self) -> Result<NamedTempFile, Reason> {
-        let directory = self.root.join("tmp");
+        let directory = self.tmp();
         let failed = |source| Reason::Cache { path: directory.clone(), source };
         let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
         if temporaries.closed {
@@ -236,12 +241,22 @@ fn remove_leftovers(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let Ok(file) = File::open(&path) else { continue };
-        let age = file.metadata()?.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        if age.is_some_and(|age| age > UNLOCKED_AGE) && file.try_lock().is_ok() {
-            fs::remove_file(&path)?;
-        }
+        remove_if_left(&path, &file)?;
     }
     Ok(())
+}
+
+/// Removes the temporary file at `path`, open as `file`, if its writer is gone.
+fn remove_if_left(path: &Path, file: &File) -> io::Result<()> {
+    let age = file.metadata()?.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    if age.is_none_or(|age| age <= UNLOCKED_AGE) || file.try_lock().is_err() {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        // Another run that starts now was first.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 #[cfg(test)]
@@ -250,7 +265,7 @@ mod tests {
     use std::io::Write as _;
     use std::time::{Duration, Instant, SystemTime};
 
-    use super::{Budget, Cache, Checksums, Reason};
+    use super::{Budget, Cache, Checksums, Reason, remove_if_left};
 
     fn cache() -> (tempfile::TempDir, Cache) {
         let directory = tempfile::tempdir().unwrap();
@@ -293,6 +308,16 @@ mod tests {
         Cache::open(cache.directory()).unwrap();
         assert!(!tmp.join("left").exists());
         assert!(writer.path().exists());
+    }
+
+    #[test]
+    fn what_another_run_that_starts_removes_first_is_no_error() {
+        let (_directory, cache) = cache();
+        let path = cache.tmp().join("left");
+        let left = File::create(&path).unwrap();
+        left.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        remove_if_left(&path, &left).unwrap();
     }
 
     #[test]

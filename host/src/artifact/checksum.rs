@@ -95,6 +95,11 @@ impl Digests {
         (checksums.md5.is_none() || self.md5.is_some())
             && (checksums.sha512.is_none() || self.sha512.is_some())
     }
+
+    /// Adds what only `other` has, which is of the same file.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { md5: self.md5.or(other.md5), sha512: self.sha512.or(other.sha512), ..self }
+    }
 }
 
 /// Computes SHA-256, and what else is demanded, in one pass.

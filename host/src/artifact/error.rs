@@ -64,6 +64,14 @@ pub enum Reason {
         #[source]
         source: io::Error,
     },
+    /// A local file is being written to.
+    #[error("{} changed each of the {copies} times that it was copied", path.display())]
+    Changing {
+        /// The file.
+        path: PathBuf,
+        /// How often it was copied.
+        copies: u32,
+    },
     /// The path is that of a directory or device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),

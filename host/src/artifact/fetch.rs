@@ -17,6 +17,9 @@ use super::http::{Download, Validators, download};
 use super::mirror::Mirrors;
 use super::url::Location;
 
+/// How often a local file is copied that changes meanwhile.
+const COPIES: u32 = 2;
+
 /// What a job says about an artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -62,7 +65,7 @@ struct Origin {
 #[serde(rename_all = "lowercase")]
 enum Version {
     Http(Validators),
-    File { size: u64, modified: (i64, i64), inode: u64, device: u64 },
+    File { size: u64, modified: (i64, i64), changed: (i64, i64), inode: u64, device: u64 },
 }
 
 impl Version {
@@ -70,6 +73,8 @@ impl Version {
         Self::File {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            // What `cp --preserve` and `touch --date` cannot set back.
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
             device: metadata.dev(),
         }
@@ -180,15 +185,22 @@ impl Fetch<'_> {
 
     /// Finds what the origin led to before, with all the digests that are needed now.
     fn known(&self, key: &str) -> Result<Option<(Version, Original)>, Reason> {
-        let Some(origin) = self.cache.record::<Origin>("origin", key) else { return Ok(None) };
+        let Some(mut origin) = self.cache.record::<Origin>("origin", key) else { return Ok(None) };
         let Some(mut blob) = self.cache.blob(&origin.digests.sha256, Some(origin.size)) else {
             return Ok(None);
         };
-        let mut digests = origin.digests;
-        if !digests.cover(&self.request.checksums) {
-            digests = self.digest(&mut blob)?;
+        if !origin.digests.cover(&self.request.checksums) {
+            let computed = self.digest(&mut blob)?;
+            if computed.sha256 == origin.digests.sha256 {
+                origin.digests = computed.or(origin.digests);
+                self.cache.set_record("origin", key, &origin)?;
+            } else {
+                // The file is damaged: what it is now is for the job's checksums, and not for the record.
+                origin.digests = computed;
+            }
         }
-        Ok(Some((origin.version, Original { blob, digests, from_cache: true })))
+        let original = Original { blob, digests: origin.digests, from_cache: true };
+        Ok(Some((origin.version, original)))
     }
 
     fn digest(&self, blob: &mut Blob) -> Result<Digests, Reason> {
@@ -217,8 +229,20 @@ impl Fetch<'_> {
         {
             return Ok(original);
         }
+        for _ in 0..COPIES {
+            if let Some(original) = self.copy_local(path, key)? {
+                return Ok(original);
+            }
+        }
+        Err(Reason::Changing { path: path.to_owned(), copies: COPIES })
+    }
+
+    /// Copies a local file into the cache; `None` if it changed meanwhile, so that the copy may be of no version at all.
+    fn copy_local(&self, path: &Path, key: &str) -> Result<Option<Original>, Reason> {
+        let failed = |source| Reason::Local { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
-        let version = Version::of(&file.metadata().map_err(failed)?);
+        let metadata = file.metadata().map_err(failed)?;
+        let version = Version::of(&metadata);
         let mut writer = self.cache.writer(&self.request.checksums)?;
         let limit = self.cache.max_size;
         copy(&mut file, &mut writer, limit, self.budget, Some(metadata.len()), self.progress).map_err(
@@ -229,9 +253,12 @@ impl Fetch<'_> {
                 CopyError::Budget(reason) => reason,
             },
         )?;
+        if Version::of(&file.metadata().map_err(failed)?) != version {
+            return Ok(None);
+        }
         let (blob, digests) = self.cache.keep(writer)?;
         self.remember(key, version, &blob, &digests)?;
-        Ok(Original { blob, digests, from_cache: false })
+        Ok(Some(Original { blob, digests, from_cache: false }))
     }
 
     fn remote(&self, url: &str, key: &str, known: Option<(Version, Original)>) -> Result<Original, Reason> {

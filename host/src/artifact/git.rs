@@ -30,7 +30,7 @@ pub struct GitRequest {
     pub url: String,
     /// Branch or tag; the repository's default branch without it.
     pub branch: Option<String>,
-    /// A commit, by whatever name; the branch's last without it.
+    /// A commit, by whatever name; the branch's last without it, and for `HEAD`.
     pub revision: Option<String>,
 }
 
@@ -50,16 +50,21 @@ pub struct GitError {
 impl GitError {
     /// Whether time was over.
     pub const fn is_late(&self) -> bool {
-        matches!(self.reason, GitReason::Timeout { .. })
+        match &self.reason {
+            GitReason::Timeout { .. } => true,
+            GitReason::Lock(reason) => reason.is_late(),
+            _ => false,
+        }
     }
 
-    /// Says whose fault it is: the job's if it names what the repository does not have, else the
-    /// infrastructure's.
-    pub fn class(&self) -> Class {
-        match self.reason {
+    /// Says whose fault it is: the job's if it names what the repository does not have, the lock's reason's if there is
+    /// one, else the infrastructure's.
+    pub const fn class(&self) -> Class {
+        match &self.reason {
             GitReason::NoBranch { .. } | GitReason::NoRevision { .. } | GitReason::NoFile { .. } => {
                 Class::Job
             }
+            GitReason::Lock(reason) => reason.class(),
             _ => Class::Infrastructure,
         }
     }
@@ -86,6 +91,9 @@ pub enum GitReason {
     /// The repository has no commit at all.
     #[error("the repository is empty")]
     Empty,
+    /// The repository's HEAD points to no branch that it has, as in a bare one whose first branch has another name.
+    #[error("the repository has no default branch: its HEAD names one that is not there")]
+    NoDefault,
     /// The repository has no such commit.
     #[error("the repository has no revision `{revision}`")]
     NoRevision {
@@ -132,6 +140,14 @@ pub enum GitReason {
         /// The command.
         what: &'static str,
     },
+    /// Git's output is too long.
+    #[error("git {what} answered more than {limit} bytes")]
+    LongAnswer {
+        /// The command.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
     /// Git cannot be run.
     #[error("git cannot be run")]
     Run(#[source] io::Error),
@@ -171,7 +187,7 @@ pub async fn checkout(
         let (locks, name) = (cache.clone(), format!("git-{key}"));
         let lock = tokio::task::spawn_blocking(move || locks.lock(&name, &budget)).await;
         let _lock = lock.unwrap_or(Err(Reason::Panicked)).map_err(GitReason::Lock)?;
-        let clone = BareClone { git: Git::new(cache.repository(&key))?, source, deadline };
+        let clone = BareClone { git: Git::new(cache.repository(&key), &cache.tmp())?, source, deadline };
         let commit = clone.commit(request).await?;
         let entries = clone.entries(&commit).await?;
         Ok((clone.git, commit, entries))
@@ -181,6 +197,12 @@ pub async fn checkout(
         Err(reason) => Err(GitError { url: request.url.clone(), mirrored, reason }),
     }
 }
+
+/// The reference that names the default branch.
+const HEAD: &str = "HEAD";
+
+/// The references of an origin, and the ids that they stand for.
+type References = HashMap<String, String>;
 
 /// A bare clone in the cache, locked by this run.
 struct BareClone {
@@ -193,18 +215,20 @@ impl BareClone {
     /// Finds the id of the commit that is asked for, and makes sure that it is here.
     async fn commit(&self, request: &GitRequest) -> Result<String, GitReason> {
         self.prepare().await?;
-        if let Some(revision) = &request.revision {
+        // The clone has a HEAD of its own, which says nothing about the origin's.
+        if let Some(revision) = request.revision.as_deref().filter(|revision| *revision != HEAD) {
             if !(is_commit_id(revision) && self.has(revision).await?) {
-                self.fetch().await?;
+                self.fetch(&self.advertised().await?).await?;
             }
-            let no_revision = || GitReason::NoRevision { revision: revision.clone() };
+            let no_revision = || GitReason::NoRevision { revision: revision.to_owned() };
             return self.resolve(revision).await?.ok_or_else(no_revision);
         }
-        let tip = self.remote_tip(request.branch.as_deref()).await?;
+        let references = self.advertised().await?;
+        let tip = tip(&references, request.branch.as_deref())?;
         if let Some(commit) = self.resolve(&tip).await? {
             return Ok(commit);
         }
-        self.fetch().await?;
+        self.fetch(&references).await?;
         self.resolve(&tip).await?.ok_or(GitReason::NoRevision { revision: tip })
     }
 
@@ -218,29 +242,27 @@ impl BareClone {
             .map_err(|source| GitReason::Cache { path: repository.to_owned(), source })
     }
 
-    /// Asks the origin for the last commit of `branch`, or of its default branch.
-    async fn remote_tip(&self, branch: Option<&str>) -> Result<String, GitReason> {
+    /// Asks the origin for its references.
+    async fn advertised(&self) -> Result<References, GitReason> {
         let finished = self.run("ls-remote", &["ls-remote", "--quiet", "--", &self.source]).await?;
         if !finished.success() {
             return Err(GitReason::Repository { words: finished.words() });
         }
         let text = String::from_utf8_lossy(&finished.stdout);
-        let tips: HashMap<&str, &str> =
-            text.lines().filter_map(|line| line.split_once('\t')).map(|(id, name)| (name, id)).collect();
-        let Some(branch) = branch else {
-            return tips.get("HEAD").map(|id| (*id).to_owned()).ok_or(GitReason::Empty);
-        };
-        [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")]
-            .iter()
-            .find_map(|name| tips.get(name.as_str()))
-            .map(|id| (*id).to_owned())
-            .ok_or_else(|| GitReason::NoBranch { branch: branch.to_owned() })
+        let lines = text.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
     }
 
-    async fn fetch(&self) -> Result<(), GitReason> {
-        let refs = ["+HEAD:refs/origin/HEAD", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-        let options = ["fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", &self.source];
-        let finished = self.run("fetch", &[options.as_slice(), &refs].concat()).await?;
+    /// Brings the clone up to date with an origin that has these `references`.
+    async fn fetch(&self, references: &References) -> Result<(), GitReason> {
+        let mut arguments =
+            vec!["fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", &self.source];
+        arguments.extend(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]);
+        // Asked for where it is not, it would make the whole command fail.
+        if references.contains_key(HEAD) {
+            arguments.push("+HEAD:refs/origin/HEAD");
+        }
+        let finished = self.run("fetch", &arguments).await?;
         if finished.success() { Ok(()) } else { Err(GitReason::Repository { words: finished.words() }) }
     }
 
@@ -276,6 +298,19 @@ impl BareClone {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.git.run(what, arguments, left).await
     }
+}
+
+/// Returns the id of the last commit of `branch`, or of the default branch.
+fn tip(references: &References, branch: Option<&str>) -> Result<String, GitReason> {
+    let Some(branch) = branch else {
+        let missing = if references.is_empty() { GitReason::Empty } else { GitReason::NoDefault };
+        return references.get(HEAD).cloned().ok_or(missing);
+    };
+    [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")]
+        .iter()
+        .find_map(|name| references.get(name))
+        .cloned()
+        .ok_or_else(|| GitReason::NoBranch { branch: branch.to_owned() })
 }
 
 /// Returns whether `text` is the full id of a commit, SHA-1 or SHA-256.

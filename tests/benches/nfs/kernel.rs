@@ -47,10 +47,11 @@ pub(crate) fn measure(
         for (index, server) in servers.iter().enumerate() {
             client.mount_from(server.nfs, server.mount.port(), &server.path)?;
             for ((name, script), figures) in STEPS.iter().zip(&mut figures) {
-                match run(&mut client, server, script) {
-                    Ok(took) => figures[index].push(took),
-                    Err(error) => writeln!(out, "round {round}: {}, {name}: {error}", server.name)?,
+                let took = run(&mut client, server, script);
+                if let Err(error) = &took {
+                    writeln!(out, "round {round}: {}, {name}: {error}", server.name)?;
                 }
+                figures[index].push(took.ok());
             }
             // What a failed step left behind would be in the way of the next round.
             client.run_well(

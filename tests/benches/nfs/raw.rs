@@ -47,10 +47,11 @@ pub(crate) fn measure(
     for round in 0..rounds {
         for (load, figures) in LOADS.iter().zip(&mut figures) {
             for (server, figures) in servers.iter().zip(figures) {
-                match run(&network, server, load) {
-                    Ok(took) => figures.push(took),
-                    Err(error) => writeln!(out, "round {round}: {}, {}: {error}", server.name, load.name)?,
+                let took = run(&network, server, load);
+                if let Err(error) = &took {
+                    writeln!(out, "round {round}: {}, {}: {error}", server.name, load.name)?;
                 }
+                figures.push(took.ok());
             }
         }
     }

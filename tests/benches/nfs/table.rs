@@ -9,8 +9,8 @@ use crate::servers::{Server, Took};
 /// All servers under one load.
 pub(crate) struct Row<'a> {
     pub(crate) name: &'static str,
-    /// What each round took, by server in their order; nothing where a server failed.
-    pub(crate) rounds: &'a [Vec<Took>],
+    /// What each round took, by server in their order; `None` where it failed, so that rounds stay beside each other.
+    pub(crate) rounds: &'a [Vec<Option<Took>>],
     /// What is shown for seconds, and for seconds of CPU time.
     pub(crate) show: Box<dyn Fn(f64, f64) -> (String, String) + 'a>,
 }
@@ -70,16 +70,18 @@ fn print_memory(out: &mut impl Write, servers: &[Server]) -> io::Result<()> {
 }
 
 impl Row<'_> {
-    fn figures(&self, server: usize, figure: Figure) -> impl Iterator<Item = f64> {
-        self.rounds.get(server).into_iter().flatten().map(figure)
+    /// A figure of every round of a server.
+    fn figures(&self, server: usize, figure: Figure) -> impl Iterator<Item = Option<f64>> {
+        self.rounds.get(server).into_iter().flatten().map(move |took| took.as_ref().map(figure))
     }
 
     fn median(&self, server: usize, figure: Figure) -> Option<f64> {
-        median(self.figures(server, figure))
+        median(self.figures(server, figure).flatten())
     }
 
-    /// Whether a figure of `one` is larger than that of `other` by more than chance.
+    /// Whether a figure of `one` is larger than that of `other` by more than chance, in the rounds that both have.
     fn is_larger(&self, one: usize, other: usize, figure: Figure) -> bool {
-        is_larger(self.figures(one, figure).zip(self.figures(other, figure)))
+        let rounds = self.figures(one, figure).zip(self.figures(other, figure));
+        is_larger(rounds.filter_map(|(one, other)| one.zip(other)))
     }
 }

@@ -4,14 +4,15 @@
 //! loses packets itself where a table says so. The limit is a process that does nothing but answer datagrams of the
 //! same sizes. Peers come from Debian: `apt-get install atftpd dnsmasq-base`, and tftpd-hpa, which conflicts with
 //! atftpd, from its package: `apt-get download tftpd-hpa && dpkg -x tftpd-hpa_*.deb target/peers`. Those that are made of the
-//! crates async-tftp and tftpd (rs-tftpd) are built here.
+//! crates async-tftp and tftpd (rs-tftpd) are built when they are asked for. What is missing is said, before the figures and
+//! after them.
 
 mod load;
 mod server;
 mod table;
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,19 +94,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(address) = options.pong {
         return Ok(load::pong(address)?);
     }
-    let programs = server::programs()?;
-    let wanted = |program: &&Program| {
-        options.only.is_empty() || options.only.iter().any(|name| program.name().starts_with(name))
-    };
-    let programs: Vec<&Program> = programs.iter().filter(wanted).collect();
+    let wanted =
+        |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.starts_with(only));
+    let programs = server::programs(wanted);
+    let mut out = io::stdout().lock();
+    print_missing(&mut out, &programs)?;
     let mut ahead = Vec::new();
     let wanted = |(loss, _): &(Loss, _)| options.loss.is_none_or(|with| with == (*loss != Loss::NONE));
     for (loss, clients) in TABLES.into_iter().filter(wanted) {
         let title = format!("{clients} client(s), {loss}");
         let rows = measure(&options, &programs, loss, clients);
-        ahead.extend(table::print(&mut io::stdout(), &title, &rows)?);
+        ahead.extend(table::print(&mut out, &title, &rows)?);
     }
-    print_verdict(&mut io::stdout(), &ahead)?;
+    print_verdict(&mut out, &ahead)?;
+    print_missing(&mut out, &programs)?;
+    Ok(())
+}
+
+/// Says which programs are not measured, and why.
+fn print_missing(out: &mut impl Write, programs: &[Program]) -> io::Result<()> {
+    for program in programs {
+        if let Some(reason) = program.missing() {
+            writeln!(out, "MISSING: {}: {reason}", program.name())?;
+        }
+    }
     Ok(())
 }
 
@@ -121,8 +133,8 @@ fn bytes_of_a_client(most: usize, loss: Loss, clients: usize) -> usize {
 }
 
 /// Puts the loads of one table on all programs in turn, again in each round.
-fn measure<'p>(options: &Options, programs: &[&'p Program], loss: Loss, clients: usize) -> Vec<Row<'p>> {
-    let first = |program: &&'p Program| {
+fn measure<'p>(options: &Options, programs: &'p [Program], loss: Loss, clients: usize) -> Vec<Row<'p>> {
+    let first = |program: &'p Program| {
         let cell = match program {
             program if !program.is_here() => Cell::Absent,
             // It has nobody to lose packets for.

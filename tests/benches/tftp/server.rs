@@ -25,53 +25,70 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     kind: Kind,
-    /// `None` if it is not installed.
-    path: Option<PathBuf>,
+    /// Where it is, or why it is not here.
+    path: Result<PathBuf, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Limit,
     Ours,
+    AsyncTftp,
+    Tftpd,
     Hpa,
     Atftpd,
     Dnsmasq,
-    AsyncTftp,
-    Tftpd,
 }
 
-/// All programs, those that are not installed among them.
-pub(crate) fn programs() -> Result<Vec<Program>, Box<dyn Error>> {
-    let own = std::env::current_exe()?;
-    let mut programs: Vec<Program> = [
-        (Kind::Limit, own.clone()),
-        (Kind::Ours, own),
-        (Kind::AsyncTftp, bench_peer("async-tftp")?),
-        (Kind::Tftpd, installed_peer("tftpd", "1.0.0")?),
-    ]
-    .map(|(kind, path)| Program { kind, path: Some(path) })
-    .into();
-    let extracted = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/usr/sbin");
-    for (kind, name) in [(Kind::Hpa, "in.tftpd"), (Kind::Atftpd, "atftpd"), (Kind::Dnsmasq, "dnsmasq")] {
-        // atftpd's package has an in.tftpd as well, a link to its own program.
-        let is_itself = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path.ends_with(name));
-        let places = [&extracted, Path::new("/usr/sbin"), Path::new("/usr/bin")];
-        programs.push(Program { kind, path: places.iter().map(|place| place.join(name)).find(is_itself) });
+/// All of them.
+const KINDS: [Kind; 7] =
+    [Kind::Limit, Kind::Ours, Kind::AsyncTftp, Kind::Tftpd, Kind::Hpa, Kind::Atftpd, Kind::Dnsmasq];
+
+/// The programs whose names are `wanted`, found or built; those that are not here among them.
+pub(crate) fn programs(wanted: impl Fn(&str) -> bool) -> Vec<Program> {
+    let kinds = KINDS.into_iter().filter(|kind| wanted(kind.name()));
+    kinds.map(|kind| Program { kind, path: kind.find().map_err(|error| error.to_string()) }).collect()
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "bare sendto/recvfrom",
+            Self::Ours => "host-runner",
+            Self::AsyncTftp => "async-tftp",
+            Self::Tftpd => "rs-tftpd",
+            Self::Hpa => "tftpd-hpa",
+            Self::Atftpd => "atftpd",
+            Self::Dnsmasq => "dnsmasq",
+        }
     }
-    Ok(programs)
+
+    /// Finds the program, or builds it.
+    fn find(self) -> io::Result<PathBuf> {
+        match self {
+            Self::Limit | Self::Ours => std::env::current_exe(),
+            Self::AsyncTftp => bench_peer("async-tftp"),
+            Self::Tftpd => installed_peer("tftpd", "1.0.0"),
+            Self::Hpa => installed("in.tftpd"),
+            Self::Atftpd => installed("atftpd"),
+            Self::Dnsmasq => installed("dnsmasq"),
+        }
+    }
+}
+
+/// A program of a Debian package, installed or extracted.
+fn installed(name: &str) -> io::Result<PathBuf> {
+    let extracted = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/usr/sbin");
+    let places = [&extracted, Path::new("/usr/sbin"), Path::new("/usr/bin")];
+    // atftpd's package has an in.tftpd as well, a link to its own program.
+    let is_itself = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path.ends_with(name));
+    let found = places.iter().map(|place| place.join(name)).find(is_itself);
+    found.ok_or_else(|| io::Error::other(format!("{name} is not installed")))
 }
 
 impl Program {
     pub(crate) fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Limit => "bare sendto/recvfrom",
-            Kind::Ours => "host-runner",
-            Kind::Hpa => "tftpd-hpa",
-            Kind::Atftpd => "atftpd",
-            Kind::Dnsmasq => "dnsmasq",
-            Kind::AsyncTftp => "async-tftp",
-            Kind::Tftpd => "rs-tftpd",
-        }
+        self.kind.name()
     }
 
     pub(crate) fn is_ours(&self) -> bool {
@@ -88,7 +105,12 @@ impl Program {
     }
 
     pub(crate) fn is_here(&self) -> bool {
-        self.path.is_some()
+        self.path.is_ok()
+    }
+
+    /// Why it is not here.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        self.path.as_ref().err().map(String::as_str)
     }
 
     pub(crate) fn is_limit(&self) -> bool {
@@ -124,7 +146,7 @@ impl Program {
                 words("--read-only --quiet --ip-address", &[&host, &"--port", &port, &"--directory", &root])
             }
         };
-        let path = self.path.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let path = self.path.as_ref().map_err(|reason| io::Error::other(reason.as_str()))?;
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut running = Running { child: command.spawn()?, address };
@@ -140,7 +162,7 @@ pub(crate) const FILE: &str = "file";
 /// Name of a file that is there to see whether a server answers.
 pub(crate) const PROBE: &str = "probe";
 
-/// A started server; killed at the end.
+/// A started server; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -162,10 +184,15 @@ impl Running {
         Ok(())
     }
 
+    /// Kills it, unless that was done before, and waits until it is gone.
+    fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+
     /// Ends it, and the processes that it started, and waits for all of them.
     pub(crate) fn stop(mut self) -> io::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.kill()?;
         // Its children are ours now; those of a finished transfer have ended.
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
@@ -175,6 +202,13 @@ impl Running {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nobody is there to be told.
+        let _ = self.kill();
     }
 }
 

@@ -8,12 +8,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+use crate::harness::PATIENCE;
 
 /// The board's end of its line.
 pub struct Line {
@@ -136,13 +138,18 @@ impl PtyPair {
     /// Waits until somebody has the runner's end open.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the system, and that nobody has come within [`PATIENCE`].
     pub fn wait_for_peer(&self) -> io::Result<()> {
+        let started = Instant::now();
         loop {
             let mut state = [PollFd::new(&self.board, PollFlags::empty())];
             poll(&mut state, Some(&Timespec::default()))?;
             if !state[0].revents().contains(PollFlags::HUP) {
                 return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                let text = format!("waited {PATIENCE:?} for somebody to open {}", self.path().display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             thread::sleep(CARRIER_CHECK);
         }

@@ -97,11 +97,27 @@ impl Guest {
     /// # Errors
     /// When that fails.
     pub fn mount_from(&mut self, address: SocketAddr, mount_port: u16, export: &str) -> io::Result<()> {
+        self.mount_at(MOUNT_POINT, address, mount_port, export)
+    }
+
+    /// As [`mount_from`](Self::mount_from), at another place, which is made.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn mount_at(
+        &mut self,
+        place: &str,
+        address: SocketAddr,
+        mount_port: u16,
+        export: &str,
+    ) -> io::Result<()> {
         let options = format!(
             "vers=3,proto=tcp,mountproto=tcp,nolock,port={},mountport={mount_port},rsize=262144,wsize=262144",
             address.port()
         );
-        self.run_well(&format!("mount -t nfs -o {options} {}:{export} {MOUNT_POINT}", address.ip()), MOUNT)?;
+        let server = address.ip();
+        let mount = format!("mkdir -p {place} && mount -t nfs -o {options} {server}:{export} {place}");
+        self.run_well(&mount, MOUNT)?;
         Ok(())
     }
 

@@ -1,13 +1,18 @@
 //! Networks that lose, double and swap packets: the file arrives, and nothing is sent much more often than needed.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
+use testbench::numbers::Numbers;
 use testbench::tftp::{Client, Direction, Fate, Relay};
 
+use super::peers::run;
 use super::serving::{Serving, content};
 
 const BLOCKS: usize = 400;
+/// Packets that a busy machine may cost, of some 400: the server's timer does not know that the client waits for a processor.
+const SLACK: u64 = 40;
 const WINDOWS: [Option<u16>; 3] = [None, Some(4), Some(16)];
 
 /// What a transfer through a relay took.
@@ -55,15 +60,15 @@ fn on(wanted: Direction, numbers: &'static [u64], fate: Fate) -> impl FnMut(Dire
 }
 
 #[test]
-fn without_faults_every_packet_is_sent_once() {
+fn without_faults_at_most_one_packet_in_ten_is_sent_twice() {
     for window in WINDOWS {
         let took = fetch(window, SILENT, |_, _, _| Fate::Pass);
-        assert!(took.to_client <= needed(window) + 40, "window {window:?}: {} packets", took.to_client);
+        assert!(took.to_client <= needed(window) + SLACK, "window {window:?}: {} packets", took.to_client);
     }
 }
 
 #[test]
-fn a_lost_block_is_sent_again_and_costs_at_most_a_window() {
+fn a_lost_block_is_sent_again_and_costs_two_windows_at_most() {
     // Among them the answer to the request, the first and last ones of windows, and one in the middle.
     assert_heals_alone(Direction::ToClient, &[1, 2, 6, 22, 35, 100, 300]);
 }
@@ -80,7 +85,7 @@ fn assert_heals_alone(direction: Direction, lost: &'static [u64]) {
         let took = fetch(window, SILENT, on(direction, lost, Fate::Drop));
         let again = lost.len() as u64 * u64::from(window.unwrap_or(1)) * 2;
         assert!(
-            took.to_client <= needed(window) + again + 40,
+            took.to_client <= needed(window) + again + SLACK,
             "window {window:?}: {} packets",
             took.to_client
         );
@@ -89,7 +94,7 @@ fn assert_heals_alone(direction: Direction, lost: &'static [u64]) {
 }
 
 #[test]
-fn doubled_packets_are_not_doubled_again() {
+fn doubled_packets_cost_half_as_many_again_at_most() {
     for window in WINDOWS {
         for direction in [Direction::ToClient, Direction::ToServer] {
             let took = fetch(
@@ -97,9 +102,9 @@ fn doubled_packets_are_not_doubled_again() {
                 SILENT,
                 move |way, _, _| if way == direction { Fate::Double } else { Fate::Pass },
             );
-            // Every packet there is comes twice, and the client may complain once per block; no more is sent for it.
+            // Every packet there is comes twice, and the client may complain about that, at most for every second one.
             assert!(
-                took.to_client <= needed(window) * 3 / 2 + 40,
+                took.to_client <= needed(window) * 3 / 2 + SLACK,
                 "window {window:?}, {direction:?}: {} packets",
                 took.to_client
             );
@@ -108,13 +113,13 @@ fn doubled_packets_are_not_doubled_again() {
 }
 
 #[test]
-fn one_doubled_packet_costs_no_more_than_a_window() {
+fn one_doubled_packet_costs_two_windows_at_most() {
     for window in WINDOWS {
         for direction in [Direction::ToClient, Direction::ToServer] {
             let took = fetch(window, SILENT, on(direction, &[8], Fate::Double));
             let again = u64::from(window.unwrap_or(1)) * 2;
             assert!(
-                took.to_client <= needed(window) + again + 40,
+                took.to_client <= needed(window) + again + SLACK,
                 "window {window:?}, {direction:?}: {} packets",
                 took.to_client
             );
@@ -137,10 +142,9 @@ fn swapped_packets_arrive() {
 
 /// One percent of all packets, by a fixed chance.
 fn one_percent(seed: u64) -> impl FnMut(Direction, u64, &[u8]) -> Fate {
-    let mut state = seed;
+    let mut numbers = Numbers(seed);
     move |_, _, _| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        if (state >> 33).is_multiple_of(100) { Fate::Drop } else { Fate::Pass }
+        if (numbers.following() >> 33).is_multiple_of(100) { Fate::Drop } else { Fate::Pass }
     }
 }
 
@@ -164,14 +168,13 @@ fn a_real_client_survives_one_percent_of_loss() {
         let relay = Relay::start(serving.address, one_percent(7));
         let directory = tempfile::tempdir().expect("the loopback and temporary files work");
         let local = directory.path().join("f");
-        let output = std::process::Command::new("atftp")
+        let mut atftp = Command::new("atftp");
+        atftp
             .args(["--option", "blksize 1468", "--option", &format!("windowsize {window}")])
             .args(["--get", "--remote-file", "f", "--local-file"])
             .arg(&local)
-            .args([relay.address().ip().to_string(), relay.address().port().to_string()])
-            .output()
-            .expect("atftp is installed; `cargo xtask test` does that");
-        assert!(output.status.success(), "{output:?}");
+            .args([relay.address().ip().to_string(), relay.address().port().to_string()]);
+        run(atftp);
         assert!(fs::read(&local).expect("the loopback and temporary files work") == sent);
         let packets = relay.packets(Direction::ToClient);
         assert!(packets <= BLOCKS as u64 * 2, "window {window}: {packets} packets");

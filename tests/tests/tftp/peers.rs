@@ -36,8 +36,8 @@ fn fetch(sizes: &[usize], options: &[&str], command: fn(&Serving, &[&str], &str,
     }
 }
 
-/// Runs a client, which must succeed.
-fn run(mut command: Command) {
+/// Runs a client, which must succeed, and within [`PATIENCE`].
+pub(crate) fn run(mut command: Command) {
     let mut log = tempfile::tempfile().expect("the loopback and temporary files work");
     command
         .stdin(Stdio::null())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use host_runner::net::Net;
 use host_runner::tftp::{Guard, Server, Source, Table, TftpEvent, TftpEventKind};
+use testbench::numbers::Numbers;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -79,11 +80,5 @@ fn free_port() -> u16 {
 
 /// Bytes among which no two blocks of usual size are equal.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    std::iter::from_fn(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Some(state.to_be_bytes()[0])
-    })
-    .take(size)
-    .collect()
+    Numbers(0x9e37_79b9_7f4a_7c15).map(|number| number.to_be_bytes()[0]).take(size).collect()
 }

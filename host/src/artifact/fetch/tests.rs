@@ -11,6 +11,8 @@ use super::super::mirror::Rule;
 use super::{Artifact, ArtifactError, Cache, Checksums, Compression, Mirrors, Request};
 use crate::fault::{Chain, Class};
 
+mod local;
+
 struct Bench {
     directory: tempfile::TempDir,
     cache: Cache,
@@ -80,24 +82,6 @@ fn respond(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
     );
-}
-
-#[tokio::test]
-async fn a_local_file_is_read_again_only_when_it_has_changed() {
-    let bench = bench();
-    let path = bench.file("f", b"first");
-    let request = request(path.to_str().unwrap());
-    let first = bench.fetch(&request).await.unwrap();
-    assert_eq!(
-        (fs::read(&first.path).unwrap().as_slice(), first.size, first.from_cache),
-        (b"first".as_slice(), 5, false)
-    );
-    assert!(bench.fetch(&request).await.unwrap().from_cache);
-    bench.file("f", b"second");
-    let second = bench.fetch(&request).await.unwrap();
-    assert!(!second.from_cache);
-    assert_eq!(fs::read(&second.path).unwrap(), b"second");
-    assert_eq!(fs::read(&first.path).unwrap(), b"first", "what is in use does not change");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `git`, run so that it cannot ask, linger or be surprised by its surroundings.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use super::GitReason;
 use crate::process_group::ProcessGroup;
 
-/// Most that is kept of git's answer, in bytes: the list of a tree with some 500,000 files.
+/// Longest answer of git's, in bytes: the list of a tree with some 500,000 files.
 const MAX_STDOUT: u64 = 64 * 1024 * 1024;
 /// Most that is kept of git's words about an error, in bytes.
 const MAX_STDERR: u64 = 16 * 1024;
@@ -64,12 +64,12 @@ impl Finished {
 }
 
 impl Git {
-    /// Prepares to run git in `repository`, which need not exist yet; its settings are kept beside it.
-    pub(super) fn new(repository: PathBuf) -> Result<Self, GitReason> {
+    /// Prepares to run git in `repository`, which need not exist yet; its settings are kept beside it, and written to
+    /// the directory `tmp` first.
+    pub(super) fn new(repository: PathBuf, tmp: &Path) -> Result<Self, GitReason> {
         let config = repository.with_file_name("config");
         if std::fs::read(&config).ok().as_deref() != Some(CONFIG.as_bytes()) {
-            std::fs::write(&config, CONFIG)
-                .map_err(|source| GitReason::Cache { path: config.clone(), source })?;
+            replace(&config, tmp).map_err(|source| GitReason::Cache { path: config.clone(), source })?;
         }
         Ok(Self { repository, config })
     }
@@ -89,16 +89,16 @@ impl Git {
         let group = ProcessGroup::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let finish = async {
-            let (stdout, stderr) = tokio::join!(read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
-            Ok(Finished { stdout: stdout?, stderr: stderr?, status: child.wait().await? })
+            let stdout = read_answer(what, stdout, MAX_STDOUT);
+            let stderr = async { read(stderr, MAX_STDERR).await.map_err(GitReason::Run) };
+            let (stdout, stderr) = tokio::try_join!(stdout, stderr)?;
+            Ok(Finished { stdout, stderr, status: child.wait().await.map_err(GitReason::Run)? })
         };
-        match tokio::time::timeout(time, finish).await {
-            Ok(result) => {
-                group.release();
-                result.map_err(GitReason::Run)
-            }
-            Err(_) => Err(GitReason::Timeout { what, waited: time }),
-        }
+        let finished = tokio::time::timeout(time, finish).await;
+        let finished = finished.unwrap_or(Err(GitReason::Timeout { what, waited: time }))?;
+        // It has ended; whoever gives up before that kills it.
+        group.release();
+        Ok(finished)
     }
 
     /// Starts one command with pipes.
@@ -129,6 +129,27 @@ impl Git {
     }
 }
 
+/// Replaces the settings in `config`, whole at any moment: git of another run may be reading them.
+fn replace(config: &Path, tmp: &Path) -> io::Result<()> {
+    let mut temporary = tempfile::NamedTempFile::new_in(tmp)?;
+    temporary.write_all(CONFIG.as_bytes())?;
+    temporary.persist(config)?;
+    Ok(())
+}
+
+/// Reads all of an answer, of which a part would be taken for the whole.
+async fn read_answer(
+    what: &'static str,
+    stream: Option<impl AsyncRead + Unpin>,
+    limit: u64,
+) -> Result<Vec<u8>, GitReason> {
+    let mut answer = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(limit + 1).read_to_end(&mut answer).await.map_err(GitReason::Run)?;
+    }
+    if answer.len() as u64 > limit { Err(GitReason::LongAnswer { what, limit }) } else { Ok(answer) }
+}
+
 /// Reads all, keeps at most `limit` bytes.
 async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
@@ -137,4 +158,43 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Read as _;
+
+    use super::{CONFIG, Git, GitReason, read_answer};
+
+    #[tokio::test]
+    async fn an_answer_beyond_the_limit_is_an_error() {
+        let read = async |bytes: &'static [u8]| read_answer("ls-tree", Some(bytes), 4).await;
+        assert_eq!(read(b"1234").await.unwrap(), b"1234");
+        let error = read(b"12345").await.unwrap_err();
+        assert!(matches!(error, GitReason::LongAnswer { what: "ls-tree", limit: 4 }), "{error:?}");
+        assert_eq!(error.to_string(), "git ls-tree answered more than 4 bytes");
+    }
+
+    #[test]
+    fn settings_are_replaced_under_a_git_that_reads_them_and_only_if_they_differ() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("config");
+        let prepare = || Git::new(directory.path().join("r.git"), directory.path()).unwrap();
+        fs::write(&config, "[old]\n").unwrap();
+        let mut reader = File::open(&config).unwrap();
+        prepare();
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "[old]\n");
+        assert_eq!(fs::read_to_string(&config).unwrap(), CONFIG);
+
+        let mut reader = File::open(&config).unwrap();
+        prepare();
+        fs::write(&config, "[new]\n").unwrap();
+        read.clear();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "[new]\n", "the file is still the same");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::mirror::Rule;
-use super::{Cache, Checkouts, GitError, GitReason, GitRequest, GitTree, Mirrors, Mode, checkout};
+use super::{Cache, Checkouts, GitError, GitReason, GitRequest, GitTree, Mirrors, Mode, Reason, checkout};
 use crate::fault::{Chain, Class};
 
 /// A cache, and a repository that `git://dead.example/r.git` is mirrored to.
@@ -116,6 +116,50 @@ async fn branches_tags_and_revisions_are_found_and_new_commits_too() {
     let third = bench.commit("f", "3");
     assert_eq!(read(Some("trunk"), None).await, third);
     assert_eq!(read(None, Some("trunk")).await, third);
+}
+
+#[tokio::test]
+async fn a_repository_whose_head_names_no_branch_has_branches_and_revisions() {
+    let bench = bench();
+    let first = bench.commit("f", "1");
+    bench.git(&["symbolic-ref", "HEAD", "refs/heads/master"]);
+    let read = async |branch, revision| bench.checkout(branch, revision).await.unwrap().commit().to_owned();
+    assert_eq!(read(None, Some("trunk")).await, first);
+    assert_eq!(read(Some("trunk"), Some("HEAD")).await, first);
+    bench.git(&["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    let second = bench.commit("f", "2");
+    bench.git(&["symbolic-ref", "HEAD", "refs/heads/master"]);
+    assert_eq!(read(Some("trunk"), None).await, second);
+    let (class, text) = bench.failure(None, None).await;
+    assert_eq!(class, Class::Infrastructure);
+    assert!(text.ends_with("no default branch: its HEAD names one that is not there"), "{text}");
+}
+
+#[tokio::test]
+async fn the_revision_head_is_the_origin_s_or_the_branch_s() {
+    let bench = bench();
+    bench.commit("f", "1");
+    // What the clone's own HEAD may name.
+    bench.git(&["branch", "master"]);
+    bench.git(&["branch", "main"]);
+    let read = async |branch, revision| bench.checkout(branch, revision).await.unwrap().commit().to_owned();
+    read(None, Some("master")).await;
+    let trunk = bench.commit("f", "2");
+    assert_eq!(read(None, Some("HEAD")).await, trunk);
+    bench.git(&["checkout", "--quiet", "-b", "side"]);
+    let side = bench.commit("f", "3");
+    bench.git(&["checkout", "--quiet", "trunk"]);
+    assert_eq!(read(Some("side"), Some("HEAD")).await, side);
+}
+
+#[test]
+fn a_lock_s_reason_is_told_as_what_it_is() {
+    let error = |reason| GitError { url: URL.into(), mirrored: None, reason: GitReason::Lock(reason) };
+    let locked = error(Reason::Locked { waited: Duration::ZERO });
+    assert_eq!((locked.is_late(), locked.class()), (true, Class::Infrastructure));
+    let cancelled = error(Reason::Cancelled);
+    assert_eq!((cancelled.is_late(), cancelled.class()), (false, Class::Cancelled));
+    assert_eq!(error(Reason::Panicked).class(), Class::Bug);
 }
 
 #[tokio::test]
