@@ -98,8 +98,9 @@ fn a_client_whose_connection_breaks_every_two_seconds_loses_no_reply_and_waits_a
         "{} rounds, {cuts} cuts, {lossy} with lost replies, longest stall {stall} s, {busy} s without cuts",
         cut.len()
     );
-    let expected = WORK as usize / 3;
-    assert!(cuts >= expected && lossy >= expected / 2, "{cuts} cuts, {lossy} with lost replies");
     assert!(busy <= BUSY, "the machine is too busy to tell: {busy} s without cuts, {whole:?}");
     assert!(stall <= LONGEST + busy, "{stall} s, without cuts {busy} s: {cut:?}");
+    // Stalls make cuts fewer: they are told first.
+    let expected = WORK as usize / 3;
+    assert!(cuts >= expected && lossy >= expected / 2, "{cuts} cuts, {lossy} with lost replies");
 }
