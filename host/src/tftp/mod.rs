@@ -12,6 +12,7 @@ mod event;
 pub mod packet;
 pub mod server;
 mod session;
+mod shared_thread;
 mod source;
 pub mod table;
 pub mod transfer;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::event::{Refusal, TftpEvent, TftpEventKind};
 use super::packet::{ErrorCode, Packet, Request, is_error};
 use super::session::{Control, Events, Session};
+use super::shared_thread::{Ended, SharedThread};
 use super::source::{Content, Source};
 use super::table::Table;
 use super::transfer::{Failure, Policy, Transfer};
@@ -29,6 +31,10 @@ const MAX_REQUEST: usize = 1500;
 const RESET: Duration = Duration::from_secs(1);
 /// Addresses to which nothing is served that are told about, each once.
 const MAX_STRANGERS: usize = 64;
+/// Transfers that have a thread each; more share some.
+const OWN_THREADS: usize = 8;
+/// Threads that many transfers share, if there are as many processors.
+const MAX_SHARED_THREADS: usize = 4;
 /// Stack of a transfer's thread, in bytes.
 const STACK: usize = 512 << 10;
 /// How long the end of the transfers is waited for when the server stops: one that a disk keeps ends with the program.
@@ -52,6 +58,8 @@ pub struct Server {
     socket: Arc<UdpSocket>,
     local: SocketAddr,
     table: Arc<Table>,
+    /// [`OWN_THREADS`], but in tests.
+    own_threads: usize,
 }
 
 impl Server {
@@ -63,7 +71,7 @@ impl Server {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
         let local = socket.local_addr().map_err(failed)?;
-        Ok(Self { net, socket: Arc::new(socket), local, table })
+        Ok(Self { net, socket: Arc::new(socket), local, table, own_threads: OWN_THREADS })
     }
 
     /// Serves until `stop`; then tells the clients of running transfers, and returns when all have ended.
@@ -81,6 +89,7 @@ impl Server {
             active: HashMap::new(),
             strangers: HashSet::new(),
             transfers: JoinSet::new(),
+            shared: Vec::new(),
         };
         let mut datagram = vec![0; MAX_REQUEST];
         let result = loop {
@@ -116,6 +125,7 @@ struct Service {
     strangers: HashSet<IpAddr>,
     /// The ends of the transfers: whether the client has the file.
     transfers: JoinSet<bool>,
+    shared: Vec<Arc<SharedThread>>,
 }
 
 /// A running transfer, as the server sees it.
@@ -190,15 +200,15 @@ impl Service {
         }
         let (strays, socket) =
             self.transfer_sockets(peer).await.map_err(|error| Refusal::Socket(error.into()))?;
-        let control = Arc::new(Control::new(Arc::clone(&socket)));
+        let control = Arc::new(Control::new(socket));
         let granted = Granted {
             peer,
             request: request.clone(),
             source,
-            socket,
             control: Arc::clone(&control),
             events: Arc::clone(&self.events),
             server: Arc::clone(&self.server.socket),
+            shared: self.shared_thread(),
         };
         let task = self.start(granted)?;
         let strays = AbortOnDropHandle::new(tokio::spawn(refuse_strays(strays)));
@@ -206,19 +216,29 @@ impl Service {
         Ok(())
     }
 
-    /// Starts a transfer on a thread of its own. It is none of the runtime's, which would wait for a disk as long as that
-    /// takes.
+    /// The thread that the next transfer is to share; `None` if it has its own.
+    fn shared_thread(&mut self) -> Option<Arc<SharedThread>> {
+        let others = self.transfers.len().checked_sub(self.server.own_threads)?;
+        let most = std::thread::available_parallelism().map_or(1, NonZero::get).min(MAX_SHARED_THREADS);
+        if self.shared.len() < most {
+            self.shared.push(Arc::new(SharedThread::start().ok()?));
+        }
+        self.shared.get(others % self.shared.len()).cloned()
+    }
+
+    /// Starts a transfer on a thread that opens its file. It is none of the runtime's, which would wait for a disk as long
+    /// as that takes.
     fn start(&mut self, granted: Granted) -> Result<Id, Refusal> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let name = format!("tftp {}", granted.peer.ip());
-        let work = move || {
+        let ended = Box::new(move |done| {
             // Nobody listens any more if the server has stopped.
-            let _ = sender.send(granted.run());
-        };
+            let _ = sender.send(done);
+        });
         std::thread::Builder::new()
             .name(name)
             .stack_size(STACK)
-            .spawn(work)
+            .spawn(move || granted.serve(ended))
             .map_err(|error| Refusal::Thread(error.into()))?;
         // A thread that panicked has sent nothing.
         Ok(self.transfers.spawn(async { receiver.await.unwrap_or(false) }).id())
@@ -234,44 +254,53 @@ impl Service {
     }
 }
 
-/// A request that is granted if its file can be opened, which may wait for a disk: on the thread of the transfer, so that
-/// others are served meanwhile.
+/// A request that is granted if its file can be opened, which may wait for a disk: on a thread of its own, so that others
+/// are served meanwhile.
 struct Granted {
     peer: SocketAddr,
     request: Request,
     source: Source,
-    /// Of the transfer.
-    socket: Arc<std::net::UdpSocket>,
     control: Arc<Control>,
     events: Events,
     /// For the refusal.
     server: Arc<UdpSocket>,
+    /// Where the transfer goes on, if not here.
+    shared: Option<Arc<SharedThread>>,
 }
 
 impl Granted {
-    /// Returns whether the client has the file.
-    fn run(self) -> bool {
-        let Self { peer, request, source, socket, control, events, server } = self;
+    /// Opens the file, and serves it here or where it is to be served.
+    fn serve(self, ended: Ended) {
+        let shared = self.shared.clone();
+        let Some(session) = self.open() else { return ended(false) };
+        let number = shared.as_ref().and_then(|shared| shared.register(&session).ok());
+        match shared.zip(number) {
+            Some((shared, number)) => shared.serve(number, session, ended),
+            None => ended(session.run()),
+        }
+    }
+
+    /// Opens the file, or says why that cannot be.
+    fn open(self) -> Option<Session> {
+        let Self { peer, request, source, control, events, server, .. } = self;
         let opened = Content::open(source, request.mode);
-        let emit = |kind| events(TftpEvent { peer, name: request.name.clone(), kind });
+        let tell = |kind| events(TftpEvent { peer, name: request.name.clone(), kind });
         if let Some(why) = control.ended() {
             // The client must not take the first block for an answer to its next request.
-            emit(TftpEventKind::Failed(why.clone()));
-            return false;
+            tell(TftpEventKind::Failed(why.clone()));
+            return None;
         }
         match opened {
             Ok(content) => {
                 let transfer = Transfer::new(&request, content.size(), Policy::default(), Instant::now());
-                let name = request.name.clone();
-                let events = Arc::clone(&events);
-                Session { peer, name, socket, content, transfer, control, events }.run()
+                Some(Session::new(peer, request.name, content, transfer, control, events))
             }
             Err(error) => {
-                let refusal = error.into();
+                let refusal = Refusal::from(error);
                 // As good as lost: the client asks again.
-                let _ = server.try_send_to(&Refusal::packet(&refusal), peer);
-                emit(TftpEventKind::Refused(refusal));
-                false
+                let _ = server.try_send_to(&refusal.packet(), peer);
+                tell(TftpEventKind::Refused(refusal));
+                None
             }
         }
     }

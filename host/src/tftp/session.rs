@@ -1,10 +1,12 @@
-//! One transfer with its socket, its file and its clock, on a thread of its own.
+//! One transfer with its socket, its file and its clock.
 //!
-//! A blocking socket, because a transfer in lock-step is one wait after the other: each block then takes one `send` and
-//! one `recv` and nothing else. The thread ends with the transfer, and nobody waits long for one that a disk keeps.
+//! On a thread of its own ([`Session::run`]) the socket blocks, because a transfer in lock-step is one wait after the other:
+//! each block then takes one `send` and one `recv` and nothing else. Where there are many transfers, threads are the dearer
+//! way, and a session is told when its socket has something ([`Session::receive`], [`Session::handle_timeout`]).
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -89,47 +91,66 @@ impl Control {
 
 /// A transfer and all that it needs.
 pub(super) struct Session {
-    pub(super) peer: SocketAddr,
-    pub(super) name: String,
-    /// Connected to the peer, and blocking.
-    pub(super) socket: Arc<UdpSocket>,
-    pub(super) content: Content,
-    pub(super) transfer: Transfer,
-    pub(super) control: Arc<Control>,
-    pub(super) events: Events,
+    peer: SocketAddr,
+    name: String,
+    content: Content,
+    transfer: Transfer,
+    control: Arc<Control>,
+    events: Events,
+    wire: Wire,
+    started: Instant,
+    reported: Instant,
 }
 
 impl Session {
+    /// A transfer of `name` to `peer`, to whom the socket of `control` is connected.
+    pub(super) fn new(
+        peer: SocketAddr,
+        name: String,
+        content: Content,
+        transfer: Transfer,
+        control: Arc<Control>,
+        events: Events,
+    ) -> Self {
+        let wire = Wire::new(Arc::clone(&control.socket));
+        let now = Instant::now();
+        Self { peer, name, content, transfer, control, events, wire, started: now, reported: now }
+    }
+
     /// Serves the client until the file is there or the transfer failed; returns which.
     pub(super) fn run(mut self) -> bool {
-        let started = Instant::now();
-        let mut reported = started;
+        self.begin();
+        while self.is_going_on() {
+            self.wait();
+        }
+        self.finish()
+    }
+
+    /// Says that the transfer has started.
+    pub(super) fn begin(&self) {
         self.emit(TftpEventKind::Started {
             size: self.content.size(),
             block_size: self.transfer.block_size(),
             window: self.transfer.window(),
         });
-        let mut wire = Wire::new(Arc::clone(&self.socket));
-        loop {
-            if let Err(failure) = self.transmit(&mut wire) {
-                self.transfer.abort(failure);
-                // The first failure is reported; that its farewell fails too adds nothing.
-                let _ = self.transmit(&mut wire);
-            }
-            if self.transfer.outcome().is_some() {
-                break;
-            }
-            let now = self.wait(&mut wire);
-            if now.duration_since(reported) >= PROGRESS_INTERVAL {
-                reported = now;
-                let (done, total) = (self.transfer.acknowledged(), self.content.size());
-                self.emit(TftpEventKind::Progress { done, total });
-            }
+    }
+
+    /// Sends all that is due; returns whether something is to be waited for after that.
+    pub(super) fn is_going_on(&mut self) -> bool {
+        if let Err(failure) = self.transmit() {
+            self.transfer.abort(failure);
+            // The first failure is reported; that its farewell fails too adds nothing.
+            let _ = self.transmit();
         }
+        self.transfer.outcome().is_none()
+    }
+
+    /// Says how the transfer has ended; returns whether the client has the file.
+    pub(super) fn finish(self) -> bool {
         let kind = match self.transfer.outcome() {
             Some(Ok(done)) => TftpEventKind::Done {
                 bytes: done.bytes,
-                took: started.elapsed(),
+                took: self.started.elapsed(),
                 block_size: self.transfer.block_size(),
                 window: self.transfer.window(),
                 retransmits: done.retransmits,
@@ -143,19 +164,20 @@ impl Session {
     }
 
     /// Sends all that is due.
-    fn transmit(&mut self, wire: &mut Wire) -> Result<(), Failure> {
-        while let Some(transmit) = self.transfer.poll_transmit() {
+    fn transmit(&mut self) -> Result<(), Failure> {
+        let Self { transfer, content, control, wire, .. } = self;
+        while let Some(transmit) = transfer.poll_transmit() {
             match transmit {
                 Transmit::Datagram(bytes) => wire.burst.send_other(&wire.socket, &bytes).or_else(lost)?,
                 Transmit::Block { number, range } => {
-                    wire.burst.prepare(&wire.socket, self.transfer.block_size(), self.transfer.window());
-                    if self.transfer.has_sent_all() {
+                    wire.burst.prepare(&wire.socket, transfer.block_size(), transfer.window());
+                    if transfer.has_sent_all() {
                         // Known before the client can have the last block, and answer.
-                        self.control.set_all_sent();
+                        control.set_all_sent();
                     }
                     let block = |out: &mut Vec<u8>| {
                         emit_data_header(number, out);
-                        self.content.read(range, out)
+                        content.read(range, out)
                     };
                     wire.burst.push(block).map_err(|error| Failure::Read(error.into()))?;
                     if wire.burst.is_full() {
@@ -167,14 +189,25 @@ impl Session {
         wire.burst.flush(&wire.socket).or_else(lost)
     }
 
-    /// Waits for one thing to happen and tells the machine; returns the time at which it happened.
-    fn wait(&mut self, wire: &mut Wire) -> Instant {
+    /// Waits for one thing to happen and deals with it.
+    fn wait(&mut self) {
         let left = self.transfer.poll_timeout().map_or(MIN_WAIT, |at| at.duration_since(Instant::now()));
-        let received = wire.receive(left);
+        let received = self.wire.receive(left);
         let now = Instant::now();
+        self.handle(now, received);
+        self.handle_timeout(now);
+    }
+
+    /// Receives what is here, at `now`, and deals with it.
+    pub(super) fn receive(&mut self, now: Instant) {
+        let received = self.wire.receive_at_once().map(Option::unwrap_or_default);
+        self.handle(now, received);
+    }
+
+    fn handle(&mut self, now: Instant, received: io::Result<usize>) {
         match received {
-            Ok(reply) => {
-                self.transfer.handle_input(now, reply);
+            Ok(length) => {
+                self.transfer.handle_input(now, self.wire.reply(length));
                 if self.transfer.has_begun() {
                     self.control.set_answered(now);
                 }
@@ -184,18 +217,31 @@ impl Session {
         }
         if let Some(why) = self.control.ended() {
             // What the client said before that counts: it may have everything.
-            while let Ok(Some(reply)) = wire.receive_at_once() {
-                self.transfer.handle_input(now, reply);
+            while let Ok(Some(length)) = self.wire.receive_at_once() {
+                self.transfer.handle_input(now, self.wire.reply(length));
             }
             self.transfer.abort(why.clone());
-            return now;
         }
+    }
+
+    /// Deals with what is due at `now`.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.transfer.handle_timeout(now);
-        now
+        if now.duration_since(self.reported) >= PROGRESS_INTERVAL && self.transfer.outcome().is_none() {
+            self.reported = now;
+            let (done, total) = (self.transfer.acknowledged(), self.content.size());
+            self.emit(TftpEventKind::Progress { done, total });
+        }
     }
 
     fn emit(&self, kind: TftpEventKind) {
         (self.events)(TftpEvent { peer: self.peer, name: self.name.clone(), kind });
+    }
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wire.socket.as_fd()
     }
 }
 
@@ -219,24 +265,27 @@ impl Wire {
         }
     }
 
+    /// The datagram of this length that was received last.
+    fn reply(&self, length: usize) -> &[u8] {
+        self.reply.get(..length).unwrap_or_default()
+    }
+
     /// Receives one datagram, or fails after at most `left` or little more; often earlier: telling the socket another
     /// wait for every block would be a third system call.
-    fn receive(&mut self, left: Duration) -> io::Result<&[u8]> {
+    fn receive(&mut self, left: Duration) -> io::Result<usize> {
         let left = left.max(MIN_WAIT);
         if self.waits > left || self.waits * 2 < left {
             self.waits = (left * 3 / 4).max(MIN_WAIT);
             self.socket.set_read_timeout(Some(self.waits))?;
         }
         let Self { socket, reply, pace, .. } = self;
-        let length = pace.wait(|flags| receive(socket, reply, flags))?.unwrap_or_default();
-        Ok(self.reply.get(..length).unwrap_or_default())
+        pace.wait(|flags| receive(socket, reply, flags)).map(Option::unwrap_or_default)
     }
 
     /// Receives a datagram that is here already; `None` if there is none, or at the end that [`Control::end`] makes.
-    fn receive_at_once(&mut self) -> io::Result<Option<&[u8]>> {
-        let length =
-            receive(&self.socket, &mut self.reply, RecvFlags::DONTWAIT)?.filter(|length| *length > 0);
-        Ok(length.and_then(|length| self.reply.get(..length)))
+    fn receive_at_once(&mut self) -> io::Result<Option<usize>> {
+        let received = receive(&self.socket, &mut self.reply, RecvFlags::DONTWAIT)?;
+        Ok(received.filter(|length| *length > 0))
     }
 }
 

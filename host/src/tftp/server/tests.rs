@@ -12,7 +12,7 @@ use super::super::source::Source;
 use super::super::table::Table;
 use super::super::transfer::Failure;
 use super::super::{Refusal, TftpEvent, TftpEventKind};
-use super::Server;
+use super::{OWN_THREADS, Server};
 use crate::net::Net;
 
 mod refused;
@@ -29,8 +29,14 @@ struct Bench {
 }
 
 async fn bench() -> Bench {
+    bench_on(OWN_THREADS).await
+}
+
+/// A server where so many transfers have a thread each.
+async fn bench_on(own_threads: usize) -> Bench {
     let table = Table::new();
-    let server = Server::bind(Net::Host, LOCALHOST, Arc::clone(&table)).await.unwrap();
+    let mut server = Server::bind(Net::Host, LOCALHOST, Arc::clone(&table)).await.unwrap();
+    server.own_threads = own_threads;
     let address = server.local;
     let (sender, events) = unbounded_channel();
     let stop = CancellationToken::new();
@@ -131,36 +137,38 @@ fn pattern(size: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn files_and_bytes_arrive_whole_in_every_option_combination() {
-    let mut bench = bench().await;
-    let content = pattern(300_001);
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), &content).unwrap();
-    let _file = bench.table.add(LOCALHOST.ip(), "file", Source::File(file.path().into()));
-    let _bytes = bench.table.add(LOCALHOST.ip(), "bytes", Source::Bytes(content.clone().into()));
-    for name in ["/file", "bytes"] {
-        for (block_size, window_size, used) in [
-            (None, None, (512, 1)),
-            (Some(1468), None, (1468, 1)),
-            (Some(1468), Some(16), (1468, 16)),
-            (Some(9), Some(64), (9, 32)),
-        ] {
-            let options = Options { block_size, window_size, transfer_size: Some(0), timeout: Some(5) };
-            let got = within(fetch(bench.address, name, Mode::Octet, options)).await.unwrap();
-            assert!(got == content, "{name} {options:?}");
-            let started = bench.event().await;
-            assert_eq!(started.name, name);
-            assert!(matches!(started.kind, TftpEventKind::Started { size: 300_001, .. }), "{started:?}");
-            let done = bench.event().await;
-            assert!(
-                matches!(
-                    done.kind,
-                    TftpEventKind::Done { bytes: 300_001, block_size, window, .. } if (block_size, window) == used
-                ),
-                "{done:?}"
-            );
+    for own_threads in [OWN_THREADS, 0] {
+        let mut bench = bench_on(own_threads).await;
+        let content = pattern(300_001);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &content).unwrap();
+        let _file = bench.table.add(LOCALHOST.ip(), "file", Source::File(file.path().into()));
+        let _bytes = bench.table.add(LOCALHOST.ip(), "bytes", Source::Bytes(content.clone().into()));
+        for name in ["/file", "bytes"] {
+            for (block_size, window_size, used) in [
+                (None, None, (512, 1)),
+                (Some(1468), None, (1468, 1)),
+                (Some(1468), Some(16), (1468, 16)),
+                (Some(9), Some(64), (9, 32)),
+            ] {
+                let options = Options { block_size, window_size, transfer_size: Some(0), timeout: Some(5) };
+                let got = within(fetch(bench.address, name, Mode::Octet, options)).await.unwrap();
+                assert!(got == content, "{name} {options:?}");
+                let started = bench.event().await;
+                assert_eq!(started.name, name);
+                assert!(matches!(started.kind, TftpEventKind::Started { size: 300_001, .. }), "{started:?}");
+                let done = bench.event().await;
+                assert!(
+                    matches!(
+                        done.kind,
+                        TftpEventKind::Done { bytes: 300_001, block_size, window, .. } if (block_size, window) == used
+                    ),
+                    "{done:?}"
+                );
+            }
         }
+        bench.stop().await;
     }
-    bench.stop().await;
 }
 
 #[tokio::test]
@@ -221,73 +229,79 @@ async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
 
 #[tokio::test]
 async fn a_file_that_becomes_shorter_never_passes_for_a_whole_one() {
-    let mut bench = bench().await;
-    let size = 600 << 10;
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), pattern(size)).unwrap();
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::File(file.path().to_owned()));
-    let socket = client().await;
-    let options = Options { window_size: Some(4), ..Options::default() };
-    socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
-    let (_, transfer) = receive(&socket).await;
-    socket.send_to(&Packet::Ack { block: 0 }.to_vec(), transfer).await.unwrap();
-    let mut cut = false;
-    let error = loop {
-        let (datagram, _) = receive(&socket).await;
-        match Packet::parse(&datagram).unwrap() {
-            Packet::Data { block, payload } => {
-                assert_eq!(payload.len(), 512, "block {block}");
-                if !std::mem::replace(&mut cut, true) {
-                    file.as_file().set_len(1000).unwrap();
+    for own_threads in [OWN_THREADS, 0] {
+        let mut bench = bench_on(own_threads).await;
+        let size = 600 << 10;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), pattern(size)).unwrap();
+        let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::File(file.path().to_owned()));
+        let socket = client().await;
+        let options = Options { window_size: Some(4), ..Options::default() };
+        socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
+        let (_, transfer) = receive(&socket).await;
+        socket.send_to(&Packet::Ack { block: 0 }.to_vec(), transfer).await.unwrap();
+        let mut cut = false;
+        let error = loop {
+            let (datagram, _) = receive(&socket).await;
+            match Packet::parse(&datagram).unwrap() {
+                Packet::Data { block, payload } => {
+                    assert_eq!(payload.len(), 512, "block {block}");
+                    if !std::mem::replace(&mut cut, true) {
+                        file.as_file().set_len(1000).unwrap();
+                    }
+                    if block % 4 == 0 {
+                        socket.send_to(&Packet::Ack { block }.to_vec(), transfer).await.unwrap();
+                    }
                 }
-                if block % 4 == 0 {
-                    socket.send_to(&Packet::Ack { block }.to_vec(), transfer).await.unwrap();
-                }
+                Packet::Error { message, .. } => break message,
+                other => panic!("{other:?}"),
             }
-            Packet::Error { message, .. } => break message,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(error, "the file cannot be read");
-    bench.event().await;
-    let event = bench.event().await;
-    assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Read(_))), "{event:?}");
+        };
+        assert_eq!(error, "the file cannot be read");
+        bench.event().await;
+        let event = bench.event().await;
+        assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Read(_))), "{event:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_client_s_error_is_reported_with_its_words() {
-    let mut bench = bench().await;
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
-    let socket = client().await;
-    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
-    let (_, peer) = receive(&socket).await;
-    socket.send_to(b"\0\x05\0\x03no room\0", peer).await.unwrap();
-    bench.event().await;
-    let event = bench.event().await;
-    let TftpEventKind::Failed(failure) = event.kind else { panic!("{event:?}") };
-    assert_eq!(failure.to_string(), "the client sent error 3: no room");
+    for own_threads in [OWN_THREADS, 0] {
+        let mut bench = bench_on(own_threads).await;
+        let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+        let socket = client().await;
+        socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        let (_, peer) = receive(&socket).await;
+        socket.send_to(b"\0\x05\0\x03no room\0", peer).await.unwrap();
+        bench.event().await;
+        let event = bench.event().await;
+        let TftpEventKind::Failed(failure) = event.kind else { panic!("{event:?}") };
+        assert_eq!(failure.to_string(), "the client sent error 3: no room");
+    }
 }
 
 #[tokio::test]
 async fn stopping_tells_clients_and_ends_all_transfers() {
-    let mut bench = bench().await;
-    let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
-    let socket = client().await;
-    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
-    receive(&socket).await;
-    bench.event().await;
-    bench.stop.cancel();
-    loop {
-        let (datagram, _) = receive(&socket).await;
-        match Packet::parse(&datagram).unwrap() {
-            Packet::Error { message, .. } => break assert_eq!(message, "the server is stopping"),
-            Packet::Data { .. } => {}
-            other => panic!("{other:?}"),
+    for own_threads in [OWN_THREADS, 0] {
+        let mut bench = bench_on(own_threads).await;
+        let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
+        let socket = client().await;
+        socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        receive(&socket).await;
+        bench.event().await;
+        bench.stop.cancel();
+        loop {
+            let (datagram, _) = receive(&socket).await;
+            match Packet::parse(&datagram).unwrap() {
+                Packet::Error { message, .. } => break assert_eq!(message, "the server is stopping"),
+                Packet::Data { .. } => {}
+                other => panic!("{other:?}"),
+            }
         }
+        let event = bench.event().await;
+        assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Stopped)), "{event:?}");
+        bench.stop().await;
     }
-    let event = bench.event().await;
-    assert!(matches!(event.kind, TftpEventKind::Failed(Failure::Stopped)), "{event:?}");
-    bench.stop().await;
 }
 
 #[tokio::test]
