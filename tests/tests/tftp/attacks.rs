@@ -70,7 +70,7 @@ fn a_nul_in_a_name_ends_it_and_what_follows_is_not_a_mode() {
     let mut serving = Serving::start();
     serving.add("f", b"x");
     assert_eq!(refused(&serving, &request(b"f\0/../../etc/passwd", b"")), ErrorCode::IllegalOperation);
-    assert_eq!(refused(&serving, &request(b"", b"")), ErrorCode::IllegalOperation);
+    assert_eq!(refused(&serving, &request(b"", b"")), ErrorCode::FileNotFound);
     still_serves(&serving, "f", b"x");
 }
 
@@ -79,7 +79,7 @@ fn datagrams_as_long_as_udp_allows_are_refused() {
     let mut serving = Serving::start();
     serving.add("f", b"x");
     for fill in [b'a', b'/', 0xff] {
-        assert_eq!(refused(&serving, &request(&vec![fill; 65_000], b"")), ErrorCode::IllegalOperation);
+        assert_eq!(refused(&serving, &request(&vec![fill; 65_000], b"")), ErrorCode::FileNotFound);
     }
     still_serves(&serving, "f", b"x");
 }
