@@ -39,6 +39,9 @@ struct Options {
     /// Only the tables with loss, which take most of the time, or only those without.
     #[arg(long)]
     loss: Option<bool>,
+    /// Only the tables with so many clients: 1 or 50.
+    #[arg(long)]
+    clients: Option<usize>,
     /// Only these servers, by what their names begin with.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -100,7 +103,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     print_missing(&mut out, &programs)?;
     let mut ahead = Vec::new();
-    let wanted = |(loss, _): &(Loss, _)| options.loss.is_none_or(|with| with == (*loss != Loss::NONE));
+    let wanted = |(loss, clients): &(Loss, usize)| {
+        options.loss.is_none_or(|with| with == (*loss != Loss::NONE))
+            && options.clients.is_none_or(|wanted| wanted == *clients)
+    };
     for (loss, clients) in TABLES.into_iter().filter(wanted) {
         let title = format!("{clients} client(s), {loss}");
         let rows = measure(&options, &programs, loss, clients);
