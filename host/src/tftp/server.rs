@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::event::{Refusal, TftpEvent, TftpEventKind};
 use super::packet::{ErrorCode, Packet, Request, is_error};
-use super::session::{Control, Events, Session};
+use super::session::{Control, Events, STACK, Session};
 use super::shared_thread::{Ended, SharedThread};
 use super::source::{Content, Source};
 use super::table::Table;
@@ -35,8 +35,6 @@ const MAX_STRANGERS: usize = 64;
 const OWN_THREADS: usize = 8;
 /// Threads that many transfers share, if there are as many processors.
 const MAX_SHARED_THREADS: usize = 4;
-/// Stack of a transfer's thread, in bytes.
-const STACK: usize = 512 << 10;
 /// How long the end of the transfers is waited for when the server stops: one that a disk keeps ends with the program.
 const STOP_TIME: Duration = Duration::from_secs(5);
 

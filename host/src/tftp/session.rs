@@ -28,6 +28,9 @@ const MAX_REPLY: usize = 600;
 /// Shortest wait that the socket is told.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
+/// Stack of a thread that serves transfers, in bytes.
+pub(super) const STACK: usize = 512 << 10;
+
 /// Where events go.
 pub(super) type Events = Arc<dyn Fn(TftpEvent) + Send + Sync>;
 

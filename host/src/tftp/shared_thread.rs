@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
 
-use super::session::Session;
+use super::session::{STACK, Session};
 
 /// How exact the timers of these transfers are: none is looked at more often.
 const TICK: Duration = Duration::from_millis(5);
 /// Sockets that are dealt with at a time.
 const MAX_EVENTS: usize = 64;
-/// Stack of the thread, in bytes.
-const STACK: usize = 512 << 10;
 /// What the event of the queue is known by; transfers count from 0.
 const QUEUE: u64 = u64::MAX;
 

@@ -76,6 +76,15 @@ fn read_request(name: &str, mode: Mode, options: Options) -> Vec<u8> {
     Packet::ReadRequest(Request { name: name.into(), mode, options }).to_vec()
 }
 
+/// Asks for a file without options.
+async fn ask(socket: &UdpSocket, name: &str, server: SocketAddr) {
+    socket.send_to(&read_request(name, Mode::Octet, Options::default()), server).await.unwrap();
+}
+
+async fn acknowledge(socket: &UdpSocket, block: u16, transfer: SocketAddr) {
+    socket.send_to(&Packet::Ack { block }.to_vec(), transfer).await.unwrap();
+}
+
 async fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut datagram = vec![0; 70_000];
     let (length, peer) = within(socket.recv_from(&mut datagram)).await.unwrap();
@@ -103,7 +112,7 @@ async fn fetch(address: SocketAddr, name: &str, mode: Mode, options: Options) ->
                 have += 1;
                 content.extend_from_slice(payload);
                 if payload.len() < block_size {
-                    socket.send_to(&Packet::Ack { block }.to_vec(), peer).await.unwrap();
+                    acknowledge(&socket, block, peer).await;
                     assert!(size.is_none_or(|size| size == content.len() as u64));
                     return Ok(content);
                 }
@@ -115,7 +124,7 @@ async fn fetch(address: SocketAddr, name: &str, mode: Mode, options: Options) ->
             Packet::Data { .. } => (have % 65536) as u16,
             other => return Err(format!("{other:?}")),
         };
-        socket.send_to(&Packet::Ack { block }.to_vec(), peer).await.unwrap();
+        acknowledge(&socket, block, peer).await;
     }
 }
 
@@ -198,7 +207,7 @@ async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
     let _bytes = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
     let board = client().await;
     for _ in 0..3 {
-        board.send_to(&read_request("slow", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        ask(&board, "slow", bench.address).await;
     }
     let fetched = fetch(bench.address, "f", Mode::Octet, Options::default()).await;
     assert_eq!(fetched.unwrap(), pattern(1000));
@@ -207,12 +216,12 @@ async fn a_file_that_is_slow_to_open_holds_nobody_up_and_is_opened_once() {
         assert_eq!(event.name, "f", "{event:?}");
     }
     // Another file from the same port: the board was reset.
-    board.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    ask(&board, "f", bench.address).await;
     let (datagram, _) = receive(&board).await;
     assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, .. }), "{datagram:?}");
     assert_eq!(bench.event().await.name, "f");
     let reset = client().await;
-    reset.send_to(&read_request("slow", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    ask(&reset, "slow", bench.address).await;
     // Both who wait are served by this writer.
     let writer = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
     let _writer = within(writer).await.unwrap().unwrap();
@@ -239,7 +248,7 @@ async fn a_file_that_becomes_shorter_never_passes_for_a_whole_one() {
         let options = Options { window_size: Some(4), ..Options::default() };
         socket.send_to(&read_request("f", Mode::Octet, options), bench.address).await.unwrap();
         let (_, transfer) = receive(&socket).await;
-        socket.send_to(&Packet::Ack { block: 0 }.to_vec(), transfer).await.unwrap();
+        acknowledge(&socket, 0, transfer).await;
         let mut cut = false;
         let error = loop {
             let (datagram, _) = receive(&socket).await;
@@ -250,7 +259,7 @@ async fn a_file_that_becomes_shorter_never_passes_for_a_whole_one() {
                         file.as_file().set_len(1000).unwrap();
                     }
                     if block % 4 == 0 {
-                        socket.send_to(&Packet::Ack { block }.to_vec(), transfer).await.unwrap();
+                        acknowledge(&socket, block, transfer).await;
                     }
                 }
                 Packet::Error { message, .. } => break message,
@@ -270,7 +279,7 @@ async fn a_client_s_error_is_reported_with_its_words() {
         let mut bench = bench_on(own_threads).await;
         let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
         let socket = client().await;
-        socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        ask(&socket, "f", bench.address).await;
         let (_, peer) = receive(&socket).await;
         socket.send_to(b"\0\x05\0\x03no room\0", peer).await.unwrap();
         bench.event().await;
@@ -286,7 +295,7 @@ async fn stopping_tells_clients_and_ends_all_transfers() {
         let mut bench = bench_on(own_threads).await;
         let _guard = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(2000).into()));
         let socket = client().await;
-        socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        ask(&socket, "f", bench.address).await;
         receive(&socket).await;
         bench.event().await;
         bench.stop.cancel();

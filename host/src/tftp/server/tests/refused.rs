@@ -38,13 +38,13 @@ async fn an_error_is_not_answered_though_it_is_cut() {
     let _bytes = bench.table.add(LOCALHOST.ip(), "f", Source::Bytes(pattern(1000).into()));
     let (board, stranger) = (client().await, client().await);
     board.send_to(b"\0\x05", bench.address).await.unwrap();
-    board.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    ask(&board, "f", bench.address).await;
     let (datagram, transfer) = receive(&board).await;
     assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, .. }), "{datagram:?}");
     for error in [&b"\0\x05"[..], b"\0\x05\0", b"\0\x05\0\x01gone"] {
         stranger.send_to(error, transfer).await.unwrap();
     }
-    stranger.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
+    acknowledge(&stranger, 1, transfer).await;
     let (datagram, _) = receive(&stranger).await;
     assert!(matches!(Packet::parse(&datagram).unwrap(), Packet::Error { .. }), "{datagram:?}");
     let another = tokio::time::timeout(Duration::from_millis(200), receive(&stranger)).await;
@@ -60,19 +60,19 @@ async fn an_unknown_address_gets_no_answer_but_is_reported() {
     let mut bench = bench().await;
     let _guard = bench.table.add([10, 9, 9, 9].into(), "f", Source::Bytes(Arc::from([])));
     let socket = client().await;
-    socket.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    ask(&socket, "f", bench.address).await;
     let event = bench.event().await;
     assert_eq!(event.name, "f");
     assert!(matches!(event.kind, TftpEventKind::Refused(Refusal::UnknownPeer)), "{event:?}");
     // It is told once; then the next stranger is.
     let other = UdpSocket::bind("127.0.0.2:0").await.unwrap();
     for asks in [&socket, &socket, &other] {
-        asks.send_to(&read_request("f", Mode::Octet, Options::default()), bench.address).await.unwrap();
+        ask(asks, "f", bench.address).await;
     }
     assert_eq!(bench.event().await.peer, other.local_addr().unwrap());
     // Nothing that was sent to it is in front of the first file that it may have.
     let _own = bench.table.add(LOCALHOST.ip(), "own", Source::Bytes(Arc::from([])));
-    socket.send_to(&read_request("own", Mode::Octet, Options::default()), bench.address).await.unwrap();
+    ask(&socket, "own", bench.address).await;
     let (datagram, _) = receive(&socket).await;
     assert!(matches!(Packet::parse(&datagram), Ok(Packet::Data { block: 1, .. })), "{datagram:?}");
 }

@@ -11,14 +11,11 @@ async fn a_client_may_ask_anew_from_the_same_port_as_soon_as_it_has_everything()
         let socket = client().await;
         // Twice the same and then another, again and again; nothing is ever sent twice.
         for name in ["f", "f", "g"].into_iter().cycle().take(60) {
-            socket
-                .send_to(&read_request(name, Mode::Octet, Options::default()), bench.address)
-                .await
-                .unwrap();
+            ask(&socket, name, bench.address).await;
             let (datagram, transfer) = receive(&socket).await;
             let size = if name == "f" { 100 } else { 200 };
             assert_eq!(Packet::parse(&datagram).unwrap(), Packet::Data { block: 1, payload: &pattern(size) });
-            socket.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
+            acknowledge(&socket, 1, transfer).await;
         }
         let mut done = 0;
         while done < 60 {
@@ -39,7 +36,7 @@ async fn a_repeated_request_that_comes_late_does_not_end_the_transfer() {
     let request = read_request("f", Mode::Octet, Options::default());
     socket.send_to(&request, bench.address).await.unwrap();
     let (_, transfer) = receive(&socket).await;
-    socket.send_to(&Packet::Ack { block: 1 }.to_vec(), transfer).await.unwrap();
+    acknowledge(&socket, 1, transfer).await;
     receive(&socket).await;
     socket.send_to(&request, bench.address).await.unwrap();
     // Requests are dealt with in their order: this one after that one.
@@ -47,7 +44,7 @@ async fn a_repeated_request_that_comes_late_does_not_end_the_transfer() {
         refused(bench.address, &read_request("g", Mode::Octet, Options::default())).await,
         "1 no such file"
     );
-    socket.send_to(&Packet::Ack { block: 2 }.to_vec(), transfer).await.unwrap();
+    acknowledge(&socket, 2, transfer).await;
     let mut kinds = Vec::new();
     while kinds.len() < 3 {
         kinds.push(bench.event().await.kind);
@@ -64,7 +61,7 @@ async fn a_new_request_from_the_same_port_replaces_the_old_transfer() {
         let request = read_request("f", Mode::Octet, Options::default());
         socket.send_to(&request, bench.address).await.unwrap();
         let (_, first) = receive(&socket).await;
-        socket.send_to(&Packet::Ack { block: 1 }.to_vec(), first).await.unwrap();
+        acknowledge(&socket, 1, first).await;
         let (datagram, _) = receive(&socket).await;
         assert!(matches!(Packet::parse(&datagram), Ok(Packet::Data { block: 2, .. })));
         // The board was reset: the same request until it is answered, and the answer starts at the beginning, from a new port.
