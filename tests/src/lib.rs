@@ -6,7 +6,7 @@ pub mod kept_run;
 pub mod kernel_client;
 pub mod nfs_client;
 pub mod numbers;
-mod printed;
+pub mod printed;
 pub mod tcp_relay;
 pub mod tftp;
 pub mod tree_tar;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// What came out of a program until now, and a signal for more.
 #[derive(Debug, Default)]
-pub(crate) struct Printed(Mutex<Output>, Condvar);
+pub struct Printed(Mutex<Output>, Condvar);
 
 #[derive(Debug, Default)]
 struct Output {
@@ -20,7 +20,7 @@ impl Printed {
     ///
     /// # Errors
     /// All that was printed, when the program ends without it or it does not come within `patience`.
-    pub(crate) fn wait_for(&self, text: &str, patience: Duration) -> Result<(), String> {
+    pub fn wait_for(&self, text: &str, patience: Duration) -> Result<(), String> {
         self.wait(patience, |output| output.text.contains(text))
     }
 
@@ -28,7 +28,7 @@ impl Printed {
     ///
     /// # Errors
     /// All that was printed, when it does not do so within `patience`.
-    pub(crate) fn wait_for_end(&self, patience: Duration) -> Result<(), String> {
+    pub fn wait_for_end(&self, patience: Duration) -> Result<(), String> {
         self.wait(patience, |output| output.ended)
     }
 
@@ -46,12 +46,12 @@ impl Printed {
     }
 
     /// All that was printed until now.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.lock().text.clone()
     }
 
     /// As [`text`](Self::text), for the last time.
-    pub(crate) fn take(&self) -> String {
+    pub fn take(&self) -> String {
         std::mem::take(&mut self.lock().text)
     }
 
@@ -61,7 +61,7 @@ impl Printed {
 }
 
 /// Reads `pipe` to its end, line by line, into `printed`.
-pub(crate) fn read(pipe: impl Read + Send + 'static, printed: Arc<Printed>) -> JoinHandle<()> {
+pub fn read(pipe: impl Read + Send + 'static, printed: Arc<Printed>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         loop {

@@ -1,12 +1,12 @@
 //! `host-runner rootfs`: what a run has kept is looked into, saved, served again, and survives `kill -9`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use host_runner::rootfs::Lower;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -14,12 +14,11 @@ use tempfile::TempDir;
 use testbench::harness::{PATIENCE, host_runner};
 use testbench::kept_run;
 use testbench::nfs_client::{Client, Xdr};
+use testbench::printed::{Printed, read};
 
 const WRITE: u32 = 7;
 const READ: u32 = 6;
 const REMOVE: u32 = 12;
-/// How long the server may take to listen.
-const START: Duration = Duration::from_secs(20);
 
 /// A run's directory with one kept root filesystem.
 struct Kept {
@@ -53,55 +52,35 @@ impl Kept {
         self.command(words).output().expect("it starts")
     }
 
-    /// Starts to serve, and waits until a client can connect.
+    /// Starts to serve, and connects.
     fn serve(&self, options: &[&str]) -> (Server, Client) {
         let mut command = self.command(&["serve", "run"]);
         command.args(options);
-        self.start(command)
+        let server = Server::start(command);
+        server.stdout.wait_for("serving ", PATIENCE).expect("it serves");
+        (server, self.connect())
     }
 
-    /// Starts a program that serves, and waits until a client can connect.
-    fn start(&self, mut command: Command) -> (Server, Client) {
-        let output = ["stdout", "stderr"].map(|name| self.run().join(name));
-        let [stdout, stderr] = output.each_ref().map(|path| File::create(path).expect("writable"));
-        command.current_dir(self.run()).stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
-        let mut server = Server { child: command.spawn().expect("it starts"), output };
-        let started = Instant::now();
-        loop {
-            let error = match Client::connect(self.server) {
-                Ok(client) => return (server, client),
-                Err(error) => error,
-            };
-            let ended = server.child.try_wait().expect("a child");
-            if ended.is_some() || started.elapsed() > START {
-                let printed = server.printed().concat();
-                panic!("it does not listen: {error}; its end: {ended:?}; it printed:\n{printed}");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    fn connect(&self) -> Client {
+        Client::connect(self.server).expect("it listens")
     }
 }
 
 /// A program that serves; killed when dropped, and with it what it has started.
 struct Server {
     child: Child,
-    /// Files with its standard output and its standard error.
-    output: [PathBuf; 2],
+    stdout: Arc<Printed>,
+    stderr: Arc<Printed>,
 }
 
 impl Server {
-    /// What it has printed until now, to standard output and standard error.
-    fn printed(&self) -> [String; 2] {
-        self.output.each_ref().map(|path| text(&fs::read(path).expect("it is there")))
-    }
-
-    /// Waits until it has ended.
-    fn wait(&mut self) {
-        let started = Instant::now();
-        while self.child.try_wait().expect("a child").is_none() {
-            assert!(started.elapsed() < PATIENCE, "it still runs, and has printed: {:?}", self.printed());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().expect("it starts");
+        let [stdout, stderr] = [(); 2].map(|()| Arc::new(Printed::default()));
+        read(child.stdout.take().expect("piped"), Arc::clone(&stdout));
+        read(child.stderr.take().expect("piped"), Arc::clone(&stderr));
+        Self { child, stdout, stderr }
     }
 
     /// Kills it, unless it has ended, and waits until it is gone.
@@ -210,7 +189,10 @@ fn a_disk_that_is_full_ends_writes_and_nothing_that_was_answered_is_lost() -> io
     let kept = Kept::new();
     let mut namespace = Command::new("unshare");
     namespace.args(["--user", "--map-root-user", "--mount", "sh", "-ec", ON_A_SMALL_DISK]).arg(host_runner());
-    let (mut namespace, mut client) = kept.start(namespace);
+    namespace.current_dir(kept.run());
+    let namespace = Server::start(namespace);
+    namespace.stderr.wait_for("serving ", PATIENCE).expect("it serves");
+    let mut client = kept.connect();
     let root = client.mount("/job/rootfs")?;
     let piece = |file: &[u8], number: u8| {
         let at = u64::from(number) * PIECE as u64;
@@ -236,8 +218,10 @@ fn a_disk_that_is_full_ends_writes_and_nothing_that_was_answered_is_lost() -> io
     client.nfs(WRITE, &piece(&late, 0))?;
     let pid = fs::read_to_string(kept.run().join("pid"))?.trim().parse().map_err(io::Error::other)?;
     kill_process(Pid::from_raw(pid).expect("the server's"), Signal::KILL)?;
-    namespace.wait();
-    let [output, complaints] = namespace.printed();
+    for printed in [&namespace.stdout, &namespace.stderr] {
+        printed.wait_for_end(PATIENCE).expect("it ends");
+    }
+    let (output, complaints) = (namespace.stdout.text(), namespace.stderr.text());
     let changed = "added      /big\nmodified   /etc/hostname\nadded      /late\nadded      /root\nadded      /root/new\n";
     assert_eq!(output, changed, "{complaints}");
     assert!(!complaints.contains("repaired"), "{complaints}");
