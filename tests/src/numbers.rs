@@ -11,12 +11,3 @@ impl Numbers {
         self.0
     }
 }
-
-/// All of them, without end.
-impl Iterator for Numbers {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        Some(self.following())
-    }
-}

@@ -80,5 +80,6 @@ fn free_port() -> u16 {
 
 /// Bytes among which no two blocks of usual size are equal.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    Numbers(0x9e37_79b9_7f4a_7c15).map(|number| number.to_be_bytes()[0]).take(size).collect()
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    (0..size).map(|_| numbers.following().to_be_bytes()[0]).collect()
 }
