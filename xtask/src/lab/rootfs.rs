@@ -52,11 +52,14 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
         "lab: the root file system takes about three minutes; progress: {}",
         lab.log("rootfs").display()
     );
-    let mut build = Command::new("mmdebstrap");
+    let mut build;
     if apt::is_root() {
-        // Left behind by a build that was killed, it is removed with the scratch directory.
-        build.env("TMPDIR", &lab.scratch);
+        // What is left behind by a build that was killed is removed with the scratch directory. The system's /proc and /sys
+        // must not be mounted there then: they are in a namespace that ends with the build.
+        build = Command::new("unshare");
+        build.args(["--mount", "--propagation=private", "mmdebstrap"]).env("TMPDIR", &lab.scratch);
     } else {
+        build = Command::new("mmdebstrap");
         // What it would choose by itself where a namespace is refused cannot run programs for Arm.
         build.arg("--mode=unshare");
     }
