@@ -3,7 +3,7 @@
 use heapless::Vec;
 use protocol::agent_to_host::ExitStatus;
 use protocol::frame::Side;
-use protocol::helper::Reply;
+use protocol::helper::{Call, Reply};
 use protocol::limits::{MAX_CHUNK, MAX_MESSAGE};
 use protocol::link::{Config, Link, LinkError, SendError, State};
 use protocol::{AgentToHost, HostToAgent};
@@ -103,7 +103,7 @@ impl<'a> Agent<'a> {
                 script.handle_timeout(now_ms);
             }
             self.take_messages(now_ms)?;
-            self.take_output();
+            self.take_output(now_ms);
             if self.is_leaving || self.link.state() == State::Closing {
                 self.leave(now_ms);
             }
@@ -248,15 +248,20 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Passes on what the script has printed, as far as the link takes it, and then its end.
-    fn take_output(&mut self) {
+    /// Passes on what the script has printed, as far as the link takes it, and then its next step or its end.
+    fn take_output(&mut self, now_ms: u64) {
         while self.link.can_send() {
             let Some(script) =
-                self.script.as_ref().filter(|script| script.output().is_some() || script.ended().is_some())
+                self.script.as_mut().filter(|script| script.output().is_some() || script.ended().is_some())
             else {
                 return;
             };
             let run = script.run();
+            if let Some(next) = script.begin_step(now_ms) {
+                self.send(&AgentToHost::Step { run, step: next.step });
+                self.calls.reply(next.call, &Reply::Done);
+                continue;
+            }
             let mut buffer = [0; MAX_CHUNK];
             // A process that outlives the script may hold the pipe open: its end is not waited for.
             match (script.read_output(&mut buffer), script.ended()) {
@@ -284,6 +289,12 @@ impl<'a> Agent<'a> {
             }
             let mut buffer = [0; MAX_MESSAGE];
             match self.calls.read(index, &mut buffer) {
+                Event::Called(call, Call::Step { step, timeout_s }) => {
+                    let script = self.script.as_mut();
+                    if !script.is_some_and(|script| script.announce_step(call, step, timeout_s)) {
+                        self.calls.reply(call, &Reply::Refused { reason: "no script runs that has steps" });
+                    }
+                }
                 Event::Called(call, request) => {
                     if let Err(SendError::Encode(_)) = self.link.send(&AgentToHost::Call { call, request }) {
                         self.calls

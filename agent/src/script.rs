@@ -9,21 +9,23 @@
 //!
 //! The waiter turns the shell's end into something to poll for, which needs no signal handler and works on every Linux.
 
-use core::ffi::CStr;
+mod step;
+mod waiter;
 
-use heapless::Vec;
 use protocol::agent_to_host::ExitStatus;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::{Errno, Result, retry_on_intr};
+use rustix::fs::OFlags;
+use rustix::io::{Errno, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::invocation::{Invocation, MAX_VARIABLES};
+pub(crate) use self::step::NextStep;
+use self::waiter::Record;
+use crate::invocation::Invocation;
 use crate::path::{self, PathText};
+use crate::program;
 use crate::receive_file::joined;
 use crate::runtime::{self, Forked};
-use crate::{environment, program, stdio};
 
 /// How long a process group has between SIGTERM and SIGKILL, in milliseconds.
 const GRACE_MS: u64 = 5_000;
@@ -61,6 +63,10 @@ pub(crate) struct Script {
     ending: Option<ExitStatus>,
     /// When SIGTERM was too polite, or the time is over.
     deadline_ms: u64,
+    /// When the time of the step that it is in is over.
+    step_deadline_ms: Option<u64>,
+    /// The step that it wants to begin.
+    next_step: Option<NextStep>,
     /// How it ended.
     ended: Option<ExitStatus>,
 }
@@ -106,7 +112,7 @@ impl Script {
         let waiter = match runtime::fork()? {
             Forked::Child => {
                 runtime::close_all_but(&[output_writer.as_raw_fd(), reports_writer.as_raw_fd()]);
-                wait_for_shell(
+                waiter::wait_for_shell(
                     order,
                     shell.as_c_str(),
                     script.as_c_str(),
@@ -124,6 +130,8 @@ impl Script {
             group: None,
             ending: None,
             deadline_ms: order.deadline_ms,
+            step_deadline_ms: None,
+            next_step: None,
             ended: None,
         })
     }
@@ -183,13 +191,34 @@ impl Script {
         }
     }
 
-    /// Reads what the script has printed.
-    pub(crate) fn read_output(&self, buffer: &mut [u8]) -> Output {
-        match rustix::io::read(&self.output, buffer) {
+    /// Reads what the script has printed, no further than to the step that it wants to begin.
+    pub(crate) fn read_output(&mut self, buffer: &mut [u8]) -> Output {
+        let room = self.next_step.as_ref().map_or(buffer.len(), |next| next.room(buffer.len()));
+        let read = rustix::io::read(&self.output, buffer.get_mut(..room).unwrap_or_default());
+        if let (Some(next), Ok(count)) = (&mut self.next_step, read) {
+            next.taken(count);
+        }
+        match read {
             Err(Errno::AGAIN | Errno::INTR) => Output::Nothing,
             Ok(0) | Err(_) => Output::End,
             Ok(count) => Output::Bytes(count),
         }
+    }
+
+    /// The script wants to begin a step, by a call that waits for the answer; whether that can be.
+    pub(crate) fn announce_step(&mut self, call: u32, step: u16, timeout_s: u32) -> bool {
+        if self.next_step.is_some() || self.ended.is_some() {
+            return false;
+        }
+        self.next_step = Some(NextStep::new(call, step, timeout_s, &self.output));
+        true
+    }
+
+    /// Begins the announced step if all output of the one before it was taken.
+    pub(crate) fn begin_step(&mut self, now_ms: u64) -> Option<NextStep> {
+        let next = self.next_step.take_if(|next| next.is_due())?;
+        self.step_deadline_ms = next.deadline_ms(now_ms);
+        Some(next)
     }
 
     /// Asks the script's process group to end, and makes it after a grace period.
@@ -203,12 +232,19 @@ impl Script {
 
     /// Returns when [`Self::handle_timeout`] is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<u64> {
-        self.ended.is_none().then_some(self.deadline_ms)
+        let earliest = self.step_deadline_ms.map_or(self.deadline_ms, |step| step.min(self.deadline_ms));
+        self.ended.is_none().then_some(earliest)
     }
 
     /// Ends what has run too long.
     pub(crate) fn handle_timeout(&mut self, now_ms: u64) {
-        if self.ended.is_some() || now_ms < self.deadline_ms {
+        if self.ended.is_some() {
+            return;
+        }
+        if self.step_deadline_ms.take_if(|at| *at <= now_ms).is_some() {
+            self.terminate(ExitStatus::StepTimedOut, now_ms);
+        }
+        if now_ms < self.deadline_ms {
             return;
         }
         if self.ending.is_none() {
@@ -256,124 +292,9 @@ fn exit_status(raw: i32) -> ExitStatus {
     }
 }
 
-/// One report on the pipe from the waiter: a tag and a number. Shorter than `PIPE_BUF`, so it is never split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Record {
-    Started(i32),
-    NotStarted(i32),
-    Ended(i32),
-    Unknown,
-}
-
-impl Record {
-    const SIZE: usize = 5;
-
-    fn to_bytes(self) -> [u8; Self::SIZE] {
-        let (tag, number) = match self {
-            Self::Started(pid) => (1, pid),
-            Self::NotStarted(errno) => (2, errno),
-            Self::Ended(status) => (3, status),
-            Self::Unknown => (0, 0),
-        };
-        let [a, b, c, d] = number.to_le_bytes();
-        [tag, a, b, c, d]
-    }
-
-    fn from_bytes([tag, number @ ..]: [u8; Self::SIZE]) -> Self {
-        let number = i32::from_le_bytes(number);
-        match tag {
-            1 => Self::Started(number),
-            2 => Self::NotStarted(number),
-            3 => Self::Ended(number),
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// The waiter's whole life.
-fn wait_for_shell(
-    order: &Order<'_>,
-    shell: &CStr,
-    script: &CStr,
-    output: OwnedFd,
-    reports: BorrowedFd<'_>,
-) -> ! {
-    let report = |record: Record| {
-        let _ = stdio::write_all(reports, &record.to_bytes());
-    };
-    match start_shell(order, shell, script, output) {
-        Err(errno) => report(Record::NotStarted(errno.raw_os_error())),
-        Ok(pid) => {
-            report(Record::Started(pid.as_raw_nonzero().get()));
-            // Without a status the pipe's end tells that nothing is known.
-            if let Ok(status) = program::wait(pid) {
-                report(Record::Ended(WaitStatus::as_raw(status)));
-            }
-        }
-    }
-    stdio::exit(0)
-}
-
-/// Starts the shell and returns once it is executed, or is known not to be.
-fn start_shell(order: &Order<'_>, shell: &CStr, script: &CStr, output: OwnedFd) -> Result<Pid> {
-    let null = rustix::fs::openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    // The link's descriptors must not stay open here when the agent has gone.
-    program::redirect(null.as_fd(), null.as_fd(), null.as_fd())?;
-    let (failure, failure_writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    match runtime::fork()? {
-        Forked::Child => {
-            let errno = become_shell(order, shell, script, null.as_fd(), output.as_fd());
-            let _ = stdio::write_all(failure_writer.as_fd(), &errno.raw_os_error().to_le_bytes());
-            stdio::exit(program::EXIT_NOT_RUN)
-        }
-        Forked::Parent(pid) => {
-            drop((failure_writer, output));
-            let mut errno = [0; 4];
-            match retry_on_intr(|| rustix::io::read(&failure, &mut errno))? {
-                // Closed by a successful exec.
-                0 => Ok(pid),
-                _ => Err(Errno::from_raw_os_error(i32::from_le_bytes(errno))),
-            }
-        }
-    }
-}
-
-/// Turns the process into the shell; returns only if that failed.
-fn become_shell(
-    order: &Order<'_>,
-    shell: &CStr,
-    script: &CStr,
-    null: BorrowedFd<'_>,
-    output: BorrowedFd<'_>,
-) -> Errno {
-    let prepared = rustix::process::setsid()
-        .and_then(|_| rustix::process::chdir(order.directory))
-        .and_then(|()| program::redirect(null, output, output));
-    if let Err(errno) = prepared {
-        return errno;
-    }
-    runtime::unshield();
-    let Some(additions) = environment::Additions::new(order.invocation, order.directory, order.link) else {
-        return Errno::TOOBIG;
-    };
-    let mut variables: Vec<&CStr, { MAX_VARIABLES + 8 }> = Vec::new();
-    if !additions.merge(order.invocation, &mut variables) {
-        return Errno::TOOBIG;
-    }
-    let words: &[&CStr] = if order.errexit { &[shell, c"-e", script] } else { &[shell, script] };
-    runtime::exec(shell, words, &variables)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reports_survive_the_pipe() {
-        for record in [Record::Started(4711), Record::NotStarted(2), Record::Ended(0x0300)] {
-            assert_eq!(Record::from_bytes(record.to_bytes()), record);
-        }
-    }
 
     #[test]
     fn exit_codes_and_signals_are_told_apart() {

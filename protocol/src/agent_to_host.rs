@@ -60,6 +60,20 @@ pub enum AgentToHost<'a> {
         /// The number of the call.
         call: u32,
     },
+    /// A script begins a step; what it prints from here on is the step's.
+    Step {
+        /// The runner's number for the script.
+        run: u32,
+        /// Number of the step, as the script has it.
+        step: u16,
+    },
+    /// What a script has used. Sent in front of its `Exited`.
+    Usage {
+        /// The runner's number for the script.
+        run: u32,
+        /// What the shell and all processes that it has waited for used.
+        usage: Usage,
+    },
 }
 
 /// How a script ended.
@@ -73,4 +87,17 @@ pub enum ExitStatus {
     TimedOut,
     /// The agent killed it because the runner said so.
     Killed,
+    /// The agent killed it because the time of the step that it was in was over.
+    StepTimedOut,
+}
+
+/// Resources that processes have used (getrusage(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time in user mode, in milliseconds.
+    pub user_ms: u32,
+    /// Processor time in the kernel, in milliseconds.
+    pub system_ms: u32,
+    /// Largest resident memory of any of them, in KiB.
+    pub max_rss_kib: u32,
 }

@@ -101,6 +101,13 @@ pub enum Call<'a> {
         /// What it could not do.
         problem: &'a str,
     },
+    /// `lava-step NUMBER …`: the script begins a step. The agent answers this itself.
+    Step {
+        /// Number of the step, as the script has it.
+        step: u16,
+        /// Seconds until the step is ended; 0 if it has no limit of its own.
+        timeout_s: u32,
+    },
 }
 
 /// The runner's answer to a [`Call`].

@@ -13,7 +13,8 @@
 //! # Version policy
 //!
 //! The protocol version travels in the frame header, outside the payload. Messages are append-only: variants are
-//! never removed, reordered or changed, and their bytes are pinned by `tests/wire`.
+//! never removed, reordered or changed, and their bytes are pinned by `tests/wire`. A version is closed by the release that
+//! has it first: what is appended later is sent only to an end that speaks the version it came with.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,7 @@ mod message_cache;
 mod multinode;
 mod network;
 mod packages;
+mod step;
 mod table;
 mod target;
 mod test;

@@ -6,7 +6,7 @@ use rustix::fs::CWD;
 
 use crate::failure::Failure;
 use crate::helper::client::Client;
-use crate::helper::{multinode, network, packages, target, test};
+use crate::helper::{multinode, network, packages, step, target, test};
 use crate::invocation::{Invocation, MAX_ARGUMENTS};
 use crate::path::PathText;
 use crate::stdio;
@@ -49,6 +49,7 @@ const HELPERS: &[Helper] = &[
     Helper { name: "lava-target-storage", usage: "[METHOD]", run: target::storage },
     Helper { name: "lava-echo-config", usage: "[KEY]", run: target::config },
     Helper { name: "lava-os-build", usage: "", run: target::os_build },
+    Helper { name: "lava-step", usage: step::USAGE, run: step::step },
     Helper { name: "lava-install-packages", usage: "PACKAGE...", run: packages::install },
 ];
 

@@ -3,7 +3,7 @@
 //! If a test of this module fails, the change that made it fail is wrong, not the test: a board may run an agent that
 //! was built before it. Nothing here is edited or removed; what version 1 gains is added at the end of a list.
 
-use protocol::agent_to_host::{AgentToHost, ExitStatus};
+use protocol::agent_to_host::{AgentToHost, ExitStatus, Usage};
 use protocol::frame::{Decoder, Frame, Header, Kind, MAX_ENCODED, Side, encode};
 use protocol::helper::{Call, Pairs, Reply};
 use protocol::host_to_agent::HostToAgent;
@@ -72,8 +72,12 @@ fn messages_agent_to_host_keep_their_bytes() {
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::Signal(9) }, &mut Vec::new(), "05010109");
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::TimedOut }, &mut Vec::new(), "050102");
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::Killed }, &mut Vec::new(), "050103");
+    pin(&AgentToHost::Exited { run: 1, status: ExitStatus::StepTimedOut }, &mut Vec::new(), "050104");
     pin(&AgentToHost::Call { call: 7, request: Call::Group }, &mut Vec::new(), "06070a");
     pin(&AgentToHost::CallGone { call: 7 }, &mut Vec::new(), "0707");
+    pin(&AgentToHost::Step { run: 1, step: 300 }, &mut Vec::new(), "0801ac02");
+    let usage = Usage { user_ms: 1, system_ms: 128, max_rss_kib: 3 };
+    pin(&AgentToHost::Usage { run: 1, usage }, &mut Vec::new(), "090101800103");
 }
 
 #[test]
@@ -104,6 +108,7 @@ fn calls_keep_their_bytes() {
         "0b096c6176612d73656e64056e6f206964",
     );
     pin(&Call::Failed { helper: "h", problem: "no" }, &mut Vec::new(), "0c0168026e6f");
+    pin(&Call::Step { step: 3, timeout_s: 90 }, &mut Vec::new(), "0d035a");
 }
 
 #[test]

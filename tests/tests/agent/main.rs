@@ -2,6 +2,7 @@
 
 mod packages;
 mod runner;
+mod steps;
 mod terminal;
 
 use std::os::unix::fs::PermissionsExt;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Helpers that the tests call.
-const HELPERS: [&str; 10] = [
+const HELPERS: [&str; 11] = [
     "lava-send",
     "lava-wait",
     "lava-wait-all",
@@ -30,6 +30,7 @@ const HELPERS: [&str; 10] = [
     "lava-self",
     "lava-test-case",
     "lava-test-raise",
+    "lava-step",
     "lava-install-packages",
 ];
 
@@ -106,6 +107,8 @@ impl Home {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) output: String,
+    /// Steps as the script began them, each with what was printed in it; number 0 is in front of the first.
+    pub(crate) steps: Vec<(u16, String)>,
     pub(crate) status: ExitStatus,
     /// The helpers' calls, in `Debug` form.
     pub(crate) calls: Vec<String>,
@@ -205,6 +208,7 @@ impl Runner {
     ) -> Ran {
         let run = self.ask(script, timeout_s);
         let (mut started, mut output, mut calls) = (false, Vec::new(), Vec::new());
+        let mut steps: Vec<(u16, usize)> = vec![(0, 0)];
         loop {
             let (ended, replies) = self.next(|message| match message {
                 // A script may be quicker than the news of its start: its first helper's call may come before.
@@ -226,6 +230,11 @@ impl Runner {
                     calls.push(format!("{request:?}"));
                     (None, answer(&request).into_iter().map(|reply| (call, reply)).collect())
                 }
+                AgentToHost::Step { run: of, step } => {
+                    assert_eq!(of, run);
+                    steps.push((step, output.len()));
+                    (None, Vec::new())
+                }
                 AgentToHost::CallGone { .. } => {
                     calls.push("gone".to_owned());
                     (None, Vec::new())
@@ -236,7 +245,11 @@ impl Runner {
                 self.send(&HostToAgent::Reply { call, reply });
             }
             if let Some(status) = ended {
-                return Ran { output: String::from_utf8_lossy(&output).into_owned(), status, calls };
+                let output = String::from_utf8_lossy(&output).into_owned();
+                let ends = steps.iter().skip(1).map(|(_, at)| *at).chain([output.len()]);
+                let steps =
+                    steps.iter().zip(ends).map(|((step, at), end)| (*step, output[*at..end].to_owned()));
+                return Ran { steps: steps.collect(), output, status, calls };
             }
         }
     }

@@ -1,0 +1,135 @@
+//! The waiter: a process between the agent and the shell, which starts the one and reports to the other.
+
+use core::ffi::CStr;
+
+use heapless::Vec;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::{Errno, Result, retry_on_intr};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, WaitStatus};
+
+use super::Order;
+use crate::invocation::MAX_VARIABLES;
+use crate::runtime::{self, Forked};
+use crate::{environment, program, stdio};
+
+/// One report on the pipe from the waiter: a tag and a number. Shorter than `PIPE_BUF`, so it is never split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    Started(i32),
+    NotStarted(i32),
+    Ended(i32),
+    Unknown,
+}
+
+impl Record {
+    pub(super) const SIZE: usize = 5;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
+        let (tag, number) = match self {
+            Self::Started(pid) => (1, pid),
+            Self::NotStarted(errno) => (2, errno),
+            Self::Ended(status) => (3, status),
+            Self::Unknown => (0, 0),
+        };
+        let [a, b, c, d] = number.to_le_bytes();
+        [tag, a, b, c, d]
+    }
+
+    pub(super) fn from_bytes([tag, number @ ..]: [u8; Self::SIZE]) -> Self {
+        let number = i32::from_le_bytes(number);
+        match tag {
+            1 => Self::Started(number),
+            2 => Self::NotStarted(number),
+            3 => Self::Ended(number),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The waiter's whole life.
+pub(super) fn wait_for_shell(
+    order: &Order<'_>,
+    shell: &CStr,
+    script: &CStr,
+    output: OwnedFd,
+    reports: BorrowedFd<'_>,
+) -> ! {
+    let report = |record: Record| {
+        let _ = stdio::write_all(reports, &record.to_bytes());
+    };
+    match start_shell(order, shell, script, output) {
+        Err(errno) => report(Record::NotStarted(errno.raw_os_error())),
+        Ok(pid) => {
+            report(Record::Started(pid.as_raw_nonzero().get()));
+            // Without a status the pipe's end tells that nothing is known.
+            if let Ok(status) = program::wait(pid) {
+                report(Record::Ended(WaitStatus::as_raw(status)));
+            }
+        }
+    }
+    stdio::exit(0)
+}
+
+/// Starts the shell and returns once it is executed, or is known not to be.
+fn start_shell(order: &Order<'_>, shell: &CStr, script: &CStr, output: OwnedFd) -> Result<Pid> {
+    let null = rustix::fs::openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    // The link's descriptors must not stay open here when the agent has gone.
+    program::redirect(null.as_fd(), null.as_fd(), null.as_fd())?;
+    let (failure, failure_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    match runtime::fork()? {
+        Forked::Child => {
+            let errno = become_shell(order, shell, script, null.as_fd(), output.as_fd());
+            let _ = stdio::write_all(failure_writer.as_fd(), &errno.raw_os_error().to_le_bytes());
+            stdio::exit(program::EXIT_NOT_RUN)
+        }
+        Forked::Parent(pid) => {
+            drop((failure_writer, output));
+            let mut errno = [0; 4];
+            match retry_on_intr(|| rustix::io::read(&failure, &mut errno))? {
+                // Closed by a successful exec.
+                0 => Ok(pid),
+                _ => Err(Errno::from_raw_os_error(i32::from_le_bytes(errno))),
+            }
+        }
+    }
+}
+
+/// Turns the process into the shell; returns only if that failed.
+fn become_shell(
+    order: &Order<'_>,
+    shell: &CStr,
+    script: &CStr,
+    null: BorrowedFd<'_>,
+    output: BorrowedFd<'_>,
+) -> Errno {
+    let prepared = rustix::process::setsid()
+        .and_then(|_| rustix::process::chdir(order.directory))
+        .and_then(|()| program::redirect(null, output, output));
+    if let Err(errno) = prepared {
+        return errno;
+    }
+    runtime::unshield();
+    let Some(additions) = environment::Additions::new(order.invocation, order.directory, order.link) else {
+        return Errno::TOOBIG;
+    };
+    let mut variables: Vec<&CStr, { MAX_VARIABLES + 8 }> = Vec::new();
+    if !additions.merge(order.invocation, &mut variables) {
+        return Errno::TOOBIG;
+    }
+    let words: &[&CStr] = if order.errexit { &[shell, c"-e", script] } else { &[shell, script] };
+    runtime::exec(shell, words, &variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_survive_the_pipe() {
+        for record in [Record::Started(4711), Record::NotStarted(2), Record::Ended(0x0300)] {
+            assert_eq!(Record::from_bytes(record.to_bytes()), record);
+        }
+    }
+}
