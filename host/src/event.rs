@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::dialog::ComplaintKind;
 use crate::fault::{Class, Fault};
 
 /// One thing that happened.
@@ -94,10 +95,22 @@ pub enum EventKind {
         /// Its name, such as `0_ssh-inline`.
         definition: String,
     },
+    /// A script of a definition began a step.
+    StepStarted {
+        /// The definition.
+        definition: String,
+        /// The step.
+        step: StepId,
+        /// What the shell is given.
+        command: String,
+    },
     /// A script of a definition printed something.
     Output {
         /// The definition.
         definition: String,
+        /// The step that it was in; `None` before its first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
         /// The bytes, as they were.
         #[serde(flatten)]
         data: Bytes,
@@ -110,6 +123,37 @@ pub enum EventKind {
         definition: String,
         /// Name of the set.
         set: Option<String>,
+    },
+    /// The kernel complained on the console.
+    Kernel {
+        /// What about.
+        complaint: ComplaintKind,
+        /// Its line.
+        text: String,
+        /// The definition that ran.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        definition: Option<String>,
+        /// The step that it was in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+        /// The test case that ran, as far as it was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<String>,
+    },
+    /// A script of a definition ended.
+    ScriptFinished {
+        /// The definition.
+        definition: String,
+        /// The script.
+        script: ScriptKind,
+        /// How it ended, in words: `exit code 0`, `signal 11`, `time-out`, `time-out of a step`, `stopped`.
+        status: String,
+        /// How long it took.
+        #[serde(rename = "seconds", with = "seconds")]
+        took: Duration,
+        /// What it used, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
     },
     /// A test definition ended.
     DefinitionFinished {
@@ -155,6 +199,7 @@ impl EventKind {
         match &mut self {
             Self::PhaseStarted { timeout: duration, .. }
             | Self::PhaseFinished { took: duration, .. }
+            | Self::ScriptFinished { took: duration, .. }
             | Self::DefinitionFinished { took: duration, .. } => *duration = seconds::round(*duration),
             _ => (),
         }
@@ -171,6 +216,36 @@ pub struct Node {
     pub role: String,
     /// The board that it runs on, or for a secondary connection the node it connects to.
     pub board: String,
+}
+
+/// A script of a test definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScriptKind {
+    /// What is installed before the run.
+    Install,
+    /// The run itself.
+    Run,
+}
+
+/// A step of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepId {
+    /// The script.
+    pub script: ScriptKind,
+    /// Its number in the script, from 1. Steps of the definition that are one command together have one.
+    pub number: u16,
+}
+
+/// Resources that a script used, with all processes that it waited for (getrusage(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time in user mode, in milliseconds.
+    pub user_ms: u32,
+    /// Processor time in the kernel, in milliseconds.
+    pub system_ms: u32,
+    /// Largest resident memory of one process, in KiB.
+    pub max_rss_kib: u32,
 }
 
 /// One reported result.
@@ -248,6 +323,15 @@ impl fmt::Display for Outcome {
             Self::Fail => "fail",
             Self::Error => "error",
             Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+impl fmt::Display for ScriptKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Install => "install",
+            Self::Run => "run",
         })
     }
 }

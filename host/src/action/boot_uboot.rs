@@ -9,8 +9,8 @@ use crate::action::attempts::{Attempts, within};
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
-    AutoLogin, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start, Uboot, UbootError,
-    UbootLimits, UbootSettings,
+    AutoLogin, Complaint, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start, Uboot,
+    UbootError, UbootLimits, UbootSettings,
 };
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
@@ -107,8 +107,14 @@ async fn log_in(
         .await
         .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
     if !boot.ignore_kernel_messages {
-        for warning in &logged_in.warnings {
-            node.emitter.emit(EventKind::Warning { text: format!("the kernel says: {warning}") });
+        for Complaint { kind, text } in logged_in.complaints {
+            node.emitter.emit(EventKind::Kernel {
+                complaint: kind,
+                text,
+                definition: None,
+                step: None,
+                case: None,
+            });
         }
     }
     node.emitter.note(format!("shell prompt {:?}", logged_in.prompt));

@@ -9,9 +9,10 @@ use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
+use crate::limit::Limit;
 use crate::plan::{
-    Action, NodeKind, TestAction, definition_directory, environment_script, install_script, run_script,
-    secrets_script,
+    Action, NodeKind, Script, ScriptStep, TestAction, definition_directory, environment_script,
+    install_script, run_script, secrets_script,
 };
 use crate::run::{NodeContext, Phase};
 
@@ -62,10 +63,12 @@ pub(crate) struct Stage {
 pub(crate) struct PreparedDefinition {
     /// Name of its results, such as `0_smoke-tests`.
     pub(crate) name: String,
-    /// Its directory, relative to `/lava-<id>`.
-    directory: String,
-    /// Whether it has an install script.
-    pub(crate) has_install: bool,
+    /// Its install script, if it has one.
+    pub(crate) install: Option<PreparedScript>,
+    /// Its run script.
+    pub(crate) run: PreparedScript,
+    /// How long all of it may take, by the job.
+    pub(crate) timeout: Option<Limit>,
     /// What counts as a result.
     pub(crate) rules: ResultRules,
 }
@@ -101,16 +104,15 @@ impl Overlay {
     }
 }
 
-impl PreparedDefinition {
-    /// Path of the install script, relative to `/lava-<id>`.
-    pub(crate) fn install_script(&self) -> String {
-        format!("{}/install.sh", self.directory)
-    }
-
-    /// Path of the run script, relative to `/lava-<id>`.
-    pub(crate) fn run_script(&self) -> String {
-        format!("{}/run.sh", self.directory)
-    }
+/// A script whose file is in the overlay.
+#[derive(Debug)]
+pub(crate) struct PreparedScript {
+    /// Path, relative to `/lava-<id>`.
+    pub(crate) path: String,
+    /// The steps that it tells the agent of.
+    pub(crate) steps: Vec<ScriptStep>,
+    /// How long it may take.
+    pub(crate) timeout: Option<Limit>,
 }
 
 /// Fetches and checks what the node's tests need, before any board is touched.
@@ -164,19 +166,21 @@ async fn prepare_definition(
     clone_repositories(node, phase, spec, definition, &directory, overlay).await?;
     overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
     overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
-    overlay.add(format!("{directory}/run.sh"), 0o755, run_script(spec, definition));
+    let mut add = |name: &str, script: Script, timeout: Option<Limit>| {
+        let path = format!("{directory}/{name}");
+        overlay.add(path.clone(), 0o755, script.text);
+        PreparedScript { path, steps: script.steps, timeout }
+    };
+    let run = add("run.sh", run_script(spec, definition), definition.timeout.clone());
     let install = install_script(spec, definition, test.os.as_deref());
-    let has_install = install.is_some();
-    if let Some(install) = install {
-        overlay.add(format!("{directory}/install.sh"), 0o755, install);
-    }
+    let install = install.map(|script| add("install.sh", script, None));
     let pattern = definition.pattern.as_deref().map(|pattern| phase.pattern(pattern)).transpose()?;
     let rules = ResultRules {
         expected: spec.expected.clone().or_else(|| definition.expected.clone()),
         fixups: definition.fixups.clone(),
         pattern,
     };
-    Ok(PreparedDefinition { name: spec.dir.clone(), directory, has_install, rules })
+    Ok(PreparedDefinition { name: spec.dir.clone(), install, run, timeout: spec.timeout.clone(), rules })
 }
 
 /// Puts the repositories of `install: git-repos` below the definition's directory.

@@ -1,29 +1,82 @@
 //! What a kernel says about itself on the console: the lines that end a boot, and those worth keeping.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
+use serde::{Deserialize, Serialize};
 
 use super::scan::EscapeFilter;
 
 /// Longest line looked at, in bytes; the rest of it is passed over.
 const LINE_LIMIT: usize = 512;
-/// Warnings that are kept.
-const WARNING_LIMIT: usize = 32;
+/// Complaints that are kept until they are taken.
+const COMPLAINT_LIMIT: usize = 32;
 
 static RESET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^U-Boot (?:SPL )?20\d\d\.\d\d"));
 static NO_ROOT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"VFS: Unable to mount root|ALERT!.*[Dd]ropping to a shell|ALERT!.*does not exist|No init found")
 });
 static PANIC: LazyLock<Regex> = LazyLock::new(|| pattern(r"Kernel panic - not syncing|end Kernel panic"));
-static WARNING: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\bOops(?::| -)|\bWARNING: .*(?:CPU:|PID:|at )|\bBUG: |cut here|Unhandled fault|KASAN: |KCSAN: |KFENCE: |invalid opcode",
-    )
+/// Kinds of complaints, each with the lines that begin one. The first that matches counts.
+static COMPLAINTS: LazyLock<[(ComplaintKind, Regex); 4]> = LazyLock::new(|| {
+    [
+        (ComplaintKind::Sanitizer, pattern(r"\b(?:KASAN|KCSAN|KFENCE|KMSAN|UBSAN): ")),
+        (
+            ComplaintKind::Lockup,
+            pattern(
+                r"soft lockup|hard LOCKUP|blocked for more than \d+ seconds|detected (?:expedited )?stalls?|self-detected stall|workqueue lockup",
+            ),
+        ),
+        (
+            ComplaintKind::Oops,
+            pattern(
+                r"\bOops(?::| -)|\bBUG: |kernel BUG at|Unhandled fault|Unable to handle kernel|general protection fault|invalid opcode|Out of memory: Kill",
+            ),
+        ),
+        (
+            ComplaintKind::Warning,
+            pattern(r"\bWARNING: .*(?:CPU:|PID:|at |possible |suspicious )|INFO: possible recursive locking"),
+        ),
+    ]
 });
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern is valid")
+}
+
+/// What a complaint of the kernel is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComplaintKind {
+    /// Something in the kernel broke, and was ended.
+    Oops,
+    /// Something did not go on for too long.
+    Lockup,
+    /// A checker that was built in found a fault.
+    Sanitizer,
+    /// Something was not as the kernel expects it.
+    Warning,
+}
+
+/// A line with which the kernel begins to complain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// What it is about.
+    pub kind: ComplaintKind,
+    /// The line, with the kernel's own time.
+    pub text: String,
+}
+
+impl fmt::Display for ComplaintKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Oops => "oops",
+            Self::Lockup => "lockup",
+            Self::Sanitizer => "sanitizer",
+            Self::Warning => "warning",
+        })
+    }
 }
 
 /// A line of the console after which no login comes.
@@ -45,7 +98,7 @@ pub enum KernelFailure {
 pub struct KernelLog {
     escapes: EscapeFilter,
     line: Vec<u8>,
-    warnings: Vec<String>,
+    complaints: Vec<Complaint>,
 }
 
 impl KernelLog {
@@ -68,9 +121,9 @@ impl KernelLog {
         failure
     }
 
-    /// Oopses, warnings and the like that came so far, at most 32.
-    pub fn into_warnings(self) -> Vec<String> {
-        self.warnings
+    /// The complaints that came since they were taken last, at most 32.
+    pub fn take_complaints(&mut self) -> Vec<Complaint> {
+        std::mem::take(&mut self.complaints)
     }
 
     fn line(&mut self, line: &[u8]) -> Option<KernelFailure> {
@@ -84,8 +137,9 @@ impl KernelLog {
         if PANIC.is_match(line) {
             return Some(KernelFailure::Panic(text()));
         }
-        if WARNING.is_match(line) && self.warnings.len() < WARNING_LIMIT {
-            self.warnings.push(text());
+        let kind = COMPLAINTS.iter().find(|(_, begins)| begins.is_match(line)).map(|(kind, _)| *kind);
+        if let Some(kind) = kind.filter(|_| self.complaints.len() < COMPLAINT_LIMIT) {
+            self.complaints.push(Complaint { kind, text: text() });
         }
         None
     }
@@ -115,9 +169,14 @@ mod tests {
     #[test]
     fn complaints_are_kept_but_end_nothing() {
         let mut kernel = KernelLog::default();
-        let log = b"------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at kernel/x.c:1\nInternal error: Oops: 5 [#1] SMP ARM\n";
+        let log = b"------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at kernel/x.c:1\nInternal error: Oops: 5 [#1] SMP ARM\n\
+            [  9.0] watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [sh:7]\n[  9.5] BUG: KASAN: use-after-free in f\n\
+            INFO: task dd:12 blocked for more than 120 seconds.\n[ 10.0] audit: all is well\n";
         assert_eq!(kernel.push(log), None);
-        assert_eq!(kernel.into_warnings().len(), 3);
+        let kinds: Vec<_> = kernel.take_complaints().into_iter().map(|complaint| complaint.kind).collect();
+        use ComplaintKind::{Lockup, Oops, Sanitizer, Warning};
+        assert_eq!(kinds, [Warning, Oops, Lockup, Sanitizer, Lockup]);
+        assert_eq!(kernel.take_complaints(), []);
     }
 
     #[test]

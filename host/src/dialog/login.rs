@@ -201,8 +201,8 @@ impl Login {
             }
             None => {
                 self.state = State::Finished;
-                let warnings = std::mem::take(&mut self.kernel).into_warnings();
-                self.outcome = Some(Ok(LoggedIn { prompt, warnings }));
+                let complaints = self.kernel.take_complaints();
+                self.outcome = Some(Ok(LoggedIn { prompt, complaints }));
                 false
             }
         }

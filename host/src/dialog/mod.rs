@@ -16,7 +16,7 @@ mod uboot;
 
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
-pub use kernel::{KernelFailure, KernelLog};
+pub use kernel::{Complaint, ComplaintKind, KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginLimits, LoginSettings};
 pub use scan::Scan;
 pub use shell::{ShellError, ShellPrompt};

@@ -319,6 +319,8 @@ pub struct DefinitionSpec {
     pub skip_install: Vec<InstallPart>,
     /// `expected`: cases that must be reported.
     pub expected: Option<Vec<String>>,
+    /// How long its run may take, instead of what the definition says; an extension of LAVA's language.
+    pub timeout: Option<Limit>,
     /// `file:line:column` of the definition.
     pub place: String,
 }

@@ -1,5 +1,13 @@
 //! Lava-Test Test Definition 1.0.
 
+use std::ops::Range;
+
+use crate::limit::Limit;
+use crate::shell::is_whole;
+
+/// Most steps that are looked at together for the end of a command.
+const MAX_TOGETHER: usize = 64;
+
 /// A parsed test definition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TestDefinition {
@@ -12,7 +20,9 @@ pub struct TestDefinition {
     /// `params` or `parameters`: defaults, in the file's order.
     pub params: Vec<(String, String)>,
     /// `run: steps`: shell commands.
-    pub steps: Vec<String>,
+    pub steps: Vec<RunStep>,
+    /// `run: timeout`, an extension of LAVA's language: how long its steps may take together.
+    pub timeout: Option<Limit>,
     /// `parse: pattern`: a regular expression with named groups `test_case_id`, `result`, `measurement`, `units`.
     pub pattern: Option<String>,
     /// `parse: fixupdict`: words of the test for results, such as `PASSED` for `pass`.
@@ -21,6 +31,41 @@ pub struct TestDefinition {
     pub expected: Option<Vec<String>>,
     /// The definition's own text: YAML (as JSON where it was written inside a job), for `testdef.yaml`.
     pub text: String,
+}
+
+/// A step of a definition's run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunStep {
+    /// Text for the shell.
+    pub command: String,
+    /// How long it may take, an extension of LAVA's language.
+    pub timeout: Option<Limit>,
+}
+
+impl From<&str> for RunStep {
+    fn from(command: &str) -> Self {
+        Self { command: command.to_owned(), timeout: None }
+    }
+}
+
+/// Cuts a script's steps into groups that are whole commands, each of one step if that is one by itself. What follows a
+/// command that never ends is one group, and so is one that goes over more than 64 steps with all that follows.
+pub fn whole_groups<'s>(steps: impl IntoIterator<Item = &'s str>) -> Vec<Range<usize>> {
+    let steps: Vec<&str> = steps.into_iter().collect();
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    while start < steps.len() {
+        let mut text = String::new();
+        let whole = steps.iter().enumerate().skip(start).take(MAX_TOGETHER).find(|(_, step)| {
+            text.push_str(step);
+            text.push('\n');
+            is_whole(text.trim_end_matches('\n'))
+        });
+        let end = whole.map_or(steps.len(), |(last, _)| last + 1);
+        groups.push(start..end);
+        start = end;
+    }
+    groups
 }
 
 /// `install` of a test definition.
@@ -65,8 +110,9 @@ impl GitRepo {
 
 #[cfg(test)]
 mod tests {
-    use super::{GitRepo, TestDefinition};
+    use super::{GitRepo, TestDefinition, whole_groups};
     use crate::diagnostic::Source;
+    use crate::limit::Limit;
 
     const FULL: &str = r"
 metadata:
@@ -106,7 +152,7 @@ expected: [boot]
         assert_eq!((definition.name.as_str(), definition.text.as_str()), ("full", FULL));
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(definition.params, [pair("A", "1"), pair("B", "yes")], "as written, not as YAML sees it");
-        assert_eq!(definition.steps, ["./run $A", "true"]);
+        assert_eq!(definition.steps, ["./run $A".into(), "true".into()]);
         assert_eq!(definition.fixups, [pair("PASSED", "pass")]);
         assert!(definition.pattern.is_some());
         assert_eq!(definition.expected.as_deref(), Some(["boot".to_owned()].as_slice()));
@@ -127,8 +173,42 @@ expected: [boot]
     fn steps_may_be_one_text_and_unknown_keys_are_no_more_than_a_warning() {
         let text = "metadata: {name: x}\nrun: {steps: 'echo a'}\nsteps: [echo b]\n";
         let (definition, warnings) = TestDefinition::parse(&source(text)).unwrap();
-        assert_eq!(definition.steps, ["echo a"]);
+        assert_eq!(definition.steps, ["echo a".into()]);
         assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["unknown-key"]);
+    }
+
+    #[test]
+    fn steps_and_the_run_may_have_times_of_their_own() {
+        let text = "metadata: {name: x}\nrun:\n  timeout: {minutes: 2}\n  steps:\n  - echo a\n  - {command: make, timeout: {seconds: 90}}\n";
+        let (definition, warnings) = TestDefinition::parse(&source(text)).unwrap();
+        assert_eq!(warnings, []);
+        let limit = |limit: &Option<Limit>| limit.as_ref().map(ToString::to_string);
+        assert_eq!(limit(&definition.timeout).unwrap(), "120 s: `timeout` of `run`, tests/full.yaml:3:3");
+        assert_eq!(definition.steps[0], "echo a".into());
+        assert_eq!(definition.steps[1].command, "make");
+        let own = limit(&definition.steps[1].timeout).unwrap();
+        assert_eq!(own, "90 s: `timeout` of `steps`, tests/full.yaml:6:21");
+    }
+
+    #[test]
+    fn the_time_of_what_is_no_command_by_itself_has_no_effect() {
+        let text = "metadata: {name: x}\nrun:\n  steps:\n  - while read x; do\n  - {command: echo, timeout: {seconds: 9}}\n  - done\n";
+        let (_, warnings) = TestDefinition::parse(&source(text)).unwrap();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(
+            told,
+            ["the time of this step has no effect: it is part of a command that goes over several steps"]
+        );
+    }
+
+    #[test]
+    fn steps_are_joined_until_their_commands_end() {
+        let steps = ["echo a", "for i in 1 2; do", "echo $i", "done", "cat <<EOF", "EOF", "echo b"];
+        assert_eq!(whole_groups(steps), [0..1, 1..4, 4..6, 6..7]);
+        assert_eq!(whole_groups(["echo a", "if true; then", "echo b"]), [0..1, 1..3]);
+        let endless: Vec<_> = ["("].into_iter().chain(["echo"; 100]).chain([")", "echo"]).collect();
+        assert_eq!(whole_groups(endless), [0..103]);
+        assert!(whole_groups([]).is_empty());
     }
 
     #[test]

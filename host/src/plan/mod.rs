@@ -8,6 +8,8 @@ mod substitute;
 #[cfg(test)]
 mod tests;
 
-pub use script::{definition_directory, environment_script, install_script, run_script, secrets_script};
+pub use script::{
+    Script, ScriptStep, definition_directory, environment_script, install_script, run_script, secrets_script,
+};
 pub use step::{Action, BootUboot, NodeKind, NodePlan, Plan, PrepareTimeouts, Step, TestAction};
 pub use substitute::{BootValues, NfsValues, RamdiskValues, substitute};

@@ -2,8 +2,28 @@
 
 use std::fmt::Write as _;
 
+use crate::job::testdef::{RunStep, whole_groups};
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
+use crate::limit::Limit;
 use crate::shell::quote;
+
+/// A script and the steps that it tells the agent of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The script.
+    pub text: String,
+    /// Its steps; the first has the number 1.
+    pub steps: Vec<ScriptStep>,
+}
+
+/// A step of a script: one or several steps of the definition that are whole commands together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptStep {
+    /// Its text.
+    pub command: String,
+    /// How long it may take.
+    pub timeout: Option<Limit>,
+}
 
 /// Directory of a definition below `/lava-<id>`, such as `0/tests/1_smoke-tests`; `stage` is the ordinal of the test
 /// step on its node, from 0.
@@ -12,11 +32,10 @@ pub fn definition_directory(stage: u32, spec: &DefinitionSpec) -> String {
 }
 
 /// `run.sh`: parameters, then the steps in the definition's directory. To be run with `-e`.
-pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
-    let mut script = preamble(spec, definition);
-    script.push_str("set -e\nset -x\n");
-    push_lines(&mut script, &definition.steps);
-    script
+pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> Script {
+    let mut text = preamble(spec, definition);
+    text.push_str("set -e\nset -x\n");
+    Script::new(text, &definition.steps)
 }
 
 /// `install.sh`: keys, sources and packages, then the install steps in the definition's directory; `None` if the
@@ -27,7 +46,7 @@ pub fn install_script(
     spec: &DefinitionSpec,
     definition: &TestDefinition,
     os: Option<&str>,
-) -> Option<String> {
+) -> Option<Script> {
     let install = &definition.install;
     let chosen = |part, items: &[String]| if spec.skips(part) { Vec::new() } else { items.to_vec() };
     let by_distro = install.deps_by_distro.iter().find(|(distro, _)| Some(distro.as_str()) == os);
@@ -38,16 +57,39 @@ pub fn install_script(
     if [&keys, &sources, &deps, &steps].iter().all(|items| items.is_empty()) {
         return None;
     }
-    let mut script = preamble(spec, definition);
-    script.push_str("set -x\n");
-    for (helper, items) in [("lava-add-keys", keys), ("lava-add-sources", sources)] {
-        push_lines(&mut script, &items.iter().map(|item| format!("{helper} {item}")).collect::<Vec<_>>());
+    let mut text = preamble(spec, definition);
+    text.push_str("set -x\n");
+    let helpers = [("lava-add-keys", keys), ("lava-add-sources", sources)];
+    let calls =
+        helpers.iter().flat_map(|(helper, items)| items.iter().map(move |item| format!("{helper} {item}")));
+    let packages = (!deps.is_empty()).then(|| format!("lava-install-packages {} || exit $?", deps.join(" ")));
+    let steps: Vec<_> =
+        calls.chain(packages).chain(steps).map(|command| RunStep { command, timeout: None }).collect();
+    Some(Script::new(text, &steps))
+}
+
+impl Script {
+    /// `text` with `steps` behind it, and in front of each whole command what tells the agent of it.
+    fn new(mut text: String, steps: &[RunStep]) -> Self {
+        let mut numbered = Vec::new();
+        for group in whole_groups(steps.iter().map(|step| step.command.as_str())) {
+            let parts = steps.get(group).unwrap_or_default();
+            let lines: Vec<_> = parts.iter().map(|step| step.command.trim_end_matches('\n')).collect();
+            let command = lines.join("\n");
+            let timeout = if let [only] = parts { only.timeout.clone() } else { None };
+            // The status of the step before is kept, and ends no script: it is that of a list that `&&` has ended. Nothing
+            // of it is seen, neither where steps are shown nor where the script is run by hand.
+            let number = numbered.len() + 1;
+            let seconds =
+                timeout.as_ref().map(|limit| format!(" {}", limit.time.as_secs())).unwrap_or_default();
+            push_line(
+                &mut text,
+                format_args!("{{ lava-step {number} $?{seconds} && :; }} 2>/dev/null\n{command}"),
+            );
+            numbered.push(ScriptStep { command, timeout });
+        }
+        Self { text, steps: numbered }
     }
-    if !deps.is_empty() {
-        push_lines(&mut script, &[format!("lava-install-packages {} || exit $?", deps.join(" "))]);
-    }
-    push_lines(&mut script, &steps);
-    Some(script)
 }
 
 /// `environment`: one `export` a line.
@@ -72,12 +114,6 @@ fn preamble(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
     script
 }
 
-fn push_lines(script: &mut String, lines: &[String]) {
-    for line in lines {
-        push_line(script, format_args!("{}", line.trim_end_matches('\n')));
-    }
-}
-
 fn push_line(script: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(script, "{line}");
@@ -85,10 +121,12 @@ fn push_line(script: &mut String, line: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::process::Command;
 
     use super::{definition_directory, environment_script, install_script, run_script, secrets_script};
     use crate::diagnostic::Source;
+    use crate::job::testdef::RunStep;
     use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
 
     const DEFINITION: &str = "\
@@ -119,13 +157,14 @@ run:
             params: vec![("COUNT".to_owned(), "3".to_owned())],
             skip_install,
             expected: None,
+            timeout: None,
             place: String::new(),
         }
     }
 
     #[test]
     fn the_run_script_has_parameters_directory_and_steps() {
-        insta::assert_snapshot!(run_script(&spec(Vec::new()), &definition()), @r#"
+        insta::assert_snapshot!(run_script(&spec(Vec::new()), &definition()).text, @r#"
         #!/bin/sh
         case $0 in */*) cd "${0%/*}" || exit $?;; esac
         . ../../../environment
@@ -135,7 +174,9 @@ run:
         export TESTRUN_ID='0_demo'
         set -e
         set -x
+        { lava-step 1 $? && :; } 2>/dev/null
         echo "$GREETING"
+        { lava-step 2 $? && :; } 2>/dev/null
         for i in 1 2; do
           echo $i
         done
@@ -148,8 +189,8 @@ run:
         let directory = tree.path().join(definition_directory(0, &spec(Vec::new())));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(tree.path().join("environment"), "export ROLE='host'\n").unwrap();
-        let definition = TestDefinition { steps: vec!["echo $ROLE; pwd".to_owned()], ..Default::default() };
-        std::fs::write(directory.join("run.sh"), run_script(&spec(Vec::new()), &definition)).unwrap();
+        let definition = TestDefinition { steps: vec!["echo $ROLE; pwd".into()], ..Default::default() };
+        std::fs::write(directory.join("run.sh"), run_script(&spec(Vec::new()), &definition).text).unwrap();
         let output = Command::new("/bin/sh")
             .args(["-e", "0/tests/0_demo/run.sh"])
             .current_dir(tree.path())
@@ -160,18 +201,58 @@ run:
     }
 
     #[test]
+    fn steps_have_numbers_and_keep_the_status_of_the_one_before() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = tree.path().join(definition_directory(0, &spec(Vec::new())));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(tree.path().join("environment"), "").unwrap();
+        let helper = tree.path().join("lava-step");
+        let text = format!("#!/bin/sh\necho $1 >>'{}/steps'\nexit $2\n", tree.path().display());
+        std::fs::write(&helper, text).unwrap();
+        std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let steps = [
+            "! true",
+            "echo $?",
+            "false && true",
+            "echo $?",
+            "set +e",
+            "(exit 7)",
+            "echo $?",
+            "set -e",
+            "false",
+            "echo",
+        ];
+        let steps = steps.map(RunStep::from).to_vec();
+        let script = run_script(&spec(Vec::new()), &TestDefinition { steps, ..Default::default() });
+        assert_eq!(script.steps.len(), 10);
+        std::fs::write(directory.join("run.sh"), script.text).unwrap();
+        let path = format!("{}:{}", tree.path().display(), std::env::var("PATH").unwrap());
+        for shell in [&["dash"][..], &["bash"], &["busybox", "sh"]] {
+            let mut command = Command::new(shell[0]);
+            let command = command.args(&shell[1..]).args(["-e", "0/tests/0_demo/run.sh"]).env("PATH", &path);
+            let output = command.current_dir(tree.path()).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n1\n7\n", "{shell:?}");
+            let trace = String::from_utf8_lossy(&output.stderr);
+            assert!(trace.contains("+ echo 7") && !trace.contains("lava-step"), "{shell:?}: {trace}");
+            let told = std::fs::read_to_string(tree.path().join("steps")).unwrap();
+            assert_eq!(told, "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "{shell:?}");
+            std::fs::remove_file(tree.path().join("steps")).unwrap();
+        }
+    }
+
+    #[test]
     fn the_install_script_asks_for_the_packages_of_the_distribution() {
-        let script = |os| install_script(&spec(Vec::new()), &definition(), os).unwrap();
+        let script = |os| install_script(&spec(Vec::new()), &definition(), os).unwrap().text;
         assert!(
             script(Some("debian"))
-                .contains("\nlava-install-packages openssh-server ntpdate || exit $?\nmake\n")
+                .contains("\nlava-install-packages openssh-server ntpdate || exit $?\n{ lava-step 2 $? && :; } 2>/dev/null\nmake\n")
         );
-        assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\nmake\n"));
+        assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\n"));
     }
 
     #[test]
     fn skipped_parts_of_the_installation_are_left_out() {
-        let script = install_script(&spec(vec![InstallPart::Deps]), &definition(), None).unwrap();
+        let script = install_script(&spec(vec![InstallPart::Deps]), &definition(), None).unwrap().text;
         assert!(!script.contains("lava-install-packages") && script.contains("\nmake\n"));
         assert_eq!(install_script(&spec(vec![InstallPart::All]), &definition(), None), None);
     }

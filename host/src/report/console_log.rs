@@ -146,7 +146,7 @@ impl Reporter for ConsoleLogs {
             EventKind::Console { direction: Direction::Rx, data } => {
                 self.node(node)?.received(event, &data.0)
             }
-            EventKind::Output { definition, data } => self.node(node)?.output(event, definition, &data.0),
+            EventKind::Output { definition, data, .. } => self.node(node)?.output(event, definition, &data.0),
             EventKind::NodeFinished { .. } => {
                 if let Some(files) = self.nodes.get_mut(node) {
                     files.finish(event)?;

@@ -87,10 +87,17 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
         (Some("host"), EventKind::DefinitionStarted { definition: phase("0_smoke") }),
         (
             Some("host"),
-            EventKind::Output { definition: phase("0_smoke"), data: Bytes(b"+ dd\nhalf a li".to_vec()) },
+            EventKind::Output {
+                definition: phase("0_smoke"),
+                step: None,
+                data: Bytes(b"+ dd\nhalf a li".to_vec()),
+            },
         ),
         (Some("host"), case("read", TestResult::Pass, None)),
-        (Some("host"), EventKind::Output { definition: phase("0_smoke"), data: Bytes(b"ne <&>\n".to_vec()) }),
+        (
+            Some("host"),
+            EventKind::Output { definition: phase("0_smoke"), step: None, data: Bytes(b"ne <&>\n".to_vec()) },
+        ),
         (Some("host"), case("write", TestResult::Fail, Some("measurement `fast` is not a number"))),
         (
             Some("host"),

@@ -1,11 +1,14 @@
 //! The job's secrets in what is reported: their values are replaced before any report sees them. Pure.
 //!
 //! Console bytes and output arrive in pieces. What may be the begin of a secret is held back until its next piece, or
-//! until something else happens on the node, which ends it.
+//! until the stream has ended. The agent's frames, in which a secret may be cut or escaped, are left out of the console;
+//! what they carry is there as output.
 
 use std::collections::BTreeMap;
 
-use crate::event::{Bytes, Direction, EventKind, TestCase};
+use protocol::frame::Decoder;
+
+use crate::event::{Bytes, Direction, EventKind, StepId, TestCase};
 use crate::fault::Fault;
 
 /// What stands in place of a secret.
@@ -17,6 +20,8 @@ pub(super) struct Mask {
     /// The longest first, so that none hides a part of another.
     values: Vec<String>,
     held: BTreeMap<(String, Stream), Vec<u8>>,
+    /// What finds the frames on consoles.
+    frames: BTreeMap<(String, Stream), Decoder>,
 }
 
 /// A stream of bytes of a node.
@@ -24,7 +29,13 @@ pub(super) struct Mask {
 enum Stream {
     FromBoard,
     ToBoard,
-    Output(String),
+    Output(String, Option<StepId>),
+}
+
+impl Stream {
+    fn is_console(&self) -> bool {
+        !matches!(self, Self::Output(..))
+    }
 }
 
 impl Mask {
@@ -32,7 +43,7 @@ impl Mask {
     pub(super) fn new(values: impl IntoIterator<Item = String>) -> Self {
         let mut values: Vec<_> = values.into_iter().filter(|value| !value.is_empty()).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        Self { values, held: BTreeMap::new() }
+        Self { values, held: BTreeMap::new(), frames: BTreeMap::new() }
     }
 
     /// The events to report instead of `kind`: itself without secrets, after what was held back and is complete now.
@@ -47,13 +58,14 @@ impl Mask {
                     Direction::Rx => Stream::FromBoard,
                     Direction::Tx => Stream::ToBoard,
                 };
-                self.piece(node, stream, data.0)
+                let text = self.without_frames(node, &stream, &data.0);
+                self.piece(node, stream, text)
             }
-            EventKind::Output { definition, data } => self.piece(node, Stream::Output(definition), data.0),
-            // Neither ends anything: they are told in the middle of a line.
-            kind @ EventKind::Progress { .. } => vec![kind],
+            EventKind::Output { definition, step, data } => {
+                self.piece(node, Stream::Output(definition, step), data.0)
+            }
             mut kind => {
-                let mut events = self.release(node);
+                let mut events = self.release(node, &kind);
                 for text in texts(&mut kind) {
                     *text = self.masked_text(text);
                 }
@@ -77,13 +89,45 @@ impl Mask {
         event.into_iter().collect()
     }
 
-    /// What was held back of `node`'s streams.
-    fn release(&mut self, node: &str) -> Vec<EventKind> {
+    /// What was held back of `node`'s streams that `kind` ends. Others may go on behind it.
+    fn release(&mut self, node: &str, kind: &EventKind) -> Vec<EventKind> {
+        let (console, output) = match kind {
+            EventKind::StepStarted { .. }
+            | EventKind::ScriptFinished { .. }
+            | EventKind::DefinitionFinished { .. } => (false, true),
+            EventKind::PhaseFinished { .. } | EventKind::NodeFinished { .. } => (true, true),
+            _ => return Vec::new(),
+        };
+        if console {
+            self.end_frames(node);
+        }
         let held = std::mem::take(&mut self.held);
-        let (own, others) = held.into_iter().partition(|((of, _), _)| of == node);
+        let ends = |stream: &Stream| if stream.is_console() { console } else { output };
+        let (ended, others) = held.into_iter().partition(|((of, stream), _)| of == node && ends(stream));
         self.held = others;
-        let own: BTreeMap<(String, Stream), Vec<u8>> = own;
-        own.into_iter().map(|((_, stream), data)| event(&stream, data)).collect()
+        let ended: BTreeMap<(String, Stream), Vec<u8>> = ended;
+        ended.into_iter().map(|((_, stream), data)| event(&stream, data)).collect()
+    }
+
+    /// What of a console's bytes belongs to no frame.
+    fn without_frames(&mut self, node: &str, stream: &Stream, mut bytes: &[u8]) -> Vec<u8> {
+        let decoder = self.frames.entry((node.to_owned(), stream.clone())).or_default();
+        let mut text = Vec::new();
+        while decoder.decode(&mut bytes, &mut |part| text.extend_from_slice(part)).is_some() {}
+        text
+    }
+
+    /// Takes what has begun as a frame for text, as nothing follows it.
+    fn end_frames(&mut self, node: &str) {
+        let mut left = Vec::new();
+        for ((_, stream), decoder) in self.frames.iter_mut().filter(|((of, _), _)| of == node) {
+            decoder.flush(&mut |part| left.push((stream.clone(), part.to_vec())));
+        }
+        for (stream, part) in left {
+            let held = self.held.remove(&(node.to_owned(), stream.clone())).unwrap_or_default();
+            let text = self.masked(&[held, part].concat());
+            self.held.insert((node.to_owned(), stream), text);
+        }
     }
 
     /// Length of the longest end of `data` that a secret begins with.
@@ -122,7 +166,9 @@ fn event(stream: &Stream, data: Vec<u8>) -> EventKind {
     match stream {
         Stream::FromBoard => EventKind::Console { direction: Direction::Rx, data },
         Stream::ToBoard => EventKind::Console { direction: Direction::Tx, data },
-        Stream::Output(definition) => EventKind::Output { definition: definition.clone(), data },
+        Stream::Output(definition, step) => {
+            EventKind::Output { definition: definition.clone(), step: *step, data }
+        }
     }
 }
 
@@ -130,6 +176,7 @@ fn event(stream: &Stream, data: Vec<u8>) -> EventKind {
 fn texts(kind: &mut EventKind) -> Vec<&mut String> {
     match kind {
         EventKind::Note { text } | EventKind::Warning { text } | EventKind::Group { text } => vec![text],
+        EventKind::Kernel { text, case, .. } => [Some(text), case.as_mut()].into_iter().flatten().collect(),
         EventKind::TestCase(TestCase { case, set, units, reference, comment, .. }) => {
             [Some(case), set.as_mut(), units.as_mut(), reference.as_mut(), comment.as_mut()]
                 .into_iter()
@@ -137,6 +184,7 @@ fn texts(kind: &mut EventKind) -> Vec<&mut String> {
                 .collect()
         }
         EventKind::TestSet { set, .. } => set.iter_mut().collect(),
+        EventKind::StepStarted { command, .. } => vec![command],
         EventKind::DefinitionFinished { reason, .. } => reason.iter_mut().collect(),
         EventKind::NodeFinished { fault, .. } | EventKind::RunFinished { fault, .. } => {
             fault.iter_mut().flat_map(fault_texts).collect()
@@ -147,7 +195,8 @@ fn texts(kind: &mut EventKind) -> Vec<&mut String> {
         | EventKind::Progress { .. }
         | EventKind::Console { .. }
         | EventKind::DefinitionStarted { .. }
-        | EventKind::Output { .. } => Vec::new(),
+        | EventKind::Output { .. }
+        | EventKind::ScriptFinished { .. } => Vec::new(),
     }
 }
 
@@ -167,9 +216,14 @@ mod tests {
         EventKind::Note { text: text.to_owned() }
     }
 
+    fn end() -> EventKind {
+        let outcome = crate::event::Outcome::Pass;
+        EventKind::PhaseFinished { phase: "test".to_owned(), took: std::time::Duration::ZERO, outcome }
+    }
+
     fn seen(events: &[EventKind]) -> String {
         let bytes = events.iter().filter_map(|event| match event {
-            EventKind::Console { data, .. } => Some(data.0.clone()),
+            EventKind::Console { data, .. } | EventKind::Output { data, .. } => Some(data.0.clone()),
             _ => None,
         });
         String::from_utf8(bytes.flatten().collect()).unwrap()
@@ -184,7 +238,7 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 events.extend(mask.apply(Some("host"), console(str::from_utf8(piece).unwrap())));
             }
-            events.extend(mask.apply(Some("host"), note("end")));
+            events.extend(mask.apply(Some("host"), end()));
             let seen = seen(&events);
             assert!(!seen.contains("s3cr3t"), "{size}: {seen}");
         }
@@ -195,9 +249,38 @@ mod tests {
         let mut mask = Mask::new(["root-password".to_owned()]);
         let mut events = mask.apply(Some("host"), console("login: roo"));
         assert_eq!(seen(&events), "login: ");
-        assert_eq!(mask.apply(Some("guest"), note("elsewhere")).len(), 1);
-        events.extend(mask.apply(Some("host"), note("end")));
+        assert_eq!(mask.apply(Some("guest"), end()).len(), 1);
+        events.extend(mask.apply(Some("host"), end()));
         assert_eq!(seen(&events), "login: roo");
+    }
+
+    #[test]
+    fn a_secret_in_output_is_masked_whatever_happens_between_its_pieces() {
+        let mut mask = Mask::new(["s3cr3t".to_owned()]);
+        let stream = Stream::Output("0_smoke".to_owned(), None);
+        let mut events = mask.apply(Some("host"), event(&stream, b"token=s3c".to_vec()));
+        events.extend(mask.apply(Some("host"), note("a result was reported")));
+        events.extend(mask.apply(Some("host"), console("[  1.0] kernel: s3c")));
+        events.extend(mask.apply(Some("host"), event(&stream, b"r3t;\n".to_vec())));
+        assert_eq!(seen(&events), "token=[  1.0] kernel: [secret];\n");
+    }
+
+    #[test]
+    fn frames_that_may_hold_parts_of_a_secret_are_not_reported() {
+        use protocol::frame::{END, Header, Kind, MAX_ENCODED, START, Side, encode};
+        let header = Header { version: 1, kind: Kind::Data, from: Side::Agent, session: 1, seq: 0, ack: 0 };
+        let mut frame = [0; MAX_ENCODED];
+        let length = encode(&header, b"token=s3c", &mut frame).unwrap();
+        let line = [b"before ", &frame[..length], b"after ", &[START], b"not one"].concat();
+        let mut mask = Mask::new(["s3cr3t".to_owned()]);
+        let mut events = Vec::new();
+        for piece in line.chunks(5) {
+            let data = Bytes(piece.to_vec());
+            events.extend(mask.apply(Some("host"), EventKind::Console { direction: Direction::Rx, data }));
+        }
+        events.extend(mask.apply(Some("host"), end()));
+        assert_eq!(seen(&events), "before after not one");
+        assert_eq!(frame[length - 1], END);
     }
 
     #[test]

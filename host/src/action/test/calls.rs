@@ -88,6 +88,9 @@ impl Calls {
                 self.ask(call, Request::WaitAll { id: id.to_owned(), role: role.map(str::to_owned) })
             }
             Call::Sync { id } => self.ask(call, Request::Sync { id: id.to_owned() }),
+            Call::Step { .. } => {
+                Some(Answer::Refused("the agent has steps begin, not the runner".to_owned()))
+            }
         }
     }
 

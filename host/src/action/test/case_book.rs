@@ -5,6 +5,7 @@ use regex::bytes::Regex;
 use crate::event::{EventKind, TestCase, TestResult};
 
 use super::output_pattern::{OutputPattern, Printed};
+use super::text_signal::{TextSignal, TextSignals};
 
 /// Longest test case id, set name or reference that is accepted, in bytes.
 const MAX_NAME: usize = 512;
@@ -18,6 +19,8 @@ pub(super) struct CaseBook {
     expected: Option<Vec<String>>,
     fixups: Vec<(String, String)>,
     pattern: Option<OutputPattern>,
+    signals: TextSignals,
+    running: Option<String>,
 }
 
 /// What a definition says of its results.
@@ -50,12 +53,24 @@ impl CaseBook {
             expected: rules.expected.clone(),
             fixups: rules.fixups.clone(),
             pattern: rules.pattern.clone().map(OutputPattern::new),
+            signals: TextSignals::default(),
+            running: None,
         }
     }
 
     /// The definition whose results these are.
     pub(super) fn definition(&self) -> &str {
         &self.definition
+    }
+
+    /// The case that runs now, as far as it was told.
+    pub(super) fn running_case(&self) -> Option<&str> {
+        self.running.as_deref()
+    }
+
+    /// A case has begun; its result comes later.
+    pub(super) fn begin_case(&mut self, id: &str) {
+        self.running = Some(clip(id));
     }
 
     /// A case was reported. What is wrong with the report makes it a failure and goes into its comment.
@@ -82,6 +97,7 @@ impl CaseBook {
         });
         let result = if problems.is_empty() { result } else { TestResult::Fail };
         let case = clip(report.id);
+        self.running.take_if(|running| *running == case);
         self.reported.push(case.clone());
         EventKind::TestCase(TestCase {
             definition: self.definition.clone(),
@@ -95,8 +111,10 @@ impl CaseBook {
         })
     }
 
-    /// The definition printed `output`: the results in it, if it has a pattern for them.
+    /// The definition printed `output`: the results in it, as text signals or by the definition's own pattern.
     pub(super) fn printed(&mut self, output: &[u8]) -> Vec<EventKind> {
+        let signals = self.signals.push(output);
+        let mut events: Vec<_> = signals.iter().filter_map(|signal| self.signal(signal)).collect();
         let found = self.pattern.as_mut().map(|pattern| pattern.push(output)).unwrap_or_default();
         let report = |printed: &Printed| {
             self.case(Report {
@@ -107,7 +125,42 @@ impl CaseBook {
                 reference: None,
             })
         };
-        found.iter().map(report).collect()
+        events.extend(found.iter().map(report));
+        events
+    }
+
+    /// A text signal of the definition; its event, if it has one.
+    pub(super) fn signal(&mut self, signal: &TextSignal) -> Option<EventKind> {
+        let case = |id, result, reference| Report { id, result, measurement: None, units: None, reference };
+        Some(match signal {
+            TextSignal::TestCase { id, result, measurement, units } => self.case(Report {
+                measurement: measurement.as_deref(),
+                units: units.as_deref(),
+                ..case(id, result, None)
+            }),
+            TextSignal::TestReference { id, result, url } => self.case(case(id, result, Some(url))),
+            TextSignal::Running { id, begins: true } => {
+                self.begin_case(id);
+                return None;
+            }
+            TextSignal::Running { id, begins: false } => {
+                self.running.take_if(|running| running == id);
+                return None;
+            }
+            TextSignal::TestSet(Some(name)) => {
+                self.start_set(name).unwrap_or_else(|problem| self.failed("lava-test-set", problem))
+            }
+            TextSignal::TestSet(None) => {
+                self.stop_set().unwrap_or_else(|problem| self.failed("lava-test-set", problem))
+            }
+            TextSignal::TestRaise(message) => self.raised(message),
+            TextSignal::TestEvent(message) => {
+                EventKind::Note { text: format!("lava-test-event: {}", clip(message)) }
+            }
+            TextSignal::Malformed(text) => {
+                self.failed("lava-signal", format!("malformed signal: {}", clip(text)))
+            }
+        })
     }
 
     /// A malformed call of a helper, as a failed case of the helper's name.
@@ -118,6 +171,14 @@ impl CaseBook {
     /// `lava-test-raise MESSAGE`, as a failed case; the helper's exit code ends the definition.
     pub(super) fn raised(&mut self, message: &str) -> EventKind {
         self.failed("lava-test-raise", clip(message))
+    }
+
+    /// `count` signals or complaints of the kernel came over the console faster than they could be read.
+    pub(super) fn lost(&self, count: u64) -> EventKind {
+        self.failed(
+            "lava-signal",
+            format!("{count} signals or kernel complaints came too fast on the console and are lost"),
+        )
     }
 
     fn failed(&self, case: &str, comment: String) -> EventKind {
@@ -243,6 +304,38 @@ mod tests {
         book.stop_set().unwrap();
         assert_eq!(case(book.case(report("df", "pass", None))).set, None);
         assert_eq!(book.stop_set(), Err("no test set is open".to_owned()));
+    }
+
+    #[test]
+    fn signals_in_the_output_are_results_and_a_malformed_one_is_a_failed_case() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        let output =
+            b"+ echo <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>\n<LAVA_SIGNAL_TESTSET START net>\n\
+            <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RES\n";
+        let events = book.printed(output);
+        assert_eq!(events.len(), 3, "{events:?}");
+        let kept = case(events[1].clone());
+        assert_eq!(
+            (kept.case.as_str(), kept.set.as_deref(), kept.result),
+            ("a", Some("net"), TestResult::Pass)
+        );
+        let cut = case(events[2].clone());
+        let comment = "malformed signal: <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RES";
+        assert_eq!((cut.result, cut.comment.as_deref()), (TestResult::Fail, Some(comment)));
+    }
+
+    #[test]
+    fn a_case_runs_from_its_begin_to_its_result() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        book.printed(b"<LAVA_SIGNAL_STARTTC disk>\n");
+        assert_eq!(book.running_case(), Some("disk"));
+        book.case(report("other", "pass", None));
+        assert_eq!(book.running_case(), Some("disk"));
+        book.case(report("disk", "pass", None));
+        assert_eq!(book.running_case(), None);
+        book.begin_case("ping");
+        book.printed(b"<LAVA_SIGNAL_ENDTC ping>\n");
+        assert_eq!(book.running_case(), None);
     }
 
     #[test]

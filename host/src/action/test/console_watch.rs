@@ -1,15 +1,26 @@
-//! What a console says between the agent's frames: that the board has died, or that the agent has.
+//! What a console says between the agent's frames: that the board has died, or that the agent has, what the kernel
+//! complains of, and text signals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex::bytes::Regex;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::agent_link::OnText;
-use crate::dialog::{KernelFailure, KernelLog, Scan};
+use crate::dialog::{Complaint, KernelFailure, KernelLog, Scan};
+
+use super::text_signal::{TextSignal, TextSignals};
+
+/// Things heard that wait to be taken: more than come while one piece of text is read.
+const CAPACITY: usize = 4096;
 
 /// Listens to the text on a console that an agent has.
 pub(super) struct ConsoleWatch {
     failure: watch::Receiver<Option<KernelFailure>>,
     prompt: watch::Receiver<String>,
+    heard: mpsc::Receiver<Seen>,
+    lost: Arc<AtomicU64>,
 }
 
 /// What the text says.
@@ -20,6 +31,12 @@ pub(super) enum Seen {
     /// What looks like the shell's prompt: the shell may have the terminal back, which it has not while the agent lives.
     /// Others can write the same.
     Prompt(String),
+    /// The kernel complains, and goes on.
+    Complaint(Complaint),
+    /// A text signal, such as one that was written to `/dev/kmsg`.
+    Signal(TextSignal),
+    /// So many complaints and signals came faster than they were taken, and are lost.
+    Lost(u64),
 }
 
 impl ConsoleWatch {
@@ -27,10 +44,20 @@ impl ConsoleWatch {
     pub(super) fn new(prompts: Vec<Regex>) -> (Self, OnText) {
         let (sender, failure) = watch::channel(None);
         let (seen_prompt, prompt) = watch::channel(String::new());
-        let (mut log, mut scan) = (KernelLog::default(), Scan::default());
+        let (heard_sender, heard) = mpsc::channel(CAPACITY);
+        let lost = Arc::new(AtomicU64::new(0));
+        let lost_counter = Arc::clone(&lost);
+        let (mut log, mut signals, mut scan) =
+            (KernelLog::default(), TextSignals::default(), Scan::default());
         let on_text = move |bytes: &[u8]| {
             if let Some(failure) = log.push(bytes) {
                 sender.send_if_modified(|seen| seen.is_none() && seen.replace(failure).is_none());
+            }
+            let complaints = log.take_complaints().into_iter().map(Seen::Complaint);
+            for seen in complaints.chain(signals.push(bytes).into_iter().map(Seen::Signal)) {
+                if heard_sender.try_send(seen).is_err() {
+                    lost_counter.fetch_add(1, Ordering::Relaxed);
+                }
             }
             scan.push(bytes);
             // The runner's own frames, echoed by the terminal, may already stand behind it.
@@ -38,7 +65,7 @@ impl ConsoleWatch {
                 seen_prompt.send_replace(prompt);
             }
         };
-        (Self { failure, prompt }, Box::new(on_text))
+        (Self { failure, prompt, heard, lost }, Box::new(on_text))
     }
 
     /// Resolves when something is seen. Cancel-safe.
@@ -55,11 +82,28 @@ impl ConsoleWatch {
                 Err(_) => std::future::pending().await,
             }
         };
+        let heard = async {
+            match self.heard.recv().await {
+                Some(seen) => seen,
+                None => std::future::pending().await,
+            }
+        };
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            return Seen::Lost(lost);
+        }
         tokio::select! {
             biased;
+            // What was heard before the board died belongs before it.
+            seen = heard => seen,
             failure = failure => Seen::Failure(failure),
             prompt = prompt => Seen::Prompt(prompt),
         }
+    }
+
+    /// What was heard and not yet taken.
+    pub(super) fn heard(&mut self) -> Option<Seen> {
+        self.heard.try_recv().ok()
     }
 }
 
@@ -69,6 +113,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::dialog::ComplaintKind;
 
     fn watch() -> (ConsoleWatch, OnText) {
         ConsoleWatch::new(vec![Regex::new("root@debian:~#").unwrap()])
@@ -106,5 +151,27 @@ mod tests {
         for _ in 0..2 {
             assert!(matches!(seen(&mut watch), Some(Seen::Failure(_))));
         }
+    }
+
+    #[test]
+    fn complaints_and_signals_are_seen_in_order_before_the_end() {
+        let (mut watch, mut on_text) = watch();
+        on_text(b"[    9.1] WARNING: CPU: 0 PID: 7 at kernel/x.c:1\r\n");
+        on_text(b"[    9.2] <LAVA_SIGNAL_TESTEVENT x>\r\n[    9.3] Kernel panic - not syncing: no\r\n");
+        let text = "[    9.1] WARNING: CPU: 0 PID: 7 at kernel/x.c:1".to_owned();
+        let warning = Complaint { kind: ComplaintKind::Warning, text };
+        assert_eq!(seen(&mut watch), Some(Seen::Complaint(warning)));
+        assert_eq!(seen(&mut watch), Some(Seen::Signal(TextSignal::TestEvent("x".to_owned()))));
+        assert!(matches!(seen(&mut watch), Some(Seen::Failure(KernelFailure::Panic(_)))));
+    }
+
+    #[test]
+    fn what_comes_faster_than_it_is_taken_is_counted() {
+        let (mut watch, mut on_text) = watch();
+        for _ in 0..CAPACITY + 3 {
+            on_text(b"<LAVA_SIGNAL_TESTEVENT x>");
+        }
+        assert_eq!(seen(&mut watch), Some(Seen::Lost(3)));
+        assert!(matches!(seen(&mut watch), Some(Seen::Signal(_))));
     }
 }

@@ -7,12 +7,15 @@ use protocol::agent_to_host::ExitStatus;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::action::overlay::PreparedDefinition;
-use crate::event::{EventKind, Outcome};
+use crate::event::{EventKind, Outcome, ScriptKind};
 use crate::fault::{Class, Fault};
 use crate::run::{NodeContext, Phase};
 
 use super::case_book::CaseBook;
-use super::script::{Agent, Script};
+use super::script::{Agent, Ran, Script};
+
+/// Characters of a step in a message.
+const MAX_EXCERPT: usize = 60;
 
 /// Runs a definition. A definition that fails is not a fault: it is a result, and the next one runs.
 async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -110,42 +113,71 @@ async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
     prepared: &PreparedDefinition,
     book: &mut CaseBook,
 ) -> Result<Option<String>, Fault> {
-    if prepared.has_install {
-        let script = Script { path: &prepared.install_script(), shell: "/bin/sh", errexit: false };
-        let status = agent.run_script(&script, book).await?;
-        if let Some(problem) = problem(agent, "install", status)? {
+    let whole = agent.phase().part(prepared.timeout.as_ref());
+    let install = prepared.install.as_ref().map(|install| (ScriptKind::Install, install));
+    for (kind, prepared) in install.into_iter().chain([(ScriptKind::Run, &prepared.run)]) {
+        let time = whole.part(prepared.timeout.as_ref());
+        // As in LAVA, only the last step of an installation decides.
+        let errexit = kind == ScriptKind::Run;
+        let script = Script { kind, prepared, shell: "/bin/sh", errexit, time: &time };
+        let ran = agent.run_script(&script, book).await?;
+        if let Some(problem) = problem(agent, &script, ran)? {
             return Ok(Some(problem));
         }
     }
-    let script = Script { path: &prepared.run_script(), shell: "/bin/sh", errexit: true };
-    let status = agent.run_script(&script, book).await?;
-    problem(agent, "run", status)
+    Ok(None)
 }
 
 /// What is wrong with how a script ended.
 ///
 /// # Errors
-/// A script that was out of time has used up that of the whole test action, so that nothing can follow.
+/// A script that has used up the time of the whole test action, so that nothing can follow.
 fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &Agent<'_, S>,
-    what: &str,
-    status: ExitStatus,
+    script: &Script<'_>,
+    Ran { status, step }: Ran,
 ) -> Result<Option<String>, Fault> {
+    let (kind, phase) = (script.kind, agent.phase());
+    let index = step.map(|number| usize::from(number).wrapping_sub(1));
+    let step = index.and_then(|index| script.prepared.steps.get(index));
+    let place = step.map(|step| format!(" in `{}`", excerpt(&step.command))).unwrap_or_default();
     match status {
         ExitStatus::Code(0) => Ok(None),
         ExitStatus::Code(code) => {
-            let complaint = agent.complaint().map(|complaint| format!("; {complaint}"));
-            Ok(Some(format!("the {what} steps ended with exit code {code}{}", complaint.unwrap_or_default())))
+            // An installation goes on after a step that fails: which one it was is not known.
+            let place = if script.errexit { place.as_str() } else { "" };
+            let complaint = agent.complaint().map(|complaint| format!("; {complaint}")).unwrap_or_default();
+            Ok(Some(format!("the {kind} steps ended with exit code {code}{place}{complaint}")))
         }
-        ExitStatus::Signal(signal) => Ok(Some(format!("the {what} steps were ended by signal {signal}"))),
-        ExitStatus::Killed => Ok(Some(format!("the {what} steps were stopped"))),
+        ExitStatus::Signal(signal) => {
+            Ok(Some(format!("the {kind} steps were ended by signal {signal}{place}")))
+        }
+        ExitStatus::Killed => Ok(Some(format!("the {kind} steps were stopped{place}"))),
+        ExitStatus::StepTimedOut => {
+            let limit = step.and_then(|step| step.timeout.as_ref()).map(|limit| format!(" ({limit})"));
+            let limit = limit.unwrap_or_default();
+            Ok(Some(format!("a step of the {kind} was not done in its time{limit}{place}, and was stopped")))
+        }
+        ExitStatus::TimedOut if script.time.deadline < phase.deadline => Ok(Some(format!(
+            "the {kind} steps were not done when their time was over ({}){place}, and were stopped",
+            script.time.limit
+        ))),
         ExitStatus::TimedOut => {
-            let phase = agent.phase();
             let text = format!(
-                "the {what} steps were not done when the time of `{}` was over ({}), and were stopped",
+                "the {kind} steps were not done when the time of `{}` was over ({}){place}, and were stopped",
                 phase.name, phase.limit
             );
             Err(phase.fault(Class::Test, text))
         }
+    }
+}
+
+/// The first line of a step, cut to what is good to read in a message.
+fn excerpt(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MAX_EXCERPT) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None if line.len() < command.trim_end().len() => format!("{line} …"),
+        None => line.to_owned(),
     }
 }

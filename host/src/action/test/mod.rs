@@ -12,6 +12,7 @@ mod definition;
 mod output_pattern;
 mod script;
 mod stage;
+mod text_signal;
 
 pub(crate) use case_book::ResultRules;
 pub(crate) use stage::test;

@@ -2,14 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use protocol::agent_to_host::ExitStatus;
+use protocol::agent_to_host::{ExitStatus, Usage};
 use protocol::helper::Call;
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use crate::action::overlay::PreparedScript;
 use crate::agent_link::{AgentLinkError, AgentSession, Ended, Message};
-use crate::event::{Bytes, EventKind};
+use crate::event::{self, Bytes, EventKind, ScriptKind, StepId};
 use crate::fault::{Class, Fault};
 use crate::run::{Emitter, NodeContext, Phase};
 
@@ -20,14 +21,27 @@ use super::console_watch::{ConsoleWatch, Seen};
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
 const MIN_SCRIPT_SECONDS: u64 = 1;
 
-/// A script of a definition.
+/// A script of a definition, to be run.
 pub(super) struct Script<'a> {
-    /// Path relative to the agent's directory.
-    pub(super) path: &'a str,
+    /// Which one.
+    pub(super) kind: ScriptKind,
+    /// Its file and its steps.
+    pub(super) prepared: &'a PreparedScript,
     /// The shell that runs it.
     pub(super) shell: &'a str,
     /// Whether the first failing command ends it.
     pub(super) errexit: bool,
+    /// The phase as far as the script's time goes.
+    pub(super) time: &'a Phase,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ran {
+    /// Its status.
+    pub(super) status: ExitStatus,
+    /// Number of the step that it was in.
+    pub(super) step: Option<u16>,
 }
 
 /// The agent of a node, while its definitions run.
@@ -44,8 +58,16 @@ pub(super) struct Agent<'a, S> {
 /// The script that runs now.
 struct Running<'a> {
     run: u32,
-    definition: &'a str,
+    script: &'a Script<'a>,
     book: &'a mut CaseBook,
+    step: Option<u16>,
+    usage: Option<Usage>,
+}
+
+impl Running<'_> {
+    fn step(&self) -> Option<StepId> {
+        self.step.map(|number| StepId { script: self.script.kind, number })
+    }
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
@@ -101,17 +123,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         &mut self,
         script: &Script<'_>,
         book: &mut CaseBook,
-    ) -> Result<ExitStatus, Fault> {
+    ) -> Result<Ran, Fault> {
         let run = self.next_run;
         self.next_run += 1;
         self.complaint = None;
-        let left =
-            self.phase.deadline.saturating_duration_since(Instant::now()).as_secs().max(MIN_SCRIPT_SECONDS);
+        let started = Instant::now();
+        let left = script.time.deadline.saturating_duration_since(started).as_secs().max(MIN_SCRIPT_SECONDS);
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
-        let Script { path, shell, errexit } = *script;
+        let (path, shell, errexit) = (script.prepared.path.as_str(), script.shell, script.errexit);
         self.send(&HostToAgent::RunScript { run, script: path, shell, errexit, timeout_s }).await?;
-        let definition = book.definition().to_owned();
-        let mut running = Running { run, definition: &definition, book };
+        let mut running = Running { run, script, book, step: None, usage: None };
         loop {
             let phase = self.phase;
             tokio::select! {
@@ -119,7 +140,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     let message = message.map_err(|error| link_fault(phase, &error))?;
                     if let Some(status) = self.handle(&message, &mut running).await? {
                         self.calls.abandon();
-                        return Ok(status);
+                        // What the console said before the script's end belongs to the script.
+                        while let Some(seen) = self.watch.heard() {
+                            self.take_seen(seen, &mut running).await?;
+                        }
+                        self.emit_finished(&running, status, started);
+                        return Ok(Ran { status, step: running.step });
                     }
                 }
                 (call, replies) = self.calls.answered() => {
@@ -127,16 +153,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                         self.reply(call, answer).await?;
                     }
                 }
-                seen = self.watch.seen() => match seen {
-                    Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
-                    Seen::Prompt(prompt) => {
-                        let why = format!("the shell's prompt `{prompt}` was seen");
-                        let alive = self.session.confirm_alive(&why).await;
-                        alive.map_err(|error| link_fault(phase, &error))?;
-                    }
-                },
+                seen = self.watch.seen() => self.take_seen(seen, &mut running).await?,
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
-                () = tokio::time::sleep_until(phase.deadline + super::stage::AGENT_GRACE) => {
+                () = tokio::time::sleep_until(script.time.deadline + super::stage::AGENT_GRACE) => {
                     return Err(phase.fault(
                         Class::Test,
                         format!("`{path}` did not end within {timeout_s} s, and the agent did not stop it"),
@@ -144,6 +163,48 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 }
             }
         }
+    }
+
+    /// Does what something seen on the console asks for.
+    async fn take_seen(&mut self, seen: Seen, running: &mut Running<'_>) -> Result<(), Fault> {
+        let phase = self.phase;
+        match seen {
+            Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
+            Seen::Prompt(prompt) => {
+                let why = format!("the shell's prompt `{prompt}` was seen");
+                let alive = self.session.confirm_alive(&why).await;
+                alive.map_err(|error| link_fault(phase, &error))?;
+            }
+            Seen::Complaint(complaint) => self.emitter().emit(EventKind::Kernel {
+                complaint: complaint.kind,
+                text: complaint.text,
+                definition: Some(running.book.definition().to_owned()),
+                step: running.step(),
+                case: running.book.running_case().map(str::to_owned),
+            }),
+            Seen::Signal(signal) => {
+                if let Some(event) = running.book.signal(&signal) {
+                    self.emitter().emit(event);
+                }
+            }
+            Seen::Lost(count) => self.emitter().emit(running.book.lost(count)),
+        }
+        Ok(())
+    }
+
+    fn emit_finished(&self, running: &Running<'_>, status: ExitStatus, started: Instant) {
+        let usage = running.usage.map(|usage| event::Usage {
+            user_ms: usage.user_ms,
+            system_ms: usage.system_ms,
+            max_rss_kib: usage.max_rss_kib,
+        });
+        self.emitter().emit(EventKind::ScriptFinished {
+            definition: running.book.definition().to_owned(),
+            script: running.script.kind,
+            status: describe(status),
+            took: started.elapsed(),
+            usage,
+        });
     }
 
     /// Handles a message; how the script ended, if it did.
@@ -156,12 +217,24 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         let message = message.decode().map_err(|error| phase.error(Class::Infrastructure, &error))?;
         match message {
             AgentToHost::Output { run, data } if run == running.run => {
-                let definition = running.definition.to_owned();
-                self.emitter().emit(EventKind::Output { definition, data: Bytes(data.to_vec()) });
+                let definition = running.book.definition().to_owned();
+                let (step, data_kept) = (running.step(), Bytes(data.to_vec()));
+                self.emitter().emit(EventKind::Output { definition, step, data: data_kept });
                 for case in running.book.printed(data) {
                     self.emitter().emit(case);
                 }
             }
+            AgentToHost::Step { run, step } if run == running.run => {
+                running.step = Some(step);
+                if let Some(step) = running.step() {
+                    let index = usize::from(step.number).wrapping_sub(1);
+                    let command = running.script.prepared.steps.get(index).map(|step| step.command.clone());
+                    let definition = running.book.definition().to_owned();
+                    let command = command.unwrap_or_default();
+                    self.emitter().emit(EventKind::StepStarted { definition, step, command });
+                }
+            }
+            AgentToHost::Usage { run, usage } if run == running.run => running.usage = Some(usage),
             AgentToHost::Exited { run, status } if run == running.run => return Ok(Some(status)),
             AgentToHost::NotStarted { run, errno } if run == running.run => {
                 let error = std::io::Error::from_raw_os_error(i32::from(errno));
@@ -186,6 +259,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             }
             // Answers about an earlier script, or to nothing.
             AgentToHost::Started { .. }
+            | AgentToHost::Step { .. }
+            | AgentToHost::Usage { .. }
             | AgentToHost::Output { .. }
             | AgentToHost::Exited { .. }
             | AgentToHost::NotStarted { .. }
@@ -204,6 +279,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     async fn send(&mut self, message: &HostToAgent<'_>) -> Result<(), Fault> {
         let phase = self.phase;
         self.session.send(message).await.map_err(|error| link_fault(phase, &error))
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code(code) => format!("exit code {code}"),
+        ExitStatus::Signal(signal) => format!("signal {signal}"),
+        ExitStatus::TimedOut => "time-out".to_owned(),
+        ExitStatus::StepTimedOut => "time-out of a step".to_owned(),
+        ExitStatus::Killed => "stopped".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use crate::dialog::KernelFailure;
 
 use super::*;
+use crate::dialog::{Complaint, ComplaintKind};
 use crate::limit::Limit;
 
 const KERNEL: &str = "\r\n[    0.000000] Linux version 6.1.0-armmp (gcc-12)\r\n[    1.0] systemd[1]: Hostname set to <debian>.\r\n";
@@ -174,10 +175,12 @@ fn oopses_on_the_way_are_kept_and_end_nothing() {
     let now = Instant::now();
     let mut dialog = login(settings(), now);
     say(&mut dialog, now, 7, &format!("{KERNEL}[    1.2] Internal error: Oops: 5 [#1] SMP ARM\r\n{PROMPT}"));
-    assert_eq!(
-        dialog.poll_done().unwrap().unwrap().warnings,
-        ["[    1.2] Internal error: Oops: 5 [#1] SMP ARM"]
-    );
+    let complaints = dialog.poll_done().unwrap().unwrap().complaints;
+    let oops = Complaint {
+        kind: ComplaintKind::Oops,
+        text: "[    1.2] Internal error: Oops: 5 [#1] SMP ARM".to_owned(),
+    };
+    assert_eq!(complaints, [oops]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `test` blocks.
 
 use super::timeout::JobTimeouts;
-use super::{protocol, testdef};
+use super::{protocol, testdef, timeout};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{BlockKind, DefinitionSource, DefinitionSpec, InstallPart, TestBlock, Timeouts};
@@ -73,7 +73,9 @@ fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<Defi
     let fields = reader.fields(node, "definitions")?;
     // Repositories are never checked out here: how much of their history is fetched cannot be told apart.
     fields.accept(&["history", "shallow"]);
-    fields.ignore(reader, &["lava-signal", "recursive"]);
+    // Results travel in frames, which kernel messages cannot corrupt: there is no need for the kernel's log.
+    fields.accept(&["lava-signal"]);
+    fields.ignore(reader, &["recursive"]);
     let name = fields.require(reader, "name").and_then(|node| definition_name(reader, node));
     let source = definition_source(reader, &fields);
     let params = params(reader, &fields);
@@ -81,6 +83,7 @@ fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<Defi
         .get("skip_install")
         .map(|node| reader.list(node, |reader, item| reader.choice(item, "skip_install", &PARTS)));
     let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
+    let timeout = timeout::own(reader, &fields);
     fields.finish(reader);
     let name = name?;
     Some(DefinitionSpec {
@@ -90,6 +93,7 @@ fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<Defi
         params,
         skip_install: skip_install.unwrap_or_default(),
         expected,
+        timeout,
         place: reader.place(node.span),
     })
 }

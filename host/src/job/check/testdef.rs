@@ -3,9 +3,11 @@
 //! LAVA never checks definitions that come from a file, so keys that nobody knows are no more than a warning.
 
 use super::test_block::git_ref;
+use super::timeout;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{Node, Reader, Value, parse_yaml};
-use crate::job::testdef::{GitRepo, Install, TestDefinition};
+use crate::job::testdef::{GitRepo, Install, RunStep, TestDefinition, whole_groups};
+use crate::limit::Limit;
 
 /// The one format that there is.
 const FORMATS: [&str; 2] = ["Lava-Test Test Definition 1.0", "Lava-Test-Shell Test Definition 1.0"];
@@ -36,18 +38,20 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<TestDefinitio
             params.extend(variables(reader, node, key));
         }
     }
-    let steps = fields.require(reader, "run").and_then(|node| run(reader, node));
+    let run = fields.require(reader, "run").and_then(|node| run(reader, node));
     let (pattern, fixups) = fields.get("parse").map(|node| parse(reader, node)).unwrap_or_default();
     let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
     fields.finish_leniently(reader);
     let (name, description) = metadata?;
+    let (steps, timeout) = run?;
     let text = to_json(node, reader.source).to_string();
     Some(TestDefinition {
         name,
         description,
         install,
         params,
-        steps: steps?,
+        steps,
+        timeout,
         pattern,
         fixups,
         expected,
@@ -140,16 +144,45 @@ pub(super) fn relative_path(reader: &mut Reader<'_>, node: &Node, what: &str) ->
     Some(path)
 }
 
-fn run(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
+/// The steps and their time together.
+fn run(reader: &mut Reader<'_>, node: &Node) -> Option<(Vec<RunStep>, Option<Limit>)> {
     let fields = reader.fields(node, "run")?;
-    let steps = fields.require(reader, "steps").map(|node| commands(reader, node, "steps"));
+    let steps = fields.require(reader, "steps").map(|node| run_steps(reader, node));
+    let timeout = timeout::own(reader, &fields);
     fields.finish_leniently(reader);
-    steps
+    Some((steps?, timeout))
+}
+
+/// Shell commands, each a text or a mapping with its time.
+fn run_steps(reader: &mut Reader<'_>, node: &Node) -> Vec<RunStep> {
+    let steps = reader.list(node, |reader, item| {
+        if !matches!(&item.value, Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "command")) {
+            return Some((command(reader, item, "steps")?.as_str().into(), item.span));
+        }
+        let fields = reader.fields(item, "steps")?;
+        let command = fields.require(reader, "command").and_then(|node| reader.string(node, "command"));
+        let timeout = timeout::own(reader, &fields);
+        fields.finish(reader);
+        Some((RunStep { command: command?, timeout }, item.span))
+    });
+    for group in whole_groups(steps.iter().map(|(step, _)| step.command.as_str())) {
+        let parts = steps.get(group).filter(|parts| parts.len() > 1).unwrap_or_default();
+        for (_, span) in parts.iter().filter(|(step, _)| step.timeout.is_some()) {
+            let message =
+                "the time of this step has no effect: it is part of a command that goes over several steps";
+            reader.report(Diagnostic::warning("ignored-timeout", *span, message));
+        }
+    }
+    steps.into_iter().map(|(step, _)| step).collect()
 }
 
 /// Shell commands: a list, or one text.
 fn commands(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<String> {
-    reader.list(node, |reader, item| match &item.value {
+    reader.list(node, |reader, item| command(reader, item, what))
+}
+
+fn command(reader: &mut Reader<'_>, item: &Node, what: &str) -> Option<String> {
+    match &item.value {
         Value::Mapping(_) => {
             let problem = reader.wrong_type(item, what, "text");
             let help = "a `: ` makes YAML see a mapping: put the whole line in quotes";
@@ -159,7 +192,7 @@ fn commands(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<String> {
         // An empty entry does nothing, in a shell as well.
         Value::Null => None,
         _ => reader.string(item, what),
-    })
+    }
 }
 
 /// `pattern`, which becomes a regular expression, and `fixupdict`.

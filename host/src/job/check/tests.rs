@@ -72,7 +72,7 @@ fn the_seeds_old_forms_are_understood() {
     assert_eq!(dirs, ["0_ssh-inline", "1_smoke-tests", "0_smoke-tests", "1_ssh-client"]);
     let DefinitionSource::Inline(definition) = &host.definitions[0].source else { panic!("{host:?}") };
     assert_eq!(definition.install.deps, ["openssh-server", "ntpdate"]);
-    assert_eq!(definition.steps[2], "lava-send ipv4 ipaddr=$(lava-echo-ipv4 eth0)");
+    assert_eq!(definition.steps[2].command, "lava-send ipv4 ipaddr=$(lava-echo-ipv4 eth0)");
     let DefinitionSource::Git { url, path, .. } = &guest.definitions[0].source else { panic!("{guest:?}") };
     assert_eq!(url, "git://git.linaro.org/qa/test-definitions.git");
     assert_eq!(path, "ubuntu/smoke-tests-basic.yaml");

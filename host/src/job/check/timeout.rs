@@ -111,6 +111,13 @@ impl JobTimeouts {
     }
 }
 
+/// The `timeout` of a definition, of its run or of a step, which are extensions of LAVA's language.
+pub(super) fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit> {
+    let node = fields.get("timeout")?;
+    let origin = origin(reader, &format!("timeout` of `{}", fields.what), fields, "timeout");
+    Some(Limit::new(reader.duration(node, "timeout")?, origin))
+}
+
 /// Where a limit is written: `` `timeouts.job`, job.yaml:4:3 ``.
 fn origin(reader: &Reader<'_>, path: &str, fields: &Fields<'_>, key: &str) -> String {
     format!("`{path}`, {}", reader.place(fields.key_span(key).unwrap_or(fields.span)))

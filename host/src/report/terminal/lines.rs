@@ -84,6 +84,16 @@ impl Style {
             EventKind::Warning { text } => {
                 text.lines().map(|line| format!("{} {line}", self.warn("warning:"))).collect()
             }
+            EventKind::Kernel { complaint, text, definition, step, case } => {
+                let place = [
+                    case.as_ref().map(|case| format!("during {case}")),
+                    definition.as_ref().map(|definition| format!("in {definition}")),
+                    step.map(|step| format!("{} step {}", step.script, step.number)),
+                ];
+                let place: Vec<_> = place.into_iter().flatten().collect();
+                let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+                vec![format!("{} {text}{place}", self.warn(&format!("kernel {complaint}:")))]
+            }
             EventKind::DefinitionStarted { definition } => {
                 vec![format!("definition {}", self.bold(definition))]
             }
@@ -105,7 +115,9 @@ impl Style {
             }
             EventKind::Progress { .. }
             | EventKind::Console { .. }
+            | EventKind::StepStarted { .. }
             | EventKind::Output { .. }
+            | EventKind::ScriptFinished { .. }
             | EventKind::TestSet { .. }
             | EventKind::RunFinished { .. } => Vec::new(),
         };

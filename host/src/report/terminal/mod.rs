@@ -57,7 +57,7 @@ impl Terminal {
     fn console_lines(&mut self, event: &Event) -> io::Result<()> {
         let (source, data) = match &event.kind {
             EventKind::Console { direction: Direction::Rx, data } => (None, data),
-            EventKind::Output { definition, data } => (Some(definition.as_str()), data),
+            EventKind::Output { definition, data, .. } => (Some(definition.as_str()), data),
             _ => return Ok(()),
         };
         let node = event.node.as_deref().unwrap_or_default();

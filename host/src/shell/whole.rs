@@ -1,0 +1,484 @@
+//! Whether a text is whole commands, so that a line of another kind may follow it in a script.
+//!
+//! Steps of a test definition are lines of one script: `for i in 1 2; do`, `echo $i` and `done` may be three of them, and
+//! a here-document may go over several. Reads the shell's grammar (POSIX.1-2017, Shell Command Language) as far as that
+//! needs; where it is not certain, as in bash's own constructs, the text is not taken for whole.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Deepest nesting of substitutions that is followed.
+const MAX_DEPTH: u32 = 32;
+
+/// Whether a shell that has read `text` is done with all commands in it.
+pub(crate) fn is_whole(text: &str) -> bool {
+    Scanner { rest: text.chars().peekable(), here_documents: Vec::new(), depth: 0 }.list(End::Text).is_some()
+}
+
+/// What ends a list of commands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Text,
+    Parenthesis,
+}
+
+/// A compound command that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    If,
+    Loop,
+    Case,
+    Brace,
+    Parenthesis,
+}
+
+struct HereDocument {
+    delimiter: String,
+    strips_tabs: bool,
+    /// Its delimiter has no quotes: what is in it is expanded.
+    expands: bool,
+}
+
+/// Functions return `None` where the text ends within something, is no shell's, or is not understood.
+struct Scanner<'t> {
+    rest: Peekable<Chars<'t>>,
+    here_documents: Vec<HereDocument>,
+    depth: u32,
+}
+
+/// Where a list of commands stands.
+#[derive(Default)]
+struct Place {
+    open: Vec<Open>,
+    /// The next word is an argument, not a command.
+    in_command: bool,
+    /// An operator or a function's name waits for its command.
+    wants_command: bool,
+    /// The next words are a pattern of the innermost `case`.
+    in_pattern: bool,
+}
+
+impl Place {
+    fn command_ends(&mut self) {
+        self.in_command = false;
+    }
+
+    fn close(&mut self, open: Open) -> Option<()> {
+        (self.open.pop()? == open && !self.wants_command).then(|| self.in_pattern = false)
+    }
+}
+
+impl Scanner<'_> {
+    fn list(&mut self, end: End) -> Option<()> {
+        self.depth += 1;
+        let mut place = Place::default();
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        loop {
+            let Some(&next) = self.rest.peek() else {
+                let whole = end == End::Text && place.open.is_empty() && !place.wants_command;
+                return (whole && self.here_documents.is_empty()).then_some(());
+            };
+            match next {
+                ' ' | '\t' => {
+                    self.rest.next();
+                }
+                '\n' => {
+                    self.rest.next();
+                    self.here_document_bodies()?;
+                    place.command_ends();
+                }
+                '#' => while self.rest.next_if(|&next| next != '\n').is_some() {},
+                ')' if end == End::Parenthesis && place.open.is_empty() => {
+                    self.rest.next();
+                    self.depth -= 1;
+                    return (!place.wants_command).then_some(());
+                }
+                ';' | '&' | '|' | '(' | ')' => self.operator(&mut place)?,
+                '<' | '>' => self.redirection()?,
+                _ => {
+                    let word = self.word()?;
+                    self.take_word(&mut place, word.as_deref())?;
+                }
+            }
+        }
+    }
+
+    fn operator(&mut self, place: &mut Place) -> Option<()> {
+        let first = self.rest.next()?;
+        match first {
+            '(' if place.in_pattern => {}
+            '(' if place.in_command => {
+                // `name()`: nothing but a function's definition has a parenthesis behind a word.
+                while self.rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
+                self.rest.next_if_eq(&')')?;
+                (place.in_command, place.wants_command) = (false, true);
+            }
+            '(' => {
+                place.wants_command = false;
+                place.open.push(Open::Parenthesis);
+            }
+            ')' if place.in_pattern => place.in_pattern = false,
+            ')' => {
+                place.close(Open::Parenthesis)?;
+                place.command_ends();
+            }
+            ';' if self.rest.next_if_eq(&';').is_some() => {
+                place.in_pattern = place.open.last() == Some(&Open::Case);
+                place.command_ends();
+                place.in_pattern.then_some(())?;
+            }
+            '|' if place.in_pattern => {}
+            ';' => place.command_ends(),
+            '&' if self.rest.next_if_eq(&'&').is_none() => place.command_ends(),
+            _ => {
+                self.rest.next_if_eq(&'|');
+                place.command_ends();
+                place.wants_command = true;
+            }
+        }
+        Some(())
+    }
+
+    /// Takes a word; `None` for one with quotes or expansions, which is no reserved word.
+    fn take_word(&mut self, place: &mut Place, word: Option<&str>) -> Option<()> {
+        if place.in_pattern && word != Some("esac") {
+            return Some(());
+        }
+        if place.in_command {
+            return Some(());
+        }
+        match word {
+            Some("if") => place.open.push(Open::If),
+            Some("while" | "until") => place.open.push(Open::Loop),
+            Some("{") => place.open.push(Open::Brace),
+            Some("for") => {
+                place.open.push(Open::Loop);
+                place.in_command = true;
+            }
+            Some("case") => {
+                self.blank();
+                self.word()?;
+                self.blank();
+                (self.word()?.as_deref() == Some("in")).then_some(())?;
+                place.open.push(Open::Case);
+                place.in_pattern = true;
+            }
+            Some("fi") => return place.close(Open::If),
+            Some("done") => return place.close(Open::Loop),
+            Some("esac") => return place.close(Open::Case),
+            Some("}") => return place.close(Open::Brace),
+            Some("then" | "elif" | "else") => return (place.open.last() == Some(&Open::If)).then_some(()),
+            Some("do") => return (place.open.last() == Some(&Open::Loop)).then_some(()),
+            Some("!") => {
+                place.wants_command = true;
+                return Some(());
+            }
+            Some("[[" | "function" | "select" | "coproc") => return None,
+            _ => place.in_command = true,
+        }
+        place.wants_command = false;
+        Some(())
+    }
+
+    fn blank(&mut self) {
+        while self.rest.next_if(|next| matches!(next, ' ' | '\t' | '\n')).is_some() {}
+    }
+
+    /// `<` or `>` and what belongs to the operator; the file's name is a word like others, except that of a here-document.
+    fn redirection(&mut self) -> Option<()> {
+        let first = self.rest.next()?;
+        match self.rest.peek() {
+            // A substitution of bash's.
+            Some('(') => return None,
+            Some('<') if first == '<' => {
+                self.rest.next();
+            }
+            Some('&' | '>' | '|') => {
+                self.rest.next();
+                return self.redirection_target();
+            }
+            _ => return self.redirection_target(),
+        }
+        (self.rest.peek() != Some(&'<')).then_some(())?;
+        let strips_tabs = self.rest.next_if_eq(&'-').is_some();
+        let (delimiter, quoted) = self.delimiter()?;
+        self.here_documents.push(HereDocument { delimiter, strips_tabs, expands: !quoted });
+        Some(())
+    }
+
+    fn redirection_target(&mut self) -> Option<()> {
+        while self.rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
+        match self.rest.peek()? {
+            '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => None,
+            _ => self.word().map(drop),
+        }
+    }
+
+    /// The word behind `<<` without its quotes, and whether it had any.
+    fn delimiter(&mut self) -> Option<(String, bool)> {
+        while self.rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
+        let (mut delimiter, mut quoted) = (String::new(), false);
+        let mut quote = None;
+        while let Some(&next) = self.rest.peek() {
+            quoted |= matches!(next, '\'' | '"' | '\\');
+            match (quote, next) {
+                (_, '\n' | '$' | '`') => break,
+                (None, ' ' | '\t' | ';' | '&' | '|' | '<' | '>' | '(' | ')') => break,
+                (None, '\'' | '"') => quote = Some(next),
+                (None, '\\') => {}
+                (Some(open), _) if open == next => quote = None,
+                _ => delimiter.push(next),
+            }
+            self.rest.next();
+        }
+        let ends = !matches!(self.rest.peek(), Some('$' | '`'));
+        (quote.is_none() && ends && !delimiter.is_empty()).then_some((delimiter, quoted))
+    }
+
+    /// The lines of the here-documents whose command has just ended.
+    fn here_document_bodies(&mut self) -> Option<()> {
+        for document in std::mem::take(&mut self.here_documents) {
+            loop {
+                self.rest.peek()?;
+                let mut line = String::new();
+                while let Some(next) = self.rest.next_if(|&next| next != '\n') {
+                    line.push(next);
+                }
+                let ended = self.rest.next();
+                let text = if document.strips_tabs { line.trim_start_matches('\t') } else { &line };
+                if text == document.delimiter {
+                    break;
+                }
+                // An expansion or a backslash that goes over the line's end may hide the delimiter.
+                let goes_on = || line.ends_with('\\') || !is_whole(&format!("\"{}\"", line.replace('"', "")));
+                (!document.expands || !line.contains(['$', '`', '\\']) || !goes_on()).then_some(())?;
+                ended?;
+            }
+        }
+        Some(())
+    }
+
+    /// Reads a word; its text if that stands there as it is, without quotes and expansions.
+    fn word(&mut self) -> Option<Option<String>> {
+        let mut text = Some(String::new());
+        while let Some(&next) = self.rest.peek() {
+            match next {
+                ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => break,
+                '\'' | '"' | '\\' | '$' | '`' => {
+                    text = None;
+                    self.rest.next();
+                    self.quoted_or_expanded(next)?;
+                }
+                _ => {
+                    self.rest.next();
+                    if let Some(text) = &mut text {
+                        text.push(next);
+                    }
+                }
+            }
+        }
+        Some(text)
+    }
+
+    /// What follows a quote, a backslash, `$` or a backtick, to its end.
+    fn quoted_or_expanded(&mut self, begin: char) -> Option<()> {
+        match begin {
+            '\'' => self.until('\'', &[]),
+            '"' => self.until('"', &['\\', '$', '`']),
+            '`' => self.until('`', &['\\']),
+            '\\' => self.rest.next().map(drop),
+            _ => match self.rest.peek() {
+                // Quotes of bash's.
+                Some('\'' | '"') => None,
+                Some('(') => {
+                    self.rest.next();
+                    // Here-documents of the command around it begin at the end of its own line.
+                    let outer = std::mem::take(&mut self.here_documents);
+                    self.list(End::Parenthesis)?;
+                    self.here_documents.is_empty().then_some(())?;
+                    self.here_documents = outer;
+                    Some(())
+                }
+                Some('{') => {
+                    self.rest.next();
+                    self.nested('}')
+                }
+                _ => Some(()),
+            },
+        }
+    }
+
+    /// Reads to `end`; of `special`, each begins what it begins outside of quotes.
+    fn until(&mut self, end: char, special: &[char]) -> Option<()> {
+        loop {
+            let next = self.rest.next()?;
+            if next == end {
+                return Some(());
+            }
+            if special.contains(&next) && !(next == '$' && matches!(self.rest.peek(), Some('\'' | '"'))) {
+                self.deeper(next)?;
+            }
+        }
+    }
+
+    /// Reads to `end`, over all that is quoted or expanded.
+    fn nested(&mut self, end: char) -> Option<()> {
+        loop {
+            let next = self.rest.next()?;
+            if next == end {
+                return Some(());
+            }
+            if matches!(next, '\'' | '"' | '\\' | '$' | '`') {
+                self.deeper(next)?;
+            }
+        }
+    }
+
+    fn deeper(&mut self, begin: char) -> Option<()> {
+        self.depth += 1;
+        (self.depth <= MAX_DEPTH).then_some(())?;
+        self.quoted_or_expanded(begin)?;
+        self.depth -= 1;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::is_whole;
+
+    #[test]
+    fn whole_commands_are_known() {
+        for text in [
+            "",
+            "# if only",
+            "make && ./run.sh a b; echo 'it''s' \"$HOME\" `id -u` $((1 + 2)) ${X:-\"}\"}",
+            "for i in 1 2; do\n  echo $i\ndone",
+            "if test -e /dev/mmcblk0; then echo card; elif true; then :; else exit 1; fi > log 2>&1",
+            "case $1 in\n  a|b) echo if;;\n  (c) ;;\n  *) echo x\nesac",
+            "case x in esac",
+            "say() { echo \"$(cat <<EOF\nit's $1\nEOF\n)\"; }",
+            "cat > f <<'EOF' && echo done\nif while (\nEOF",
+            "cat <<EOF\n$(date) ${HOME} `id` \\$ 100$\nEOF",
+            "cat <<-A - <<\\B\n\ta\n\tA\nb\nB\necho",
+            "( cd /tmp; ls ) | { read x; echo $x; } &",
+            "while ! ping -c1 $H; do sleep 1; done",
+            "echo a \\\n  b",
+            "echo fi done esac } if then",
+            "echo $# ${#x} a#b '#' ; test $? = 0",
+            "f () (\necho\n)",
+            "a=$(echo `echo \\`id\\``) && b=\"`echo \"x\"`\"",
+        ] {
+            assert!(is_whole(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_or_not_certain_is_not_whole() {
+        for text in [
+            "for i in 1 2; do",
+            "done",
+            "if true; then",
+            "if true; then echo fi",
+            "fi",
+            "case $x in",
+            "case $x in a) echo;;",
+            "echo 'open",
+            "echo \"open $(echo ) still",
+            "echo $(echo",
+            "echo `echo",
+            "echo ${x",
+            "make |",
+            "make &&",
+            "make ||\n# and then",
+            "!",
+            "echo a \\",
+            "cat <<EOF\ntext",
+            "cat <<EOF",
+            "cat <<EOF\n$(date\nEOF",
+            "cat <<EOF\na\\\nEOF",
+            "cat <<EOF\n EOF\n",
+            "say() {",
+            "say()",
+            "( cd /tmp",
+            "echo >",
+            "[[ a < b ]]",
+            "a=(1 2)",
+            "diff <(ls) <(ls)",
+            "echo $'it\\'s'",
+            "; ;; )",
+        ] {
+            assert!(!is_whole(text), "{text}");
+        }
+    }
+
+    /// A shell takes the text, and takes a line behind it for a command: a sole `)` there is an error. Or it does not take
+    /// it, and no line behind it makes it better.
+    fn a_shell_agrees(text: &str) -> bool {
+        let parses = |text: String| {
+            let mut shell = Command::new("/bin/sh");
+            let shell = shell.args(["-n", "-c", &text]).stderr(Stdio::null()).status();
+            shell.expect("every system has a shell").success()
+        };
+        let ends = [")", "fi", "done", "}", "esac", "EOF", "\"", ":", "then :\nfi"];
+        let mut lengthened = ends.iter().map(|end| parses(format!("{text}\n{end}")));
+        if parses(text.to_owned()) {
+            lengthened.next() == Some(false)
+        } else {
+            !lengthened.any(|parsed| parsed)
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_for_whole_that_a_shell_takes_for_open() {
+        const PARTS: [&str; 26] = [
+            "echo a",
+            "if true; then",
+            "else",
+            "fi",
+            "while read x; do",
+            "done",
+            "case x in",
+            "a) echo;;",
+            "b)",
+            "esac",
+            "(",
+            ")",
+            "{",
+            "}",
+            "f()",
+            "cat <<EOF",
+            "cat <<EOF\n$(date\nEOF",
+            "cat <<EOF\na\\\nEOF",
+            "EOF",
+            "a |",
+            "b && ",
+            "# it's",
+            "echo \"x",
+            "y\"",
+            "z=$(",
+            "! :",
+        ];
+        let mut whole = 0;
+        for (first, second) in PARTS.iter().flat_map(|first| PARTS.map(|second| (first, second))) {
+            for third in ["", "fi", "}", ")", "esac", "EOF", "done", ":"] {
+                let text = format!("{first}\n{second}\n{third}");
+                if is_whole(&text) {
+                    whole += 1;
+                    assert!(a_shell_agrees(&text), "{text}");
+                }
+            }
+        }
+        assert!(whole > 50, "{whole} of the texts");
+    }
+
+    #[test]
+    fn deep_nesting_is_given_up_on() {
+        assert!(!is_whole(&format!("{}{}", "echo $(".repeat(10_000), ")".repeat(10_000))));
+        assert!(!is_whole(&format!("{}{}", "\"${x:-".repeat(10_000), "}\"".repeat(10_000))));
+    }
+}
