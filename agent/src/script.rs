@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   agent ──fork──▶ waiter ──fork──▶ shell (own session and process group)
-//!     ▲ reports        │ waitpid       │ stdin: /dev/null
+//!     ▲ reports        │ wait4         │ stdin: /dev/null
 //!     ├────────────────┘               │
 //!     └────────────────────────────────┘ output (stdout and stderr)
 //! ```
@@ -17,7 +17,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::invocation::{Invocation, MAX_VARIABLES};
 use crate::path::{self, PathText};
@@ -306,8 +306,8 @@ fn wait_for_shell(
         Ok(pid) => {
             report(Record::Started(pid.as_raw_nonzero().get()));
             // Without a status the pipe's end tells that nothing is known.
-            if let Ok(status) = program::wait(pid) {
-                report(Record::Ended(WaitStatus::as_raw(status)));
+            if let Ok(ended) = program::wait(pid) {
+                report(Record::Ended(ended.status));
             }
         }
     }

@@ -40,14 +40,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Agents, Error> {
 fn build_for(workspace: &Workspace, architecture: &str, toolchain: &Toolchain) -> Result<u64, Error> {
     let target = workspace.agent().join("build");
     let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--quiet",
-        "--package=lava-agent",
-        "--profile=agent",
-        "--target",
-        toolchain.target(),
-    ]);
+    cargo.args(["build", "--quiet", "--package=agent", "--profile=agent", "--target", toolchain.target()]);
     cargo.arg("--target-dir").arg(&target);
     toolchain.apply(&mut cargo);
     process::show(&mut cargo)?;

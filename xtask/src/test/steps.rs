@@ -108,7 +108,7 @@ fn check_size(size: u64) -> Result<(), Error> {
 fn check_sources(workspace: &Workspace) -> Vec<Step> {
     let cargo = |arguments: &[&str]| process::show(workspace.cargo().args(arguments));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny=warnings"];
-    let agent = ["clippy", "--package=lava-agent", "--profile=agent", "--quiet", "--", "--deny=warnings"];
+    let agent = ["clippy", "--package=agent", "--profile=agent", "--quiet", "--", "--deny=warnings"];
     let doc = ["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
     vec![
         step("format", || cargo(&["fmt", "--all", "--check"])),
