@@ -38,8 +38,8 @@ const HELPERS: [&str; 10] = [
 pub(crate) enum Build {
     /// The bench PC's own.
     X86,
-    /// The boards', under emulation.
-    Armv7,
+    /// That of boards of an architecture, under emulation.
+    Board(&'static str),
 }
 
 /// The directory of an agent as a root filesystem has it: `bin` with the agent and the helpers.
@@ -60,10 +60,14 @@ impl Home {
                 HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
                 vec![agent]
             }
-            Build::Armv7 => {
-                let emulator = PathBuf::from("/usr/bin/qemu-arm-static");
+            Build::Board(architecture) => {
+                let emulator = match architecture {
+                    "armv7" => "arm",
+                    other => other,
+                };
+                let emulator = PathBuf::from(format!("/usr/bin/qemu-{emulator}-static"));
                 assert!(emulator.exists(), "there is no {}: install qemu-user-static", emulator.display());
-                let built = target_directory().join("agent/armv7/lava-agent");
+                let built = built_for(architecture);
                 std::fs::copy(&built, &agent).unwrap_or_else(|error| {
                     panic!(
                         "there is no agent for boards ({}: {error}): `cargo xtask agent` makes it",
@@ -345,8 +349,10 @@ impl Drop for Runner {
     }
 }
 
-fn target_directory() -> PathBuf {
+/// Where `cargo xtask agent` puts the agent for boards of an architecture.
+pub(crate) fn built_for(architecture: &str) -> PathBuf {
     // <target directory>/<profile>/deps/<test>
     let test = std::env::current_exe().expect("known on Linux");
-    test.ancestors().nth(3).expect("cargo's layout").to_owned()
+    let target = test.ancestors().nth(3).expect("cargo's layout");
+    target.join("agent").join(architecture).join("lava-agent")
 }
