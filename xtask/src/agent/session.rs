@@ -89,17 +89,21 @@ impl Session {
     pub(super) fn quit(mut self) -> Result<(), Error> {
         self.send(&HostToAgent::Quit)?;
         let deadline = Instant::now() + PATIENCE;
-        while self.link.state() != State::Closed {
-            if Instant::now() > deadline {
-                return Err(answer(&format!("no end; the link is {:?}", self.link.state())));
-            }
+        loop {
             let now_ms = self.now_ms();
             while self.link.receive(now_ms).is_some() {}
-            // Of a full window it is tried again when there is room.
+            // With a full window it is tried again when there is room.
             let _ = self.link.close(now_ms);
-            self.exchange()?;
+            let exchanged = self.exchange();
+            // The agent may go as soon as both sides have said that they are done.
+            if self.link.state() == State::Closed {
+                return Ok(());
+            }
+            exchanged?;
+            if Instant::now() > deadline {
+                return Err(answer("no end"));
+            }
         }
-        Ok(())
     }
 
     /// Sends what is due and waits for what comes, a tenth of a second at most.
@@ -122,7 +126,9 @@ impl Session {
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => Err(answer("nothing, it has ended")),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(answer(&format!("nothing, it has ended; the link is {:?}", self.link.state())))
+            }
         }
     }
 
