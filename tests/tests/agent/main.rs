@@ -1,7 +1,7 @@
 //! The agent as built for boards, spoken to over its link: scripts, helpers, files, and what goes wrong.
 
+mod cost;
 mod packages;
-mod runner;
 mod terminal;
 
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, Pairs, Reply};
 use protocol::{AgentToHost, HostToAgent};
 
-use crate::runner::{Build, Home, Runner, built_for};
+use testbench::agent_runner::{Build, Home, Runner, built_for};
 
 fn home() -> Home {
     Home::new(Build::X86)

@@ -1,10 +1,8 @@
-//! A runner in small: starts an agent, holds the other end of its link, and answers its helpers.
+//! The runner's end of an agent's link.
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus as ProcessStatus, Stdio};
+use std::process::{Child, ExitStatus as ProcessStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
@@ -14,122 +12,42 @@ use protocol::link::{Config, Link, State};
 use protocol::{AgentToHost, HostToAgent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use tempfile::TempDir;
+
+use super::Home;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Helpers that the tests call.
-const HELPERS: [&str; 10] = [
-    "lava-send",
-    "lava-wait",
-    "lava-wait-all",
-    "lava-sync",
-    "lava-group",
-    "lava-role",
-    "lava-self",
-    "lava-test-case",
-    "lava-test-raise",
-    "lava-install-packages",
-];
-
-/// Which build of the agent a test runs.
-#[derive(Clone, Copy)]
-pub(crate) enum Build {
-    /// The bench PC's own.
-    X86,
-    /// That of boards of an architecture, under emulation.
-    Board(&'static str),
-}
-
-/// The directory of an agent as a root filesystem has it: `bin` with the agent and the helpers.
-pub(crate) struct Home {
-    pub(crate) directory: TempDir,
-    program: Vec<PathBuf>,
-}
-
-impl Home {
-    pub(crate) fn new(build: Build) -> Self {
-        let directory = tempfile::tempdir().expect("the temporary directory is writable");
-        let bin = directory.path().join("bin");
-        std::fs::create_dir(&bin).expect("writable");
-        let agent = bin.join("lava-agent");
-        let program = match build {
-            Build::X86 => {
-                std::fs::copy(testbench::harness::agent(), &agent).expect("the agent was built");
-                HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
-                vec![agent]
-            }
-            Build::Board(architecture) => {
-                let emulator = match architecture {
-                    "armv7" => "arm",
-                    other => other,
-                };
-                let emulator = PathBuf::from(format!("/usr/bin/qemu-{emulator}-static"));
-                assert!(emulator.exists(), "there is no {}: install qemu-user-static", emulator.display());
-                let built = built_for(architecture);
-                std::fs::copy(&built, &agent).unwrap_or_else(|error| {
-                    panic!(
-                        "there is no agent for boards ({}: {error}): `cargo xtask agent` makes it",
-                        built.display()
-                    )
-                });
-                for name in HELPERS {
-                    let wrapper = bin.join(name);
-                    let text = format!(
-                        "#!/bin/sh\nexec {} -0 {name} {} \"$@\"\n",
-                        emulator.display(),
-                        agent.display()
-                    );
-                    std::fs::write(&wrapper, text).expect("writable");
-                    std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("own file");
-                }
-                vec![emulator, agent]
-            }
-        };
-        Self { directory, program }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// The agent's command line, yet to be given arguments and descriptors.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program[0]);
-        command.args(&self.program[1..]).env("MARK", "inherited");
-        command
-    }
-
-    pub(crate) fn script(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("writable");
-    }
-}
-
 /// What a script did.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) output: String,
-    pub(crate) status: ExitStatus,
+pub struct Ran {
+    /// What it printed.
+    pub output: String,
+    /// How it ended.
+    pub status: ExitStatus,
     /// The helpers' calls, in `Debug` form.
-    pub(crate) calls: Vec<String>,
+    pub calls: Vec<String>,
 }
 
 /// An agent that runs, and the link to it.
-pub(crate) struct Runner {
-    pub(crate) child: Child,
+pub struct Runner {
+    /// The agent's process.
+    pub child: Child,
     from_agent: OwnedFd,
     to_agent: Option<OwnedFd>,
     link: Link,
     started: Instant,
     /// Bytes outside frames.
-    pub(crate) console: Vec<u8>,
+    pub console: Vec<u8>,
     next_run: u32,
 }
 
 impl Runner {
     /// Starts an agent on two pipes and takes its greeting.
-    pub(crate) fn over_pipes(home: &Home) -> Self {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn over_pipes(home: &Home) -> Self {
         let mut child = home
             .command()
             .arg("stdio")
@@ -143,7 +61,10 @@ impl Runner {
     }
 
     /// Takes an agent that was started, and its greeting.
-    pub(crate) fn new(child: Child, from_agent: OwnedFd, to_agent: OwnedFd) -> Self {
+    ///
+    /// # Panics
+    /// When the greeting does not come.
+    pub fn new(child: Child, from_agent: OwnedFd, to_agent: OwnedFd) -> Self {
         let config = Config { side: Side::Runner, id: 77, bytes_per_s: None, silence_ms: 30_000 };
         let link = Link::new(config, 0);
         let mut runner = Self {
@@ -160,7 +81,11 @@ impl Runner {
         runner
     }
 
-    pub(crate) fn send(&mut self, message: &HostToAgent<'_>) {
+    /// Sends a message, as soon as the agent takes one.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn send(&mut self, message: &HostToAgent<'_>) {
         let begun = Instant::now();
         while !self.link.can_send() {
             assert!(begun.elapsed() < PATIENCE, "the agent takes no message; link {:?}", self.link.state());
@@ -170,7 +95,10 @@ impl Runner {
     }
 
     /// Asks the agent for a sign of life, which no other Hello than its answer can be, and waits for it.
-    pub(crate) fn confirm_alive(&mut self) {
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn confirm_alive(&mut self) {
         let (now_ms, before) = (self.now_ms(), self.link.counters().heard);
         self.link.probe(now_ms);
         let begun = Instant::now();
@@ -183,7 +111,10 @@ impl Runner {
     }
 
     /// Waits for the next message.
-    pub(crate) fn next<T>(&mut self, take: impl FnOnce(AgentToHost<'_>) -> T) -> T {
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn next<T>(&mut self, take: impl FnOnce(AgentToHost<'_>) -> T) -> T {
         let begun = Instant::now();
         loop {
             let now_ms = self.now_ms();
@@ -201,7 +132,10 @@ impl Runner {
     }
 
     /// Runs a script of the agent's directory to its end; `answer` is asked for the replies to every call.
-    pub(crate) fn run(
+    ///
+    /// # Panics
+    /// When the agent says what does not belong there, or nothing.
+    pub fn run(
         &mut self,
         script: &str,
         timeout_s: u32,
@@ -246,7 +180,10 @@ impl Runner {
     }
 
     /// Starts a script and returns its number once it runs.
-    pub(crate) fn start(&mut self, script: &str, timeout_s: u32) -> u32 {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self, script: &str, timeout_s: u32) -> u32 {
         let run = self.ask(script, timeout_s);
         self.next(|message| assert_eq!(message, AgentToHost::Started { run }));
         run
@@ -260,7 +197,10 @@ impl Runner {
     }
 
     /// Says `Quit` and waits for the agent's end.
-    pub(crate) fn quit(&mut self) -> ProcessStatus {
+    ///
+    /// # Panics
+    /// When the agent does not end.
+    pub fn quit(&mut self) -> ProcessStatus {
         self.send(&HostToAgent::Quit);
         let begun = Instant::now();
         while !matches!(self.link.state(), State::Closed | State::Failed(_)) {
@@ -275,13 +215,19 @@ impl Runner {
     }
 
     /// Cuts the line and waits for the agent's end.
-    pub(crate) fn hang_up(&mut self) -> ProcessStatus {
+    ///
+    /// # Panics
+    /// When it is no child of this process.
+    pub fn hang_up(&mut self) -> ProcessStatus {
         self.to_agent = None;
         self.child.wait().expect("a child")
     }
 
-    /// Pumps until text outside frames holds `wanted`.
-    pub(crate) fn wait_for_console(&mut self, wanted: &str) {
+    /// Waits until text outside frames holds `wanted`.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_for_console(&mut self, wanted: &str) {
         let begun = Instant::now();
         while !String::from_utf8_lossy(&self.console).contains(wanted) {
             assert!(
@@ -347,12 +293,4 @@ impl Drop for Runner {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Where `cargo xtask agent` puts the agent for boards of an architecture.
-pub(crate) fn built_for(architecture: &str) -> PathBuf {
-    // <target directory>/<profile>/deps/<test>
-    let test = std::env::current_exe().expect("known on Linux");
-    let target = test.ancestors().nth(3).expect("cargo's layout");
-    target.join("agent").join(architecture).join("lava-agent")
 }
