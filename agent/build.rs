@@ -33,10 +33,8 @@ fn main() {
         ] {
             println!("cargo::rustc-link-arg-bins={argument}");
         }
-        if variable("CARGO_CFG_TARGET_ARCH") == "arm" {
-            println!("cargo::rerun-if-changed=discard.ld");
-            println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/discard.ld", variable("CARGO_MANIFEST_DIR"));
-        }
+        println!("cargo::rerun-if-changed=discard.ld");
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/discard.ld", variable("CARGO_MANIFEST_DIR"));
     }
 }
 

@@ -269,6 +269,10 @@ impl<'a> Agent<'a> {
                     self.send(&AgentToHost::Output { run, data: buffer.get(..count).unwrap_or_default() });
                 }
                 (_, Some(status)) => {
+                    if let Some(usage) = script.take_usage() {
+                        self.send(&AgentToHost::Usage { run, usage });
+                        continue;
+                    }
                     if let Some(script) = self.script.take() {
                         script.reap();
                     }

@@ -1,10 +1,7 @@
 //! The two clocks: one to measure with, one that may be wrong.
 
-#[cfg(not(target_arch = "arm"))]
-use rustix::time::clock_gettime;
 use rustix::time::{ClockId, Timespec, clock_settime};
 
-#[cfg(target_arch = "arm")]
 use crate::runtime::clock_gettime;
 
 /// When this program was built, in seconds since 1970: no clock that shows less can be right.

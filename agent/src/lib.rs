@@ -29,6 +29,7 @@ mod runtime;
 mod script;
 mod socket;
 pub mod stdio;
+mod syscall;
 mod terminal;
 mod text_file;
 

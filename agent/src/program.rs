@@ -5,11 +5,11 @@ use core::ffi::CStr;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::{Result, retry_on_intr};
-use rustix::process::{Pid, WaitOptions, WaitStatus};
+use rustix::process::Pid;
 
 use crate::failure::Failure;
 use crate::path::PathText;
-use crate::runtime::{self, Forked};
+use crate::runtime::{self, Ended, Forked};
 
 /// Exit code of a child that could not become the program it was started for, as shells have it.
 pub(crate) const EXIT_NOT_RUN: u8 = 127;
@@ -35,7 +35,7 @@ pub(crate) fn find(name: &str, search: &str) -> Option<PathText> {
 ///
 /// # Errors
 /// The errno of the system call that failed. A program that cannot be executed exits with [`EXIT_NOT_RUN`].
-pub(crate) fn run(path: &CStr, arguments: &[&CStr], variables: &[&CStr]) -> Result<WaitStatus> {
+pub(crate) fn run(path: &CStr, arguments: &[&CStr], variables: &[&CStr]) -> Result<Ended> {
     wait(spawn(|| Ok(()), path, arguments, variables)?)
 }
 
@@ -88,14 +88,8 @@ fn spawn(
 ///
 /// # Errors
 /// The errno of the system call that failed.
-pub(crate) fn wait(child: Pid) -> Result<WaitStatus> {
-    loop {
-        if let Some((_, status)) =
-            retry_on_intr(|| rustix::process::waitpid(Some(child), WaitOptions::empty()))?
-        {
-            return Ok(status);
-        }
-    }
+pub(crate) fn wait(child: Pid) -> Result<Ended> {
+    retry_on_intr(|| runtime::wait4(child))
 }
 
 /// Points this process's standard input, output and error elsewhere.

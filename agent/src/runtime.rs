@@ -1,4 +1,4 @@
-//! What a C library does for other programs: fork, exec, signal dispositions, exit.
+//! What a C library does for other programs: fork, exec, wait, signal dispositions, clocks, exit.
 //!
 //! rustix hides these functions behind a name that changes between its releases, to keep programs that have a libc
 //! away from them. This one has none; here is the only place that knows the name.
@@ -7,14 +7,15 @@ use core::ffi::CStr;
 use core::ptr;
 
 use heapless::Vec;
+use protocol::agent_to_host::Usage;
 use rustix::fd::RawFd;
 use rustix::io::{Errno, Result};
 use rustix::process::{Pid, Signal};
 use rustix::runtime_448b8ad740e2a26f as raw;
-#[cfg(target_arch = "arm")]
 use rustix::time::{ClockId, Timespec};
 
 use crate::invocation::{MAX_ARGUMENTS, MAX_VARIABLES};
+use crate::syscall::{self, number};
 
 pub(crate) use raw::exit_group;
 
@@ -104,44 +105,120 @@ fn set_disposition(signal: Signal, handler: raw::KernelSighandler) {
     let _ = unsafe { raw::kernel_sigaction(signal, Some(action)) };
 }
 
+/// How a child ended, and what it took.
+pub(crate) struct Ended {
+    /// The status as wait(2) has it.
+    pub(crate) status: i32,
+    /// What it took, with those of its own children that it waited for.
+    pub(crate) usage: Usage,
+}
+
+impl Ended {
+    /// Returns the exit code; none if a signal ended the child.
+    pub(crate) fn code(&self) -> Option<u8> {
+        // wait(2): the signal in the low seven bits, the code in the byte above.
+        (self.status & 0x7f == 0).then_some((self.status >> 8) as u8)
+    }
+}
+
+/// From the words of `struct rusage` (getrusage(2)): two times in seconds and microseconds, then the memory in KiB.
+fn usage([user_s, user_us, system_s, system_us, max_rss_kib, ..]: RusageWords) -> Usage {
+    let word = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    let ms = |s, us| word(s).saturating_mul(1_000).saturating_add(word(us) / 1_000);
+    Usage { user_ms: ms(user_s, user_us), system_ms: ms(system_s, system_us), max_rss_kib: word(max_rss_kib) }
+}
+
+/// `struct rusage`: four words of time and fourteen of counters, each of the kernel's type `long`.
+type RusageWords = [isize; 18];
+
+/// Waits until a child ends.
+///
+/// # Errors
+/// `EINTR` if a signal came first, `ECHILD` if it is no child of this process.
+#[expect(unsafe_code, reason = "system call")]
+pub(crate) fn wait4(child: Pid) -> Result<Ended> {
+    let mut status = 0_i32;
+    let mut words: RusageWords = [0; 18];
+    let pid = child.as_raw_nonzero().get() as usize;
+    let [status_at, usage_at] = [(&raw mut status).expose_provenance(), (&raw mut words).expose_provenance()];
+    // SAFETY: the kernel writes one `int` and one `struct rusage`, for which both places have room.
+    unsafe { syscall::call(number::WAIT4, [pid, status_at, 0, usage_at]) }?;
+    Ok(Ended { status, usage: usage(words) })
+}
+
 /// Reads a clock by system call.
 ///
 /// rustix's own way goes through the vDSO, whose parser and its assertions take up a tenth of this program.
-#[cfg(target_arch = "arm")]
 #[expect(unsafe_code, reason = "system call")]
 pub(crate) fn clock_gettime(id: ClockId) -> Timespec {
-    /// `clock_gettime64`, since Linux 5.1.
-    const NUMBER_64: i32 = 403;
-    /// `clock_gettime`, whose seconds have 32 bits.
-    const NUMBER_32: i32 = 263;
-
-    fn call(number: i32, id: ClockId, time: *mut i64) -> i32 {
-        let result;
-        // SAFETY: the kernel writes at most two 64-bit words to `time`, which points to as many. The number goes into r7
-        // and r7 is put back, because in Thumb code it holds the frame.
-        unsafe {
-            core::arch::asm!(
-                "mov {saved}, r7",
-                "mov r7, {number}",
-                "svc 0",
-                "mov r7, {saved}",
-                number = in(reg) number,
-                saved = out(reg) _,
-                inlateout("r0") id as i32 => result,
-                in("r1") time,
-                options(nostack, preserves_flags),
-            );
+    #[cfg(target_arch = "arm")]
+    {
+        let mut time = [0_i64; 2];
+        // SAFETY: the kernel writes two 64-bit words, for which there is room.
+        if unsafe {
+            syscall::call(number::CLOCK_GETTIME64, [id as usize, (&raw mut time).expose_provenance(), 0, 0])
         }
-        result
+        .is_ok()
+        {
+            let [tv_sec, tv_nsec] = time;
+            return Timespec { tv_sec, tv_nsec };
+        }
+    }
+    let mut time = [0_isize; 2];
+    // SAFETY: the kernel writes two words, for which there is room. The call cannot fail for the clocks of this program.
+    let _ = unsafe {
+        syscall::call(number::CLOCK_GETTIME, [id as usize, (&raw mut time).expose_provenance(), 0, 0])
+    };
+    let [tv_sec, tv_nsec] = time;
+    Timespec { tv_sec: tv_sec as i64, tv_nsec: tv_nsec as _ }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Starts a child and waits for it with [`wait4`].
+    fn ended(script: &str) -> Ended {
+        let child = Command::new("/bin/sh").args(["-c", script]).spawn().expect("every system has a shell");
+        let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("not 0");
+        loop {
+            match wait4(pid) {
+                Err(Errno::INTR) => {}
+                other => return other.expect("a child of this process"),
+            }
+        }
     }
 
-    let mut time = [0_i64; 2];
-    if call(NUMBER_64, id, time.as_mut_ptr()) == 0 {
-        let [tv_sec, tv_nsec] = time;
-        return Timespec { tv_sec, tv_nsec };
+    #[test]
+    fn what_a_child_took_is_told_with_its_end() {
+        // Ten million bytes, held in a variable, counted by a loop that the shell runs itself.
+        let busy = ended(
+            "x=$(head -c 10000000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3",
+        );
+        assert_eq!(busy.code(), Some(3));
+        let Usage { user_ms, system_ms, max_rss_kib } = busy.usage;
+        assert!((10_000..10_000_000).contains(&max_rss_kib), "{max_rss_kib} KiB");
+        assert!((20..60_000).contains(&user_ms) && system_ms < 60_000, "{user_ms} ms, {system_ms} ms");
+
+        let idle = ended("kill -KILL $$");
+        assert_eq!((idle.code(), idle.status), (None, 9));
+        assert!(idle.usage.user_ms < user_ms && idle.usage.max_rss_kib < max_rss_kib);
     }
-    let _ = call(NUMBER_32, id, time.as_mut_ptr());
-    // Two 32-bit words, little-endian as the target: seconds, nanoseconds.
-    let [both, _] = time;
-    Timespec { tv_sec: i64::from(both as i32), tv_nsec: both >> 32 }
+
+    #[test]
+    fn a_process_that_is_no_child_is_not_waited_for() {
+        let own = rustix::process::getpid();
+        assert_eq!(wait4(own).err(), Some(Errno::CHILD));
+    }
+
+    #[test]
+    fn clocks_are_those_of_the_system() {
+        let wall = clock_gettime(ClockId::Realtime);
+        let since = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
+        assert!(since.abs_diff(wall.tv_sec.try_into().expect("after 1970")) <= 1);
+        let (before, after) = (clock_gettime(ClockId::Monotonic), clock_gettime(ClockId::Monotonic));
+        assert!((before.tv_sec, before.tv_nsec) <= (after.tv_sec, after.tv_nsec));
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   agent ──fork──▶ waiter ──fork──▶ shell (own session and process group)
-//!     ▲ reports        │ waitpid       │ stdin: /dev/null
+//!     ▲ reports        │ wait4         │ stdin: /dev/null
 //!     ├────────────────┘               │
 //!     └────────────────────────────────┘ output (stdout and stderr)
 //! ```
@@ -12,7 +12,7 @@
 mod step;
 mod waiter;
 
-use protocol::agent_to_host::ExitStatus;
+use protocol::agent_to_host::{ExitStatus, Usage};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
@@ -67,6 +67,8 @@ pub(crate) struct Script {
     step_deadline_ms: Option<u64>,
     /// The step that it wants to begin.
     next_step: Option<NextStep>,
+    /// What it used, once it has ended and that is known.
+    usage: Option<Usage>,
     /// How it ended.
     ended: Option<ExitStatus>,
 }
@@ -132,6 +134,7 @@ impl Script {
             deadline_ms: order.deadline_ms,
             step_deadline_ms: None,
             next_step: None,
+            usage: None,
             ended: None,
         })
     }
@@ -154,6 +157,11 @@ impl Script {
     /// Returns how the script ended, once it has.
     pub(crate) const fn ended(&self) -> Option<ExitStatus> {
         self.ended
+    }
+
+    /// Takes what the script used, once that is known.
+    pub(crate) fn take_usage(&mut self) -> Option<Usage> {
+        self.usage.take()
     }
 
     /// Takes one report of the waiter, if there is one.
@@ -180,7 +188,8 @@ impl Script {
                 Some(Report::Started)
             }
             Record::NotStarted(errno) => Some(Report::NotStarted(u16::try_from(errno).unwrap_or(u16::MAX))),
-            Record::Ended(status) => {
+            Record::Ended(status, usage) => {
+                self.usage = Some(usage);
                 self.ended = Some(self.ending.unwrap_or_else(|| exit_status(status)));
                 if self.ending.is_some() {
                     self.signal(Signal::KILL);

@@ -47,6 +47,38 @@ mod entry {
         "udf #0",
         start = sym start,
     );
+
+    // The kernel enters with an aligned stack here and below.
+    #[cfg(target_arch = "aarch64")]
+    global_asm!(
+        ".globl _start",
+        ".type _start, %function",
+        "_start:",
+        "mov x29, xzr",
+        "mov x30, xzr",
+        "mov x0, sp",
+        "bl {start}",
+        "udf #0",
+        start = sym start,
+    );
+
+    // The linker may turn an address near the data into one relative to gp, which must be set without that.
+    #[cfg(target_arch = "riscv64")]
+    global_asm!(
+        ".globl _start",
+        ".type _start, @function",
+        "_start:",
+        ".option push",
+        ".option norelax",
+        "lla gp, __global_pointer$",
+        ".option pop",
+        "mv fp, zero",
+        "mv ra, zero",
+        "mv a0, sp",
+        "call {start}",
+        "unimp",
+        start = sym start,
+    );
 }
 
 /// Builds the argument and environment lists from the entry stack and runs the agent.

@@ -1,5 +1,6 @@
 //! Fakes and harness for the end-to-end tests.
 
+pub mod agent_runner;
 pub mod fake_board;
 pub mod harness;
 pub mod kept_run;

@@ -15,7 +15,7 @@ use crate::{agent, apt, lab};
 /// When something cannot be installed or built; what the job came to is the exit code.
 pub(crate) fn run(workspace: &Workspace, job: &Path) -> Result<ExitCode, Error> {
     let start = Instant::now();
-    let packages = [agent::packages(), lab::packages()].concat();
+    let packages = [agent::packages(&[&agent::ARMV7]), lab::packages()].concat();
     apt::ensure_installed(&packages)?;
     let runner = prepare(workspace)?;
     println!("demo: everything is ready after {:.1} s; the job starts", start.elapsed().as_secs_f64());
@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, job: &Path) -> Result<ExitCode, Error> 
 fn prepare(workspace: &Workspace) -> Result<std::path::PathBuf, Error> {
     std::thread::scope(|scope| {
         let lab = scope.spawn(|| lab::prepare(workspace));
-        let built = agent::build(workspace).and_then(|_| build_runner(workspace));
+        let built = agent::build(workspace, &[&agent::ARMV7]).and_then(|_| build_runner(workspace));
         lab.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         built
     })

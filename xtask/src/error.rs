@@ -89,14 +89,21 @@ pub(crate) enum Error {
         /// Its name.
         package: String,
     },
-    /// No Rust toolchain for the boards' processor can be had.
-    #[error(
-        "no Rust toolchain for armv7: `rustup target add {target}` did not work, \
-         and this Debian release has no rustc with a standard library for armhf"
-    )]
+    /// No Rust toolchain for a board's processor can be had.
+    #[error("no toolchain for {architecture} at hand: {tried}")]
     NoToolchain {
-        /// The rustup target that was tried.
-        target: &'static str,
+        /// Name of the architecture.
+        architecture: &'static str,
+        /// Where it was looked for, in words.
+        tried: &'static str,
+    },
+    /// The agent would need something that boards may not have.
+    #[error("{} is no static program: it has a segment {segment}", program.display())]
+    NotStatic {
+        /// The built agent.
+        program: PathBuf,
+        /// The kind of segment, as in "INTERP".
+        segment: String,
     },
     /// Programs for Arm cannot run on this machine, so Debian's maintainer scripts cannot.
     #[error(
@@ -123,12 +130,16 @@ pub(crate) enum Error {
         /// What it said, shortened.
         found: String,
     },
-    /// The agent is too large to be sent over a serial line in reasonable time.
-    #[error("the armv7 agent has {size} bytes; its budget is {budget}")]
-    AgentSize {
-        /// Bytes, stripped.
-        size: u64,
-        /// Bytes allowed.
+    /// An agent is too large: to be sent over a serial line in reasonable time, or for a small board's memory.
+    #[error("the {architecture} agent has {found} {what}; its budget is {budget}")]
+    Budget {
+        /// Name of the architecture.
+        architecture: &'static str,
+        /// What was measured.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much may be.
         budget: u64,
     },
     /// There is no such fuzz target.

@@ -55,7 +55,7 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Build the agent for each kind of board into target/agent/ARCH/lava-agent
+    /// Build the agent for each kind of board into target/agent/ARCH/lava-agent; print its size and resident memory
     Agent,
     /// Prepare the virtual board (kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml) and
     /// user-mode Linux, whose NFS client is used by tests and benchmarks
@@ -89,8 +89,11 @@ fn perform(task: Task) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Agent => {
-            apt::ensure_installed(&agent::packages())?;
-            agent::build(&workspace)?;
+            let architectures = agent::all();
+            apt::ensure_installed(&agent::packages(&architectures))?;
+            for agent in agent::build(&workspace, &architectures)? {
+                agent.check_memory()?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Task::Picture { run } => {

@@ -184,10 +184,10 @@ fn run(
     variables
         .push(c"DEBIAN_FRONTEND=noninteractive")
         .map_err(|_| Failure::Plain("the environment is too large"))?;
-    let status =
+    let ended =
         program::run(path, &words, &variables).map_err(Failure::system("cannot run the package manager"))?;
     // A manager that a signal ended has no code of its own.
-    Ok(status.exit_status().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    Ok(ended.code().unwrap_or(1))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn outcome(invocation: &Invocation<'_>, first: usize) -> Result<&'static str, Fa
     let run = |path: &CStr, words: &[&CStr]| {
         program::run(path, words, invocation.variables).map_err(Failure::system("cannot run the command"))
     };
-    let status = match words {
+    let ended = match words {
         [line] => run(c"/bin/sh", &[c"sh", c"-c", line])?,
         [name, ..] => {
             let search = invocation.variable("PATH").unwrap_or(program::DEFAULT_SEARCH);
@@ -91,7 +91,7 @@ fn outcome(invocation: &Invocation<'_>, first: usize) -> Result<&'static str, Fa
         }
         [] => return Err(Failure::Usage("--shell needs a command")),
     };
-    Ok(if status.exit_status() == Some(0) { "pass" } else { "fail" })
+    Ok(if ended.code() == Some(0) { "pass" } else { "fail" })
 }
 
 pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {

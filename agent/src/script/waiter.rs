@@ -3,46 +3,56 @@
 use core::ffi::CStr;
 
 use heapless::Vec;
+use protocol::agent_to_host::Usage;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, WaitStatus};
+use rustix::process::Pid;
 
 use super::Order;
 use crate::invocation::MAX_VARIABLES;
 use crate::runtime::{self, Forked};
 use crate::{environment, program, stdio};
 
-/// One report on the pipe from the waiter: a tag and a number. Shorter than `PIPE_BUF`, so it is never split.
+/// One report on the pipe from the waiter: a tag and numbers. Shorter than `PIPE_BUF`, so it is never split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record {
     Started(i32),
     NotStarted(i32),
-    Ended(i32),
+    Ended(i32, Usage),
     Unknown,
 }
 
 impl Record {
-    pub(super) const SIZE: usize = 5;
+    pub(super) const SIZE: usize = 17;
 
     pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
-        let (tag, number) = match self {
-            Self::Started(pid) => (1, pid),
-            Self::NotStarted(errno) => (2, errno),
-            Self::Ended(status) => (3, status),
-            Self::Unknown => (0, 0),
+        let (tag, number, usage) = match self {
+            Self::Started(pid) => (1, pid, Usage::default()),
+            Self::NotStarted(errno) => (2, errno, Usage::default()),
+            Self::Ended(status, usage) => (3, status, usage),
+            Self::Unknown => (0, 0, Usage::default()),
         };
-        let [a, b, c, d] = number.to_le_bytes();
-        [tag, a, b, c, d]
+        let mut bytes = [tag; Self::SIZE];
+        let numbers = [number as u32, usage.user_ms, usage.system_ms, usage.max_rss_kib];
+        for (place, number) in bytes[1..].chunks_exact_mut(4).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
     }
 
-    pub(super) fn from_bytes([tag, number @ ..]: [u8; Self::SIZE]) -> Self {
-        let number = i32::from_le_bytes(number);
-        match tag {
+    pub(super) fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
+        let mut numbers = [0; 4];
+        for (number, place) in numbers.iter_mut().zip(bytes[1..].chunks_exact(4)) {
+            *number = place.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
+        }
+        let [number, user_ms, system_ms, max_rss_kib] = numbers;
+        let number = number as i32;
+        match bytes[0] {
             1 => Self::Started(number),
             2 => Self::NotStarted(number),
-            3 => Self::Ended(number),
+            3 => Self::Ended(number, Usage { user_ms, system_ms, max_rss_kib }),
             _ => Self::Unknown,
         }
     }
@@ -64,8 +74,8 @@ pub(super) fn wait_for_shell(
         Ok(pid) => {
             report(Record::Started(pid.as_raw_nonzero().get()));
             // Without a status the pipe's end tells that nothing is known.
-            if let Ok(status) = program::wait(pid) {
-                report(Record::Ended(WaitStatus::as_raw(status)));
+            if let Ok(ended) = program::wait(pid) {
+                report(Record::Ended(ended.status, ended.usage));
             }
         }
     }
@@ -128,7 +138,8 @@ mod tests {
 
     #[test]
     fn reports_survive_the_pipe() {
-        for record in [Record::Started(4711), Record::NotStarted(2), Record::Ended(0x0300)] {
+        let usage = Usage { user_ms: 1, system_ms: 0x0203_0405, max_rss_kib: u32::MAX };
+        for record in [Record::Started(4711), Record::NotStarted(2), Record::Ended(-0x0300, usage)] {
             assert_eq!(Record::from_bytes(record.to_bytes()), record);
         }
     }

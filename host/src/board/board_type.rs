@@ -14,7 +14,8 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// Architectures that the agent is built for.
-const ARCHITECTURES: [(&str, &str); 2] = [("armv7", "armv7"), ("x86_64", "x86_64")];
+const ARCHITECTURES: [(&str, &str); 4] =
+    [("armv7", "armv7"), ("aarch64", "aarch64"), ("x86_64", "x86_64"), ("riscv64", "riscv64")];
 
 /// A board type.
 #[derive(Clone, Debug, PartialEq)]

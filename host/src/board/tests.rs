@@ -223,6 +223,6 @@ fn problems_of_a_board_type_file_are_told_with_its_name() {
     DIR/mine.toml:1:1: error[missing-key]: `board type` needs `console`
     DIR/mine.toml:1:1: error[missing-key]: `board type` needs `uboot`
     DIR/mine.toml:1:1: error[missing-key]: `board type` needs `linux`
-    DIR/mine.toml:2:8: error[unknown-value]: `arch` cannot be `armv8` (did you mean `armv7`? it is one of `armv7`, `x86_64`)
+    DIR/mine.toml:2:8: error[unknown-value]: `arch` cannot be `armv8` (did you mean `armv7`? it is one of `armv7`, `aarch64`, `x86_64`, `riscv64`)
     ");
 }

@@ -29,7 +29,7 @@ pub fn agent() -> &'static Path {
         let directory = profile_directory().with_file_name("agent").join("build");
         let program = directory.join(AGENT_TARGET).join("agent/lava-agent");
         let target = ["--target", AGENT_TARGET, "--target-dir"].map(OsStr::new);
-        let arguments = ["--package", "lava-agent", "--profile", "agent"].map(OsStr::new);
+        let arguments = ["--package", "agent", "--profile", "agent"].map(OsStr::new);
         build_unless_fresh(&[&program], &[&arguments[..], &target, &[directory.as_os_str()]].concat());
         program
     })

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use protocol::agent_to_host::ExitStatus;
 
-use crate::runner::{Home, Runner};
 use crate::{done, home};
+use testbench::agent_runner::{Home, Runner};
 
 /// Makes `text` the only package manager in the directory `managers`.
 fn manager(home: &Home, text: &str) {

@@ -2,8 +2,8 @@
 
 use protocol::agent_to_host::ExitStatus;
 
-use crate::runner::Runner;
 use crate::{assert_dies, done, home};
+use testbench::agent_runner::Runner;
 
 fn step(number: u16, output: &str) -> (u16, String) {
     (number, output.to_owned())
@@ -82,6 +82,15 @@ fn the_time_of_a_step_ends_with_it() {
     let mut runner = Runner::over_pipes(&home);
     let ran = runner.run("run.sh", 60, done);
     assert_eq!((ran.output.as_str(), ran.status), ("done\n", ExitStatus::Code(0)));
+}
+
+#[test]
+fn what_a_script_used_is_told_with_its_end() {
+    let home = home();
+    home.script("run.sh", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done\n");
+    let mut runner = Runner::over_pipes(&home);
+    let usage = runner.run("run.sh", 60, done).usage.expect("it has ended by itself");
+    assert!((20..60_000).contains(&usage.user_ms) && usage.max_rss_kib >= 500, "{usage:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rustix::termios::{LocalModes, OutputModes, Termios, tcgetattr};
 
 use crate::done;
 use crate::home;
-use crate::runner::{Home, Runner};
+use testbench::agent_runner::{Home, Runner};
 
 /// Both ends of a terminal: the board's, and the bench PC's.
 struct Terminal {

@@ -16,11 +16,11 @@ pub(crate) struct PrivateApt {
 }
 
 impl PrivateApt {
-    /// Makes an apt root in `root` that knows the packages of this machine's architecture and of armhf.
+    /// Makes an apt root in `root` that knows the packages of this machine's architecture and of `foreign` ones.
     ///
     /// # Errors
     /// When files cannot be written or the archive cannot be reached.
-    pub(crate) fn new(root: PathBuf, source: &Source) -> Result<Self, Error> {
+    pub(crate) fn new(root: PathBuf, source: &Source, foreign: &[&str]) -> Result<Self, Error> {
         let native = process::answer(Command::new("dpkg").arg("--print-architecture"))?;
         let native = native.trim();
         for directory in
@@ -29,8 +29,8 @@ impl PrivateApt {
             let directory = root.join(directory);
             fs::create_dir_all(&directory).map_err(Error::file("cannot make", &directory))?;
         }
-        let mut architectures = vec![native, "armhf"];
-        architectures.dedup();
+        let mut architectures = vec![native];
+        architectures.extend(foreign.iter().filter(|foreign| **foreign != native));
         let mut settings = access_settings()?;
         settings.extend([
             format!("Dir::Etc \"{}\";", root.join("etc").display()),

@@ -119,7 +119,7 @@ impl Lab {
         if let Some(apt) = self.apt.get() {
             return Ok(apt);
         }
-        let apt = PrivateApt::new(self.scratch.join("apt"), &self.source()?)?;
+        let apt = PrivateApt::new(self.scratch.join("apt"), &self.source()?, &["armhf"])?;
         Ok(self.apt.get_or_init(|| apt))
     }
 

@@ -29,7 +29,9 @@ struct Step {
 /// # Errors
 /// When the packages that everything needs cannot be installed.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
-    apt::ensure_installed(&[agent::packages(), lab::packages(), fuzz::packages(), PEERS.to_vec()].concat())?;
+    apt::ensure_installed(
+        &[agent::packages(&agent::all()), lab::packages(), fuzz::packages(), PEERS.to_vec()].concat(),
+    )?;
     let mut steps = std::thread::scope(|scope| {
         // The licence checker is built beside the rest as well; nothing but its own steps needs it.
         let lab = scope.spawn(|| {
@@ -86,29 +88,28 @@ const RUNNER: &str = "build of the runner";
 /// Steps without which no job can run.
 const NEEDED_BY_JOBS: [&str; 3] = [AGENT, LAB, RUNNER];
 
-/// Builds the agents, which tests run as well as boards, and measures the one that has to be small.
+/// Builds the agents, which tests run as well as boards, and measures them.
 fn check_agent(workspace: &Workspace) -> Vec<Step> {
-    let mut agents = None;
+    let mut agents = Vec::new();
     let build = step(AGENT, || {
-        agents = Some(agent::build(workspace)?);
+        agents = agent::build(workspace, &agent::all())?;
         Ok(())
     });
-    let size = agents.map(|agents| step("size of the agent", || check_size(agents.armv7)));
-    [Some(build), size].into_iter().flatten().collect()
-}
-
-fn check_size(size: u64) -> Result<(), Error> {
-    if size > agent::ARMV7_BUDGET {
-        return Err(Error::AgentSize { size, budget: agent::ARMV7_BUDGET });
+    if agents.is_empty() {
+        return vec![build];
     }
-    Ok(())
+    vec![
+        build,
+        step("size of the agent", || agents.iter().try_for_each(agent::Agent::check_size)),
+        step("memory of the agent", || agents.iter().try_for_each(agent::Agent::check_memory)),
+    ]
 }
 
 /// What cargo and its friends check, one after the other because they share the target directory.
 fn check_sources(workspace: &Workspace) -> Vec<Step> {
     let cargo = |arguments: &[&str]| process::show(workspace.cargo().args(arguments));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny=warnings"];
-    let agent = ["clippy", "--package=lava-agent", "--profile=agent", "--quiet", "--", "--deny=warnings"];
+    let agent = ["clippy", "--package=agent", "--profile=agent", "--quiet", "--", "--deny=warnings"];
     let doc = ["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
     vec![
         step("format", || cargo(&["fmt", "--all", "--check"])),

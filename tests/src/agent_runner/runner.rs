@@ -1,134 +1,57 @@
-//! A runner in small: starts an agent, holds the other end of its link, and answers its helpers.
+//! The runner's end of an agent's link.
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus as ProcessStatus, Stdio};
+use std::process::{Child, ExitStatus as ProcessStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use protocol::agent_to_host::ExitStatus;
+use protocol::agent_to_host::{ExitStatus, Usage};
 use protocol::frame::{Kind, MAX_ENCODED, Side};
 use protocol::helper::{Call, Reply};
 use protocol::link::{Config, Link, State};
 use protocol::{AgentToHost, HostToAgent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use tempfile::TempDir;
+
+use super::Home;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Helpers that the tests call.
-const HELPERS: [&str; 11] = [
-    "lava-send",
-    "lava-wait",
-    "lava-wait-all",
-    "lava-sync",
-    "lava-group",
-    "lava-role",
-    "lava-self",
-    "lava-test-case",
-    "lava-test-raise",
-    "lava-step",
-    "lava-install-packages",
-];
-
-/// Which build of the agent a test runs.
-#[derive(Clone, Copy)]
-pub(crate) enum Build {
-    /// The bench PC's own.
-    X86,
-    /// The boards', under emulation.
-    Armv7,
-}
-
-/// The directory of an agent as a root filesystem has it: `bin` with the agent and the helpers.
-pub(crate) struct Home {
-    pub(crate) directory: TempDir,
-    program: Vec<PathBuf>,
-}
-
-impl Home {
-    pub(crate) fn new(build: Build) -> Self {
-        let directory = tempfile::tempdir().expect("the temporary directory is writable");
-        let bin = directory.path().join("bin");
-        std::fs::create_dir(&bin).expect("writable");
-        let agent = bin.join("lava-agent");
-        let program = match build {
-            Build::X86 => {
-                std::fs::copy(testbench::harness::agent(), &agent).expect("the agent was built");
-                HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
-                vec![agent]
-            }
-            Build::Armv7 => {
-                let emulator = PathBuf::from("/usr/bin/qemu-arm-static");
-                assert!(emulator.exists(), "there is no {}: install qemu-user-static", emulator.display());
-                let built = target_directory().join("agent/armv7/lava-agent");
-                std::fs::copy(&built, &agent).unwrap_or_else(|error| {
-                    panic!(
-                        "there is no agent for boards ({}: {error}): `cargo xtask agent` makes it",
-                        built.display()
-                    )
-                });
-                for name in HELPERS {
-                    let wrapper = bin.join(name);
-                    let text = format!(
-                        "#!/bin/sh\nexec {} -0 {name} {} \"$@\"\n",
-                        emulator.display(),
-                        agent.display()
-                    );
-                    std::fs::write(&wrapper, text).expect("writable");
-                    std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("own file");
-                }
-                vec![emulator, agent]
-            }
-        };
-        Self { directory, program }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// The agent's command line, yet to be given arguments and descriptors.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program[0]);
-        command.args(&self.program[1..]).env("MARK", "inherited");
-        command
-    }
-
-    pub(crate) fn script(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("writable");
-    }
-}
-
 /// What a script did.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) output: String,
+pub struct Ran {
+    /// What it printed.
+    pub output: String,
     /// Steps as the script began them, each with what was printed in it; number 0 is in front of the first.
-    pub(crate) steps: Vec<(u16, String)>,
-    pub(crate) status: ExitStatus,
+    pub steps: Vec<(u16, String)>,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it used.
+    pub usage: Option<Usage>,
     /// The helpers' calls, in `Debug` form.
-    pub(crate) calls: Vec<String>,
+    pub calls: Vec<String>,
 }
 
 /// An agent that runs, and the link to it.
-pub(crate) struct Runner {
-    pub(crate) child: Child,
+pub struct Runner {
+    /// The agent's process.
+    pub child: Child,
     from_agent: OwnedFd,
     to_agent: Option<OwnedFd>,
     link: Link,
     started: Instant,
     /// Bytes outside frames.
-    pub(crate) console: Vec<u8>,
+    pub console: Vec<u8>,
     next_run: u32,
 }
 
 impl Runner {
     /// Starts an agent on two pipes and takes its greeting.
-    pub(crate) fn over_pipes(home: &Home) -> Self {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn over_pipes(home: &Home) -> Self {
         let mut child = home
             .command()
             .arg("stdio")
@@ -142,7 +65,10 @@ impl Runner {
     }
 
     /// Takes an agent that was started, and its greeting.
-    pub(crate) fn new(child: Child, from_agent: OwnedFd, to_agent: OwnedFd) -> Self {
+    ///
+    /// # Panics
+    /// When the greeting does not come.
+    pub fn new(child: Child, from_agent: OwnedFd, to_agent: OwnedFd) -> Self {
         let config = Config { side: Side::Runner, id: 77, bytes_per_s: None, silence_ms: 30_000 };
         let link = Link::new(config, 0);
         let mut runner = Self {
@@ -159,7 +85,11 @@ impl Runner {
         runner
     }
 
-    pub(crate) fn send(&mut self, message: &HostToAgent<'_>) {
+    /// Sends a message, as soon as the agent takes one.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn send(&mut self, message: &HostToAgent<'_>) {
         let begun = Instant::now();
         while !self.link.can_send() {
             assert!(begun.elapsed() < PATIENCE, "the agent takes no message; link {:?}", self.link.state());
@@ -169,7 +99,10 @@ impl Runner {
     }
 
     /// Asks the agent for a sign of life, which no other Hello than its answer can be, and waits for it.
-    pub(crate) fn confirm_alive(&mut self) {
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn confirm_alive(&mut self) {
         let (now_ms, before) = (self.now_ms(), self.link.counters().heard);
         self.link.probe(now_ms);
         let begun = Instant::now();
@@ -182,7 +115,10 @@ impl Runner {
     }
 
     /// Waits for the next message.
-    pub(crate) fn next<T>(&mut self, take: impl FnOnce(AgentToHost<'_>) -> T) -> T {
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn next<T>(&mut self, take: impl FnOnce(AgentToHost<'_>) -> T) -> T {
         let begun = Instant::now();
         loop {
             let now_ms = self.now_ms();
@@ -200,7 +136,10 @@ impl Runner {
     }
 
     /// Runs a script of the agent's directory to its end; `answer` is asked for the replies to every call.
-    pub(crate) fn run(
+    ///
+    /// # Panics
+    /// When the agent says what does not belong there, or nothing.
+    pub fn run(
         &mut self,
         script: &str,
         timeout_s: u32,
@@ -208,7 +147,7 @@ impl Runner {
     ) -> Ran {
         let run = self.ask(script, timeout_s);
         let (mut started, mut output, mut calls) = (false, Vec::new(), Vec::new());
-        let mut steps: Vec<(u16, usize)> = vec![(0, 0)];
+        let (mut steps, mut usage): (Vec<(u16, usize)>, _) = (vec![(0, 0)], None);
         loop {
             let (ended, replies) = self.next(|message| match message {
                 // A script may be quicker than the news of its start: its first helper's call may come before.
@@ -235,6 +174,11 @@ impl Runner {
                     steps.push((step, output.len()));
                     (None, Vec::new())
                 }
+                AgentToHost::Usage { run: of, usage: used } => {
+                    assert_eq!(of, run);
+                    usage = Some(used);
+                    (None, Vec::new())
+                }
                 AgentToHost::CallGone { .. } => {
                     calls.push("gone".to_owned());
                     (None, Vec::new())
@@ -249,13 +193,16 @@ impl Runner {
                 let ends = steps.iter().skip(1).map(|(_, at)| *at).chain([output.len()]);
                 let steps =
                     steps.iter().zip(ends).map(|((step, at), end)| (*step, output[*at..end].to_owned()));
-                return Ran { steps: steps.collect(), output, status, calls };
+                return Ran { steps: steps.collect(), output, status, usage, calls };
             }
         }
     }
 
     /// Starts a script and returns its number once it runs.
-    pub(crate) fn start(&mut self, script: &str, timeout_s: u32) -> u32 {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self, script: &str, timeout_s: u32) -> u32 {
         let run = self.ask(script, timeout_s);
         self.next(|message| assert_eq!(message, AgentToHost::Started { run }));
         run
@@ -269,7 +216,10 @@ impl Runner {
     }
 
     /// Says `Quit` and waits for the agent's end.
-    pub(crate) fn quit(&mut self) -> ProcessStatus {
+    ///
+    /// # Panics
+    /// When the agent does not end.
+    pub fn quit(&mut self) -> ProcessStatus {
         self.send(&HostToAgent::Quit);
         let begun = Instant::now();
         while !matches!(self.link.state(), State::Closed | State::Failed(_)) {
@@ -284,13 +234,19 @@ impl Runner {
     }
 
     /// Cuts the line and waits for the agent's end.
-    pub(crate) fn hang_up(&mut self) -> ProcessStatus {
+    ///
+    /// # Panics
+    /// When it is no child of this process.
+    pub fn hang_up(&mut self) -> ProcessStatus {
         self.to_agent = None;
         self.child.wait().expect("a child")
     }
 
-    /// Pumps until text outside frames holds `wanted`.
-    pub(crate) fn wait_for_console(&mut self, wanted: &str) {
+    /// Waits until text outside frames holds `wanted`.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_for_console(&mut self, wanted: &str) {
         let begun = Instant::now();
         while !String::from_utf8_lossy(&self.console).contains(wanted) {
             assert!(
@@ -356,10 +312,4 @@ impl Drop for Runner {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn target_directory() -> PathBuf {
-    // <target directory>/<profile>/deps/<test>
-    let test = std::env::current_exe().expect("known on Linux");
-    test.ancestors().nth(3).expect("cargo's layout").to_owned()
 }
