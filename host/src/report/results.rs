@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::event::{Event, EventKind, Outcome, TestCase, TestResult, seconds};
+use crate::dialog::ComplaintKind;
+use crate::event::{Event, EventKind, Outcome, ScriptKind, StepId, TestCase, TestResult, Usage, seconds};
 use crate::fault::Fault;
 
 /// What a run came to; `results.json` is this value.
@@ -42,6 +43,8 @@ pub struct NodeResults {
     pub definitions: Vec<DefinitionResult>,
     /// Its test cases, in order.
     pub tests: Vec<TestCase>,
+    /// What its kernel complained of.
+    pub kernel: Vec<KernelResult>,
 }
 
 /// What one phase came to.
@@ -68,6 +71,64 @@ pub struct DefinitionResult {
     pub took: Duration,
     /// Why it did not pass.
     pub reason: Option<String>,
+    /// Its scripts that have ended.
+    pub scripts: Vec<ScriptResult>,
+    /// The steps that its scripts have begun.
+    pub steps: Vec<StepResult>,
+}
+
+/// What one script of a definition came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScriptResult {
+    /// Which one.
+    pub script: ScriptKind,
+    /// How it ended, in words.
+    pub status: String,
+    /// How long it took.
+    #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    pub took: Duration,
+    /// What it used.
+    pub usage: Option<Usage>,
+}
+
+/// A step that a script has begun.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepResult {
+    /// The step.
+    #[serde(flatten)]
+    pub id: StepId,
+    /// What the shell was given.
+    pub command: String,
+    /// When it began: time since the run started.
+    #[serde(rename = "began_s", serialize_with = "seconds::serialize")]
+    pub began: Duration,
+    /// How long it took, as far as that is known: to the next step or the script's end.
+    #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    pub took: Duration,
+}
+
+/// A complaint of a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KernelResult {
+    /// What about.
+    pub complaint: ComplaintKind,
+    /// Its line.
+    pub text: String,
+    /// The definition that ran.
+    pub definition: Option<String>,
+    /// The step that it was in.
+    pub step: Option<StepId>,
+    /// The test case that ran.
+    pub case: Option<String>,
+}
+
+impl DefinitionResult {
+    /// The step that was begun last ends.
+    fn end_step(&mut self, script: ScriptKind, now: Duration) {
+        if let Some(step) = self.steps.last_mut().filter(|step| step.id.script == script) {
+            step.took = now.saturating_sub(step.began);
+        }
+    }
 }
 
 impl Results {
@@ -88,6 +149,7 @@ impl Results {
                         phases: Vec::new(),
                         definitions: Vec::new(),
                         tests: Vec::new(),
+                        kernel: Vec::new(),
                     })
                     .collect();
             }
@@ -98,7 +160,7 @@ impl Results {
             kind => {
                 let node = self.nodes.iter_mut().find(|node| Some(&node.name) == event.node.as_ref());
                 if let Some(node) = node {
-                    node.add(kind);
+                    node.add(kind, event.elapsed);
                 }
             }
         }
@@ -106,7 +168,7 @@ impl Results {
 }
 
 impl NodeResults {
-    fn add(&mut self, kind: &EventKind) {
+    fn add(&mut self, kind: &EventKind, now: Duration) {
         match kind {
             EventKind::PhaseFinished { phase, took, outcome } => {
                 self.phases.push(PhaseResult { name: phase.clone(), took: *took, outcome: *outcome });
@@ -116,10 +178,32 @@ impl NodeResults {
                 outcome: None,
                 took: Duration::ZERO,
                 reason: None,
+                scripts: Vec::new(),
+                steps: Vec::new(),
+            }),
+            EventKind::StepStarted { definition, step, command } => {
+                if let Some(result) = self.definition(definition) {
+                    result.end_step(step.script, now);
+                    let (command, took) = (command.clone(), Duration::ZERO);
+                    result.steps.push(StepResult { id: *step, command, began: now, took });
+                }
+            }
+            EventKind::ScriptFinished { definition, script, status, took, usage } => {
+                if let Some(result) = self.definition(definition) {
+                    result.end_step(*script, now);
+                    let (status, usage) = (status.clone(), *usage);
+                    result.scripts.push(ScriptResult { script: *script, status, took: *took, usage });
+                }
+            }
+            EventKind::Kernel { complaint, text, definition, step, case } => self.kernel.push(KernelResult {
+                complaint: *complaint,
+                text: text.clone(),
+                definition: definition.clone(),
+                step: *step,
+                case: case.clone(),
             }),
             EventKind::DefinitionFinished { definition, outcome, took, reason } => {
-                // The latest of that name: a definition that is run again starts again.
-                if let Some(result) = self.definitions.iter_mut().rev().find(|d| &d.name == definition) {
+                if let Some(result) = self.definition(definition) {
                     result.outcome = Some(*outcome);
                     result.took = *took;
                     result.reason.clone_from(reason);
@@ -132,6 +216,11 @@ impl NodeResults {
             }
             _ => {}
         }
+    }
+
+    /// The latest definition of that name: one that is run again starts again.
+    fn definition(&mut self, name: &str) -> Option<&mut DefinitionResult> {
+        self.definitions.iter_mut().rev().find(|definition| definition.name == name)
     }
 
     /// How many cases had `result`.

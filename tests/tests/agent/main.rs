@@ -143,6 +143,7 @@ fn one_script_runs_at_a_time_and_can_be_killed() {
     runner.send(&second);
     runner.next(|message| assert_eq!(message, AgentToHost::NotStarted { run: 99, errno: 16 }));
     runner.send(&HostToAgent::KillScript { run });
+    runner.next(|message| assert!(matches!(message, AgentToHost::Usage { run: of, .. } if of == run)));
     runner.next(|message| assert_eq!(message, AgentToHost::Exited { run, status: ExitStatus::Killed }));
     assert_dies(&pid);
 }

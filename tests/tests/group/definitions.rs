@@ -30,9 +30,12 @@ fn a_step_that_fails_ends_its_definition_and_the_next_one_runs() {
     assert_eq!(results.tests(NODE), ["0_breaks/before pass", "1_works/next pass"]);
     assert_eq!(
         results.definitions(NODE),
-        ["0_breaks fail the run steps ended with exit code 1", "1_works pass"]
+        ["0_breaks fail the run steps ended with exit code 1 in `false`", "1_works pass"]
     );
-    assert_eq!(results.fault(), ("test", "definition 0_breaks: the run steps ended with exit code 1"));
+    assert_eq!(
+        results.fault(),
+        ("test", "definition 0_breaks: the run steps ended with exit code 1 in `false`")
+    );
     assert_eq!(results.place(), NODE);
 }
 
@@ -119,13 +122,14 @@ fn a_step_that_never_ends_is_killed_with_all_its_processes_when_the_time_is_over
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
     let over = "the run steps were not done when the time of `test-0` was over (3 s: \
-                `timeouts.actions.lava-test-shell`, job.yaml:10:5), and were stopped";
-    assert_eq!(results.fault(), ("test", over));
+                `timeouts.actions.lava-test-shell`, job.yaml:10:5) in `sleep 1000 & echo";
+    let (class, told) = results.fault();
+    assert!(class == "test" && told.starts_with(over) && told.ends_with("`, and were stopped"), "{told}");
     assert!(results.place().starts_with("board, test-0 (job.yaml:"), "{}", results.place());
     assert_eq!(results.tests(NODE), ["0_endless/before pass"], "results so far are kept");
     assert_eq!(
         results.definitions(NODE),
-        [format!("0_endless fail {over}"), format!("1_next fail not run: {over}")]
+        [format!("0_endless fail {told}"), format!("1_next fail not run: {told}")]
     );
     let pid = std::fs::read_to_string(pid_file).expect("the step wrote it");
     let command = std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();

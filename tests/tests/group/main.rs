@@ -7,3 +7,4 @@ mod definitions;
 mod job;
 mod messages;
 mod outcome;
+mod steps;

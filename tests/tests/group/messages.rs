@@ -23,7 +23,10 @@ fn guests_of_a_host_that_fails_before_lava_start_are_told_and_the_hosts_fault_de
     let run = run(&bench, &job(&bench).host(&[fails]));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
-    assert_eq!(results.fault(), ("test", "definition 0_announce: the run steps ended with exit code 1"));
+    assert_eq!(
+        results.fault(),
+        ("test", "definition 0_announce: the run steps ended with exit code 1 in `false`")
+    );
     let waits = "`guest` waits for `lava_start` of role `host`, but `host` ended (fail) without sending it";
     assert_eq!(results.fault_of("guest"), ("test", waits));
     assert_eq!(results.tests("host"), ["0_announce/ready pass"]);
@@ -89,7 +92,10 @@ fn a_barrier_that_a_failed_member_will_not_reach_is_refused_at_once() {
     let run = run(&bench, &job(&bench).guest(&[Definition::new("guest", &["false"])]));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
-    assert_eq!(results.fault(), ("test", "definition 0_guest: the run steps ended with exit code 1"));
+    assert_eq!(
+        results.fault(),
+        ("test", "definition 0_guest: the run steps ended with exit code 1 in `false`")
+    );
     let (class, told) = results.fault_of("host");
     assert_eq!(class, "test");
     assert!(told.contains("but `guest` ended (fail) before it got there"), "{told}");
@@ -109,8 +115,10 @@ fn a_wait_for_what_nobody_sends_ends_after_the_time_of_the_group() {
     let results = Results::of(&run);
     assert_eq!(
         results.definitions("host"),
-        ["0_announce fail the run steps ended with exit code 4; a helper was refused: \
-          lava-wait never: timed out after 3 s: `timeout` of role `host`, job.yaml:12:9"]
+        [
+            "0_announce fail the run steps ended with exit code 4 in `lava-wait never && exit 9; lava-test-case after --result pas…`; a helper was refused: \
+          lava-wait never: timed out after 3 s: `timeout` of role `host`, job.yaml:12:9"
+        ]
     );
     assert_eq!(results.tests("host"), ["0_announce/after pass"]);
 }

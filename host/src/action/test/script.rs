@@ -138,12 +138,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             tokio::select! {
                 message = self.session.recv() => {
                     let message = message.map_err(|error| link_fault(phase, &error))?;
+                    // What the console said came first.
+                    while let Some(seen) = self.watch.heard() {
+                        self.take_seen(seen, &mut running).await?;
+                    }
                     if let Some(status) = self.handle(&message, &mut running).await? {
                         self.calls.abandon();
-                        // What the console said before the script's end belongs to the script.
-                        while let Some(seen) = self.watch.heard() {
-                            self.take_seen(seen, &mut running).await?;
-                        }
                         self.emit_finished(&running, status, started);
                         return Ok(Ran { status, step: running.step });
                     }

@@ -1,0 +1,117 @@
+//! Definitions by steps: what each printed, how long each may take, and what the kernel says meanwhile.
+
+use serde_json::Value;
+use testbench::harness::{Definition, Finished, Job, NODE, Testbench};
+
+use crate::outcome::Results;
+
+/// A step that puts the board's console into `tty`: the standard output of the agent, which is the shell's grandparent.
+const FIND_TTY: &str = "read -r pid name state agent rest < /proc/$PPID/stat; tty=/proc/$agent/fd/1";
+
+fn run(steps: &[&str]) -> Finished {
+    Testbench::new().run(&Job::new().definitions(&[Definition::new("steps", steps)]))
+}
+
+/// The events of a kind.
+fn events(run: &Finished, kind: &str) -> Vec<Value> {
+    let all = run.file("run.jsonl");
+    let events = all.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    events.filter(|event| event["event"] == kind).collect()
+}
+
+#[test]
+fn steps_are_told_with_their_commands_and_what_the_script_used() {
+    let run = run(&["echo one", "for i in 1 2; do", "echo $i", "done", "test \"$?\" = 0"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let steps = events(&run, "step-started");
+    let told: Vec<_> =
+        steps.iter().map(|step| (step["step"]["number"].as_u64(), step["command"].as_str())).collect();
+    let expected = [
+        (Some(1), Some("echo one")),
+        (Some(2), Some("for i in 1 2; do\necho $i\ndone")),
+        (Some(3), Some("test \"$?\" = 0")),
+    ];
+    assert_eq!(told, expected);
+    let definition = &run.results()["nodes"][0]["definitions"][0];
+    assert_eq!(definition["steps"].as_array().map(Vec::len), Some(3), "{definition}");
+    let script = &definition["scripts"][0];
+    assert_eq!((script["script"].as_str(), script["status"].as_str()), (Some("run"), Some("exit code 0")));
+    assert!(script["usage"]["max_rss_kib"].as_u64().is_some_and(|size| size > 0), "{script}");
+    assert!(
+        !run.file(&format!("console/{NODE}.log")).contains("lava-step"),
+        "the steps' own calls are not shown"
+    );
+}
+
+#[test]
+fn a_step_with_a_time_of_its_own_is_ended_and_the_next_definition_runs() {
+    let definitions = [
+        Definition::new("slow", &["echo before", "sleep 1000", "lava-test-case never --result pass"]),
+        Definition::new("next", &["lava-test-case next --result pass"]),
+    ];
+    let yaml = Job::new().definitions(&definitions).to_yaml();
+    let yaml = yaml.replace("- \"sleep 1000\"", "- {command: sleep 1000, timeout: {seconds: 1}}");
+    let run = Testbench::new().start_text(&yaml).finish();
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    assert_eq!(results.tests(NODE), ["1_next/next pass"]);
+    let (slow, next) = (results.definitions(NODE).remove(0), results.definitions(NODE).remove(1));
+    let told = "0_slow fail a step of the run was not done in its time (1 s: `timeout` of `steps`, job.yaml:";
+    assert!(slow.starts_with(told) && slow.ends_with(") in `sleep 1000`, and was stopped"), "{slow}");
+    assert_eq!(next, "1_next pass");
+}
+
+#[test]
+fn a_definition_with_a_time_of_its_own_is_ended_and_the_next_one_runs() {
+    let definitions = [
+        Definition::new("slow", &["sleep 1000"]),
+        Definition::new("next", &["lava-test-case next --result pass"]),
+    ];
+    let yaml = Job::new().definitions(&definitions).to_yaml();
+    let yaml = yaml.replacen("from: inline\n", "from: inline\n      timeout: {seconds: 1}\n", 1);
+    let run = Testbench::new().start_text(&yaml).finish();
+    assert_eq!(run.code, Some(1), "{run}");
+    let results = Results::of(&run);
+    let slow = results.definitions(NODE).remove(0);
+    let told = "0_slow fail the run steps were not done when their time was over (1 s: `timeout` of `definitions`, job.yaml:";
+    assert!(slow.starts_with(told), "{slow}");
+    assert_eq!(results.tests(NODE), ["1_next/next pass"]);
+}
+
+#[test]
+fn text_signals_are_results_from_the_output_and_from_the_console() {
+    let run = run(&[
+        FIND_TTY,
+        "echo '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=printed RESULT=pass MEASUREMENT=1.5 UNITS=s>'",
+        "printf '[    9.100000] <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=logged RESULT=pass>\\r\\n' > $tty; lava-test-case x --result pass",
+        "printf '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=cut RES\\n'",
+        "lava-test-case last --result pass",
+    ]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let expected = [
+        "0_steps/printed pass",
+        "0_steps/logged pass",
+        "0_steps/x pass",
+        "0_steps/lava-signal fail",
+        "0_steps/last pass",
+    ];
+    assert_eq!(Results::of(&run).tests(NODE), expected);
+}
+
+#[test]
+fn what_the_kernel_complains_of_is_told_with_the_step_that_ran() {
+    let run = run(&[
+        FIND_TTY,
+        "printf '[    9.200000] WARNING: CPU: 0 PID: 7 at kernel/x.c:1 f+0x1/0x2\\r\\n' > $tty; lava-test-case x --result pass",
+    ]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let kernel = &run.results()["nodes"][0]["kernel"];
+    let expected = serde_json::json!([{
+        "complaint": "warning",
+        "text": "[    9.200000] WARNING: CPU: 0 PID: 7 at kernel/x.c:1 f+0x1/0x2",
+        "definition": "0_steps",
+        "step": {"script": "run", "number": 2},
+        "case": null,
+    }]);
+    assert_eq!(*kernel, expected);
+}
