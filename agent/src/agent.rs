@@ -252,7 +252,7 @@ impl<'a> Agent<'a> {
     fn take_output(&mut self) {
         while self.link.can_send() {
             let Some(script) =
-                self.script.as_ref().filter(|script| script.output().is_some() || script.ended().is_some())
+                self.script.as_mut().filter(|script| script.output().is_some() || script.ended().is_some())
             else {
                 return;
             };

@@ -54,6 +54,8 @@ pub(crate) struct Script {
     run: u32,
     waiter: Pid,
     output: OwnedFd,
+    /// Whether nothing holds the other end of `output` any more, which polling would tell again and again.
+    is_silent: bool,
     reports: OwnedFd,
     /// The shell's process group, once it runs.
     group: Option<Pid>,
@@ -120,6 +122,7 @@ impl Script {
             run: order.run,
             waiter,
             output,
+            is_silent: false,
             reports,
             group: None,
             ending: None,
@@ -133,9 +136,10 @@ impl Script {
         self.run
     }
 
-    /// Returns what the script prints to; nothing is to be read from it before the script has started.
+    /// Returns what the script prints to, until its end was read; nothing is to be read from it before the script has
+    /// started.
     pub(crate) fn output(&self) -> Option<BorrowedFd<'_>> {
-        self.group.map(|_| self.output.as_fd())
+        self.group.filter(|_| !self.is_silent).map(|_| self.output.as_fd())
     }
 
     /// Returns where the waiter reports, until the script has ended.
@@ -184,10 +188,13 @@ impl Script {
     }
 
     /// Reads what the script has printed.
-    pub(crate) fn read_output(&self, buffer: &mut [u8]) -> Output {
+    pub(crate) fn read_output(&mut self, buffer: &mut [u8]) -> Output {
         match rustix::io::read(&self.output, buffer) {
             Err(Errno::AGAIN | Errno::INTR) => Output::Nothing,
-            Ok(0) | Err(_) => Output::End,
+            Ok(0) | Err(_) => {
+                self.is_silent = true;
+                Output::End
+            }
             Ok(count) => Output::Bytes(count),
         }
     }

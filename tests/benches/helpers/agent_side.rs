@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::process::Stdio;
 
 use testbench::agent_runner::{Build, Home, Runner, Served, Trace};
 
@@ -21,14 +20,7 @@ fn system_calls(calls: usize) -> io::Result<usize> {
     let trace = directory.path().join("trace");
     let errors = File::create(&trace)?;
     let helpers = Home::new(Build::X86);
-    let served = Served::start(Home::new(Build::Board("armv7")), |home| {
-        let mut command = home.traced_command();
-        let child = command.arg("stdio").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn();
-        let mut child = child.expect("the emulator starts");
-        let from_agent = child.stdout.take().expect("piped").into();
-        let to_agent = child.stdin.take().expect("piped").into();
-        Runner::new(child, from_agent, to_agent)
-    });
+    let served = Served::start(Home::new(Build::Board("armv7")), |home| Runner::traced(home, errors));
     for _ in 0..calls {
         let mut helper = helpers.helper("lava-send");
         let status = served.prepare(&mut helper).arg("ready").status()?;
