@@ -251,16 +251,15 @@ impl<'a> Agent<'a> {
     /// Passes on what the script has printed, as far as the link takes it, and then its next step or its end.
     fn take_output(&mut self, now_ms: u64) {
         while self.link.can_send() {
-            let Some(script) =
-                self.script.as_mut().filter(|script| script.output().is_some() || script.ended().is_some())
-            else {
-                return;
-            };
+            let Some(script) = &mut self.script else { return };
             let run = script.run();
             if let Some(next) = script.begin_step(now_ms) {
                 self.send(&AgentToHost::Step { run, step: next.step });
                 self.calls.reply(next.call, &Reply::Done);
                 continue;
+            }
+            if script.output().is_none() && script.ended().is_none() {
+                return;
             }
             let mut buffer = [0; MAX_CHUNK];
             // A process that outlives the script may hold the pipe open: its end is not waited for.

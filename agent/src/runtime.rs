@@ -180,6 +180,7 @@ mod tests {
     use super::*;
 
     /// Starts a child and waits for it with [`wait4`].
+    #[expect(clippy::zombie_processes, reason = "what is tested takes it off the process table")]
     fn ended(script: &str) -> Ended {
         let child = Command::new("/bin/sh").args(["-c", script]).spawn().expect("every system has a shell");
         let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("not 0");

@@ -56,6 +56,8 @@ pub(crate) struct Script {
     run: u32,
     waiter: Pid,
     output: OwnedFd,
+    /// Whether nothing holds the other end of `output` any more, which polling would tell again and again.
+    is_silent: bool,
     reports: OwnedFd,
     /// The shell's process group, once it runs.
     group: Option<Pid>,
@@ -128,6 +130,7 @@ impl Script {
             run: order.run,
             waiter,
             output,
+            is_silent: false,
             reports,
             group: None,
             ending: None,
@@ -144,9 +147,10 @@ impl Script {
         self.run
     }
 
-    /// Returns what the script prints to; nothing is to be read from it before the script has started.
+    /// Returns what the script prints to, until its end was read; nothing is to be read from it before the script has
+    /// started.
     pub(crate) fn output(&self) -> Option<BorrowedFd<'_>> {
-        self.group.map(|_| self.output.as_fd())
+        self.group.filter(|_| !self.is_silent).map(|_| self.output.as_fd())
     }
 
     /// Returns where the waiter reports, until the script has ended.
@@ -209,7 +213,10 @@ impl Script {
         }
         match read {
             Err(Errno::AGAIN | Errno::INTR) => Output::Nothing,
-            Ok(0) | Err(_) => Output::End,
+            Ok(0) | Err(_) => {
+                self.is_silent = true;
+                Output::End
+            }
             Ok(count) => Output::Bytes(count),
         }
     }

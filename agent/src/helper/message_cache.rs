@@ -3,6 +3,8 @@
 //! LAVA's format: one `sender:key=value` per line. LAVA's one path in `/tmp` is shared by everything on a board, so each
 //! connection has its own file beside its agent; the board's own node, on the console, writes LAVA's path as well.
 
+use heapless::Vec;
+use protocol::limits::MAX_MESSAGE;
 use rustix::fd::{AsFd, OwnedFd};
 
 use crate::failure::Failure;
@@ -80,6 +82,12 @@ impl Writer {
         if messages.is_empty() {
             return Ok(());
         }
+        let ended_by_newline = |byte| if byte == 0 { b'\n' } else { byte };
+        let mut lines: Vec<u8, MAX_MESSAGE> = Vec::new();
+        messages
+            .bytes()
+            .try_for_each(|byte| lines.push(ended_by_newline(byte)))
+            .map_err(|_| Failure::Plain("the messages are longer than one reply"))?;
         for (path, file) in self.paths.iter().zip(&mut self.files) {
             let Some(path) = path else { continue };
             if file.is_none() {
@@ -87,12 +95,8 @@ impl Writer {
                 *file = Some(created.map_err(Failure::system("cannot create the message cache"))?);
             }
             let Some(file) = file else { continue };
-            for message in messages.split_inclusive('\0') {
-                let (text, end) = message.strip_suffix('\0').map_or((message, ""), |text| (text, "\n"));
-                stdio::write_all(file.as_fd(), text.as_bytes())
-                    .and_then(|()| stdio::write_all(file.as_fd(), end.as_bytes()))
-                    .map_err(Failure::system("cannot write the message cache"))?;
-            }
+            stdio::write_all(file.as_fd(), &lines)
+                .map_err(Failure::system("cannot write the message cache"))?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The runner's end of an agent's link.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ExitStatus as ProcessStatus, Stdio};
+use std::process::{Child, Command, ExitStatus as ProcessStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::{ExitStatus, Usage};
@@ -52,16 +53,24 @@ impl Runner {
     /// # Panics
     /// When it does not start.
     pub fn over_pipes(home: &Home) -> Self {
-        let mut child = home
-            .command()
-            .arg("stdio")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the agent starts");
+        Self::on_pipes(home.command().arg("stdio"))
+    }
+
+    fn on_pipes(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("the agent starts");
         let from_agent = child.stdout.take().expect("piped").into();
         let to_agent = child.stdin.take().expect("piped").into();
         Self::new(child, from_agent, to_agent)
+    }
+
+    /// Starts an emulated agent on two pipes and takes its greeting; its system calls go into `trace`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn traced(home: &Home, trace: File) -> Self {
+        let mut command = home.traced_command();
+        Self::on_pipes(command.arg("stdio").stderr(trace))
     }
 
     /// Takes an agent that was started, and its greeting.

@@ -40,6 +40,19 @@ fn a_step_that_fills_the_pipe_keeps_all_of_it() {
 }
 
 #[test]
+fn a_script_that_has_closed_its_output_goes_on_step_by_step() {
+    let home = home();
+    home.script(
+        "run.sh",
+        "lava-step 1 $?\necho one\nexec >&- 2>&-\nlava-step 2 $?\nlava-step 3 $?\nexit 4\n",
+    );
+    let mut runner = Runner::over_pipes(&home);
+    let ran = runner.run("run.sh", 30, done);
+    assert_eq!(ran.steps, [step(0, ""), step(1, "one\n"), step(2, ""), step(3, "")]);
+    assert_eq!(ran.status, ExitStatus::Code(4));
+}
+
+#[test]
 fn a_background_process_that_never_stops_printing_holds_no_step_back() {
     let home = home();
     home.script(
