@@ -104,6 +104,8 @@ fn calls_keep_their_bytes() {
         "0b096c6176612d73656e64056e6f206964",
     );
     pin(&Call::Failed { helper: "h", problem: "no" }, &mut Vec::new(), "0c0168026e6f");
+    pin(&Call::TestCaseStarted { id: "t" }, &mut Vec::new(), "0d0174");
+    pin(&Call::TestFeedback { namespace: "n" }, &mut Vec::new(), "0e016e");
 }
 
 #[test]

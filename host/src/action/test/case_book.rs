@@ -9,12 +9,17 @@ use super::output_pattern::{OutputPattern, Printed};
 /// Longest test case id, set name or reference that is accepted, in bytes.
 const MAX_NAME: usize = 512;
 
+/// Most cases that are taken to run at the same time: the commands of older ones were killed, and tell nothing.
+const MAX_RUNNING: usize = 64;
+
 /// Keeps what a definition reported.
 #[derive(Debug)]
 pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
     reported: Vec<String>,
+    /// Cases whose commands run, the latest last.
+    running: Vec<String>,
     expected: Option<Vec<String>>,
     fixups: Vec<(String, String)>,
     pattern: Option<OutputPattern>,
@@ -47,6 +52,7 @@ impl CaseBook {
             definition: definition.to_owned(),
             set: None,
             reported: Vec::new(),
+            running: Vec::new(),
             expected: rules.expected.clone(),
             fixups: rules.fixups.clone(),
             pattern: rules.pattern.clone().map(OutputPattern::new),
@@ -56,6 +62,19 @@ impl CaseBook {
     /// The definition whose results these are.
     pub(super) fn definition(&self) -> &str {
         &self.definition
+    }
+
+    /// The command of a case begins. That is no result yet.
+    pub(super) fn start_case(&mut self, id: &str) {
+        if self.running.len() == MAX_RUNNING {
+            self.running.remove(0);
+        }
+        self.running.push(clip(id));
+    }
+
+    /// The case whose command runs now: of several, the one that was started last.
+    pub(super) fn running_case(&self) -> Option<&str> {
+        self.running.last().map(String::as_str)
     }
 
     /// A case was reported. What is wrong with the report makes it a failure and goes into its comment.
@@ -82,6 +101,9 @@ impl CaseBook {
         });
         let result = if problems.is_empty() { result } else { TestResult::Fail };
         let case = clip(report.id);
+        if let Some(index) = self.running.iter().rposition(|running| *running == case) {
+            self.running.remove(index);
+        }
         self.reported.push(case.clone());
         EventKind::TestCase(TestCase {
             definition: self.definition.clone(),
@@ -206,6 +228,30 @@ mod tests {
             EventKind::TestCase(case) => case,
             other => panic!("not a case: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_case_runs_until_its_result_comes() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        assert_eq!(book.running_case(), None);
+        book.start_case("outer");
+        book.start_case("inner");
+        assert_eq!(book.running_case(), Some("inner"));
+        book.case(report("other", "pass", None));
+        assert_eq!(book.running_case(), Some("inner"));
+        book.case(report("inner", "pass", None));
+        assert_eq!(book.running_case(), Some("outer"));
+        book.case(report("outer", "fail", None));
+        assert_eq!(book.running_case(), None);
+    }
+
+    #[test]
+    fn cases_that_never_end_do_not_pile_up() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        for number in 0..1_000 {
+            book.start_case(&number.to_string());
+        }
+        assert_eq!((book.running.len(), book.running_case()), (MAX_RUNNING, Some("999")));
     }
 
     #[test]

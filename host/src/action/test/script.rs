@@ -128,7 +128,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     }
                 }
                 seen = self.watch.seen() => match seen {
-                    Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
+                    Seen::Failure(failure) => {
+                        let fault = phase.error(Class::Infrastructure, &failure);
+                        return Err(match running.book.running_case() {
+                            Some(case) => {
+                                let message = format!("{}, while test case `{case}` ran", fault.message);
+                                Fault { message, ..fault }
+                            }
+                            None => fault,
+                        });
+                    }
                     Seen::Prompt(prompt) => {
                         let why = format!("the shell's prompt `{prompt}` was seen");
                         let alive = self.session.confirm_alive(&why).await;
