@@ -22,7 +22,8 @@ pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> String 
 /// `install.sh`: keys, sources and packages, then the install steps in the definition's directory; `None` if the
 /// definition installs nothing. `os` is the target's distribution, whose own packages (`deps-debian`) replace `deps`.
 ///
-/// As in LAVA, only the last step's status decides, so it is to be run without `-e`; packages must all be there.
+/// As in LAVA, only the last step's status decides, so it is to be run without `-e`; keys, sources and packages must all
+/// be had.
 pub fn install_script(
     spec: &DefinitionSpec,
     definition: &TestDefinition,
@@ -41,7 +42,10 @@ pub fn install_script(
     let mut script = preamble(spec, definition);
     script.push_str("set -x\n");
     for (helper, items) in [("lava-add-keys", keys), ("lava-add-sources", sources)] {
-        push_lines(&mut script, &items.iter().map(|item| format!("{helper} {item}")).collect::<Vec<_>>());
+        push_lines(
+            &mut script,
+            &items.iter().map(|item| format!("{helper} {item} || exit $?")).collect::<Vec<_>>(),
+        );
     }
     if !deps.is_empty() {
         push_lines(&mut script, &[format!("lava-install-packages {} || exit $?", deps.join(" "))]);
@@ -167,6 +171,16 @@ run:
                 .contains("\nlava-install-packages openssh-server ntpdate || exit $?\nmake\n")
         );
         assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\nmake\n"));
+    }
+
+    #[test]
+    fn keys_and_sources_that_cannot_be_had_end_the_installation() {
+        let text =
+            DEFINITION.replace("  steps: [make]\n", "  keys: [7F438280EF8D349F]\n  sources: ['ppa:a/b']\n");
+        let (definition, _) = TestDefinition::parse(&Source::new("demo.yaml", text)).unwrap();
+        let script = install_script(&spec(vec![InstallPart::Deps]), &definition, None).unwrap();
+        let lines = "\nlava-add-keys 7F438280EF8D349F || exit $?\nlava-add-sources ppa:a/b || exit $?\n";
+        assert!(script.ends_with(lines), "{script}");
     }
 
     #[test]
