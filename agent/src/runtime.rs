@@ -96,6 +96,11 @@ pub(crate) fn unshield() {
     }
 }
 
+/// Makes SIGTERM end this process as usual, or not at all; a program that it becomes inherits that.
+pub(crate) fn survive_termination(survives: bool) {
+    set_disposition(Signal::TERM, if survives { raw::kernel_sig_ign() } else { raw::KERNEL_SIG_DFL });
+}
+
 #[expect(unsafe_code, reason = "sigaction")]
 fn set_disposition(signal: Signal, handler: raw::KernelSighandler) {
     let action = raw::KernelSigaction { sa_handler_kernel: handler, ..Default::default() };

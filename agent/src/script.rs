@@ -11,7 +11,6 @@
 
 use core::ffi::CStr;
 
-use heapless::Vec;
 use protocol::agent_to_host::ExitStatus;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -35,6 +34,8 @@ pub(crate) struct Order<'a> {
     pub(crate) directory: &'a str,
     /// How the agent was called; its environment is the script's, with the agent's own additions.
     pub(crate) invocation: &'a Invocation<'a>,
+    /// The agent's process.
+    pub(crate) process: Pid,
     /// What the link runs over, for the helpers.
     pub(crate) link: &'static str,
     /// The runner's number for the script.
@@ -346,20 +347,24 @@ fn become_shell(
     null: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
 ) -> Errno {
+    let Some(directory) = PathText::join(&[order.directory.as_bytes()]) else {
+        return Errno::NAMETOOLONG;
+    };
     let prepared = rustix::process::setsid()
-        .and_then(|_| rustix::process::chdir(order.directory))
+        .and_then(|_| rustix::process::chdir(directory.as_c_str()))
         .and_then(|()| program::redirect(null, output, output));
     if let Err(errno) = prepared {
         return errno;
     }
     runtime::unshield();
-    let Some(additions) = environment::Additions::new(order.invocation, order.directory, order.link) else {
+    let Some(additions) =
+        environment::Additions::new(order.invocation, order.directory, order.process, order.link)
+    else {
         return Errno::TOOBIG;
     };
-    let mut variables: Vec<&CStr, { MAX_VARIABLES + 8 }> = Vec::new();
-    if !additions.merge(order.invocation, &mut variables) {
+    let Some(variables) = additions.merge::<{ MAX_VARIABLES + 8 }>(order.invocation) else {
         return Errno::TOOBIG;
-    }
+    };
     let words: &[&CStr] = if order.errexit { &[shell, c"-e", script] } else { &[shell, script] };
     runtime::exec(shell, words, &variables)
 }
