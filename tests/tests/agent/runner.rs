@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
 use protocol::frame::{Kind, MAX_ENCODED, Side};
-use protocol::helper::{Call, Reply};
+use protocol::helper::{Call, NAMES, Reply};
 use protocol::link::{Config, Link, State};
 use protocol::{AgentToHost, HostToAgent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,20 +18,6 @@ use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Helpers that the tests call.
-const HELPERS: [&str; 10] = [
-    "lava-send",
-    "lava-wait",
-    "lava-wait-all",
-    "lava-sync",
-    "lava-group",
-    "lava-role",
-    "lava-self",
-    "lava-test-case",
-    "lava-test-raise",
-    "lava-install-packages",
-];
 
 /// Which build of the agent a test runs.
 #[derive(Clone, Copy)]
@@ -57,7 +43,7 @@ impl Home {
         let program = match build {
             Build::X86 => {
                 std::fs::copy(testbench::harness::agent(), &agent).expect("the agent was built");
-                HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
+                NAMES.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
                 vec![agent]
             }
             Build::Armv7 => {
@@ -70,7 +56,7 @@ impl Home {
                         built.display()
                     )
                 });
-                for name in HELPERS {
+                for name in NAMES {
                     let wrapper = bin.join(name);
                     let text = format!(
                         "#!/bin/sh\nexec {} -0 {name} {} \"$@\"\n",
@@ -95,6 +81,12 @@ impl Home {
         let mut command = Command::new(&self.program[0]);
         command.args(&self.program[1..]).env("MARK", "inherited");
         command
+    }
+
+    /// Writes a program for the scripts.
+    pub(crate) fn program(&self, name: &str, text: &str) {
+        self.script(name, text);
+        std::fs::set_permissions(self.path().join(name), PermissionsExt::from_mode(0o755)).expect("own file");
     }
 
     pub(crate) fn script(&self, name: &str, text: &str) {
