@@ -8,8 +8,7 @@ use heapless::String;
 pub(crate) const MAX_ADDRESS: usize = 39;
 
 /// Writes a number in decimal digits.
-#[must_use]
-pub fn decimal(mut number: u32) -> String<10> {
+pub(crate) fn decimal(mut number: u32) -> String<10> {
     let mut digits = [0; 10];
     let mut length = 0;
     for digit in digits.iter_mut().rev() {

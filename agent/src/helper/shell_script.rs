@@ -1,13 +1,14 @@
 //! Helpers that are scripts for the target's own shell: `lava-start-vms`, `lava-wait-for-vms`, `lava-os-build`,
 //! `lava-test-shell`, `lava-test-runner`, `lava-installed-packages`, `lava-add-keys`, `lava-add-sources`.
 //!
-//! They are rare, and little more than calls of other programs, which a shell makes in fewer bytes.
+//! They are rare, and little more than calls of other programs, which a shell makes in fewer bytes. Every byte of the
+//! scripts' files is in the agent, so they are not indented, and what there is to say of them is said here.
 //!
 //! Definitions that `lava-test-runner` runs by hand have no runner to tell their results: these are printed. LAVA's renames
 //! its list of definitions, so that a second run does nothing and passes; this one runs them again.
 //!
 //! Keys and sources are apt's alone; on another system, LAVA's helpers say that it is not supported and exit with 0, these
-//! exit with 1. LAVA's `lava-add-keys` needs gpg, a key server that has gone, and `apt-key`, which has gone as well. This
+//! exit with 1. LAVA's `lava-add-keys` needs gpg, a fixed key server, and `apt-key`, which newer systems no longer have. This
 //! one fetches a key with what apt itself brings along, over HTTPS from the key server that `LAVA_KEYSERVER` names, and
 //! lays it into apt's directory of trusted keys. What is no key, file or URL is a package of keys, as with LAVA.
 
