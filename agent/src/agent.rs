@@ -204,6 +204,7 @@ impl<'a> Agent<'a> {
                 let order = Order {
                     directory: self.setting.directory,
                     invocation: self.setting.invocation,
+                    process: rustix::process::getpid(),
                     link: self.setting.link,
                     run,
                     script,

@@ -13,11 +13,13 @@ const PLAUSIBLE_S: u64 = 2 * 365 * 24 * 60 * 60;
 /// Returns milliseconds of a clock that never goes back.
 pub(crate) fn monotonic_ms() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    unsigned(now.tv_sec) * 1_000 + unsigned(now.tv_nsec) / 1_000_000
+    // Less than a thousand million nanoseconds.
+    unsigned(now.tv_sec) * 1_000 + u64::from(now.tv_nsec as u32 / 1_000_000)
 }
 
-/// Returns a time in milliseconds as system calls want it.
+/// Returns a time in milliseconds as system calls want it, at most seven weeks: 32-bit processors divide no more at a time.
 pub(crate) const fn timespec(ms: u64) -> Timespec {
+    let ms = if ms > u32::MAX as u64 { u32::MAX } else { ms as u32 };
     Timespec { tv_sec: (ms / 1_000) as i64, tv_nsec: (ms % 1_000 * 1_000_000) as _ }
 }
 

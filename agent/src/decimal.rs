@@ -8,9 +8,8 @@ use heapless::String;
 pub(crate) const MAX_ADDRESS: usize = 39;
 
 /// Writes a number in decimal digits.
-#[must_use]
-pub fn decimal(mut number: u64) -> String<20> {
-    let mut digits = [0; 20];
+pub(crate) fn decimal(mut number: u32) -> String<10> {
+    let mut digits = [0; 10];
     let mut length = 0;
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
@@ -22,7 +21,7 @@ pub fn decimal(mut number: u64) -> String<20> {
     }
     let mut text = String::new();
     for digit in digits.iter().skip(digits.len() - length) {
-        // A u64 has at most the 20 digits that fit.
+        // A u32 has at most the 10 digits that fit.
         let _ = text.push(char::from(*digit));
     }
     text
@@ -100,7 +99,7 @@ mod tests {
 
     #[test]
     fn every_length_of_number_is_written_whole() {
-        for number in [0, 7, 10, 4096, u64::from(u32::MAX), u64::MAX] {
+        for number in [0, 7, 10, 4096, u32::MAX] {
             assert_eq!(decimal(number).as_str(), number.to_string());
         }
     }

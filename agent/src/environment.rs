@@ -3,12 +3,14 @@
 use core::ffi::CStr;
 
 use heapless::Vec;
+use rustix::process::Pid;
 
 use crate::c_text::CText;
-use crate::invocation::{Invocation, value_of};
+use crate::decimal::decimal;
+use crate::invocation::{Invocation, MAX_VARIABLES};
 use crate::path::PathText;
 use crate::program::DEFAULT_SEARCH;
-use crate::socket::{LINK_VARIABLE, SOCKET_VARIABLE};
+use crate::socket::{LINK_VARIABLE, PROCESS_VARIABLE, SOCKET_VARIABLE};
 
 /// Longest search path, with its name and NUL.
 const MAX_SEARCH: usize = 4096;
@@ -16,10 +18,32 @@ const MAX_SEARCH: usize = 4096;
 /// Name of the agent's socket in its directory.
 pub(crate) const SOCKET_NAME: &str = "agent.sock";
 
+/// The environment of a program: what was inherited, and what was added.
+pub(crate) type Variables<'v> = Vec<&'v CStr, { MAX_VARIABLES + 8 }>;
+
+/// Lists `additions` and the inherited variables that these do not set anew; none if there are too many.
+pub(crate) fn with<'v, const N: usize>(
+    invocation: &Invocation<'v>,
+    additions: &[&'v CStr],
+) -> Option<Vec<&'v CStr, N>> {
+    let is_replaced = |variable: &CStr| {
+        let set = |addition: &&CStr| {
+            let name = addition.to_bytes().split_inclusive(|byte| *byte == b'=').next();
+            name.is_some_and(|name| variable.to_bytes().starts_with(name))
+        };
+        additions.iter().any(set)
+    };
+    let inherited = invocation.variables.iter().filter(|variable| !is_replaced(variable));
+    let mut variables = Vec::new();
+    additions.iter().chain(inherited).try_for_each(|variable| variables.push(*variable)).ok()?;
+    Some(variables)
+}
+
 /// The variables that the agent sets.
 pub(crate) struct Additions {
     search: CText<MAX_SEARCH>,
     socket: PathText,
+    process: PathText,
     link: PathText,
     cache: PathText,
 }
@@ -27,8 +51,14 @@ pub(crate) struct Additions {
 impl Additions {
     /// Works the variables out; none if they are too long.
     ///
-    /// `directory` is the agent's, `link` what its link runs over.
-    pub(crate) fn new(invocation: &Invocation<'_>, directory: &str, link: &str) -> Option<Self> {
+    /// `directory` and `process` are the agent's, `link` what its link runs over.
+    pub(crate) fn new(
+        invocation: &Invocation<'_>,
+        directory: &str,
+        process: Pid,
+        link: &str,
+    ) -> Option<Self> {
+        let process = decimal(process.as_raw_nonzero().get().unsigned_abs());
         let inherited = invocation.variable("PATH").unwrap_or(DEFAULT_SEARCH);
         let directory = directory.as_bytes();
         Some(Self {
@@ -40,35 +70,29 @@ impl Additions {
                 b"/",
                 SOCKET_NAME.as_bytes(),
             ])?,
+            process: CText::join(&[PROCESS_VARIABLE.as_bytes(), b"=", process.as_bytes()])?,
             link: CText::join(&[LINK_VARIABLE.as_bytes(), b"=", link.as_bytes()])?,
             cache: CText::join(&[b"LAVA_MULTI_NODE_CACHE=", directory, b"/multi_node_cache.txt"])?,
         })
     }
 
-    /// Lists the inherited variables that are not set anew, and these; whether all found room.
+    /// Lists these and the inherited variables that they do not set anew; none if there are too many.
     pub(crate) fn merge<'v, const N: usize>(
         &'v self,
         invocation: &Invocation<'v>,
-        variables: &mut Vec<&'v CStr, N>,
-    ) -> bool {
-        let own = [&self.socket, &self.link, &self.cache].map(PathText::as_c_str);
-        let is_replaced = |variable: &CStr| {
-            ["PATH", SOCKET_VARIABLE, LINK_VARIABLE, "LAVA_MULTI_NODE_CACHE"]
-                .iter()
-                .any(|name| value_of(variable.to_bytes(), name).is_some())
-        };
-        let inherited = invocation.variables.iter().copied().filter(|variable| !is_replaced(variable));
-        [self.search.as_c_str()]
-            .into_iter()
-            .chain(own)
-            .chain(inherited)
-            .all(|variable| variables.push(variable).is_ok())
+    ) -> Option<Vec<&'v CStr, N>> {
+        let [socket, link, cache] = [&self.socket, &self.link, &self.cache].map(PathText::as_c_str);
+        with(invocation, &[self.search.as_c_str(), socket, self.process.as_c_str(), link, cache])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pid() -> Pid {
+        Pid::from_raw(4711).expect("not 0")
+    }
 
     #[test]
     fn the_agents_variables_replace_inherited_ones_and_the_rest_stays() {
@@ -77,12 +101,12 @@ mod tests {
             variables: &[c"HOME=/root", c"PATH=/sbin:/bin", c"LAVA_AGENT_SOCKET=/old", c"A=b=c"],
             cut: false,
         };
-        let additions = Additions::new(&invocation, "/lava-7", "console").expect("short");
-        let mut variables: Vec<&CStr, 16> = Vec::new();
-        assert!(additions.merge(&invocation, &mut variables));
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "console").expect("short");
+        let variables: Vec<&CStr, 16> = additions.merge(&invocation).expect("room");
         let expected = [
             c"PATH=/lava-7/bin:/sbin:/bin",
             c"LAVA_AGENT_SOCKET=/lava-7/agent.sock",
+            c"LAVA_AGENT_PID=4711",
             c"LAVA_AGENT_LINK=console",
             c"LAVA_MULTI_NODE_CACHE=/lava-7/multi_node_cache.txt",
             c"HOME=/root",
@@ -94,14 +118,14 @@ mod tests {
     #[test]
     fn without_a_search_path_there_is_a_usual_one() {
         let invocation = Invocation { arguments: &[], variables: &[], cut: false };
-        let additions = Additions::new(&invocation, "/lava-7", "stdio").expect("short");
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio").expect("short");
         assert!(additions.search.as_str().starts_with("PATH=/lava-7/bin:/usr/local/sbin:"));
     }
 
     #[test]
     fn a_list_without_room_is_refused() {
         let invocation = Invocation { arguments: &[], variables: &[c"A=1", c"B=2"], cut: false };
-        let additions = Additions::new(&invocation, "/lava-7", "stdio").expect("short");
-        assert!(!additions.merge(&invocation, &mut Vec::<&CStr, 5>::new()));
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio").expect("short");
+        assert!(additions.merge::<5>(&invocation).is_none());
     }
 }

@@ -31,7 +31,7 @@ impl Failure {
             Self::Usage(text) | Self::Plain(text) => stdio::say(stderr, &[command, ": ", text, "\n"]),
             Self::Said => {}
             Self::System(doing, errno) => {
-                let number = decimal(errno.raw_os_error().unsigned_abs().into());
+                let number = decimal(errno.raw_os_error().unsigned_abs());
                 stdio::say(
                     stderr,
                     &[command, ": ", doing, ": ", meaning(*errno), " (errno ", &number, ")\n"],
@@ -56,6 +56,8 @@ fn meaning(errno: Errno) -> &'static str {
         Errno::NOTTY => "not a terminal",
         Errno::TIMEDOUT => "timed out",
         Errno::NOEXEC => "not a program",
+        Errno::LOOP => "a symbolic link where anybody may lay one",
+        Errno::FBIG => "too long",
         _ => "the system says no",
     }
 }

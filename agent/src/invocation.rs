@@ -2,6 +2,8 @@
 
 use core::ffi::CStr;
 
+use crate::path::split_last;
+
 /// Most arguments that are taken, the program's name among them.
 pub const MAX_ARGUMENTS: usize = 512;
 
@@ -24,7 +26,7 @@ impl<'a> Invocation<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         let path = self.arguments.first().and_then(|name| name.to_str().ok()).unwrap_or_default();
-        path.rsplit('/').next().unwrap_or_default()
+        split_last(path).map_or(path, |(_, name)| name)
     }
 
     /// Returns the value of an environment variable; none if it is absent or not UTF-8.

@@ -15,7 +15,7 @@ mod agent;
 mod c_text;
 mod clock;
 mod command;
-pub mod decimal;
+mod decimal;
 mod environment;
 mod failure;
 mod helper;

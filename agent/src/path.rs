@@ -6,6 +6,7 @@ use rustix::fs::CWD;
 
 use crate::c_text::CText;
 use crate::invocation::Invocation;
+use crate::socket::SOCKET_VARIABLE;
 
 /// Longest path, with its NUL.
 pub(crate) const MAX_PATH: usize = 512;
@@ -18,6 +19,19 @@ pub(crate) fn stays_below(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
+/// Splits a path at its last slash; none if it has no slash.
+///
+/// By bytes, because what `str` searches backwards with is larger.
+pub(crate) fn split_last(path: &str) -> Option<(&str, &str)> {
+    let at = path.bytes().rposition(|byte| byte == b'/')?;
+    Some((path.get(..at)?, path.get(at + 1..)?))
+}
+
+/// Finds the directory of the agent that a helper belongs to: that of its socket.
+pub(crate) fn agent_directory<'a>(invocation: &Invocation<'a>) -> Option<&'a str> {
+    invocation.variable(SOCKET_VARIABLE).and_then(split_last).map(|(directory, _)| directory)
+}
+
 /// Finds the directory that the agent was started from: the parent of its `bin`.
 pub(crate) fn own_directory(invocation: &Invocation<'_>) -> Option<PathText> {
     let mut buffer = [0; MAX_PATH];
@@ -28,8 +42,8 @@ pub(crate) fn own_directory(invocation: &Invocation<'_>) -> Option<PathText> {
 }
 
 fn grandparent(program: &str) -> Option<&str> {
-    let (bin, _) = program.rsplit_once('/')?;
-    match bin.rsplit_once('/')? {
+    let (bin, _) = split_last(program)?;
+    match split_last(bin)? {
         ("", _) => Some("/"),
         (directory, _) => Some(directory),
     }

@@ -2,17 +2,22 @@
 
 use core::ffi::CStr;
 
+use heapless::Vec;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::{Result, retry_on_intr};
 use rustix::process::Pid;
 
 use crate::failure::Failure;
+use crate::invocation::{Invocation, MAX_ARGUMENTS};
 use crate::path::PathText;
 use crate::runtime::{self, Ended, Forked};
 
 /// Exit code of a child that could not become the program it was started for, as shells have it.
 pub(crate) const EXIT_NOT_RUN: u8 = 127;
+
+/// The shell of scripts and command lines.
+pub(crate) const SHELL: &CStr = c"/bin/sh";
 
 /// Where programs are looked for when the environment does not say.
 pub(crate) const DEFAULT_SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,6 +34,48 @@ pub(crate) fn find(name: &str, search: &str) -> Option<PathText> {
         .split(':')
         .filter_map(|directory| PathText::join(&[directory.as_bytes(), b"/", name.as_bytes()]))
         .find(executable)
+}
+
+/// What the words behind `--shell` or `--cmd` stand for: a program and its arguments.
+pub(crate) struct Command<'a> {
+    /// The program.
+    pub(crate) path: PathText,
+    /// Its name and arguments.
+    pub(crate) arguments: Words<'a>,
+}
+
+/// A program's name and arguments.
+pub(crate) type Words<'a> = Vec<&'a CStr, MAX_ARGUMENTS>;
+
+/// Puts a list of words together from its parts; none if there are too many.
+pub(crate) fn words<'a>(first: &[&'a CStr], second: &[&'a CStr], third: &[&'a CStr]) -> Option<Words<'a>> {
+    let mut words = Vec::new();
+    for part in [first, second, third] {
+        words.extend_from_slice(part).ok()?;
+    }
+    Some(words)
+}
+
+impl<'a> Command<'a> {
+    /// Makes a command of words; none if there are no words, or too many.
+    ///
+    /// One word is a line for the shell. Several are a program and its arguments, or what else the shell knows by that
+    /// name: it has programs of its own, such as `command`, and words of its own for what is not there.
+    pub(crate) fn new(invocation: &Invocation<'_>, words: &[&'a CStr]) -> Option<Self> {
+        let search = invocation.variable("PATH").unwrap_or(DEFAULT_SEARCH);
+        let (name, rest) = words.split_first()?;
+        let found = (!rest.is_empty()).then(|| find(name.to_str().unwrap_or_default(), search)).flatten();
+        let (path, prefix, words): (_, &[&CStr], _) = match found {
+            Some(path) => (path, &[], words),
+            None if rest.is_empty() => (shell()?, &[c"sh", c"-c"], words),
+            None => (shell()?, &[c"sh", c"-c", c"\"$@\"", c"sh"], words),
+        };
+        Some(Self { path, arguments: self::words(prefix, words, &[])? })
+    }
+}
+
+fn shell() -> Option<PathText> {
+    PathText::join(&[SHELL.to_bytes()])
 }
 
 /// Runs a program to its end, with this process's standard input, output and error.
@@ -68,7 +115,11 @@ pub(crate) fn capture<'b>(
     Ok(buffer.get(..filled).unwrap_or_default())
 }
 
-fn spawn(
+/// Starts a program; `prepare` runs in the new process before it.
+///
+/// # Errors
+/// The errno of the system call that failed. A program that cannot be executed exits with [`EXIT_NOT_RUN`].
+pub(crate) fn spawn(
     prepare: impl FnOnce() -> Result<()>,
     path: &CStr,
     arguments: &[&CStr],

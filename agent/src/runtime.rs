@@ -97,6 +97,11 @@ pub(crate) fn unshield() {
     }
 }
 
+/// Makes SIGTERM end this process as usual, or not at all; a program that it becomes inherits that.
+pub(crate) fn survive_termination(survives: bool) {
+    set_disposition(Signal::TERM, if survives { raw::kernel_sig_ign() } else { raw::KERNEL_SIG_DFL });
+}
+
 #[expect(unsafe_code, reason = "sigaction")]
 fn set_disposition(signal: Signal, handler: raw::KernelSighandler) {
     let action = raw::KernelSigaction { sa_handler_kernel: handler, ..Default::default() };
@@ -114,10 +119,13 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Returns the exit code; none if a signal ended the child.
-    pub(crate) fn code(&self) -> Option<u8> {
+    /// Returns the exit code as a shell has it: 128 and the signal's number for a child that a signal ended.
+    pub(crate) fn code(&self) -> u8 {
         // wait(2): the signal in the low seven bits, the code in the byte above.
-        (self.status & 0x7f == 0).then_some((self.status >> 8) as u8)
+        match self.status & 0x7f {
+            0 => (self.status >> 8) as u8,
+            signal => 128 | signal as u8,
+        }
     }
 }
 
@@ -198,13 +206,13 @@ mod tests {
         let busy = ended(
             "x=$(head -c 10000000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3",
         );
-        assert_eq!(busy.code(), Some(3));
+        assert_eq!(busy.code(), 3);
         let Usage { user_ms, system_ms, max_rss_kib } = busy.usage;
         assert!((10_000..10_000_000).contains(&max_rss_kib), "{max_rss_kib} KiB");
         assert!((20..60_000).contains(&user_ms) && system_ms < 60_000, "{user_ms} ms, {system_ms} ms");
 
         let idle = ended("kill -KILL $$");
-        assert_eq!((idle.code(), idle.status), (None, 9));
+        assert_eq!((idle.code(), idle.status), (137, 9));
         assert!(idle.usage.user_ms < user_ms && idle.usage.max_rss_kib < max_rss_kib);
     }
 

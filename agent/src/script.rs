@@ -37,6 +37,8 @@ pub(crate) struct Order<'a> {
     pub(crate) directory: &'a str,
     /// How the agent was called; its environment is the script's, with the agent's own additions.
     pub(crate) invocation: &'a Invocation<'a>,
+    /// The agent's process.
+    pub(crate) process: Pid,
     /// What the link runs over, for the helpers.
     pub(crate) link: &'static str,
     /// The runner's number for the script.

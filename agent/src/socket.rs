@@ -17,6 +17,9 @@ use crate::text_file;
 /// Environment variable with the path of the agent's socket.
 pub(crate) const SOCKET_VARIABLE: &str = "LAVA_AGENT_SOCKET";
 
+/// Environment variable with the agent's process id, for what must not outlive it.
+pub(crate) const PROCESS_VARIABLE: &str = "LAVA_AGENT_PID";
+
 /// Environment variable that tells what the agent's link runs over: `console` or `stdio`.
 pub(crate) const LINK_VARIABLE: &str = "LAVA_AGENT_LINK";
 

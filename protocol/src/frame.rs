@@ -13,7 +13,7 @@
 //! What cannot be a frame is text: [`Decoder`] hands it on as it came, without the START that it followed, and looks for
 //! the next START.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use heapless::Vec;
 
 use crate::limits::MAX_MESSAGE;
@@ -37,7 +37,9 @@ pub const MAX_BODY: usize = HEADER + MAX_MESSAGE + CHECK;
 /// Longest frame on the wire, in bytes; a buffer of this size holds any frame.
 pub const MAX_ENCODED: usize = 2 + 2 * MAX_BODY;
 
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+///
+/// Bit by bit: a table would be quicker than any line, and take up 1 KiB of the agent.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// An end of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

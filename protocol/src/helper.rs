@@ -6,6 +6,43 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The helpers' names: what the agent is called by to be one, and so the links to it in its `bin`.
+pub const NAMES: [&str; 33] = [
+    "lava-send",
+    "lava-wait",
+    "lava-wait-all",
+    "lava-sync",
+    "lava-group",
+    "lava-role",
+    "lava-self",
+    "lava-network",
+    "lava-start-vms",
+    "lava-wait-for-vms",
+    "lava-echo-ipv4",
+    "lava-echo-config",
+    "lava-target-ip",
+    "lava-target-mac",
+    "lava-target-storage",
+    "lava-probe-ip",
+    "lava-probe-channel",
+    "lava-os-build",
+    "lava-test-case",
+    "lava-test-set",
+    "lava-test-reference",
+    "lava-test-raise",
+    "lava-test-event",
+    "lava-step",
+    "lava-test-feedback",
+    "lava-test-shell",
+    "lava-test-runner",
+    "lava-background-process-start",
+    "lava-background-process-stop",
+    "lava-install-packages",
+    "lava-installed-packages",
+    "lava-add-keys",
+    "lava-add-sources",
+];
+
 /// Key and value pairs, flattened: `key`, NUL, `value`, NUL, …
 ///
 /// Keys and values are UTF-8 without NUL; anything else in them (spaces, `>`, newlines) is data.
@@ -107,6 +144,16 @@ pub enum Call<'a> {
         step: u16,
         /// Seconds until the step is ended; 0 if it has no limit of its own.
         timeout_s: u32,
+    },
+    /// `lava-test-case ID --shell …` is about to run its command; no result yet.
+    TestCaseStarted {
+        /// Test case id, as in the [`TestCase`](Self::TestCase) that follows.
+        id: &'a str,
+    },
+    /// `lava-test-feedback --namespace NAMESPACE`.
+    TestFeedback {
+        /// The namespace whose console is to be read.
+        namespace: &'a str,
     },
 }
 

@@ -3,13 +3,18 @@
 use protocol::helper::{Call, Reply};
 use protocol::limits::MAX_MESSAGE;
 use rustix::fd::OwnedFd;
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::failure::Failure;
 use crate::invocation::Invocation;
+use crate::path::PathText;
 use crate::socket::{MAX_CALL, SOCKET_VARIABLE};
 use crate::stdio;
+
+/// Why a helper that needs the agent does nothing elsewhere.
+pub(crate) const NO_RUN: Failure =
+    Failure::Plain("LAVA_AGENT_SOCKET is not set: this works only inside a test that host-runner runs");
 
 /// An open connection to the agent.
 pub(crate) struct Client<'a> {
@@ -23,11 +28,10 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Says what is missing if there is no run, and the errno if the agent cannot be reached.
     pub(crate) fn connect(invocation: &Invocation<'a>) -> Result<Self, Failure> {
-        let path = invocation.variable(SOCKET_VARIABLE).ok_or(Failure::Plain(
-            "LAVA_AGENT_SOCKET is not set: this works only inside a test that host-runner runs",
-        ))?;
+        let path = invocation.variable(SOCKET_VARIABLE).ok_or(NO_RUN)?;
         let refused = "cannot reach the agent at LAVA_AGENT_SOCKET";
-        let address = SocketAddrUnix::new(path).map_err(Failure::system(refused))?;
+        let path = PathText::join(&[path.as_bytes()]).ok_or(Failure::System(refused, Errno::NAMETOOLONG))?;
+        let address = SocketAddrUnix::new(path.as_c_str()).map_err(Failure::system(refused))?;
         let socket =
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(Failure::system(refused))?;
@@ -70,12 +74,19 @@ impl<'a> Client<'a> {
             }
         }
     }
+}
 
-    /// Asks something that is answered with a mere acknowledgement.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub(crate) fn tell(&self, call: &Call<'_>) -> Result<(), Failure> {
-        self.call(call, &mut |_| Ok(()))
-    }
+/// Asks the runner something that is answered with a mere acknowledgement. Returns the exit code of a helper that does
+/// nothing else.
+///
+/// # Errors
+/// As [`Client::connect`] and [`Client::call`].
+pub(crate) fn tell(invocation: &Invocation<'_>, call: &Call<'_>) -> Result<u8, Failure> {
+    Client::connect(invocation)?.call(call, &mut |_| Ok(()))?;
+    Ok(0)
+}
+
+/// Tells the runner something that was said on standard error already; without a runner that must do.
+pub(crate) fn mention(invocation: &Invocation<'_>, call: &Call<'_>) {
+    let _ = tell(invocation, call);
 }

@@ -9,8 +9,8 @@ use rustix::fd::{AsFd, OwnedFd};
 
 use crate::failure::Failure;
 use crate::invocation::Invocation;
-use crate::path::PathText;
-use crate::socket::{LINK_VARIABLE, SOCKET_VARIABLE};
+use crate::path::{PathText, agent_directory};
+use crate::socket::LINK_VARIABLE;
 use crate::{stdio, text_file};
 
 /// Which cache.
@@ -44,7 +44,7 @@ impl Kind {
 pub(crate) fn path(invocation: &Invocation<'_>, kind: &Kind) -> Result<PathText, Failure> {
     let named = invocation.variable(kind.variable()).and_then(|path| PathText::join(&[path.as_bytes()]));
     let beside_socket = || {
-        let (directory, _) = invocation.variable(SOCKET_VARIABLE)?.rsplit_once('/')?;
+        let directory = agent_directory(invocation)?;
         PathText::join(&[directory.as_bytes(), b"/", kind.file_name()])
     };
     named

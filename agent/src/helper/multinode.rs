@@ -8,7 +8,7 @@ use protocol::limits::MAX_MESSAGE;
 
 use crate::failure::Failure;
 use crate::helper::Context;
-use crate::helper::client::Client;
+use crate::helper::client::{self, Client};
 use crate::helper::message_cache::{Kind, Writer};
 use crate::helper::target;
 use crate::stdio;
@@ -41,8 +41,7 @@ pub(crate) fn send(context: &Context<'_>) -> Result<u8, Failure> {
         }
         push_pair(&mut pairs, key, value)?;
     }
-    Client::connect(context.invocation)?.tell(&Call::Send { id, data: Pairs(&pairs) })?;
-    Ok(0)
+    client::tell(context.invocation, &Call::Send { id, data: Pairs(&pairs) })
 }
 
 pub(crate) fn wait(context: &Context<'_>) -> Result<u8, Failure> {
@@ -63,8 +62,7 @@ pub(crate) fn wait_all(context: &Context<'_>) -> Result<u8, Failure> {
 
 pub(crate) fn sync(context: &Context<'_>) -> Result<u8, Failure> {
     let id = only_id(context)?;
-    Client::connect(context.invocation)?.tell(&Call::Sync { id })?;
-    Ok(0)
+    client::tell(context.invocation, &Call::Sync { id })
 }
 
 /// Waits, and leaves the messages in a cache.

@@ -6,12 +6,12 @@
 use heapless::String;
 use protocol::helper::{Call, Pairs};
 use rustix::fd::AsFd;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::decimal::{self as shown, decimal};
 use crate::failure::Failure;
 use crate::helper::Context;
-use crate::helper::client::Client;
+use crate::helper::client;
 use crate::helper::message_cache::{self, Kind};
 use crate::helper::multinode::{self, PairText, push_pair};
 use crate::path::PathText;
@@ -24,8 +24,8 @@ pub(crate) const USAGE: &str =
 /// Message id that `broadcast` sends and `collect` waits for.
 const MESSAGE_ID: &str = "network_info";
 
-/// Bytes of a cache that are searched.
-const MAX_CACHE: usize = 32 * 1024;
+/// Longest cache, in bytes: that of a group of some hundred members.
+const MAX_CACHE: usize = 128 * 1024;
 
 /// Bytes of the roles of all members, one after the other.
 const MAX_ROLES: usize = 8 * 1024;
@@ -76,8 +76,7 @@ fn broadcast(context: &Context<'_>, interface: &str) -> Result<u8, Failure> {
     for (key, server) in ["dns_1", "dns_2", "dns_3"].into_iter().zip(name_servers(resolvers)) {
         push(key, server)?;
     }
-    Client::connect(context.invocation)?.tell(&Call::Send { id: MESSAGE_ID, data: Pairs(&pairs) })?;
-    Ok(0)
+    client::tell(context.invocation, &Call::Send { id: MESSAGE_ID, data: Pairs(&pairs) })
 }
 
 fn collect(context: &Context<'_>, role: Option<&str>) -> Result<u8, Failure> {
@@ -92,26 +91,22 @@ fn query(context: &Context<'_>, host: &str, key: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Appends a line for every host that broadcast an address, with a name after role and number if `alias` is set.
+/// Appends a line for every host that broadcast an address, an IPv6 one if it has no other, with a name after role and number if `alias` is set.
 fn hosts(context: &Context<'_>, file: &str, alias: bool) -> Result<u8, Failure> {
     let mut buffer = [0; MAX_CACHE];
     let cache = cache(context, &mut buffer)?;
     let path = PathText::join(&[file.as_bytes()]).ok_or(Failure::Usage("the file's name is too long"))?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
-    let output = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::from_raw_mode(0o644))
-        .map_err(Failure::system("cannot open the hosts file"))?;
+    let output = text_file::append(path.as_c_str()).map_err(Failure::system("cannot open the hosts file"))?;
     let mut roles = String::new();
     multinode::for_each_member(context, &mut |member, role| {
         let number = count(&mut roles, role)?;
-        let (Some(address), Some(name)) = (lookup(cache, member, "ipv4"), lookup(cache, member, "hostname"))
-        else {
-            return Ok(());
-        };
+        let Some(address) = address_of(cache, member) else { return Ok(()) };
+        let name = lookup(cache, member, "hostname").unwrap_or(member);
+        let digits = decimal(number);
+        let padding = if number < 10 { "0" } else { "" };
+        let alias: &[&str] = if alias { &["\t", role, padding, &digits] } else { &[] };
         stdio::say(output.as_fd(), &[address, "\t", name]);
-        if alias {
-            let padding = if number < 10 { "0" } else { "" };
-            stdio::say(output.as_fd(), &["\t", role, padding, &decimal(number)]);
-        }
+        stdio::say(output.as_fd(), alias);
         stdio::say(output.as_fd(), &["\n"]);
         Ok(())
     })?;
@@ -119,12 +114,12 @@ fn hosts(context: &Context<'_>, file: &str, alias: bool) -> Result<u8, Failure> 
 }
 
 /// Returns the number of a role's next member, from 1. `seen` lists the roles so far, each ended by NUL.
-fn count(seen: &mut String<MAX_ROLES>, role: &str) -> Result<u64, Failure> {
+fn count(seen: &mut String<MAX_ROLES>, role: &str) -> Result<u32, Failure> {
     let before = seen.split_terminator('\0').filter(|earlier| *earlier == role).count();
     seen.push_str(role)
         .and_then(|()| seen.push('\0'))
         .map_err(|()| Failure::Plain("the group is too large for alias-hosts"))?;
-    Ok(before as u64 + 1)
+    Ok(before as u32 + 1)
 }
 
 fn addresses(interface: &str) -> Result<netlink::Addresses, Failure> {
@@ -133,8 +128,10 @@ fn addresses(interface: &str) -> Result<netlink::Addresses, Failure> {
 
 fn cache<'b>(context: &Context<'_>, buffer: &'b mut [u8]) -> Result<&'b str, Failure> {
     let path = message_cache::path(context.invocation, &Kind::Network)?;
-    text_file::read(path.as_c_str(), buffer)
-        .map_err(Failure::system("cannot read what was collected (run `lava-network collect` first)"))
+    text_file::read_whole(path.as_c_str(), buffer).map_err(|errno| match errno {
+        Errno::FBIG => Failure::Plain("more than 128 KiB was collected"),
+        errno => Failure::System("cannot read what was collected (run `lava-network collect` first)", errno),
+    })
 }
 
 fn first_line<'b>(path: &core::ffi::CStr, buffer: &'b mut [u8]) -> &'b str {
@@ -146,6 +143,12 @@ fn lookup<'t>(cache: &'t str, host: &str, key: &str) -> Option<&'t str> {
     cache
         .lines()
         .find_map(|line| line.strip_prefix(host)?.strip_prefix(':')?.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// Finds the address that a host can be reached at: an IPv6 address of one link alone says too little.
+fn address_of<'t>(cache: &'t str, host: &str) -> Option<&'t str> {
+    let ipv6 = || lookup(cache, host, "ipv6").filter(|address| !address.starts_with("fe80:"));
+    lookup(cache, host, "ipv4").or_else(ipv6)
 }
 
 /// Finds the name with a domain that `/etc/hosts` gives a host, else returns the host's name.
@@ -189,6 +192,13 @@ mod tests {
         assert_eq!(lookup(cache, "guest-1", "ipv4"), Some("10.0.0.3"));
         assert_eq!(lookup(cache, "guest-1", "hostname-full"), Some("g.lab"));
         assert_eq!(lookup(cache, "guest-1", "hostname"), None);
+    }
+
+    #[test]
+    fn an_ipv6_address_serves_where_there_is_no_other() {
+        let cache = "a:ipv6=2001:db8::1\na:ipv4=10.0.0.1\nb:ipv6=2001:db8::2\nc:ipv6=fe80::3\n";
+        let found = ["a", "b", "c", "d"].map(|host| address_of(cache, host));
+        assert_eq!(found, [Some("10.0.0.1"), Some("2001:db8::2"), None, None]);
     }
 
     #[test]

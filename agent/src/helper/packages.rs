@@ -11,11 +11,12 @@ use protocol::helper::Call;
 
 use crate::clock;
 use crate::decimal::decimal;
+use crate::environment::{self, Variables};
 use crate::failure::Failure;
 use crate::helper::Context;
-use crate::helper::client::Client;
+use crate::helper::client;
 use crate::helper::turn::{self, Turn};
-use crate::invocation::{Invocation, MAX_ARGUMENTS, MAX_VARIABLES};
+use crate::invocation::{Invocation, MAX_ARGUMENTS};
 use crate::path::PathText;
 use crate::program;
 use crate::stdio;
@@ -27,6 +28,13 @@ const PATIENCE_MS: u64 = 600_000;
 /// The lock of `apt-get update`, which does not wait for it.
 const APT_LISTS_LOCK: &CStr = c"/var/lib/apt/lists/lock";
 
+/// How often an installation is tried while the network does not give fresh lists, and the pause between: LAVA's numbers.
+const TRIES: u32 = 5;
+const PAUSE_S: u32 = 60;
+
+/// Environment variable with another pause, in seconds.
+const PAUSE_VARIABLE: &str = "LAVA_PACKAGES_PAUSE";
+
 /// Longest explanation of a failure that the runner is told, in bytes.
 const MAX_PROBLEM: usize = 1024;
 
@@ -35,11 +43,14 @@ type Names<'a> = Vec<&'a CStr, MAX_ARGUMENTS>;
 /// A package manager's commands, without package names.
 struct Manager {
     program: &'static CStr,
-    refresh: Option<&'static [&'static CStr]>,
+    refresh: &'static [&'static CStr],
     install: &'static [&'static CStr],
     /// Whether this is apt, whose locks are known, and `dpkg-query` knows what is installed.
     apt: bool,
 }
+
+/// By default, apt takes lists that it cannot fetch for no failure.
+const APT_UPDATE: &[&CStr] = &[c"update", c"-oAPT::Update::Error-Mode=any"];
 
 /// Asks nothing and draws no progress: waits for other users of dpkg, and keeps configuration files that are there
 /// already.
@@ -48,6 +59,7 @@ const APT_INSTALL: &[&CStr] = &[
     c"-y",
     c"-oDPkg::Use-Pty=0",
     c"-oDPkg::Lock::Timeout=600",
+    c"-oAcquire::Retries=4",
     c"-oDPkg::Options::=--force-confdef",
     c"-oDPkg::Options::=--force-confold",
 ];
@@ -59,18 +71,25 @@ impl Manager {
 }
 
 const MANAGERS: &[Manager] = &[
-    Manager { program: c"apt-get", refresh: Some(&[c"update"]), install: APT_INSTALL, apt: true },
-    Manager { program: c"dnf", refresh: None, install: &[c"install", c"-y"], apt: false },
-    Manager { program: c"yum", refresh: None, install: &[c"install", c"-y"], apt: false },
-    Manager { program: c"zypper", refresh: None, install: &[c"--non-interactive", c"install"], apt: false },
+    Manager { program: c"apt-get", refresh: APT_UPDATE, install: APT_INSTALL, apt: true },
+    Manager { program: c"dnf", refresh: &[], install: &[c"install", c"-y"], apt: false },
+    Manager { program: c"yum", refresh: &[], install: &[c"install", c"-y"], apt: false },
+    Manager { program: c"zypper", refresh: &[], install: &[c"--non-interactive", c"install"], apt: false },
+    // With the upgrade of the rest: newer packages beside old ones are what pacman does not support.
     Manager {
         program: c"pacman",
-        refresh: None,
-        install: &[c"-Sy", c"--noconfirm", c"--needed"],
+        refresh: &[],
+        install: &[c"-Syu", c"--noconfirm", c"--needed"],
         apt: false,
     },
-    Manager { program: c"apk", refresh: Some(&[c"update"]), install: &[c"add"], apt: false },
-    Manager { program: c"opkg", refresh: Some(&[c"update"]), install: &[c"install"], apt: false },
+    Manager { program: c"apk", refresh: &[c"update"], install: &[c"add"], apt: false },
+    Manager { program: c"opkg", refresh: &[c"update"], install: &[c"install"], apt: false },
+    Manager {
+        program: c"slackpkg",
+        refresh: &[c"-batch=on", c"-default_answer=y", c"update"],
+        install: &[c"-batch=on", c"-default_answer=y", c"install"],
+        apt: false,
+    },
 ];
 
 pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
@@ -82,7 +101,9 @@ pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
     let (manager, path) = MANAGERS
         .iter()
         .find_map(|manager| Some((manager, program::find(manager.name(), search)?)))
-        .ok_or(Failure::Plain("no package manager found (apt-get, dnf, yum, zypper, pacman, apk, opkg)"))?;
+        .ok_or(Failure::Plain(
+            "no package manager found (apt-get, dnf, yum, zypper, pacman, apk, opkg, slackpkg)",
+        ))?;
     let query = manager.apt.then(|| program::find("dpkg-query", search)).flatten();
     let asked = invocation.arguments.get(1..).unwrap_or_default();
     if missing(invocation, query.as_ref(), asked).is_empty() {
@@ -91,22 +112,45 @@ pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
     let deadline_ms = clock::monotonic_ms().saturating_add(PATIENCE_MS);
     let _turn = take_turn(manager, deadline_ms)
         .map_err(Failure::system("cannot wait for another installation on this board"))?;
-    let missing_now = missing(invocation, query.as_ref(), asked);
-    if missing_now.is_empty() {
-        return Ok(0);
-    }
-    if let Some(refresh) = manager.refresh {
-        let code = run(invocation, path.as_c_str(), manager, refresh, &[])?;
-        if code != 0 {
-            // They may be fresh enough; the manager has printed why it could not refresh them.
-            say(&[manager.name(), " could not update its lists (exit code ", &decimal(code.into()), ")"]);
+    let mut tries = 1;
+    loop {
+        let missing_now = missing(invocation, query.as_ref(), asked);
+        if missing_now.is_empty() {
+            return Ok(0);
         }
+        let refreshed = refresh(invocation, path.as_c_str(), manager)?;
+        let code = run(invocation, path.as_c_str(), manager, manager.install, &missing_now)?;
+        if code == 0 {
+            return Ok(0);
+        }
+        // A package that is not in fresh lists will not be there later.
+        if refreshed || tries == TRIES {
+            complain(invocation, manager, code, &missing(invocation, query.as_ref(), &missing_now));
+            return Ok(code);
+        }
+        tries += 1;
+        let pause_s = pause_s(invocation);
+        say(&["trying again in ", &decimal(pause_s), " s"]);
+        turn::pause(u64::from(pause_s) * 1_000);
     }
-    let code = run(invocation, path.as_c_str(), manager, manager.install, &missing_now)?;
+}
+
+/// Updates the manager's lists, if it does not do that by itself; whether they are fresh.
+fn refresh(invocation: &Invocation<'_>, path: &CStr, manager: &Manager) -> Result<bool, Failure> {
+    if manager.refresh.is_empty() {
+        return Ok(true);
+    }
+    let code = run(invocation, path, manager, manager.refresh, &[])?;
     if code != 0 {
-        complain(invocation, manager, code, &missing(invocation, query.as_ref(), &missing_now));
+        // The old ones may do; the manager has printed why it could not update them.
+        say(&[manager.name(), " could not update its lists (exit code ", &decimal(code.into()), ")"]);
     }
-    Ok(code)
+    Ok(code == 0)
+}
+
+/// Seconds between two tries.
+fn pause_s(invocation: &Invocation<'_>) -> u32 {
+    invocation.variable(PAUSE_VARIABLE).and_then(|text| text.parse().ok()).unwrap_or(PAUSE_S)
 }
 
 /// Waits for other helpers, and for a program that updates apt's lists, for which apt does not wait itself.
@@ -135,10 +179,7 @@ fn complain(invocation: &Invocation<'_>, manager: &Manager, code: u8, missing: &
         push(package.to_str().unwrap_or_default());
     }
     say(&[&problem]);
-    // Without a runner the text on standard error must do.
-    if let Ok(client) = Client::connect(invocation) {
-        let _ = client.tell(&Call::Failed { helper: invocation.name(), problem: &problem });
-    }
+    client::mention(invocation, &Call::Failed { helper: invocation.name(), problem: &problem });
 }
 
 fn say(pieces: &[&str]) {
@@ -175,19 +216,13 @@ fn run(
     command: &[&CStr],
     packages: &[&CStr],
 ) -> Result<u8, Failure> {
-    let mut words: Vec<&CStr, MAX_ARGUMENTS> = Vec::new();
-    words
-        .push(manager.program)
-        .and_then(|()| command.iter().chain(packages).try_for_each(|word| words.push(word)))
-        .map_err(|_| Failure::Usage("too many packages"))?;
-    let mut variables: Vec<&CStr, { MAX_VARIABLES + 1 }> = invocation.variables.iter().copied().collect();
-    variables
-        .push(c"DEBIAN_FRONTEND=noninteractive")
-        .map_err(|_| Failure::Plain("the environment is too large"))?;
+    let words =
+        program::words(&[manager.program], command, packages).ok_or(Failure::Usage("too many packages"))?;
+    let variables: Variables<'_> = environment::with(invocation, &[c"DEBIAN_FRONTEND=noninteractive"])
+        .ok_or(Failure::Plain("the environment is too large"))?;
     let ended =
         program::run(path, &words, &variables).map_err(Failure::system("cannot run the package manager"))?;
-    // A manager that a signal ended has no code of its own.
-    Ok(ended.code().unwrap_or(1))
+    Ok(ended.code())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use protocol::helper::Call;
 
 use crate::failure::Failure;
 use crate::helper::Context;
-use crate::helper::client::Client;
+use crate::helper::client;
 
 pub(crate) const USAGE: &str = "NUMBER STATUS [SECONDS]";
 
@@ -21,8 +21,6 @@ pub(crate) fn step(context: &Context<'_>) -> Result<u8, Failure> {
     let (Ok(step), Ok(status), Ok(timeout_s)) = (step, status, timeout_s) else {
         return Err(Failure::Usage("NUMBER, STATUS and SECONDS are numbers"));
     };
-    if let Ok(client) = Client::connect(context.invocation) {
-        let _ = client.tell(&Call::Step { step, timeout_s });
-    }
+    client::mention(context.invocation, &Call::Step { step, timeout_s });
     Ok(status)
 }

@@ -5,8 +5,7 @@ use protocol::helper::Call;
 use rustix::fs::CWD;
 
 use crate::failure::Failure;
-use crate::helper::client::Client;
-use crate::helper::{multinode, network, packages, step, target, test};
+use crate::helper::{background, client, multinode, network, packages, shell_script, step, target, test};
 use crate::invocation::{Invocation, MAX_ARGUMENTS};
 use crate::path::PathText;
 use crate::stdio;
@@ -38,19 +37,35 @@ const HELPERS: &[Helper] = &[
     Helper { name: "lava-role", usage: "[list]", run: multinode::role },
     Helper { name: "lava-self", usage: "", run: multinode::own_name },
     Helper { name: "lava-network", usage: network::USAGE, run: network::network },
+    Helper { name: "lava-start-vms", usage: "", run: shell_script::start_vms },
+    Helper { name: "lava-wait-for-vms", usage: "", run: shell_script::wait_for_vms },
     Helper { name: "lava-echo-ipv4", usage: "INTERFACE", run: network::echo_ipv4 },
+    Helper { name: "lava-echo-config", usage: "[KEY]", run: target::config },
+    Helper { name: "lava-target-ip", usage: "", run: target::ip },
+    Helper { name: "lava-target-mac", usage: "", run: target::mac },
+    Helper { name: "lava-target-storage", usage: "[METHOD]", run: target::storage },
+    Helper { name: "lava-probe-ip", usage: "", run: target::probe_ip },
+    Helper { name: "lava-probe-channel", usage: "", run: target::probe_channel },
+    Helper { name: "lava-os-build", usage: "", run: shell_script::os_build },
     Helper { name: "lava-test-case", usage: test::CASE_USAGE, run: test::case },
     Helper { name: "lava-test-set", usage: "start NAME | stop", run: test::set },
     Helper { name: "lava-test-reference", usage: "ID --result RESULT --reference URL", run: test::reference },
     Helper { name: "lava-test-raise", usage: "MESSAGE", run: test::raise },
     Helper { name: "lava-test-event", usage: "MESSAGE", run: test::event },
-    Helper { name: "lava-target-ip", usage: "", run: target::ip },
-    Helper { name: "lava-target-mac", usage: "", run: target::mac },
-    Helper { name: "lava-target-storage", usage: "[METHOD]", run: target::storage },
-    Helper { name: "lava-echo-config", usage: "[KEY]", run: target::config },
-    Helper { name: "lava-os-build", usage: "", run: target::os_build },
     Helper { name: "lava-step", usage: step::USAGE, run: step::step },
+    Helper { name: "lava-test-feedback", usage: "--namespace NAMESPACE", run: test::feedback },
+    Helper {
+        name: "lava-test-shell",
+        usage: "--output_dir DIRECTORY COMMAND...",
+        run: shell_script::test_shell,
+    },
+    Helper { name: "lava-test-runner", usage: "DIRECTORY", run: shell_script::test_runner },
+    Helper { name: "lava-background-process-start", usage: "NAME --cmd COMMAND...", run: background::start },
+    Helper { name: "lava-background-process-stop", usage: "NAME", run: background::stop },
     Helper { name: "lava-install-packages", usage: "PACKAGE...", run: packages::install },
+    Helper { name: "lava-installed-packages", usage: "", run: shell_script::installed_packages },
+    Helper { name: "lava-add-keys", usage: "KEY...", run: shell_script::add_keys },
+    Helper { name: "lava-add-sources", usage: "SOURCE", run: shell_script::add_sources },
 ];
 
 /// Prints the names of all helpers.
@@ -86,7 +101,7 @@ pub(crate) fn run(helper: &Helper, invocation: &Invocation<'_>) -> u8 {
             failure.say(helper.name);
             if let Failure::Usage(problem) = failure {
                 stdio::say(stdio::stderr(), &["usage: ", helper.name, " ", helper.usage, "\n"]);
-                report(invocation, helper.name, problem);
+                client::mention(invocation, &Call::BadCall { helper: helper.name, problem });
             }
             EXIT_FAILED
         }
@@ -105,16 +120,15 @@ fn arguments<'a>(invocation: &Invocation<'a>) -> Result<Vec<&'a str, MAX_ARGUMEN
     Ok(arguments)
 }
 
-/// Tells the runner about a wrong call; without a runner the text on standard error must do.
-fn report(invocation: &Invocation<'_>, helper: &str, problem: &str) {
-    if let Ok(client) = Client::connect(invocation) {
-        let _ = client.tell(&Call::BadCall { helper, problem });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_helpers_are_those_that_the_protocol_names() {
+        let names: Vec<&str, 64> = HELPERS.iter().map(|helper| helper.name).collect();
+        assert_eq!(names, protocol::helper::NAMES);
+    }
 
     #[test]
     fn every_helper_is_found_by_its_own_name_only() {

@@ -1,5 +1,5 @@
-//! `lava-target-ip`, `lava-target-mac`, `lava-target-storage`, `lava-echo-config`, `lava-os-build`: what the bench file
-//! and the root filesystem say of the target.
+//! `lava-target-ip`, `lava-target-mac`, `lava-target-storage`, `lava-probe-ip`, `lava-probe-channel`, `lava-echo-config`:
+//! what the bench file says of the target.
 //!
 //! The runner's words about the target are environment variables. Definitions run by hand may not have sourced them, so
 //! the file that sets them, beside the agent, is searched as well.
@@ -9,8 +9,7 @@ use heapless::String;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::invocation::Invocation;
-use crate::path::PathText;
-use crate::socket::SOCKET_VARIABLE;
+use crate::path::{PathText, agent_directory};
 use crate::{stdio, text_file};
 
 /// The value of a setting.
@@ -27,59 +26,46 @@ pub(crate) fn mac(context: &Context<'_>) -> Result<u8, Failure> {
     print(context, "LAVA_TARGET_MAC")
 }
 
-/// Prints lines `METHOD<tab>ID`; the variable holds `METHOD=ID` separated by spaces.
+pub(crate) fn probe_ip(context: &Context<'_>) -> Result<u8, Failure> {
+    print(context, "LAVA_PROBE_IP")
+}
+
+pub(crate) fn probe_channel(context: &Context<'_>) -> Result<u8, Failure> {
+    print(context, "LAVA_PROBE_CHANNEL")
+}
+
+/// Prints lines `METHOD<tab>ID`, or the id of one method; the variable holds `METHOD=ID` separated by spaces.
 pub(crate) fn storage(context: &Context<'_>) -> Result<u8, Failure> {
-    let wanted = match context.arguments {
-        [] => None,
-        [method] => Some(*method),
-        _ => return Err(Failure::Usage("at most one method")),
-    };
     let storage = setting(context.invocation, "LAVA_TARGET_STORAGE").unwrap_or_default();
-    let mut found = false;
+    if !context.arguments.is_empty() {
+        return print_pair(context, &storage);
+    }
     for (method, id) in storage.split_ascii_whitespace().filter_map(|device| device.split_once('=')) {
-        match wanted {
-            None => stdio::say(stdio::stdout(), &["\t", method, "\t", id, "\n"]),
-            Some(wanted) if wanted == method => stdio::say(stdio::stdout(), &[id, "\n"]),
-            Some(_) => continue,
-        }
-        found = true;
+        stdio::say(stdio::stdout(), &["\t", method, "\t", id, "\n"]);
     }
-    if found || wanted.is_none() {
-        Ok(0)
-    } else {
-        Err(Failure::Plain("the target has no storage of that kind"))
-    }
+    Ok(0)
 }
 
 /// Prints the settings that are shared by the group, or one of them; LAVA itself never sets any.
 pub(crate) fn config(context: &Context<'_>) -> Result<u8, Failure> {
     let shared = setting(context.invocation, "LAVA_SHARED_CONFIG")
         .ok_or(Failure::Plain("there is no shared config"))?;
-    match context.arguments {
-        [] => stdio::say(stdio::stdout(), &[&shared, "\n"]),
-        [key] => {
-            let value = shared
-                .split_ascii_whitespace()
-                .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
-                .ok_or(Failure::Plain("the shared config has no such key"))?;
-            stdio::say(stdio::stdout(), &[value, "\n"]);
-        }
-        _ => return Err(Failure::Usage("at most one key")),
+    if !context.arguments.is_empty() {
+        return print_pair(context, &shared);
     }
+    stdio::say(stdio::stdout(), &[&shared, "\n"]);
     Ok(0)
 }
 
-pub(crate) fn os_build(_context: &Context<'_>) -> Result<u8, Failure> {
-    let mut buffer = [0; MAX_FILE];
-    for path in [c"/etc/os-release", c"/usr/lib/os-release"] {
-        let release = text_file::read(path, &mut buffer).unwrap_or_default();
-        if let Some(name) = assigned(release, "PRETTY_NAME") {
-            stdio::say(stdio::stdout(), &[&name, "\n"]);
-            return Ok(0);
-        }
-    }
-    let issue = text_file::read(c"/etc/issue", &mut buffer).ok().and_then(|issue| issue.lines().next());
-    stdio::say(stdio::stdout(), &[issue.unwrap_or("unknown"), "\n"]);
+/// Prints the value of the key that the only argument names, among pairs separated by spaces.
+fn print_pair(context: &Context<'_>, pairs: &str) -> Result<u8, Failure> {
+    let [key] = context.arguments else {
+        return Err(Failure::Usage("at most one name"));
+    };
+    let mut pairs = pairs.split_ascii_whitespace().filter_map(|pair| pair.split_once('='));
+    let (_, value) =
+        pairs.find(|(name, _)| name == key).ok_or(Failure::Plain("there is none of that name"))?;
+    stdio::say(stdio::stdout(), &[value, "\n"]);
     Ok(0)
 }
 
@@ -88,7 +74,7 @@ pub(crate) fn setting(invocation: &Invocation<'_>, name: &str) -> Option<Value> 
     if let Some(value) = invocation.variable(name) {
         return String::try_from(value).ok();
     }
-    let (directory, _) = invocation.variable(SOCKET_VARIABLE)?.rsplit_once('/')?;
+    let directory = agent_directory(invocation)?;
     let path = PathText::join(&[directory.as_bytes(), b"/environment"])?;
     let mut buffer = [0; MAX_FILE];
     assigned(text_file::read(path.as_c_str(), &mut buffer).ok()?, name)

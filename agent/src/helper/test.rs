@@ -1,16 +1,21 @@
-//! `lava-test-case`, `lava-test-set`, `lava-test-reference`, `lava-test-raise`, `lava-test-event`.
+//! `lava-test-case`, `lava-test-set`, `lava-test-reference`, `lava-test-raise`, `lava-test-event`, `lava-test-feedback`.
 //!
-//! Result, measurement and id go to the runner as typed; it reports a malformed one as a failed case.
-
-use core::ffi::CStr;
+//! Result, measurement and id go to the runner as typed; it reports a malformed one as a failed case. Where definitions
+//! are run by hand (`lava-test-runner`) there is no runner to tell, and the results are printed.
 
 use protocol::helper::Call;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::retry_on_intr;
 
 use crate::failure::Failure;
 use crate::helper::Context;
-use crate::helper::client::Client;
+use crate::helper::client;
+use crate::helper::shell_script::BY_HAND_VARIABLE;
 use crate::invocation::Invocation;
-use crate::program;
+use crate::path::PathText;
+use crate::program::{self, Command};
+use crate::socket::SOCKET_VARIABLE;
+use crate::stdio;
 
 /// Arguments of `lava-test-case`.
 pub(crate) const CASE_USAGE: &str =
@@ -23,6 +28,8 @@ struct Case<'a> {
     result: Option<&'a str>,
     measurement: Option<&'a str>,
     units: Option<&'a str>,
+    /// A file that holds what the case printed.
+    output: Option<&'a str>,
     /// Index of the first word of a command among the arguments.
     shell: Option<usize>,
 }
@@ -45,8 +52,7 @@ impl<'a> Case<'a> {
                 "--result" => case.result = Some(value),
                 "--measurement" => case.measurement = Some(value),
                 "--units" => case.units = Some(value),
-                // LAVA copies this file into a directory that nobody collects.
-                "--output" => {}
+                "--output" => case.output = Some(value),
                 _ => return Err(Failure::Usage("unknown option")),
             }
         }
@@ -59,39 +65,47 @@ impl<'a> Case<'a> {
 
 pub(crate) fn case(context: &Context<'_>) -> Result<u8, Failure> {
     let case = Case::parse(context.arguments)?;
-    let client = Client::connect(context.invocation)?;
     let result = match (case.result, case.shell) {
         (Some(result), _) => result,
-        (None, Some(first)) => outcome(context.invocation, first)?,
+        (None, Some(first)) => {
+            tell(context, &Call::TestCaseStarted { id: case.id })?;
+            outcome(context.invocation, first)?
+        }
         (None, None) => return Err(Failure::Usage("either --result or --shell is needed")),
     };
-    client.tell(&Call::TestCase { id: case.id, result, measurement: case.measurement, units: case.units })?;
-    Ok(0)
+    // What cannot be shown must not cost the result.
+    let shown = case.output.map_or(Ok(()), show);
+    tell(context, &Call::TestCase { id: case.id, result, measurement: case.measurement, units: case.units })?;
+    shown.map(|()| 0)
 }
 
 /// Runs the command that begins at argument `first` (from 0, without the program's name).
-///
-/// One word is a line for the shell; several are a program and its arguments.
 fn outcome(invocation: &Invocation<'_>, first: usize) -> Result<&'static str, Failure> {
     let words = invocation.arguments.get(first + 1..).unwrap_or_default();
-    let run = |path: &CStr, words: &[&CStr]| {
-        program::run(path, words, invocation.variables).map_err(Failure::system("cannot run the command"))
-    };
-    let ended = match words {
-        [line] => run(c"/bin/sh", &[c"sh", c"-c", line])?,
-        [name, ..] => {
-            let search = invocation.variable("PATH").unwrap_or(program::DEFAULT_SEARCH);
-            match program::find(name.to_str().unwrap_or_default(), search) {
-                Some(path) => run(path.as_c_str(), words)?,
-                None => {
-                    Failure::Plain("command not found").say(name.to_str().unwrap_or_default());
-                    return Ok("fail");
-                }
-            }
+    let Command { path, arguments } =
+        Command::new(invocation, words).ok_or(Failure::Usage("too many words"))?;
+    let ended = program::run(path.as_c_str(), &arguments, invocation.variables)
+        .map_err(Failure::system("cannot run the command"))?;
+    Ok(if ended.code() == 0 { "pass" } else { "fail" })
+}
+
+/// Copies a file to standard output, among what the definition prints.
+fn show(file: &str) -> Result<(), Failure> {
+    let path = PathText::join(&[file.as_bytes()]).ok_or(Failure::Usage("the file's name is too long"))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let unreadable = "cannot read the file of --output";
+    let file = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::empty())
+        .map_err(Failure::system(unreadable))?;
+    let mut buffer = [0; 4096];
+    loop {
+        let count = retry_on_intr(|| rustix::io::read(&file, &mut buffer[..]))
+            .map_err(Failure::system(unreadable))?;
+        if count == 0 {
+            return Ok(());
         }
-        [] => return Err(Failure::Usage("--shell needs a command")),
-    };
-    Ok(if ended.code() == Some(0) { "pass" } else { "fail" })
+        stdio::write_all(stdio::stdout(), buffer.get(..count).unwrap_or_default())
+            .map_err(Failure::system("cannot write to standard output"))?;
+    }
 }
 
 pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {
@@ -101,8 +115,7 @@ pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {
         ["start"] => return Err(Failure::Usage("the name of the set is missing")),
         _ => return Err(Failure::Usage("`start NAME` or `stop`")),
     };
-    Client::connect(context.invocation)?.tell(&call)?;
-    Ok(0)
+    tell(context, &call)
 }
 
 pub(crate) fn reference(context: &Context<'_>) -> Result<u8, Failure> {
@@ -112,8 +125,7 @@ pub(crate) fn reference(context: &Context<'_>) -> Result<u8, Failure> {
     else {
         return Err(Failure::Usage("--result and --reference are needed"));
     };
-    Client::connect(context.invocation)?.tell(&Call::TestReference { id, result, url })?;
-    Ok(0)
+    tell(context, &Call::TestReference { id, result, url })
 }
 
 /// Exits with 1 when the runner knows, so that a script that stops at errors stops here.
@@ -121,7 +133,7 @@ pub(crate) fn raise(context: &Context<'_>) -> Result<u8, Failure> {
     let [message] = context.arguments else {
         return Err(Failure::Usage("one message, quoted"));
     };
-    Client::connect(context.invocation)?.tell(&Call::TestRaise { message })?;
+    tell(context, &Call::TestRaise { message })?;
     Ok(1)
 }
 
@@ -129,7 +141,39 @@ pub(crate) fn event(context: &Context<'_>) -> Result<u8, Failure> {
     let [message] = context.arguments else {
         return Err(Failure::Usage("one message, quoted"));
     };
-    Client::connect(context.invocation)?.tell(&Call::TestEvent { message })?;
+    tell(context, &Call::TestEvent { message })
+}
+
+/// The runner reads all consoles all the time; it notes that it was asked.
+pub(crate) fn feedback(context: &Context<'_>) -> Result<u8, Failure> {
+    let ["--namespace", namespace] = context.arguments else {
+        return Err(Failure::Usage("--namespace is needed"));
+    };
+    tell(context, &Call::TestFeedback { namespace })
+}
+
+/// Tells the runner, or prints what it would have been told where definitions are run by hand.
+fn tell(context: &Context<'_>, call: &Call<'_>) -> Result<u8, Failure> {
+    let invocation = context.invocation;
+    let by_hand =
+        invocation.variable(SOCKET_VARIABLE).is_none() && invocation.variable(BY_HAND_VARIABLE).is_some();
+    if !by_hand {
+        return client::tell(invocation, call);
+    }
+    let result;
+    let words = match *call {
+        Call::TestCaseStarted { .. } => return Ok(0),
+        Call::TestCase { id, result: outcome, measurement, units } => {
+            result = [id, outcome, measurement.unwrap_or_default(), units.unwrap_or_default()];
+            result.as_slice()
+        }
+        _ => context.arguments,
+    };
+    stdio::say(stdio::stdout(), &[invocation.name(), ":"]);
+    for word in words {
+        stdio::say(stdio::stdout(), &[" ", word]);
+    }
+    stdio::say(stdio::stdout(), &["\n"]);
     Ok(0)
 }
 
@@ -145,6 +189,7 @@ mod tests {
             result: Some("pass"),
             measurement: Some("1.5"),
             units: Some("s"),
+            output: None,
             shell: None,
         };
         assert_eq!(case.expect("complete"), expected);

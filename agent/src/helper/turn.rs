@@ -27,11 +27,8 @@ impl Turn {
     /// system call that failed.
     pub(crate) fn take(name: &[u8], deadline_ms: u64, wait: &mut dyn FnMut()) -> Result<Self> {
         let address = SocketAddrUnix::new_abstract_name(name)?;
-        let socket = || {
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        };
         loop {
-            let own = socket()?;
+            let own = abstract_socket()?;
             match rustix::net::bind(&own, &address) {
                 Ok(()) => {
                     rustix::net::listen(&own, i32::MAX)?;
@@ -55,6 +52,14 @@ impl Turn {
     }
 }
 
+/// Makes a socket for a name in the abstract namespace: to hold the name, or to see its holder end.
+///
+/// # Errors
+/// The errno of the system call that failed.
+pub(crate) fn abstract_socket() -> Result<OwnedFd> {
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
 /// Waits until no process holds an `fcntl` lock on a file; calls `wait` once if one does.
 ///
 /// A file that is not there, or that this process may not write, is not waited for.
@@ -76,6 +81,12 @@ pub(crate) fn wait_for_file(path: &CStr, deadline_ms: u64, wait: &mut dyn FnMut(
         poll_for(&mut [], left(deadline_ms)?.min(INTERVAL_MS))?;
     }
     Ok(())
+}
+
+/// Waits for so long.
+pub(crate) fn pause(ms: u64) {
+    // Cut short by a signal, it is a shorter pause.
+    let _ = poll_for(&mut [], ms);
 }
 
 fn left(deadline_ms: u64) -> Result<u64> {

@@ -2,7 +2,6 @@
 
 use core::ffi::CStr;
 
-use heapless::Vec;
 use protocol::agent_to_host::Usage;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -12,6 +11,7 @@ use rustix::process::Pid;
 
 use super::Order;
 use crate::invocation::MAX_VARIABLES;
+use crate::path::PathText;
 use crate::runtime::{self, Forked};
 use crate::{environment, program, stdio};
 
@@ -114,20 +114,24 @@ fn become_shell(
     null: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
 ) -> Errno {
+    let Some(directory) = PathText::join(&[order.directory.as_bytes()]) else {
+        return Errno::NAMETOOLONG;
+    };
     let prepared = rustix::process::setsid()
-        .and_then(|_| rustix::process::chdir(order.directory))
+        .and_then(|_| rustix::process::chdir(directory.as_c_str()))
         .and_then(|()| program::redirect(null, output, output));
     if let Err(errno) = prepared {
         return errno;
     }
     runtime::unshield();
-    let Some(additions) = environment::Additions::new(order.invocation, order.directory, order.link) else {
+    let Some(additions) =
+        environment::Additions::new(order.invocation, order.directory, order.process, order.link)
+    else {
         return Errno::TOOBIG;
     };
-    let mut variables: Vec<&CStr, { MAX_VARIABLES + 8 }> = Vec::new();
-    if !additions.merge(order.invocation, &mut variables) {
+    let Some(variables) = additions.merge::<{ MAX_VARIABLES + 8 }>(order.invocation) else {
         return Errno::TOOBIG;
-    }
+    };
     let words: &[&CStr] = if order.errexit { &[shell, c"-e", script] } else { &[shell, script] };
     runtime::exec(shell, words, &variables)
 }

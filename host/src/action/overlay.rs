@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::test::ResultRules;
 use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
+use crate::board::Board;
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
@@ -137,6 +138,7 @@ pub(crate) async fn prepare(node: &NodeContext, phase: &Phase) -> Result<Overlay
         for spec in &test.definitions {
             definitions.push(prepare_definition(node, phase, test, spec, &mut overlay).await?);
         }
+        overlay.add(format!("{}/lava-test-runner.conf", test.stage), 0o644, runner_list(test));
         overlay.stages.push(Stage { number: test.stage, definitions });
     }
     Ok(overlay)
@@ -288,7 +290,7 @@ async fn copy_tree(
 
 /// The agent's binary for the node's target.
 fn find_agent(node: &NodeContext, phase: &Phase) -> Result<Vec<u8>, Fault> {
-    let arch = node.arch();
+    let arch = node.board().map_or("", |board| board.arch.as_str());
     let candidates = node.run.agents.iter().map(|directory| directory.join(arch).join("lava-agent"));
     let candidates: Vec<_> = candidates.collect();
     let Some(path) = candidates.iter().find(|path| path.exists()) else {
@@ -311,6 +313,11 @@ fn read_bounded(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     fs::read(path)
 }
 
+/// What `lava-test-runner` runs by hand: the directories of a step's definitions, relative to the list.
+fn runner_list(test: &TestAction) -> String {
+    test.definitions.iter().map(|spec| format!("tests/{}\n", spec.dir)).collect()
+}
+
 /// `/lava-<id>/environment`: variables for the test scripts.
 fn environment(node: &NodeContext) -> String {
     let mut variables = vec![
@@ -318,6 +325,7 @@ fn environment(node: &NodeContext) -> String {
         ("LAVA_ROLE".to_owned(), node.plan.role.clone()),
         ("LAVA_NODE_NAME".to_owned(), node.plan.name.clone()),
     ];
+    variables.extend(node.board().into_iter().flat_map(Board::test_variables));
     variables.extend(node.plan.environment.iter().cloned());
     environment_script(&variables)
 }
@@ -328,9 +336,9 @@ impl NodeContext {
         format!("/lava-{}", self.id)
     }
 
-    /// Architecture of the node's target: its board's, or that of the board it connects to.
-    fn arch(&self) -> &str {
-        self.run.arch_of(match &self.plan.kind {
+    /// The board that is the node's target: its own, or the one it connects to.
+    fn board(&self) -> Option<&Board> {
+        self.run.board_of(match &self.plan.kind {
             NodeKind::Board { .. } => &self.plan.name,
             NodeKind::Secondary { host } => host,
         })

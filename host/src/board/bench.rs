@@ -59,6 +59,8 @@ pub struct Board {
     pub address: Option<IpAddr>,
     /// Port of its SSH server.
     pub ssh_port: u16,
+    /// What tests may be told of it.
+    pub info: BoardInfo,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
     pub power: Option<PowerCommands>,
     /// Bytes of changed data that a job may write into its root filesystem; what exceeds them fails with ENOSPC.
@@ -75,6 +77,22 @@ impl Board {
         self.qemu().is_some()
     }
 
+    /// Variables for the test scripts, from which the helpers tell what is known of the board.
+    pub fn test_variables(&self) -> Vec<(String, String)> {
+        let BoardInfo { mac, probe_ip, probe_channel, storage } = &self.info;
+        let storage: Vec<_> = storage.iter().map(|(method, id)| format!("{method}={id}")).collect();
+        [
+            ("LAVA_TARGET_IP", self.address.map(|address| address.to_string())),
+            ("LAVA_TARGET_MAC", mac.clone()),
+            ("LAVA_TARGET_STORAGE", Some(storage.join(" ")).filter(|storage| !storage.is_empty())),
+            ("LAVA_PROBE_IP", probe_ip.clone()),
+            ("LAVA_PROBE_CHANNEL", probe_channel.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+    }
+
     /// What the emulator needs, if the runner emulates it.
     pub fn qemu(&self) -> Option<&QemuSettings> {
         match &self.console {
@@ -82,6 +100,19 @@ impl Board {
             ConsoleTarget::Qemu(settings) => Some(settings),
         }
     }
+}
+
+/// What the bench file lets tests know of a board, by helpers such as `lava-target-mac`. No value has spaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BoardInfo {
+    /// Hardware address of its network interface.
+    pub mac: Option<String>,
+    /// Address of the energy probe at it.
+    pub probe_ip: Option<String>,
+    /// Its channel of that probe.
+    pub probe_channel: Option<String>,
+    /// Storage devices: the way to reach them, such as `UMS` or `SATA`, and their names there.
+    pub storage: Vec<(String, String)>,
 }
 
 /// How a board's console is reached.

@@ -1,5 +1,6 @@
 //! Reading and checking a bench file.
 
+mod info;
 mod qemu;
 mod rootfs;
 
@@ -230,6 +231,7 @@ impl BenchFile<'_> {
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
         let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
         let rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
+        let info = self.table(&fields, "info", |file, table| Some(file.info(table))).unwrap_or_default();
         let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
         fields.finish(&mut self.reader);
         let board_type = board_type?;
@@ -254,6 +256,7 @@ impl BenchFile<'_> {
             linux_console,
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
+            info,
             power,
             rootfs_budget,
             uboot,

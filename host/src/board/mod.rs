@@ -10,5 +10,5 @@ pub mod qemu;
 mod tests;
 pub mod virtual_network;
 
-pub use bench::{Bench, BenchError, Board, ConsoleTarget, QemuSettings, VirtualNetwork};
+pub use bench::{Bench, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, VirtualNetwork};
 pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};

@@ -70,6 +70,40 @@ console = ["picocom", "-q", "/dev/ttyUSB3"]
 "#;
 
 #[test]
+fn tests_are_told_what_the_bench_file_knows_of_a_board() {
+    let text = "
+[boards.bbb1]
+type = 'beaglebone-black'
+console = '/dev/ttyUSB0'
+address = '192.168.7.2'
+[boards.bbb1.info]
+mac = '6c:ec:eb:00:00:01'
+probe_ip = '192.168.7.9'
+probe_channel = '3'
+storage = { UMS = '/dev/disk/by-id/usb-1', SATA = '/dev/sda' }
+[boards.bbb2]
+type = 'beaglebone-black'
+console = '/dev/ttyUSB1'
+";
+    let bench = parse(text).unwrap();
+    let variables = |name| {
+        let variables = board(&bench, name).test_variables();
+        variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    let expected = [
+        "LAVA_TARGET_IP=192.168.7.2",
+        "LAVA_TARGET_MAC=6c:ec:eb:00:00:01",
+        "LAVA_TARGET_STORAGE=UMS=/dev/disk/by-id/usb-1 SATA=/dev/sda",
+        "LAVA_PROBE_IP=192.168.7.9",
+        "LAVA_PROBE_CHANNEL=3",
+    ];
+    assert_eq!(variables("bbb1"), expected);
+    assert!(variables("bbb2").is_empty());
+    let problems = problems(&text.replace("'/dev/sda'", "'a disk'"));
+    assert!(problems.contains("`SATA` must not have spaces"), "{problems}");
+}
+
+#[test]
 fn a_full_bench_file_is_read() {
     let bench = parse(GOOD).unwrap();
     assert_eq!(bench.address, Some([192, 168, 7, 1].into()));

@@ -41,7 +41,8 @@ pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> Script 
 /// `install.sh`: keys, sources and packages, then the install steps in the definition's directory; `None` if the
 /// definition installs nothing. `os` is the target's distribution, whose own packages (`deps-debian`) replace `deps`.
 ///
-/// As in LAVA, only the last step's status decides, so it is to be run without `-e`; packages must all be there.
+/// As in LAVA, only the last step's status decides, so it is to be run without `-e`; keys, sources and packages must all
+/// be had.
 pub fn install_script(
     spec: &DefinitionSpec,
     definition: &TestDefinition,
@@ -60,8 +61,9 @@ pub fn install_script(
     let mut text = preamble(spec, definition);
     text.push_str("set -x\n");
     let helpers = [("lava-add-keys", keys), ("lava-add-sources", sources)];
-    let calls =
-        helpers.iter().flat_map(|(helper, items)| items.iter().map(move |item| format!("{helper} {item}")));
+    let calls = helpers
+        .iter()
+        .flat_map(|(helper, items)| items.iter().map(move |item| format!("{helper} {item} || exit $?")));
     let packages = (!deps.is_empty()).then(|| format!("lava-install-packages {} || exit $?", deps.join(" ")));
     let steps: Vec<_> =
         calls.chain(packages).chain(steps).map(|command| RunStep { command, timeout: None }).collect();
@@ -248,6 +250,17 @@ run:
                 .contains("\nlava-install-packages openssh-server ntpdate || exit $?\n{ lava-step 2 $? && :; } 2>/dev/null\nmake\n")
         );
         assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\n"));
+    }
+
+    #[test]
+    fn keys_and_sources_that_cannot_be_had_end_the_installation() {
+        let text =
+            DEFINITION.replace("  steps: [make]\n", "  keys: [7F438280EF8D349F]\n  sources: ['ppa:a/b']\n");
+        let (definition, _) = TestDefinition::parse(&Source::new("demo.yaml", text)).unwrap();
+        let script = install_script(&spec(vec![InstallPart::Deps]), &definition, None).unwrap();
+        let commands: Vec<_> = script.steps.iter().map(|step| step.command.as_str()).collect();
+        let expected = ["lava-add-keys 7F438280EF8D349F || exit $?", "lava-add-sources ppa:a/b || exit $?"];
+        assert_eq!(commands, expected);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::action::{Deployed, PoweredBoard};
 use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
+use crate::board::Board;
 use crate::fault::{Class, Fault};
 use crate::group::Member;
 use crate::limit::{Deadline, Limit};
@@ -64,7 +65,7 @@ pub(crate) struct RunContext {
     /// The job's secrets: names and values.
     pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
-    archs: HashMap<String, String>,
+    boards: HashMap<String, Arc<Board>>,
 }
 
 /// How secondary connections reach the board of a node.
@@ -131,7 +132,7 @@ impl RunContext {
                 missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
                 failed: None,
             }),
-            archs: job.plan.nodes.iter().filter_map(arch).collect(),
+            boards: job.plan.nodes.iter().filter_map(board).collect(),
             secrets: job.plan.secrets.clone(),
             started: job.started,
         })
@@ -164,9 +165,9 @@ impl RunContext {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
     }
 
-    /// Architecture of the board of `node`.
-    pub(crate) fn arch_of(&self, node: &str) -> &str {
-        self.archs.get(node).map_or("", String::as_str)
+    /// The board of `node`; none if it is a connection to another node's.
+    pub(crate) fn board_of(&self, node: &str) -> Option<&Board> {
+        self.boards.get(node).map(Arc::as_ref)
     }
 
     /// Marks a node as ended.
@@ -265,9 +266,9 @@ fn stopped_by_user(node: &str) -> Fault {
     Fault::new(Class::Cancelled, node, "the run was stopped")
 }
 
-fn arch(node: &NodePlan) -> Option<(String, String)> {
+fn board(node: &NodePlan) -> Option<(String, Arc<Board>)> {
     match &node.kind {
-        NodeKind::Board { board } => Some((node.name.clone(), board.arch.clone())),
+        NodeKind::Board { board } => Some((node.name.clone(), Arc::clone(board))),
         NodeKind::Secondary { .. } => None,
     }
 }

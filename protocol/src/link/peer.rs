@@ -47,7 +47,7 @@ impl Peer {
     pub(super) fn new(config: Config, now_ms: u64) -> Self {
         // A frame waits behind one on its way, and so does its acknowledgement.
         let line_ms =
-            config.bytes_per_s.map_or(0, |rate| 2 * MAX_BODY as u64 * 1_000 / u64::from(rate.max(1)));
+            config.bytes_per_s.map_or(0, |rate| u64::from(2 * MAX_BODY as u32 * 1_000 / rate.max(1)));
         Self {
             config,
             state: State::Connecting,
@@ -242,7 +242,7 @@ impl Peer {
         let line_ms = self
             .config
             .bytes_per_s
-            .map_or(0, |rate| (length as u64 * 1_000).div_ceil(u64::from(rate.max(1))));
+            .map_or(0, |rate| u64::from((length as u32 * 1_000).div_ceil(rate.max(1))));
         self.line_free_at = self.line_free_at.max(now_ms) + line_ms;
         length
     }

@@ -109,6 +109,8 @@ fn calls_keep_their_bytes() {
     );
     pin(&Call::Failed { helper: "h", problem: "no" }, &mut Vec::new(), "0c0168026e6f");
     pin(&Call::Step { step: 3, timeout_s: 90 }, &mut Vec::new(), "0d035a");
+    pin(&Call::TestCaseStarted { id: "t" }, &mut Vec::new(), "0e0174");
+    pin(&Call::TestFeedback { namespace: "n" }, &mut Vec::new(), "0f016e");
 }
 
 #[test]

@@ -4,26 +4,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use protocol::helper::NAMES;
 use tempfile::TempDir;
 
 use crate::harness::target_directory;
-
-/// Helpers that are called.
-const HELPERS: [&str; 13] = [
-    "lava-send",
-    "lava-wait",
-    "lava-wait-all",
-    "lava-sync",
-    "lava-group",
-    "lava-role",
-    "lava-self",
-    "lava-echo-ipv4",
-    "lava-test-case",
-    "lava-test-set",
-    "lava-test-raise",
-    "lava-step",
-    "lava-install-packages",
-];
 
 /// Which build of the agent runs.
 #[derive(Clone, Copy)]
@@ -54,7 +38,7 @@ impl Home {
         let emulator = match build {
             Build::X86 => {
                 std::fs::copy(crate::harness::agent(), &agent).expect("the agent was built");
-                HELPERS.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
+                NAMES.iter().for_each(|name| symlink("lava-agent", bin.join(name)).expect("writable"));
                 None
             }
             Build::Board(architecture) => {
@@ -67,11 +51,20 @@ impl Home {
                         built.display()
                     )
                 });
-                HELPERS.iter().for_each(|name| wrap(&bin.join(name), name, &emulator, &agent));
+                NAMES.iter().for_each(|name| wrap(&bin.join(name), name, &emulator, &agent));
                 Some(emulator)
             }
         };
         Self { directory, agent, emulator }
+    }
+
+    /// Writes a program for the scripts.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn program(&self, name: &str, text: &str) {
+        self.script(name, text);
+        std::fs::set_permissions(self.path().join(name), PermissionsExt::from_mode(0o755)).expect("own file");
     }
 
     /// The directory.

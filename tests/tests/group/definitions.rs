@@ -54,6 +54,26 @@ fn an_install_step_that_fails_keeps_the_definition_from_running() {
 }
 
 #[test]
+fn a_definition_can_ask_what_the_bench_file_knows_of_its_board() {
+    let info = r#"info = { mac = "6c:ec:eb:00:00:01", storage = { UMS = "/dev/x" }, probe_channel = "3" }"#;
+    let bench = Testbench::new().board_line(info);
+    let address = format!("[ $(lava-target-ip) = {} ]", bench.addresses().board);
+    let steps = [
+        address.as_str(),
+        "[ $(lava-target-mac) = 6c:ec:eb:00:00:01 ]",
+        "[ $(lava-target-storage UMS) = /dev/x ]",
+        "[ $(lava-probe-channel) = 3 ]",
+        "grep -x tests/0_asks ../../lava-test-runner.conf",
+        "lava-test-feedback --namespace probes",
+        "lava-test-case asked --shell true",
+    ];
+    let run = run(&bench, &[Definition::new("asks", &steps)]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(Results::of(&run).tests(NODE), ["0_asks/asked pass"]);
+    assert!(run.file("run.jsonl").contains("lava-test-feedback: namespace probes"), "{run}");
+}
+
+#[test]
 fn nonsense_becomes_failed_cases_and_is_not_lost() {
     let bench = Testbench::new();
     let steps = [
@@ -160,13 +180,13 @@ fn a_board_that_resets_in_a_test_is_seen_at_once() {
     let steps = [
         FIND_TTY,
         "lava-test-case before --result pass",
-        "printf '\\r\\nU-Boot SPL 2023.01 (Jan 09 2023)\\r\\n' > $tty; sleep 50",
+        "lava-test-case dies --shell \"printf '\\r\\nU-Boot SPL 2023.01 (Jan 09 2023)\\r\\n' > $tty; sleep 50\"",
     ];
     let definitions = [Definition::new("resets", &steps), Definition::new("next", &["true"])];
     let run = run(&bench, &definitions);
     assert_eq!(run.code, Some(3), "{run}");
     let results = Results::of(&run);
-    let reset = "the board has reset: U-Boot SPL 2023.01 (Jan 09 2023)";
+    let reset = "the board has reset: U-Boot SPL 2023.01 (Jan 09 2023), while test case `dies` ran";
     assert_eq!(results.fault(), ("infrastructure", reset));
     assert!(results.place().starts_with("board, test-0 (job.yaml:"), "{}", results.place());
     assert_eq!(results.tests(NODE), ["0_resets/before pass"], "results so far are kept");

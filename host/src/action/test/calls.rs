@@ -75,6 +75,14 @@ impl Calls {
             Call::TestEvent { message } => {
                 emit(EventKind::Note { text: format!("lava-test-event: {message}") })
             }
+            Call::TestCaseStarted { id } => {
+                book.start_case(id);
+                Some(Answer::Done)
+            }
+            // LAVA reads a console when it is told to; here all are read all the time.
+            Call::TestFeedback { namespace } => {
+                emit(EventKind::Note { text: format!("lava-test-feedback: namespace {namespace}") })
+            }
             Call::BadCall { helper, problem } => emit(book.bad_call(helper, problem)),
             // Kept by whoever runs the script, which tells it when the script fails.
             Call::Failed { .. } => Some(Answer::Done),

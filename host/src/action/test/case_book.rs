@@ -10,17 +10,21 @@ use super::text_signal::{TextSignal, TextSignals};
 /// Longest test case id, set name or reference that is accepted, in bytes.
 const MAX_NAME: usize = 512;
 
+/// Most cases that are taken to run at the same time: the commands of older ones were killed, and tell nothing.
+const MAX_RUNNING: usize = 64;
+
 /// Keeps what a definition reported.
 #[derive(Debug)]
 pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
     reported: Vec<String>,
+    /// Cases whose commands run, the latest last.
+    running: Vec<String>,
     expected: Option<Vec<String>>,
     fixups: Vec<(String, String)>,
     pattern: Option<OutputPattern>,
     signals: TextSignals,
-    running: Option<String>,
 }
 
 /// What a definition says of its results.
@@ -50,11 +54,11 @@ impl CaseBook {
             definition: definition.to_owned(),
             set: None,
             reported: Vec::new(),
+            running: Vec::new(),
             expected: rules.expected.clone(),
             fixups: rules.fixups.clone(),
             pattern: rules.pattern.clone().map(OutputPattern::new),
             signals: TextSignals::default(),
-            running: None,
         }
     }
 
@@ -63,14 +67,23 @@ impl CaseBook {
         &self.definition
     }
 
-    /// The case that runs now, as far as it was told.
-    pub(super) fn running_case(&self) -> Option<&str> {
-        self.running.as_deref()
+    /// The command of a case begins. That is no result yet.
+    pub(super) fn start_case(&mut self, id: &str) {
+        if self.running.len() == MAX_RUNNING {
+            self.running.remove(0);
+        }
+        self.running.push(clip(id));
     }
 
-    /// A case has begun; its result comes later.
-    pub(super) fn begin_case(&mut self, id: &str) {
-        self.running = Some(clip(id));
+    fn end_case(&mut self, id: &str) {
+        if let Some(index) = self.running.iter().rposition(|running| running == id) {
+            self.running.remove(index);
+        }
+    }
+
+    /// The case whose command runs now: of several, the one that was started last.
+    pub(super) fn running_case(&self) -> Option<&str> {
+        self.running.last().map(String::as_str)
     }
 
     /// A case was reported. What is wrong with the report makes it a failure and goes into its comment.
@@ -97,7 +110,7 @@ impl CaseBook {
         });
         let result = if problems.is_empty() { result } else { TestResult::Fail };
         let case = clip(report.id);
-        self.running.take_if(|running| *running == case);
+        self.end_case(&case);
         self.reported.push(case.clone());
         EventKind::TestCase(TestCase {
             definition: self.definition.clone(),
@@ -140,11 +153,11 @@ impl CaseBook {
             }),
             TextSignal::TestReference { id, result, url } => self.case(case(id, result, Some(url))),
             TextSignal::Running { id, begins: true } => {
-                self.begin_case(id);
+                self.start_case(id);
                 return None;
             }
             TextSignal::Running { id, begins: false } => {
-                self.running.take_if(|running| running == id);
+                self.end_case(id);
                 return None;
             }
             TextSignal::TestSet(Some(name)) => {
@@ -270,6 +283,30 @@ mod tests {
     }
 
     #[test]
+    fn a_case_runs_until_its_result_comes() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        assert_eq!(book.running_case(), None);
+        book.start_case("outer");
+        book.start_case("inner");
+        assert_eq!(book.running_case(), Some("inner"));
+        book.case(report("other", "pass", None));
+        assert_eq!(book.running_case(), Some("inner"));
+        book.case(report("inner", "pass", None));
+        assert_eq!(book.running_case(), Some("outer"));
+        book.case(report("outer", "fail", None));
+        assert_eq!(book.running_case(), None);
+    }
+
+    #[test]
+    fn cases_that_never_end_do_not_pile_up() {
+        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
+        for number in 0..1_000 {
+            book.start_case(&number.to_string());
+        }
+        assert_eq!((book.running.len(), book.running_case()), (MAX_RUNNING, Some("999")));
+    }
+
+    #[test]
     fn a_good_report_is_kept_as_it_is() {
         let mut book = CaseBook::new("0_smoke", &ResultRules::default());
         let kept = case(book.case(Report { units: Some("MB/s"), ..report("speed", "pass", Some("12.5")) }));
@@ -333,7 +370,7 @@ mod tests {
         assert_eq!(book.running_case(), Some("disk"));
         book.case(report("disk", "pass", None));
         assert_eq!(book.running_case(), None);
-        book.begin_case("ping");
+        book.start_case("ping");
         book.printed(b"<LAVA_SIGNAL_ENDTC ping>\n");
         assert_eq!(book.running_case(), None);
     }

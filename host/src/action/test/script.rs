@@ -169,7 +169,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     async fn take_seen(&mut self, seen: Seen, running: &mut Running<'_>) -> Result<(), Fault> {
         let phase = self.phase;
         match seen {
-            Seen::Failure(failure) => return Err(phase.error(Class::Infrastructure, &failure)),
+            Seen::Failure(failure) => {
+                let fault = phase.error(Class::Infrastructure, &failure);
+                let message = match running.book.running_case() {
+                    Some(case) => format!("{}, while test case `{case}` ran", fault.message),
+                    None => fault.message,
+                };
+                return Err(Fault { message, ..fault });
+            }
             Seen::Prompt(prompt) => {
                 let why = format!("the shell's prompt `{prompt}` was seen");
                 let alive = self.session.confirm_alive(&why).await;

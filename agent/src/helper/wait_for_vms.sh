@@ -1,0 +1,1 @@
+lava-send lava_vm_stop && lava-wait-all lava_vm_stop
