@@ -17,8 +17,8 @@ usage: lava-agent console [--baud RATE]   speak to the runner over the terminal 
        lava-agent stdio                   speak to the runner over a pipe or socket
        lava-agent --help | --version
 
-RATE is the real speed of the line in bits per second, 0 if it has none (an emulator);
-without it, the terminal's own setting counts.
+RATE is the speed of the line in bits per second; without it, or with 0, the line
+has none (an emulator).
 
 Under these names it is a helper for test definitions:
 ";
@@ -91,10 +91,10 @@ pub(crate) fn run(invocation: &Invocation<'_>) -> u8 {
 }
 
 fn console(invocation: &Invocation<'_>, baud: Option<u32>) -> Result<(), Failure> {
-    let terminal =
+    let _terminal =
         RawTerminal::enter(stdio::stdin()).map_err(Failure::system("standard input is no terminal"))?;
-    let rate = baud.unwrap_or_else(|| terminal.baud()) / BITS_PER_BYTE;
-    serve(invocation, "console", (rate > 0).then_some(rate))
+    let rate = baud.map(|baud| baud / BITS_PER_BYTE);
+    serve(invocation, "console", rate.filter(|rate| *rate > 0))
 }
 
 fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u32>) -> Result<(), Failure> {

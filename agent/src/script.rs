@@ -172,10 +172,10 @@ impl Script {
 
     /// Takes one report of the waiter, if there is one.
     pub(crate) fn read_report(&mut self) -> Option<Report> {
-        let mut record = [0; Record::SIZE];
-        match rustix::io::read(&self.reports, &mut record) {
+        let mut words = waiter::Words::default();
+        match rustix::io::read(&self.reports, words.as_flattened_mut()) {
             Err(Errno::AGAIN | Errno::INTR) => None,
-            Ok(Record::SIZE) => self.take(Record::from_bytes(record)),
+            Ok(count) if count == size_of_val(&words) => self.take(Record::from_words(words)),
             // The waiter was killed: nothing more will be known.
             _ => {
                 self.ended = Some(self.ending.unwrap_or(ExitStatus::Killed));

@@ -25,11 +25,6 @@ impl RawTerminal {
         tcsetattr(fd, OptionalActions::Drain, &raw)?;
         Ok(Self { fd, saved })
     }
-
-    /// Returns the speed that is set, in bits per second; 0 means hung up.
-    pub(crate) fn baud(&self) -> u32 {
-        self.saved.output_speed()
-    }
 }
 
 impl Drop for RawTerminal {

@@ -24,32 +24,26 @@ pub(super) enum Record {
     Unknown,
 }
 
-impl Record {
-    pub(super) const SIZE: usize = 17;
+/// A report as it goes through the pipe: words, each in the machine's order of bytes.
+pub(super) type Words = [[u8; 4]; 5];
 
-    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
+impl Record {
+    pub(super) fn to_words(self) -> Words {
         let (tag, number, usage) = match self {
-            Self::Started(pid) => (1, pid, Usage::default()),
+            Self::Started(pid) => (1_i32, pid, Usage::default()),
             Self::NotStarted(errno) => (2, errno, Usage::default()),
             Self::Ended(status, usage) => (3, status, usage),
             Self::Unknown => (0, 0, Usage::default()),
         };
-        let mut bytes = [tag; Self::SIZE];
-        let numbers = [number as u32, usage.user_ms, usage.system_ms, usage.max_rss_kib];
-        for (place, number) in bytes[1..].chunks_exact_mut(4).zip(numbers) {
-            place.copy_from_slice(&number.to_le_bytes());
-        }
-        bytes
+        let Usage { user_ms, system_ms, max_rss_kib } = usage;
+        let [user_ms, system_ms, max_rss_kib] = [user_ms, system_ms, max_rss_kib].map(u32::to_ne_bytes);
+        [tag.to_ne_bytes(), number.to_ne_bytes(), user_ms, system_ms, max_rss_kib]
     }
 
-    pub(super) fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        let mut numbers = [0; 4];
-        for (number, place) in numbers.iter_mut().zip(bytes[1..].chunks_exact(4)) {
-            *number = place.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
-        }
-        let [number, user_ms, system_ms, max_rss_kib] = numbers;
-        let number = number as i32;
-        match bytes[0] {
+    pub(super) fn from_words([tag, number, usage @ ..]: Words) -> Self {
+        let number = i32::from_ne_bytes(number);
+        let [user_ms, system_ms, max_rss_kib] = usage.map(u32::from_ne_bytes);
+        match i32::from_ne_bytes(tag) {
             1 => Self::Started(number),
             2 => Self::NotStarted(number),
             3 => Self::Ended(number, Usage { user_ms, system_ms, max_rss_kib }),
@@ -67,7 +61,7 @@ pub(super) fn wait_for_shell(
     reports: BorrowedFd<'_>,
 ) -> ! {
     let report = |record: Record| {
-        let _ = stdio::write_all(reports, &record.to_bytes());
+        let _ = stdio::write_all(reports, record.to_words().as_flattened());
     };
     match start_shell(order, shell, script, output) {
         Err(errno) => report(Record::NotStarted(errno.raw_os_error())),
@@ -144,7 +138,7 @@ mod tests {
     fn reports_survive_the_pipe() {
         let usage = Usage { user_ms: 1, system_ms: 0x0203_0405, max_rss_kib: u32::MAX };
         for record in [Record::Started(4711), Record::NotStarted(2), Record::Ended(-0x0300, usage)] {
-            assert_eq!(Record::from_bytes(record.to_bytes()), record);
+            assert_eq!(Record::from_words(record.to_words()), record);
         }
     }
 }

@@ -50,7 +50,7 @@ static AARCH64: Architecture = Architecture {
     linker: Some("aarch64-linux-gnu-gcc"),
     packages: &["gcc-aarch64-linux-gnu", "qemu-user-static"],
     emulator: Some("/usr/bin/qemu-aarch64-static"),
-    budget: 80 * 1024,
+    budget: 96 * 1024,
     is_required: true,
 };
 
@@ -62,7 +62,7 @@ static RISCV64: Architecture = Architecture {
     linker: Some("riscv64-linux-gnu-gcc"),
     packages: &["gcc-riscv64-linux-gnu", "qemu-user-static"],
     emulator: Some("/usr/bin/qemu-riscv64-static"),
-    budget: 80 * 1024,
+    budget: 96 * 1024,
     is_required: false,
 };
 
@@ -74,7 +74,7 @@ static X86_64: Architecture = Architecture {
     linker: None,
     packages: &[],
     emulator: None,
-    budget: 80 * 1024,
+    budget: 96 * 1024,
     is_required: true,
 };
 
