@@ -258,8 +258,9 @@ impl<'a> Agent<'a> {
             };
             let run = script.run();
             let mut buffer = [0; MAX_CHUNK];
+            let piece = self.link.chunk();
             // A process that outlives the script may hold the pipe open: its end is not waited for.
-            match (script.read_output(&mut buffer), script.ended()) {
+            match (script.read_output(buffer.get_mut(..piece).unwrap_or_default()), script.ended()) {
                 (Output::Bytes(count), _) => {
                     self.send(&AgentToHost::Output { run, data: buffer.get(..count).unwrap_or_default() });
                 }
@@ -317,6 +318,7 @@ impl From<Lost> for Failure {
         match lost {
             Lost::Line => Self::Plain("the line hung up"),
             Lost::Link(LinkError::Lost { .. }) => Self::Plain("the runner has said nothing for 30 s"),
+            Lost::Link(LinkError::Stuck { .. }) => Self::Plain("the line damages too much"),
             Lost::Link(LinkError::Restarted { .. }) => Self::Plain("the runner has restarted"),
             Lost::Link(LinkError::Version { .. }) => Self::Plain("the runner is of an incompatible version"),
             Lost::Message => Self::Plain("the runner sent a message that this agent does not know"),

@@ -159,6 +159,12 @@ impl Link {
         self.peer.sender.queued() == 0
     }
 
+    /// How many bytes of a stream (output, a file) the next message should carry, at most
+    /// [`MAX_CHUNK`](crate::limits::MAX_CHUNK): fewer on a line that damages long frames.
+    pub const fn chunk(&self) -> usize {
+        self.peer.sender.chunk()
+    }
+
     /// Queues one message.
     ///
     /// # Errors
