@@ -145,7 +145,8 @@ impl<'a> Agent<'a> {
         let accept = self.calls.listener().and_then(|fd| watch(fd, PollFlags::IN));
         let script = self.script.as_ref().filter(|script| can_send && script.ended().is_none());
         let report = script.and_then(Script::reports).and_then(|fd| watch(fd, PollFlags::IN));
-        script.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
+        let printing = script.filter(|_| self.link.can_stream());
+        printing.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
         let first_call = fds.len();
         if can_send {
             for fd in self.calls.connections() {
@@ -250,7 +251,7 @@ impl<'a> Agent<'a> {
 
     /// Passes on what the script has printed, as far as the link takes it, and then its end.
     fn take_output(&mut self) {
-        while self.link.can_send() {
+        while self.link.can_stream() {
             let Some(script) =
                 self.script.as_ref().filter(|script| script.output().is_some() || script.ended().is_some())
             else {
