@@ -111,9 +111,10 @@ impl Pair {
             if self.has_failed() || (self.agent.link.is_delivered() && self.runner.link.is_delivered()) {
                 return;
             }
-            if !self.exchange(true) {
+            if !self.exchange(true) && !self.has_failed() {
                 let timers = [self.agent.link.poll_timeout(), self.runner.link.poll_timeout()];
-                let next = timers.into_iter().flatten().min().expect("something is waited for");
+                let next =
+                    timers.into_iter().flatten().min().expect("an end that has not failed has a timer");
                 self.now_ms = next.max(now_ms + 1);
             }
         }
