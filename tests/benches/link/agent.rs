@@ -105,11 +105,11 @@ pub(crate) type Error = Box<dyn std::error::Error>;
 /// What a script did.
 #[derive(Debug, Default)]
 pub(crate) struct Ran {
-    /// Bytes that it printed.
+    /// Bytes that it printed, without the first piece.
     pub(crate) bytes: usize,
     /// When each call of a helper came.
     pub(crate) calls: Vec<Instant>,
-    /// From its first output, or its start, to its end.
+    /// From its first output or call to its end.
     pub(crate) took: Duration,
 }
 
@@ -130,8 +130,11 @@ pub(crate) async fn run(
         let message = recv(session).await?;
         match message.decode()? {
             AgentToHost::Output { data, .. } => {
-                begun.get_or_insert_with(Instant::now);
-                ran.bytes += data.len();
+                // The first piece was on its way before the time began.
+                match begun {
+                    None => begun = Some(Instant::now()),
+                    Some(_) => ran.bytes += data.len(),
+                }
             }
             AgentToHost::Call { call, .. } => {
                 begun.get_or_insert_with(Instant::now);
