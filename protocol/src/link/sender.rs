@@ -179,10 +179,9 @@ impl Sender {
         }
         let Some(newest) = newest else { return };
         for seq in self.in_flight() {
-            let slot = &mut self.slots[index(seq)];
+            let slot = &self.slots[index(seq)];
             if !slot.arrived && !slot.lost && slot.order != newest && later(slot.order, newest) == newest {
-                slot.lost = true;
-                self.chunk = (self.chunk / 2).max(MIN_CHUNK);
+                self.lose(seq);
             }
         }
     }
@@ -197,13 +196,18 @@ impl Sender {
     pub(super) fn handle_timeout(&mut self, now_ms: u64) {
         let Some(seq) = self.waited_for() else { return };
         if self.timeout().is_some_and(|at| at <= now_ms) {
-            let slot = self.slot(seq);
-            slot.lost = true;
-            // What arrived and was not taken is asked about; it was not lost.
-            if !slot.arrived {
-                self.chunk = (self.chunk / 2).max(MIN_CHUNK);
-            }
+            self.lose(seq);
             self.round_trip.back_off();
+        }
+    }
+
+    /// Has `seq` sent again.
+    fn lose(&mut self, seq: u16) {
+        let slot = self.slot(seq);
+        slot.lost = true;
+        // What arrived and was not taken is only asked about.
+        if !slot.arrived {
+            self.chunk = (self.chunk / 2).max(MIN_CHUNK);
         }
     }
 
