@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, Pairs, Reply};
+use protocol::limits::MAX_MESSAGE;
 use protocol::link::Link;
 use protocol::{AgentToHost, HostToAgent};
+use serde::Serialize;
 
 /// Test cases of a session.
 const CASES: u32 = 24;
@@ -115,7 +117,8 @@ fn output(case: u32) -> Vec<u8> {
 /// Something that was said, in a form that does not tell how output was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    Message(String),
+    /// A message as it is encoded.
+    Message(Vec<u8>),
     Output(Vec<u8>),
 }
 
@@ -128,10 +131,6 @@ impl Said {
                 (Self::Output(part), Some(Self::Output(whole))) => whole.starts_with(part),
                 (last, of_whole) => Some(last) == of_whole,
             }
-    }
-
-    fn message(said: &mut Vec<Self>, message: &impl std::fmt::Debug) {
-        said.push(Self::Message(format!("{message:?}")));
     }
 
     fn output(said: &mut Vec<Self>, data: &[u8]) {
@@ -147,8 +146,8 @@ pub(crate) fn gist(spoken: &VecDeque<Spoken>) -> Vec<Said> {
     let mut said = Vec::new();
     for spoken in spoken {
         match spoken {
-            Spoken::Agent(message) => Said::message(&mut said, message),
-            Spoken::Runner(message) => Said::message(&mut said, message),
+            Spoken::Agent(message) => said.push(Said::Message(encoded(message))),
+            Spoken::Runner(message) => said.push(Said::Message(encoded(message))),
             Spoken::Output(data) => Said::output(&mut said, data),
         }
     }
@@ -161,7 +160,7 @@ pub(crate) fn gist_of_agent(heard: &[Vec<u8>]) -> Vec<Said> {
     for bytes in heard {
         match protocol::message::decode(bytes).unwrap() {
             AgentToHost::Output { run: 1, data } => Said::output(&mut said, data),
-            message => Said::message(&mut said, &message),
+            _ => said.push(Said::Message(bytes.clone())),
         }
     }
     said
@@ -169,9 +168,10 @@ pub(crate) fn gist_of_agent(heard: &[Vec<u8>]) -> Vec<Said> {
 
 /// The same of messages that the agent got.
 pub(crate) fn gist_of_runner(heard: &[Vec<u8>]) -> Vec<Said> {
-    let mut said = Vec::new();
-    for bytes in heard {
-        Said::message(&mut said, &protocol::message::decode::<HostToAgent<'_>>(bytes).unwrap());
-    }
-    said
+    heard.iter().cloned().map(Said::Message).collect()
+}
+
+fn encoded(message: &impl Serialize) -> Vec<u8> {
+    let mut out = [0; MAX_MESSAGE];
+    protocol::message::encode(message, &mut out).unwrap().to_vec()
 }
