@@ -145,7 +145,8 @@ impl<'a> Agent<'a> {
         let accept = self.calls.listener().and_then(|fd| watch(fd, PollFlags::IN));
         let script = self.script.as_ref().filter(|script| can_send && script.ended().is_none());
         let report = script.and_then(Script::reports).and_then(|fd| watch(fd, PollFlags::IN));
-        script.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
+        let printing = script.filter(|_| self.link.can_stream());
+        printing.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
         let first_call = fds.len();
         if can_send {
             for fd in self.calls.connections() {
@@ -251,7 +252,7 @@ impl<'a> Agent<'a> {
 
     /// Passes on what the script has printed, as far as the link takes it, and then its next step or its end.
     fn take_output(&mut self, now_ms: u64) {
-        while self.link.can_send() {
+        while self.link.can_stream() {
             let Some(script) = &mut self.script else { return };
             let run = script.run();
             if let Some(next) = script.begin_step(now_ms) {
@@ -263,8 +264,9 @@ impl<'a> Agent<'a> {
                 return;
             }
             let mut buffer = [0; MAX_CHUNK];
+            let piece = self.link.chunk();
             // A process that outlives the script may hold the pipe open: its end is not waited for.
-            match (script.read_output(&mut buffer), script.ended()) {
+            match (script.read_output(buffer.get_mut(..piece).unwrap_or_default()), script.ended()) {
                 (Output::Bytes(count), _) => {
                     self.send(&AgentToHost::Output { run, data: buffer.get(..count).unwrap_or_default() });
                 }
@@ -332,6 +334,7 @@ impl From<Lost> for Failure {
         match lost {
             Lost::Line => Self::Plain("the line hung up"),
             Lost::Link(LinkError::Lost { .. }) => Self::Plain("the runner has said nothing for 30 s"),
+            Lost::Link(LinkError::Stuck { .. }) => Self::Plain("the line damages too much"),
             Lost::Link(LinkError::Restarted { .. }) => Self::Plain("the runner has restarted"),
             Lost::Link(LinkError::Version { .. }) => Self::Plain("the runner is of an incompatible version"),
             Lost::Message => Self::Plain("the runner sent a message that this agent does not know"),

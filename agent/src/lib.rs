@@ -35,6 +35,56 @@ mod text_file;
 
 use invocation::Invocation;
 
+/// What fuzz targets look into (`cargo xtask fuzz`).
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use core::ffi::CStr;
+
+    use protocol::helper::{Call, Reply};
+    use protocol::limits::MAX_MESSAGE;
+
+    use crate::socket::{self, Calls, Event};
+
+    /// Most helpers that are served at once.
+    pub const MAX_CONNECTIONS: usize = socket::MAX_CONNECTIONS;
+
+    /// The agent's socket and the helpers on it.
+    pub struct Helpers(Calls);
+
+    impl Helpers {
+        /// Listens at `path`.
+        ///
+        /// # Errors
+        /// The errno of the system call that failed.
+        pub fn listen(path: &CStr) -> rustix::io::Result<Self> {
+            Calls::listen(path).map(Self)
+        }
+
+        /// Takes a connection and one packet of each that there is; `called` gets every call and its number.
+        pub fn turn(&mut self, called: &mut dyn FnMut(u32, &Call<'_>)) {
+            if self.0.listener().is_some() {
+                self.0.accept();
+            }
+            for index in (0..self.connections()).rev() {
+                let mut buffer = [0; MAX_MESSAGE];
+                if let Event::Called(call, request) = self.0.read(index, &mut buffer) {
+                    called(call, &request);
+                }
+            }
+        }
+
+        /// Answers a call.
+        pub fn reply(&mut self, call: u32, reply: &Reply<'_>) {
+            self.0.reply(call, reply);
+        }
+
+        /// Connections at the moment.
+        pub fn connections(&self) -> usize {
+            self.0.connections().count()
+        }
+    }
+}
+
 /// Exit code for a bug in the program itself.
 pub const EXIT_BUG: u8 = 70;
 

@@ -10,8 +10,7 @@
 //! every control character in the map. So a control byte between the delimiters that is not part of the stuffing proves that
 //! someone else (the kernel, a daemon, a shell) wrote into the frame.
 //!
-//! What cannot be a frame is text: [`Decoder`] hands it on as it came, without the START that it followed, and looks for
-//! the next START.
+//! What cannot be a frame is text: [`Decoder`] hands it on as it came, to the last byte, and looks for the next START.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use heapless::Vec;
@@ -291,8 +290,9 @@ impl Decoder {
         }
     }
 
-    /// Gives the bytes since START to `passthrough` as they came. `last` is the byte that showed it was no frame.
+    /// Gives START and what followed it to `passthrough` as it came. `last` is the byte that showed it was no frame.
     fn abandon(&mut self, last: Option<u8>, passthrough: &mut impl FnMut(&[u8])) {
+        passthrough(&[START]);
         // Only bytes that must be stuffed were accepted as stuffed, so stuffing again gives the bytes that came.
         let mut start = 0;
         for (index, &byte) in self.body.iter().enumerate() {

@@ -36,6 +36,9 @@ use crate::limits::MAX_MESSAGE;
 /// Messages that may be on their way in one direction.
 pub const WINDOW: usize = 8;
 
+/// Places of the window that pieces of a stream leave free for messages that somebody waits for.
+const KEPT: usize = 2;
+
 /// What a link needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -157,6 +160,18 @@ impl Link {
     /// Whether everything sent was taken by the program at the other end.
     pub fn is_delivered(&self) -> bool {
         self.peer.sender.queued() == 0
+    }
+
+    /// Whether a piece of a stream may be sent. A stream that never ends must not keep everything else waiting, so this is
+    /// false while [`can_send`](Self::can_send) is still true.
+    pub fn can_stream(&self) -> bool {
+        self.can_send() && self.peer.sender.queued() < WINDOW - KEPT
+    }
+
+    /// How many bytes of a stream (output, a file) the next message should carry, at most
+    /// [`MAX_CHUNK`](crate::limits::MAX_CHUNK): fewer on a line that damages long frames.
+    pub const fn chunk(&self) -> usize {
+        self.peer.sender.chunk()
     }
 
     /// Queues one message.

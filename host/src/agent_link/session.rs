@@ -5,7 +5,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use protocol::frame::Side;
-use protocol::limits::MAX_CHUNK;
 use protocol::link::{self, Counters, State};
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -153,8 +152,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
     /// [`AgentLinkError::File`] if the agent could not, others if it is gone.
     pub async fn put_file(&mut self, path: &str, mode: u32, bytes: &[u8]) -> Result<(), AgentLinkError> {
         self.send(&HostToAgent::OpenFile { path, mode }).await?;
-        for data in bytes.chunks(MAX_CHUNK) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (data, next) = rest.split_at(self.pump.link.chunk().min(rest.len()));
             self.send(&HostToAgent::FileData { data }).await?;
+            rest = next;
         }
         self.send(&HostToAgent::CloseFile).await?;
         let awaited = format!("the agent to write {path}");

@@ -1,6 +1,6 @@
 //! The machine itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Refusal, Released, Request, Waiter};
 use crate::event::Outcome;
@@ -90,12 +90,13 @@ impl Group {
         }
         let mut effects = Vec::new();
         if let Request::Send { id, data } = request {
-            self.messages.entry(id).or_default().insert(member, data);
+            self.messages.entry(id.clone()).or_default().insert(member, data);
             effects.push(Effect::Reply { member, call_id, result: Ok(Released::default()) });
+            self.settle(|request| request.waits_for(&id), &mut effects);
         } else {
-            self.waits.push(Wait { member, call_id, request, background: false });
+            self.waits.push(Wait { member, call_id, request: request.clone(), background: false });
+            self.settle(|other| *other == request, &mut effects);
         }
-        self.settle(&mut effects);
         effects
     }
 
@@ -112,7 +113,7 @@ impl Group {
             for wait in self.waits.extract_if(.., |wait| wait.member == member) {
                 effects.push(reply(&wait, Err(Refusal::CallerEnded)));
             }
-            self.settle(&mut effects);
+            self.settle(|_| true, &mut effects);
         }
         effects
     }
@@ -150,20 +151,27 @@ impl Group {
         }
     }
 
-    /// Answers all waits that are fulfilled or hopeless, and all of them in a deadlock.
-    fn settle(&mut self, effects: &mut Vec<Effect>) {
-        // All are judged before one is removed: those at a barrier are released together.
-        let standings: Vec<Standing> = self.waits.iter().map(|wait| self.standing(wait)).collect();
-        let waits = std::mem::take(&mut self.waits);
-        for (wait, standing) in waits.into_iter().zip(standings) {
-            match standing {
-                Standing::Waits => self.waits.push(wait),
-                Standing::Fulfilled(released) => effects.push(reply(&wait, Ok(released))),
-                Standing::Hopeless(missing, how) => {
-                    let ended =
-                        self.members.get(missing).map(|member| member.name.clone()).unwrap_or_default();
-                    let refusal = Refusal::Hopeless { waiter: self.waiter(&wait), ended, how };
-                    effects.push(reply(&wait, Err(refusal)));
+    /// Answers the `concerned` waits that are fulfilled or hopeless, and all waits in a deadlock.
+    fn settle(&mut self, concerned: impl Fn(&Request) -> bool, effects: &mut Vec<Effect>) {
+        // All are judged before one is removed: those at a barrier are released together. Equal requests stand alike, so
+        // that a barrier of a thousand members is looked at once.
+        let mut standings: HashMap<Request, Standing> = HashMap::new();
+        for wait in self.waits.iter().filter(|wait| concerned(&wait.request)) {
+            if !standings.contains_key(&wait.request) {
+                standings.insert(wait.request.clone(), self.standing(&wait.request));
+            }
+        }
+        if standings.values().any(|standing| !matches!(standing, Standing::Waits)) {
+            for wait in std::mem::take(&mut self.waits) {
+                match standings.get(&wait.request) {
+                    None | Some(Standing::Waits) => self.waits.push(wait),
+                    Some(Standing::Fulfilled(released)) => effects.push(reply(&wait, Ok(released.clone()))),
+                    Some(Standing::Hopeless(missing, how)) => {
+                        let ended =
+                            self.members.get(*missing).map(|member| member.name.clone()).unwrap_or_default();
+                        let refusal = Refusal::Hopeless { waiter: self.waiter(&wait), ended, how: *how };
+                        effects.push(reply(&wait, Err(refusal)));
+                    }
                 }
             }
         }
@@ -175,32 +183,42 @@ impl Group {
         }
     }
 
-    fn standing(&self, wait: &Wait) -> Standing {
-        let has_done: &dyn Fn(usize) -> bool = match &wait.request {
+    fn standing(&self, request: &Request) -> Standing {
+        let done = match request {
             Request::Send { id, .. } | Request::Wait { id } => {
                 return if self.messages.contains_key(id) { self.fulfilled(id) } else { Standing::Waits };
             }
             Request::WaitAll { id, .. } => {
-                &|member| self.messages.get(id).is_some_and(|by_sender| by_sender.contains_key(&member))
+                self.marked(self.messages.get(id).into_iter().flat_map(BTreeMap::keys).copied())
             }
-            Request::Sync { .. } => &|member| {
-                self.waits.iter().any(|other| other.member == member && other.request == wait.request)
-            },
+            Request::Sync { .. } => {
+                self.marked(self.waits.iter().filter(|wait| wait.request == *request).map(|wait| wait.member))
+            }
         };
-        let missing = (0..self.members.len())
-            .filter(|&member| self.is_needed(member, &wait.request) && !has_done(member));
+        let missing = done.iter().enumerate().filter(|(_, done)| !**done).map(|(member, _)| member);
         let mut all_done = true;
-        for member in missing {
+        for member in missing.filter(|&member| self.is_needed(member, request)) {
             if let Some(Some(how)) = self.ended.get(member) {
                 return Standing::Hopeless(member, *how);
             }
             all_done = false;
         }
-        match &wait.request {
+        match request {
             _ if !all_done => Standing::Waits,
             Request::WaitAll { id, .. } => self.fulfilled(id),
             _ => Standing::Fulfilled(Released::default()),
         }
+    }
+
+    /// For each member whether it is among `chosen`.
+    fn marked(&self, chosen: impl Iterator<Item = usize>) -> Vec<bool> {
+        let mut marks = vec![false; self.members.len()];
+        for member in chosen {
+            if let Some(mark) = marks.get_mut(member) {
+                *mark = true;
+            }
+        }
+        marks
     }
 
     fn is_needed(&self, member: usize, request: &Request) -> bool {
@@ -221,10 +239,10 @@ impl Group {
     }
 
     fn is_deadlocked(&self) -> bool {
-        let mut living =
-            (0..self.members.len()).filter(|&member| matches!(self.ended.get(member), Some(None))).peekable();
-        living.peek().is_some()
-            && living.all(|member| self.waits.iter().any(|wait| wait.member == member && !wait.background))
+        let foreground = self.waits.iter().filter(|wait| !wait.background);
+        let blocked = self.marked(foreground.map(|wait| wait.member));
+        let mut living = self.ended.iter().zip(blocked).filter(|(ended, _)| ended.is_none()).peekable();
+        living.peek().is_some() && living.all(|(_, blocked)| blocked)
     }
 
     fn waiter(&self, wait: &Wait) -> Waiter {

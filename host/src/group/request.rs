@@ -11,7 +11,7 @@ const MAX_ID: usize = 1024;
 const MAX_DATA: usize = 64 * 1024;
 
 /// One request of a member. Source: LAVA's MultiNode API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// Keeps a message for the whole group; answered at once.
     Send {
@@ -64,6 +64,11 @@ impl fmt::Display for Request {
 }
 
 impl Request {
+    /// Whether a message of this id may be what it waits for.
+    pub(super) fn waits_for(&self, message: &str) -> bool {
+        matches!(self, Self::Wait { id } | Self::WaitAll { id, .. } if id == message)
+    }
+
     /// Refuses what is empty or too long.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let (Self::Send { id, .. } | Self::Wait { id } | Self::WaitAll { id, .. } | Self::Sync { id }) = self;

@@ -17,7 +17,7 @@ type CallId = (usize, u64);
 
 /// The group of a run.
 #[derive(Clone)]
-pub(super) struct GroupHandle {
+pub struct GroupHandle {
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -30,20 +30,22 @@ struct Shared {
 
 /// A member of the group.
 #[derive(Clone)]
-pub(crate) struct GroupMember {
+pub struct GroupMember {
     handle: GroupHandle,
     index: usize,
     emitter: Emitter,
 }
 
 impl GroupHandle {
-    pub(super) fn new(members: Vec<Member>) -> Self {
+    /// A group of `members`, none of which has ended.
+    pub fn new(members: Vec<Member>) -> Self {
         let shared =
             Shared { group: Group::new(members), waiting: HashMap::new(), next_call: 0, first_failure: None };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
 
-    pub(super) fn member(&self, index: usize, emitter: Emitter) -> GroupMember {
+    /// The member of this number, from 0; `emitter` is told of its calls.
+    pub fn member(&self, index: usize, emitter: Emitter) -> GroupMember {
         GroupMember { handle: self.clone(), index, emitter }
     }
 
@@ -65,7 +67,10 @@ impl Shared {
 
 impl GroupMember {
     /// Asks the group and waits for its answer; dropping the future takes the question back.
-    pub(crate) async fn call(&self, request: Request) -> Answer {
+    ///
+    /// # Errors
+    /// [`Refusal`], in words for the author of the test.
+    pub async fn call(&self, request: Request) -> Result<Released, Refusal> {
         let what = request.to_string();
         self.emitter.emit(EventKind::Group { text: what.clone() });
         let (waiting, answer) = oneshot::channel();

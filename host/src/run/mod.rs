@@ -26,7 +26,7 @@ mod verdict;
 pub use bench::persistent_directory;
 pub(crate) use context::{HostAccess, NodeContext, Phase, Resources};
 pub use emitter::Emitter;
-pub(crate) use group::GroupMember;
+pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use lease::take_leases;
 pub(crate) use networks::Services;

@@ -25,6 +25,15 @@ pub enum LinkError {
         /// Messages that the other end has not taken.
         undelivered: u8,
     },
+    /// The other end is heard, but a message did not get through to it.
+    Stuck {
+        /// Length of the message.
+        bytes: u16,
+        /// How often it was sent.
+        sends: u16,
+        /// For how long, in milliseconds.
+        tried_ms: u64,
+    },
     /// The other end is another run of its program than the one that the link began with.
     Restarted {
         /// Its new id.
@@ -55,6 +64,12 @@ impl fmt::Display for LinkError {
                  unacknowledged",
                 silent_ms / 1000,
                 silent_ms % 1000 / 100
+            ),
+            Self::Stuck { bytes, sends, tried_ms } => write!(
+                f,
+                "the line damages too much: a message of {bytes} bytes was sent {sends} times in {}.{} s and did not get through",
+                tried_ms / 1000,
+                tried_ms % 1000 / 100
             ),
             Self::Restarted { id } => write!(f, "the other end has restarted (its id is now {id:08x})"),
         }

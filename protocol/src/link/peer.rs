@@ -13,6 +13,10 @@ use crate::frame::{self, Frame, Header, Kind, MAX_BODY, Side};
 /// through soon.
 const PACE_AHEAD_MS: u64 = 20;
 
+/// Parts of a millisecond in which the line's time is kept, as bits: a short frame takes less than two milliseconds of a
+/// fast line.
+const PART_BITS: u32 = 8;
+
 /// Shortest time-out on a link that is not slowed down by its line, in milliseconds.
 const MIN_TIMEOUT_MS: u64 = 100;
 
@@ -34,8 +38,8 @@ pub(super) struct Peer {
     pub(super) heard_frames: u32,
     pub(super) strays: u32,
     spoke_at: u64,
-    /// When the line has carried everything that was handed out.
-    line_free_at: u64,
+    /// When the line has carried everything that was handed out, in parts of a millisecond.
+    line_free_parts: u64,
     /// When this end closed.
     closed_at: Option<u64>,
     /// The other end has closed: when to stop waiting for its last word.
@@ -59,7 +63,7 @@ impl Peer {
             heard_frames: 0,
             strays: 0,
             spoke_at: now_ms,
-            line_free_at: now_ms,
+            line_free_parts: now_ms << PART_BITS,
             closed_at: None,
             linger_until: None,
             bye_due: false,
@@ -147,11 +151,7 @@ impl Peer {
             self.state = State::Closed;
         }
         if self.lost_at().is_some_and(|at| at <= now_ms) {
-            self.state = State::Failed(LinkError::Lost {
-                silent_ms: now_ms.saturating_sub(self.heard_at),
-                last: self.heard,
-                undelivered: u8::try_from(self.sender.queued()).unwrap_or(u8::MAX),
-            });
+            self.state = State::Failed(self.loss(now_ms));
         }
         if matches!(self.state, State::Open | State::Closing) {
             self.sender.handle_timeout(now_ms);
@@ -159,7 +159,7 @@ impl Peer {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<u64> {
-        let line_at = self.line_free_at.saturating_sub(PACE_AHEAD_MS);
+        let line_at = self.line_free_ms().saturating_sub(PACE_AHEAD_MS);
         let flowing = matches!(self.state, State::Open | State::Closing);
         let hello = self.handshake.hello_at();
         let transmit = [
@@ -179,7 +179,7 @@ impl Peer {
     }
 
     pub(super) fn poll_transmit(&mut self, now_ms: u64, out: &mut [u8]) -> Option<usize> {
-        if self.line_free_at > now_ms + PACE_AHEAD_MS || self.state == State::Closed {
+        if self.line_free_ms() > now_ms + PACE_AHEAD_MS || self.state == State::Closed {
             return None;
         }
         if self.handshake.hello_at().is_some_and(|at| at <= now_ms) {
@@ -217,7 +217,7 @@ impl Peer {
         let length = frame::encode(&header, payload, out)?;
         self.receiver.acknowledged(false);
         let length = self.spoke(now_ms, length);
-        self.sender.transmitted(seq, self.line_free_at);
+        self.sender.transmitted(seq, self.line_free_ms());
         Some(length)
     }
 
@@ -239,29 +239,52 @@ impl Peer {
 
     fn spoke(&mut self, now_ms: u64, length: usize) -> usize {
         self.spoke_at = now_ms;
-        let line_ms = self
+        let line_parts = self
             .config
             .bytes_per_s
-            .map_or(0, |rate| u64::from((length as u32 * 1_000).div_ceil(rate.max(1))));
-        self.line_free_at = self.line_free_at.max(now_ms) + line_ms;
+            .map_or(0, |rate| u64::from((length as u32 * (1_000 << PART_BITS)).div_ceil(rate.max(1))));
+        self.line_free_parts = self.line_free_parts.max(now_ms << PART_BITS) + line_parts;
         length
+    }
+
+    const fn line_free_ms(&self) -> u64 {
+        (self.line_free_parts + (1 << PART_BITS) - 1) >> PART_BITS
     }
 
     fn sign_of_life_at(&self) -> u64 {
         self.spoke_at + self.config.silence_ms / 4
     }
 
-    /// When silence becomes a failure. The runner waits for an agent as long as its caller does.
+    /// When silence becomes a failure, or a message that does not get through though the other end is heard. The runner
+    /// waits for an agent as long as its caller does.
     fn lost_at(&self) -> Option<u64> {
         let silence_ms = self.config.silence_ms;
-        match self.state {
-            State::Connecting if self.config.side == Side::Runner => None,
-            State::Connecting | State::Open => Some(self.heard_at + silence_ms),
-            State::Closing => {
-                let closed_at = self.closed_at?;
-                Some(self.heard_at.max(closed_at) + silence_ms.min(CLOSE_SILENCE_MS))
+        let silent_at = match self.state {
+            State::Connecting if self.config.side == Side::Runner => return None,
+            State::Connecting | State::Open => self.heard_at + silence_ms,
+            State::Closing => self.heard_at.max(self.closed_at?) + silence_ms.min(CLOSE_SILENCE_MS),
+            State::Closed | State::Failed(_) => return None,
+        };
+        let stuck_at = self.sender.missing().map(|missing| missing.first_at + silence_ms);
+        Some(stuck_at.map_or(silent_at, |at| at.min(silent_at)))
+    }
+
+    /// What is wrong when time is over. An end that lives gives more than two signs of life in half of the time.
+    fn loss(&self, now_ms: u64) -> LinkError {
+        let silent_ms = now_ms.saturating_sub(self.heard_at);
+        match self.sender.missing() {
+            Some(missing) if silent_ms < self.config.silence_ms / 2 && self.closed_at.is_none() => {
+                LinkError::Stuck {
+                    bytes: missing.payload.len() as u16,
+                    sends: missing.sends,
+                    tried_ms: now_ms.saturating_sub(missing.first_at),
+                }
             }
-            State::Closed | State::Failed(_) => None,
+            _ => LinkError::Lost {
+                silent_ms,
+                last: self.heard,
+                undelivered: u8::try_from(self.sender.queued()).unwrap_or(u8::MAX),
+            },
         }
     }
 }

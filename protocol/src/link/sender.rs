@@ -8,18 +8,30 @@ use heapless::Vec;
 use super::WINDOW;
 use super::rtt::RoundTrip;
 use crate::frame::Kind;
-use crate::limits::MAX_MESSAGE;
+use crate::limits::{MAX_CHUNK, MAX_MESSAGE};
+
+/// Piece of a stream that one message carries at first, in bytes.
+const FIRST_CHUNK: usize = 256;
+
+/// Shortest piece, in bytes: about as long as what surrounds it.
+const MIN_CHUNK: usize = 32;
+
+/// What a piece that arrived lets the next ones grow by, in bytes. With halving at a loss, pieces settle where the resending
+/// of long frames and the overhead of short ones cost about the same.
+const CHUNK_STEP: usize = 32;
 
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     kind: Kind,
-    payload: Vec<u8, MAX_MESSAGE>,
-    /// When the last transmission left, in milliseconds.
+    pub(super) payload: Vec<u8, MAX_MESSAGE>,
+    /// When the first transmission left, in milliseconds.
+    pub(super) first_at: u64,
+    /// When the last one did.
     sent_at: u64,
     /// Place of the last transmission among all.
     order: u32,
     /// Transmissions so far.
-    sends: u16,
+    pub(super) sends: u16,
     arrived: bool,
     lost: bool,
 }
@@ -29,6 +41,7 @@ impl Slot {
         Self {
             kind: Kind::Data,
             payload: Vec::new(),
+            first_at: 0,
             sent_at: 0,
             order: 0,
             sends: 0,
@@ -50,6 +63,7 @@ pub(super) struct Sender {
     order: u32,
     round_trip: RoundTrip,
     resent: u32,
+    chunk: usize,
 }
 
 impl Sender {
@@ -62,6 +76,7 @@ impl Sender {
             order: 0,
             round_trip,
             resent: 0,
+            chunk: FIRST_CHUNK,
         }
     }
 
@@ -76,6 +91,16 @@ impl Sender {
 
     pub(super) const fn resent(&self) -> u32 {
         self.resent
+    }
+
+    /// How long a piece of a stream should be to get through.
+    pub(super) const fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// The first frame that was transmitted and did not arrive.
+    pub(super) fn missing(&self) -> Option<&Slot> {
+        self.in_flight().map(|seq| &self.slots[index(seq)]).find(|slot| !slot.arrived)
     }
 
     /// Queues a frame whose payload `fill` writes; there must be room.
@@ -113,7 +138,9 @@ impl Sender {
         let slot = self.slot(seq);
         (slot.sent_at, slot.order, slot.lost) = (at_ms, order, false);
         slot.sends = slot.sends.saturating_add(1);
-        if slot.sends > 1 {
+        if slot.sends == 1 {
+            slot.first_at = at_ms;
+        } else {
             self.resent += 1;
         }
         if seq == self.unsent {
@@ -139,6 +166,9 @@ impl Sender {
                 (slot.arrived, slot.lost) = (true, false);
                 if slot.sends == 1 {
                     self.round_trip.sample(now_ms.saturating_sub(slot.sent_at));
+                    if 2 * slot.payload.len() >= self.chunk {
+                        self.chunk = (self.chunk + CHUNK_STEP).min(MAX_CHUNK);
+                    }
                 }
             }
             newest = Some(newest.map_or(slot.order, |order| later(order, slot.order)));
@@ -149,9 +179,9 @@ impl Sender {
         }
         let Some(newest) = newest else { return };
         for seq in self.in_flight() {
-            let slot = &mut self.slots[index(seq)];
-            if !slot.arrived && slot.order != newest && later(slot.order, newest) == newest {
-                slot.lost = true;
+            let slot = &self.slots[index(seq)];
+            if !slot.arrived && !slot.lost && slot.order != newest && later(slot.order, newest) == newest {
+                self.lose(seq);
             }
         }
     }
@@ -166,8 +196,18 @@ impl Sender {
     pub(super) fn handle_timeout(&mut self, now_ms: u64) {
         let Some(seq) = self.waited_for() else { return };
         if self.timeout().is_some_and(|at| at <= now_ms) {
-            self.slot(seq).lost = true;
+            self.lose(seq);
             self.round_trip.back_off();
+        }
+    }
+
+    /// Has `seq` sent again.
+    fn lose(&mut self, seq: u16) {
+        let slot = self.slot(seq);
+        slot.lost = true;
+        // What arrived and was not taken is only asked about.
+        if !slot.arrived {
+            self.chunk = (self.chunk / 2).max(MIN_CHUNK);
         }
     }
 

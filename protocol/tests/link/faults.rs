@@ -1,8 +1,12 @@
+use std::cell::Cell;
+
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use protocol::frame::Side;
+use protocol::limits::MAX_CHUNK;
 use protocol::link::{Config, LinkError, SendError, State};
 
-use super::line::{End, Message, Pair, Random, both_open, clean};
+use super::line::{End, Message, Pair, Random, all_said, both_open, clean};
+use super::session::Spoken;
 
 /// A line that loses, damages and repeats frames.
 fn bad_line(mut random: Random, one_in: u64) -> impl FnMut(Side, Vec<u8>) -> Vec<Vec<u8>> {
@@ -19,18 +23,6 @@ fn bad_line(mut random: Random, one_in: u64) -> impl FnMut(Side, Vec<u8>) -> Vec
             vec![frame]
         }
         _ => vec![frame],
-    }
-}
-
-#[test]
-fn every_message_arrives_once_and_in_order_on_bad_lines() {
-    for seed in 0..300 {
-        let mut pair = Pair::new(bad_line(Random(seed), 8 + seed % 20));
-        pair.agent.to_send.extend((0..60).map(|n| Message::new(n, (n as usize * 37) % 1500)));
-        pair.runner.to_send.extend((0..40).map(|n| Message::new(n, (n as usize * 91) % 1500)));
-        pair.run(|pair| pair.runner.got.len() >= 60 && pair.agent.got.len() >= 40);
-        assert_eq!(pair.runner.got, (0..60).collect::<Vec<_>>(), "seed {seed}");
-        assert_eq!(pair.agent.got, (0..40).collect::<Vec<_>>(), "seed {seed}");
     }
 }
 
@@ -115,6 +107,48 @@ fn an_idle_link_lives_and_a_dead_line_is_reported() {
     assert!((30_000..31_000).contains(&silent_ms), "{silent_ms}");
     drop(pair);
     assert!(dead);
+}
+
+#[test]
+fn a_message_that_never_gets_through_is_told_though_the_other_end_is_heard() {
+    let mut pair = Pair::new(|_, frame| if frame.len() > 200 { vec![] } else { vec![frame] });
+    pair.run(both_open);
+    let begun = pair.now;
+    pair.agent.to_send.extend([Message::new(0, 10), Message::new(1, 300)]);
+    pair.run(|pair| matches!(pair.agent.link.state(), State::Failed(_)));
+    let State::Failed(error @ LinkError::Stuck { bytes: 303, sends, tried_ms: 30_000 }) =
+        pair.agent.link.state()
+    else {
+        panic!("{:?}", pair.agent.link.state())
+    };
+    assert_eq!(pair.now, begun + 30_000);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the line damages too much: a message of 303 bytes was sent {sends} times in 30.0 s and did not get through"
+        )
+    );
+    assert_eq!(pair.runner.got, [0]);
+}
+
+#[test]
+fn pieces_of_a_stream_grow_on_a_good_line_and_shrink_on_a_bad_one() {
+    let (is_bad, mut random) = (Cell::new(false), Random(1));
+    // One of 1,000 bytes is lost, and with it its frame.
+    let mut pair = Pair::session(30_000, None, |_, frame: Vec<u8>| {
+        let is_lost = is_bad.get() && (0..frame.len()).any(|_| random.below(1_000) == 0);
+        if is_lost { vec![] } else { vec![frame] }
+    });
+    let say = |pair: &mut Pair<_>, bytes: usize| {
+        pair.agent.script.push_back(Spoken::Output(vec![b'.'; bytes]));
+        pair.run(all_said);
+        pair.agent.link.chunk()
+    };
+    assert_eq!(say(&mut pair, 100_000), MAX_CHUNK);
+    is_bad.set(true);
+    assert!((32..=600).contains(&say(&mut pair, 30_000)));
+    is_bad.set(false);
+    assert_eq!(say(&mut pair, 100_000), MAX_CHUNK);
 }
 
 #[test]

@@ -58,14 +58,6 @@ fn hellos_left_over_from_an_earlier_session_do_not_open_a_link() {
     pair.run(|pair| pair.agent.got == [5]);
 }
 
-#[test]
-fn an_agent_that_starts_again_is_noticed() {
-    let mut pair = Pair::new(clean);
-    pair.run(both_open);
-    pair.agent = End::new(Side::Agent, 9, pair.now);
-    pair.run(|pair| pair.runner.link.state() == State::Failed(LinkError::Restarted { id: 9 }));
-}
-
 fn hello_of(version: u8, min: u8) -> Vec<u8> {
     let header = Header { version, kind: Kind::Hello, from: Side::Agent, session: 3, seq: 0, ack: 0 };
     let mut out = [0; 64];

@@ -6,6 +6,8 @@ use protocol::frame::{MAX_ENCODED, Side};
 use protocol::link::{Config, Link, State};
 use serde::{Deserialize, Serialize};
 
+use super::session::{self, Spoken};
+
 /// What the tests send.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Message {
@@ -35,6 +37,11 @@ pub(crate) struct End {
     pub(crate) text: Vec<u8>,
     pub(crate) got: Vec<u32>,
     pub(crate) to_send: VecDeque<Message>,
+    /// What is said after `to_send` in a session.
+    pub(crate) script: VecDeque<Spoken>,
+    /// The messages of the other end's session.
+    pub(crate) heard: Vec<Vec<u8>>,
+    in_session: bool,
     pub(crate) close_when_delivered: bool,
 }
 
@@ -50,8 +57,16 @@ impl End {
             text: Vec::new(),
             got: Vec::new(),
             to_send: VecDeque::new(),
+            script: VecDeque::new(),
+            heard: Vec::new(),
+            in_session: false,
             close_when_delivered: false,
         }
+    }
+
+    /// An end that says `script`, and keeps what it hears.
+    pub(crate) fn in_session(config: Config, script: VecDeque<Spoken>, now: u64) -> Self {
+        Self { script, in_session: true, ..Self::with(config, now) }
     }
 
     pub(crate) fn handle(&mut self, now: u64, bytes: &[u8]) {
@@ -62,6 +77,10 @@ impl End {
     /// What the program does: takes all messages, sends what there is room for.
     pub(crate) fn work(&mut self, now: u64) {
         while let Some(bytes) = self.link.receive(now) {
+            if self.in_session {
+                self.heard.push(bytes.to_vec());
+                continue;
+            }
             let message: Message = protocol::message::decode(bytes).unwrap();
             assert_eq!(message, Message::new(message.number, message.filling.len()));
             self.got.push(message.number);
@@ -69,6 +88,12 @@ impl End {
         while self.link.can_send() {
             let Some(message) = self.to_send.pop_front() else { break };
             self.link.send(&message).unwrap();
+        }
+        while self.link.can_send() {
+            let Some(spoken) = self.script.pop_front() else { break };
+            if let Some(rest) = spoken.send(&mut self.link) {
+                self.script.push_front(rest);
+            }
         }
         if self.close_when_delivered && self.to_send.is_empty() && self.link.is_delivered() {
             assert!(self.link.close(now));
@@ -89,6 +114,10 @@ pub(crate) struct Pair<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> {
     pub(crate) now: u64,
     pub(crate) delay: u64,
     pub(crate) fault: F,
+    /// Frames that have left, of both ends.
+    pub(crate) frames: usize,
+    /// Until when nothing that leaves arrives.
+    cut_until: u64,
     on_line: VecDeque<(u64, Side, Vec<u8>)>,
 }
 
@@ -98,7 +127,23 @@ impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
     }
 
     pub(crate) fn of(runner: End, agent: End, fault: F) -> Self {
-        Self { runner, agent, now: 0, delay: 5, fault, on_line: VecDeque::new() }
+        Self { runner, agent, now: 0, delay: 5, fault, frames: 0, cut_until: 0, on_line: VecDeque::new() }
+    }
+
+    /// A session between two ends that lose each other after `silence_ms`, at `bytes_per_s`.
+    pub(crate) fn session(silence_ms: u64, bytes_per_s: Option<u32>, fault: F) -> Self {
+        let end = |side, id, script| End::in_session(Config { side, id, bytes_per_s, silence_ms }, script, 0);
+        Self::of(
+            end(Side::Runner, 0x0102_0304, session::of_runner()),
+            end(Side::Agent, 0xA0B0_C0D0, session::of_agent()),
+            fault,
+        )
+    }
+
+    /// Closes the line for `gap_ms`: what is on it is lost, and what leaves meanwhile.
+    pub(crate) fn cut(&mut self, gap_ms: u64) {
+        self.on_line.clear();
+        self.cut_until = self.now + gap_ms;
     }
 
     /// Runs until `done`, or fails the test when nothing more can happen or an hour has passed.
@@ -136,6 +181,10 @@ impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
         for (from, to) in [(Side::Runner, Side::Agent), (Side::Agent, Side::Runner)] {
             self.end(from).work(now);
             while let Some(frame) = self.end(from).transmit(now) {
+                self.frames += 1;
+                if now < self.cut_until {
+                    continue;
+                }
                 for bytes in (self.fault)(from, frame) {
                     self.on_line.push_back((now + self.delay, to, bytes));
                 }
@@ -160,6 +209,11 @@ impl<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>> Pair<F> {
             self.agent.got.len()
         )
     }
+}
+
+/// Whether all that both ends have to say was taken by the other.
+pub(crate) fn all_said<F: FnMut(Side, Vec<u8>) -> Vec<Vec<u8>>>(pair: &Pair<F>) -> bool {
+    [&pair.runner, &pair.agent].iter().all(|end| end.script.is_empty() && end.link.is_delivered())
 }
 
 /// A line without faults.

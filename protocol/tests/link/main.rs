@@ -3,6 +3,9 @@
 
 mod close;
 mod faults;
-mod foreign_text;
 mod handshake;
+mod injection;
 mod line;
+mod noise;
+mod resets;
+mod session;

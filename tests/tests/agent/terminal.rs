@@ -37,10 +37,15 @@ impl Terminal {
     }
 
     fn start(&self, home: &Home) -> Runner {
+        self.start_at(home, 0)
+    }
+
+    /// Starts an agent that sends no faster than a line of `baud`.
+    fn start_at(&self, home: &Home, baud: u32) -> Runner {
         let end = |fd: &OwnedFd| fd.try_clone().expect("descriptors are left");
         let child = home
             .command()
-            .args(["console", "--baud", "0"])
+            .args(["console", "--baud", &baud.to_string()])
             .stdin(end(&self.board))
             .stdout(end(&self.board))
             .stderr(end(&self.board))
@@ -85,6 +90,16 @@ fn what_the_kernel_prints_passes_between_frames() {
     runner.wait_for_console("[    1.0] random: crng init done\r\n");
     runner.wait_for_console("[    2.0] usb 1-1: new device\r\n");
     assert!(runner.quit().success());
+}
+
+#[test]
+fn a_helper_is_heard_while_its_script_prints_more_than_the_line_carries() {
+    let (home, terminal) = (home(), Terminal::open());
+    home.script("run.sh", "yes & flood=$!; lava-test-case x --result pass; kill $flood\n");
+    let mut runner = terminal.start_at(&home, 115_200);
+    let ran = runner.run("run.sh", 30, done);
+    assert_eq!((ran.calls.len(), ran.status), (1, ExitStatus::Code(0)));
+    assert!(ran.output.len() < 5 * 11_520, "the helper waited for {} bytes of output", ran.output.len());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 mod debian;
+mod flood;
 mod jobs;
 mod lab;
 mod nodes;
