@@ -4,6 +4,8 @@ use core::ffi::CStr;
 
 use heapless::Vec;
 
+use crate::runtime;
+
 /// At most `N - 1` bytes of text and a NUL.
 #[derive(Clone, Debug)]
 pub(crate) struct CText<const N: usize>(Vec<u8, N>);
@@ -24,7 +26,7 @@ impl<const N: usize> CText<N> {
 
     /// Returns the text as system calls want it.
     pub(crate) fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+        runtime::c_str(&self.0)
     }
 
     /// Returns the text without its NUL; empty if it is not UTF-8.

@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, Pairs, Reply};
 
-use crate::runner::{Home, Runner};
 use crate::{done, home};
+use testbench::agent_runner::{Home, Runner};
 
 const CACHE: &str = "host:ipv4=10.0.0.1\0host:ipv6=2001:db8::1\0host:hostname=bbb\0\
                      guest-0:ipv6=2001:db8::2\0guest-0:hostname=vm\0guest-1:ipv4=10.0.0.3\0\
