@@ -4,6 +4,8 @@ use core::ffi::CStr;
 
 use heapless::Vec;
 
+use crate::runtime;
+
 /// At most `N - 1` bytes of text and a NUL.
 #[derive(Clone, Debug)]
 pub(crate) struct CText<const N: usize>(Vec<u8, N>);
@@ -23,13 +25,8 @@ impl<const N: usize> CText<N> {
     }
 
     /// Returns the text as system calls want it.
-    #[expect(
-        unsafe_code,
-        reason = "the standard library's way of looking for the NUL is larger than what it serves here"
-    )]
     pub(crate) fn as_c_str(&self) -> &CStr {
-        // SAFETY: `join`, the only way to a text, takes no piece with a NUL and ends the text with one.
-        unsafe { CStr::from_bytes_with_nul_unchecked(&self.0) }
+        runtime::c_str(&self.0)
     }
 
     /// Returns the text without its NUL; empty if it is not UTF-8.

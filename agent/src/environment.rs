@@ -7,7 +7,7 @@ use rustix::process::Pid;
 
 use crate::c_text::CText;
 use crate::decimal::decimal;
-use crate::invocation::{Invocation, MAX_VARIABLES};
+use crate::invocation::Invocation;
 use crate::path::PathText;
 use crate::program::DEFAULT_SEARCH;
 use crate::socket::{LINK_VARIABLE, PROCESS_VARIABLE, SOCKET_VARIABLE};
@@ -17,9 +17,6 @@ const MAX_SEARCH: usize = 4096;
 
 /// Name of the agent's socket in its directory.
 pub(crate) const SOCKET_NAME: &str = "agent.sock";
-
-/// The environment of a program: what was inherited, and what was added.
-pub(crate) type Variables<'v> = Vec<&'v CStr, { MAX_VARIABLES + 8 }>;
 
 /// Lists `additions` and the inherited variables that these do not set anew; none if there are too many.
 pub(crate) fn with<'v, const N: usize>(

@@ -59,6 +59,20 @@ pub(crate) fn exec(path: &CStr, arguments: &[&CStr], variables: &[&CStr]) -> Err
     unsafe { raw::execve(path, argv.as_ptr(), envp.as_ptr()) }
 }
 
+/// Takes bytes for text as system calls want it: they must end with NUL and have no other. Anything else is empty text.
+///
+/// What `CStr` has for that is ten times as large.
+#[expect(unsafe_code, reason = "the bytes are checked here")]
+pub(crate) fn c_str(bytes: &[u8]) -> &CStr {
+    match bytes.split_last() {
+        // SAFETY: the last byte is NUL, and none before it is, which is all that the function asks for.
+        Some((0, text)) if text.iter().all(|byte| *byte != 0) => unsafe {
+            CStr::from_bytes_with_nul_unchecked(bytes)
+        },
+        _ => c"",
+    }
+}
+
 fn pointers<const N: usize>(words: &[&CStr]) -> Option<Vec<*const u8, N>> {
     let mut list = Vec::new();
     for word in words {

@@ -10,7 +10,7 @@ case $id in
 *://* | /*) ;;
 *[!0-9A-Fa-f]*) lava-install-packages "$key" || exit; continue ;;
 ????????????????*) url="$server/pks/lookup?op=get&options=mr&search=0x$id" ;;
-*) fail "$key: so short an id can be forged: give 16 digits, better all 40" ;;
+*) fail "$key: an id so short can be forged" ;;
 esac
 file=$keys/host-runner-$(printf %s "$name" | tr -c A-Za-z0-9 -)
 case $url in

@@ -153,14 +153,14 @@ fn address_of<'t>(cache: &'t str, host: &str) -> Option<&'t str> {
 
 /// Finds the name with a domain that `/etc/hosts` gives a host, else returns the host's name.
 fn full_name<'t>(hosts: &'t str, name: &'t str) -> &'t str {
-    hosts
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .flat_map(|line| line.split_ascii_whitespace().skip(1))
-        .find(|candidate| {
-            candidate.strip_prefix(name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
-        })
-        .unwrap_or(name)
+    for line in hosts.lines() {
+        for word in line.split_ascii_whitespace().skip(1).take_while(|word| !word.starts_with('#')) {
+            if word.strip_prefix(name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.')) {
+                return word;
+            }
+        }
+    }
+    name
 }
 
 /// Finds the gateway of the default route in `/proc/net/route`: fields interface, destination, gateway (hexadecimal, in

@@ -21,7 +21,8 @@ use crate::decimal::decimal;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client;
-use crate::program::{self, SHELL};
+use crate::invocation::Invocation;
+use crate::program::{self, SHELL, Words};
 
 /// Environment variable that tells the helpers of a definition that it is run by hand.
 pub(crate) const BY_HAND_VARIABLE: &str = "LAVA_TEST_RUNNER";
@@ -35,7 +36,8 @@ const INSTALLED_PACKAGES: &CStr = script(concat!(include_str!("installed_package
 const ADD_KEYS: &CStr = script(concat!(include_str!("add_keys.sh"), "\0"));
 const ADD_SOURCES: &CStr = script(concat!(include_str!("add_sources.sh"), "\0"));
 
-const fn script(text: &'static str) -> &'static CStr {
+/// Makes a script, which ends with NUL, an argument.
+pub(crate) const fn script(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
         Ok(script) => script,
         Err(_) => panic!("a script has no NUL but the one at its end"),
@@ -95,11 +97,7 @@ pub(crate) fn add_sources(context: &Context<'_>) -> Result<u8, Failure> {
 
 fn run(context: &Context<'_>, script: &CStr) -> Result<u8, Failure> {
     let invocation = context.invocation;
-    let words = program::words(&[c"sh", c"-c", script], invocation.arguments, &[])
-        .ok_or(Failure::Usage("too many arguments"))?;
-    let ended =
-        program::run(SHELL, &words, invocation.variables).map_err(Failure::system("cannot run the shell"))?;
-    let code = ended.code();
+    let code = run_with(invocation, script, &[])?;
     if code != 0 {
         let mut problem: String<32> = String::new();
         // Both pieces fit.
@@ -107,4 +105,25 @@ fn run(context: &Context<'_>, script: &CStr) -> Result<u8, Failure> {
         client::mention(invocation, &Call::Failed { helper: invocation.name(), problem: &problem });
     }
     Ok(code)
+}
+
+/// Runs a script, with `first` before the helper's own arguments, and returns its exit code.
+///
+/// # Errors
+/// If the shell cannot be run.
+pub(crate) fn run_with(invocation: &Invocation<'_>, script: &CStr, first: &[&CStr]) -> Result<u8, Failure> {
+    let words = words(invocation, script, first).ok_or(Failure::Usage("too many arguments"))?;
+    let ended =
+        program::run(SHELL, &words, invocation.variables).map_err(Failure::system("cannot run the shell"))?;
+    Ok(ended.code())
+}
+
+/// The words that run a script, with `first` before the helper's own arguments; none if there are too many.
+pub(crate) fn words<'a>(
+    invocation: &Invocation<'a>,
+    script: &'a CStr,
+    first: &[&'a CStr],
+) -> Option<Words<'a>> {
+    let (name, arguments) = invocation.arguments.split_first()?;
+    program::words(&[c"sh", c"-c", script, name], first, arguments)
 }

@@ -83,12 +83,6 @@ pub(crate) fn wait_for_file(path: &CStr, deadline_ms: u64, wait: &mut dyn FnMut(
     Ok(())
 }
 
-/// Waits for so long.
-pub(crate) fn pause(ms: u64) {
-    // Cut short by a signal, it is a shorter pause.
-    let _ = poll_for(&mut [], ms);
-}
-
 fn left(deadline_ms: u64) -> Result<u64> {
     deadline_ms.checked_sub(clock::monotonic_ms()).filter(|left| *left > 0).ok_or(Errno::TIMEDOUT)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use protocol::agent_to_host::ExitStatus;
 
-use crate::runner::{Home, Runner};
 use crate::{assert_dies, done, home, is_alive};
+use testbench::agent_runner::{Home, Runner};
 
 /// Waits until a file of the home has `lines` whole lines, and returns them.
 fn lines(home: &Home, name: &str, count: usize) -> Vec<String> {

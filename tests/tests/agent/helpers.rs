@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, NAMES, Reply};
 
-use crate::runner::{Build, Home, Runner};
 use crate::{done, home};
+use testbench::agent_runner::{Build, Home, Runner};
 
 /// Runs a helper outside a run.
 fn by_hand(home: &Home, words: &[&str]) -> Output {
@@ -228,7 +228,7 @@ fn the_system_and_its_packages_are_named() {
 
 #[test]
 fn a_helper_under_emulation_does_what_the_native_one_does() {
-    let home = Home::new(Build::Armv7);
+    let home = Home::new(Build::Board("armv7"));
     std::fs::write(home.path().join("environment"), "export LAVA_NODE_NAME='guest-1'\n").expect("writable");
     home.script(
         "run.sh",

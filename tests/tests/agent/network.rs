@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, Pairs, Reply};
 
-use crate::runner::Runner;
 use crate::{done, home};
+use testbench::agent_runner::{Home, Runner};
 
 const CACHE: &str = "host:ipv4=10.0.0.1\0host:ipv6=2001:db8::1\0host:hostname=bbb\0\
                      guest-0:ipv6=2001:db8::2\0guest-0:hostname=vm\0guest-1:ipv4=10.0.0.3\0\
@@ -72,17 +72,23 @@ fn more_than_can_be_searched_is_told_and_not_searched_by_half() {
     assert_eq!(runner.run("run.sh", 30, done).output, "10.0.0.1\n");
 }
 
-#[test]
-fn hosts_are_not_appended_through_a_planted_link() {
+/// A home with a directory that is open to all, as `/tmp` is, and in it a link to a file outside.
+fn home_with_planted_link() -> Home {
     let home = home();
     fs::write(home.path().join("victim"), "precious\n").expect("writable");
     fs::create_dir(home.path().join("open")).expect("writable");
     fs::set_permissions(home.path().join("open"), PermissionsExt::from_mode(0o1777)).expect("own directory");
-    symlink("../victim", home.path().join("open/hosts")).expect("writable");
+    symlink("../victim", home.path().join("open/file")).expect("writable");
+    home
+}
+
+#[test]
+fn hosts_are_not_appended_through_a_planted_link() {
+    let home = home_with_planted_link();
     symlink("victim", home.path().join("own-link")).expect("writable");
     home.script(
         "run.sh",
-        "lava-network collect eth0; lava-network hosts open/hosts || echo code $?; lava-network hosts own-link\n",
+        "lava-network collect eth0; lava-network hosts open/file || echo code $?; lava-network hosts own-link\n",
     );
     let ran = Runner::over_pipes(&home).run("run.sh", 30, group);
     let refused = "lava-network: cannot open the hosts file: a symbolic link where anybody may lay one (errno 40)\n\
@@ -94,19 +100,11 @@ fn hosts_are_not_appended_through_a_planted_link() {
 
 #[test]
 fn the_message_cache_replaces_a_planted_link() {
-    let home = home();
-    fs::write(home.path().join("victim"), "precious\n").expect("writable");
-    // LAVA's path, which the helpers on a console write as well; nothing else on this machine has it.
-    let lavas = "/tmp/lava_multi_node_cache.txt";
-    let _ = fs::remove_file(lavas);
-    symlink(home.path().join("victim"), lavas).expect("writable");
-    symlink("victim", home.path().join("multi_node_cache.txt")).expect("writable");
-    home.script("run.sh", "LAVA_AGENT_LINK=console lava-wait-all info\n");
+    let home = home_with_planted_link();
+    home.script("run.sh", "LAVA_MULTI_NODE_CACHE=$PWD/open/file lava-wait-all info\n");
     let ran = Runner::over_pipes(&home).run("run.sh", 30, group);
     assert_eq!(ran.status, ExitStatus::Code(0), "{}", ran.output);
-    let expected = CACHE.replace('\0', "\n");
-    assert_eq!(fs::read_to_string(lavas).expect("there"), expected);
-    assert_eq!(fs::read_to_string(home.path().join("multi_node_cache.txt")).expect("there"), expected);
-    assert_eq!(fs::read_to_string(home.path().join("victim")).expect("there"), "precious\n");
-    fs::remove_file(lavas).expect("there");
+    let read = |name| fs::read_to_string(home.path().join(name)).expect("there");
+    assert_eq!(read("open/file"), CACHE.replace('\0', "\n"));
+    assert_eq!(read("victim"), "precious\n");
 }
