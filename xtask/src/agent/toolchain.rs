@@ -1,6 +1,8 @@
 //! A Rust toolchain for a board's processor: rustup's, or Debian's where rustup's cannot be had.
 
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -56,14 +58,32 @@ impl Toolchain {
 
     /// Makes a cargo command use this toolchain.
     pub(super) fn apply(&self, cargo: &mut Command) {
+        let target = self.target.to_uppercase().replace('-', "_");
         if let Some(linker) = self.linker {
-            let target = self.target.to_uppercase().replace('-', "_");
             cargo.env(format!("CARGO_TARGET_{target}_LINKER"), linker);
         }
+        // In addition to those of the configuration.
+        let flags: Vec<_> = sources_of_crates().iter().filter_map(|directory| without(directory)).collect();
+        cargo.env(format!("CARGO_TARGET_{target}_RUSTFLAGS"), flags.join(" "));
         if let Some(rustc) = &self.rustc {
             cargo.env("RUSTC", rustc);
         }
     }
+}
+
+/// Where cargo keeps the sources of crates.
+fn sources_of_crates() -> Vec<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    sources.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// The flag that leaves a directory out of the places of code in a program: they need not tell who built it, and take
+/// room. None if cargo would take it for several flags.
+fn without(directory: &Path) -> Option<String> {
+    let directory = directory.to_str().filter(|text| !text.contains(char::is_whitespace))?;
+    Some(format!("--remap-path-prefix={directory}/="))
 }
 
 /// The best of an architecture's targets that rustup has, or can fetch if it has none.
@@ -118,5 +138,12 @@ mod tests {
             Some("arm-linux-gnueabihf-gcc".as_ref())
         );
         assert_eq!(value("RUSTC"), Some("/x/rustc".as_ref()));
+    }
+
+    #[test]
+    fn a_directory_that_cargo_would_cut_in_two_is_left_alone() {
+        let flag = without(Path::new("/home/a/.cargo/registry/src/index"));
+        assert_eq!(flag.as_deref(), Some("--remap-path-prefix=/home/a/.cargo/registry/src/index/="));
+        assert_eq!(without(Path::new("/home/a b/.cargo")), None);
     }
 }
