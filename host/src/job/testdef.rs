@@ -207,7 +207,8 @@ expected: [boot]
         assert_eq!(whole_groups(steps), [0..1, 1..4, 4..6, 6..7]);
         assert_eq!(whole_groups(["echo a", "if true; then", "echo b"]), [0..1, 1..3]);
         let endless: Vec<_> = ["("].into_iter().chain(["echo"; 100]).chain([")", "echo"]).collect();
-        assert_eq!(whole_groups(endless), [0..103]);
+        let groups = whole_groups(endless);
+        assert_eq!((groups.len(), groups.first()), (1, Some(&(0..103))));
         assert!(whole_groups([]).is_empty());
     }
 
