@@ -325,7 +325,13 @@ fn environment(node: &NodeContext) -> String {
         ("LAVA_ROLE".to_owned(), node.plan.role.clone()),
         ("LAVA_NODE_NAME".to_owned(), node.plan.name.clone()),
     ];
-    variables.extend(node.board().into_iter().flat_map(Board::test_variables));
+    if let Some(board) = node.board() {
+        variables.push(("LAVA_DEVICE_HOSTNAME".to_owned(), board.name.clone()));
+        let services = node.run.networks.services(board);
+        variables
+            .extend(services.map(|services| ("LAVA_DISPATCHER_IP".to_owned(), services.address.to_string())));
+        variables.extend(board.test_variables());
+    }
     variables.extend(node.plan.environment.iter().cloned());
     environment_script(&variables)
 }

@@ -52,6 +52,18 @@ fn node_name(role: &Role, index: u32) -> String {
     }
 }
 
+/// The device type that a role asks for, or the role whose board it connects to.
+fn device_type<'j>(job: &'j Job, role: &'j Role) -> Option<&'j str> {
+    match &role.kind {
+        RoleKind::Device { device_type } => Some(&device_type.value),
+        RoleKind::Connection { host_role } => {
+            let host = job.roles.iter().find(|host| host.name.value == host_role.value)?;
+            let RoleKind::Device { device_type } = &host.kind else { return None };
+            Some(&device_type.value)
+        }
+    }
+}
+
 /// How long the tests of a node of `role` may take to be ready: what its deployments say, shortest first.
 fn prepare_timeouts(job: &Job, role: &Role) -> PrepareTimeouts {
     let shortest = |part| {
@@ -149,8 +161,10 @@ impl Binder<'_> {
             // Without a board, a fault was reported.
             let Some(kind) = kind else { continue };
             let steps = self.steps(role, &kind);
-            let mut environment = self.job.environment.clone();
-            environment.extend(role.environment.iter().cloned());
+            let device_type =
+                device_type(self.job, role).map(|name| ("LAVA_DEVICE_TYPE".to_owned(), name.to_owned()));
+            let environment = device_type.into_iter().chain(self.job.environment.iter().cloned());
+            let environment = environment.chain(role.environment.iter().cloned()).collect();
             nodes.push(NodePlan {
                 name,
                 role: role.name.value.clone(),

@@ -112,7 +112,8 @@ fn preamble(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
     for (name, value) in definition.params.iter().chain(&spec.params) {
         push_line(&mut script, format_args!("{name}={}", quote(value)));
     }
-    push_line(&mut script, format_args!("export TESTRUN_ID={}", quote(&spec.dir)));
+    push_line(&mut script, format_args!("export TESTRUN_ID={} LAVA_RESULT_DIR=\"$PWD\"", quote(&spec.dir)));
+    script.push_str("read -r UUID <uuid\n");
     script
 }
 
@@ -173,7 +174,8 @@ run:
         GREETING='it'\''s'
         COUNT='010'
         COUNT='3'
-        export TESTRUN_ID='0_demo'
+        export TESTRUN_ID='0_demo' LAVA_RESULT_DIR="$PWD"
+        read -r UUID <uuid
         set -e
         set -x
         { lava-step 1 $? && :; } 2>/dev/null
@@ -191,7 +193,11 @@ run:
         let directory = tree.path().join(definition_directory(0, &spec(Vec::new())));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(tree.path().join("environment"), "export ROLE='host'\n").unwrap();
-        let definition = TestDefinition { steps: vec!["echo $ROLE; pwd".into()], ..Default::default() };
+        std::fs::write(directory.join("uuid"), "7_0_demo\n").unwrap();
+        let definition = TestDefinition {
+            steps: vec!["echo $ROLE $UUID; cd /; echo $LAVA_RESULT_DIR".into()],
+            ..Default::default()
+        };
         std::fs::write(directory.join("run.sh"), run_script(&spec(Vec::new()), &definition).text).unwrap();
         let output = Command::new("/bin/sh")
             .args(["-e", "0/tests/0_demo/run.sh"])
@@ -199,7 +205,10 @@ run:
             .output()
             .unwrap();
         let directory = directory.canonicalize().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("host\n{}\n", directory.display()));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            format!("host 7_0_demo\n{}\n", directory.display())
+        );
     }
 
     #[test]
@@ -208,6 +217,7 @@ run:
         let directory = tree.path().join(definition_directory(0, &spec(Vec::new())));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(tree.path().join("environment"), "").unwrap();
+        std::fs::write(directory.join("uuid"), "7_0_demo\n").unwrap();
         let helper = tree.path().join("lava-step");
         let text = format!("#!/bin/sh\necho $1 >>'{}/steps'\nexit $2\n", tree.path().display());
         std::fs::write(&helper, text).unwrap();
