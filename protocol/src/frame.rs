@@ -36,8 +36,7 @@ pub const MAX_BODY: usize = HEADER + MAX_MESSAGE + CHECK;
 /// Longest frame on the wire, in bytes; a buffer of this size holds any frame.
 pub const MAX_ENCODED: usize = 2 + 2 * MAX_BODY;
 
-///
-/// Bit by bit: a table would be quicker than any line, and take up 1 KiB of the agent.
+/// The frames' check, bit by bit: a table would be quicker than any line, and take up 1 KiB of the agent.
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// An end of the link.
