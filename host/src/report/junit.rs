@@ -88,6 +88,13 @@ fn definition_suite(node: &NodeResults, definition: &DefinitionResult) -> TestSu
     whole.set_classname(name.as_str());
     whole.set_time(definition.took);
     suite.add_test_case(whole);
+    let complaints =
+        node.kernel.iter().filter(|complaint| complaint.definition.as_ref() == Some(&definition.name));
+    let complaints: Vec<_> =
+        complaints.map(|said| format!("kernel {}: {}", said.complaint, said.text)).collect();
+    if !complaints.is_empty() {
+        suite.set_system_err(complaints.join("\n"));
+    }
     for test in node.tests.iter().filter(|test| test.definition == definition.name) {
         suite.add_test_case(test_case(&name, test));
     }

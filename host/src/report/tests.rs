@@ -4,7 +4,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::event::{Bytes, Direction, Event, EventKind, Node, Outcome, TestCase, TestResult};
+use crate::dialog::ComplaintKind;
+use crate::event::{
+    Bytes, Direction, Event, EventKind, Node, Outcome, ScriptKind, StepId, TestCase, TestResult, Usage,
+};
 use crate::fault::{Class, Fault};
 use crate::report::console_log::ConsoleLogs;
 use crate::report::junit::Junit;
@@ -56,6 +59,7 @@ fn link_fault() -> Fault {
 fn run() -> Vec<(Option<&'static str>, EventKind)> {
     let phase = |name: &str| name.to_owned();
     let seconds = Duration::from_secs;
+    let step = StepId { script: ScriptKind::Run, number: 1 };
     vec![
         (
             None,
@@ -93,12 +97,44 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
                 data: Bytes(b"+ dd\nhalf a li".to_vec()),
             },
         ),
+        (
+            Some("host"),
+            EventKind::StepStarted {
+                definition: phase("0_smoke"),
+                step,
+                command: "./write --fast".to_owned(),
+            },
+        ),
         (Some("host"), case("read", TestResult::Pass, None)),
         (
             Some("host"),
-            EventKind::Output { definition: phase("0_smoke"), step: None, data: Bytes(b"ne <&>\n".to_vec()) },
+            EventKind::Kernel {
+                complaint: ComplaintKind::Oops,
+                text: "[   12.345678] Internal error: Oops: 5 [#1] SMP ARM".to_owned(),
+                definition: Some(phase("0_smoke")),
+                step: Some(step),
+                case: Some("write".to_owned()),
+            },
+        ),
+        (
+            Some("host"),
+            EventKind::Output {
+                definition: phase("0_smoke"),
+                step: Some(step),
+                data: Bytes(b"ne <&>\n".to_vec()),
+            },
         ),
         (Some("host"), case("write", TestResult::Fail, Some("measurement `fast` is not a number"))),
+        (
+            Some("host"),
+            EventKind::ScriptFinished {
+                definition: phase("0_smoke"),
+                script: ScriptKind::Run,
+                status: "exit code 1".to_owned(),
+                took: Duration::from_millis(2400),
+                usage: Some(Usage { user_ms: 1200, system_ms: 300, max_rss_kib: 4096 }),
+            },
+        ),
         (
             Some("host"),
             EventKind::DefinitionFinished {

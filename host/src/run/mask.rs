@@ -279,7 +279,7 @@ mod tests {
             events.extend(mask.apply(Some("host"), EventKind::Console { direction: Direction::Rx, data }));
         }
         events.extend(mask.apply(Some("host"), end()));
-        assert_eq!(seen(&events), "before after not one");
+        assert_eq!(seen(&events), "before after \u{1e}not one");
         assert_eq!(frame[length - 1], END);
     }
 
