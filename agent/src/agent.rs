@@ -31,7 +31,7 @@ pub(crate) struct Setting<'a> {
     /// The agent's directory.
     pub(crate) directory: &'a str,
     /// What the link runs over: `console` or `stdio`.
-    pub(crate) link: &'static str,
+    pub(crate) link: &'a str,
     /// What the line carries, in bytes per second; `None` if it need not be paced.
     pub(crate) bytes_per_s: Option<u32>,
 }

@@ -1,10 +1,14 @@
 //! The command line of `lava-agent` itself.
 
+use protocol::version;
+use rustix::fs::{CWD, Mode};
+
 use crate::agent::{Agent, Setting};
 use crate::environment::SOCKET_NAME;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::line::Line;
+use crate::path::PathText;
 use crate::receive_file::joined;
 use crate::socket::Calls;
 use crate::terminal::{NonBlocking, RawTerminal};
@@ -13,12 +17,13 @@ use crate::{helper, path, runtime, stdio, text_file};
 const HELP: &str = "\
 lava-agent: runs test definitions on a board for host-runner
 
-usage: lava-agent console [--baud RATE]   speak to the runner over the terminal on standard input
-       lava-agent stdio                   speak to the runner over a pipe or socket
+usage: lava-agent console|stdio [--baud RATE] [--directory DIR]
        lava-agent --help | --version
 
-RATE is the speed of the line in bits per second; without it, or with 0, the line
-has none (an emulator).
+console speaks to the runner over the terminal on standard input, stdio over a pipe
+or socket. RATE is the line's speed in bits per second, without it or with 0 the line
+has none (an emulator). DIR is made, and is where the socket goes and the runner's
+files.
 
 Under these names it is a helper for test definitions:
 ";
@@ -32,28 +37,52 @@ const EXIT_LOST: u8 = 1;
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
 
+/// What `--version` prints, the oldest and the newest protocol at its end. In one piece: installers find it in the program.
+const VERSION: &str =
+    concat!("lava-agent ", env!("CARGO_PKG_VERSION"), " ", env!("AGENT_ARCH"), " protocol 1-1\n");
+
+const _: () = {
+    let [.., min, b'-', current, b'\n'] = VERSION.as_bytes() else { panic!("VERSION ends with two digits") };
+    assert!(*min == b'0' + version::MIN && *current == b'0' + version::CURRENT);
+};
+
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Command {
+enum Command<'a> {
     Help,
     Version,
-    /// With the line's rate in bits per second, if given.
-    Console(Option<u32>),
-    Stdio,
+    Serve(Service<'a>),
 }
 
-impl Command {
-    fn parse(invocation: &Invocation<'_>) -> Option<Self> {
+/// How to speak to the runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Service<'a> {
+    /// `console` or `stdio`.
+    link: &'a str,
+    /// The line's speed in bits per second; 0 if it has none.
+    baud: u32,
+    /// The agent's directory, where it is not the one that the agent was started from.
+    directory: Option<&'a str>,
+}
+
+impl<'a> Command<'a> {
+    fn parse(invocation: &Invocation<'a>) -> Option<Self> {
         let mut words = invocation.arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
         let command = match words.next()? {
             "--help" | "-h" | "help" => Self::Help,
             "--version" | "-V" => Self::Version,
-            "stdio" => Self::Stdio,
-            "console" => match words.next() {
-                None => Self::Console(None),
-                Some("--baud") => Self::Console(Some(words.next()?.parse().ok()?)),
-                Some(_) => return None,
-            },
+            link @ ("stdio" | "console") => {
+                let mut service = Service { link, baud: 0, directory: None };
+                while let Some(option) = words.next() {
+                    let value = words.next()?;
+                    match option {
+                        "--baud" => service.baud = value.parse().ok()?,
+                        "--directory" => service.directory = Some(value),
+                        _ => return None,
+                    }
+                }
+                Self::Serve(service)
+            }
             _ => return None,
         };
         words.next().is_none().then_some(command)
@@ -73,12 +102,10 @@ pub(crate) fn run(invocation: &Invocation<'_>) -> u8 {
             Ok(())
         }
         Some(Command::Version) => {
-            let version = concat!("lava-agent ", env!("CARGO_PKG_VERSION"), " ", env!("AGENT_ARCH"), "\n");
-            stdio::say(stdio::stdout(), &[version]);
+            stdio::say(stdio::stdout(), &[VERSION]);
             Ok(())
         }
-        Some(Command::Console(baud)) => console(invocation, baud),
-        Some(Command::Stdio) => serve(invocation, "stdio", None),
+        Some(Command::Serve(service)) => serve(invocation, service),
     };
     match result {
         Ok(()) => 0,
@@ -90,16 +117,15 @@ pub(crate) fn run(invocation: &Invocation<'_>) -> u8 {
     }
 }
 
-fn console(invocation: &Invocation<'_>, baud: Option<u32>) -> Result<(), Failure> {
-    let _terminal =
-        RawTerminal::enter(stdio::stdin()).map_err(Failure::system("standard input is no terminal"))?;
-    let rate = baud.map(|baud| baud / BITS_PER_BYTE);
-    serve(invocation, "console", rate.filter(|rate| *rate > 0))
-}
-
-fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u32>) -> Result<(), Failure> {
+fn serve(invocation: &Invocation<'_>, service: Service<'_>) -> Result<(), Failure> {
+    let _terminal = if service.link == "console" {
+        let entered = RawTerminal::enter(stdio::stdin());
+        Some(entered.map_err(Failure::system("standard input is no terminal"))?)
+    } else {
+        None
+    };
     runtime::shield_from_signals();
-    let directory = path::own_directory(invocation)
+    let directory = directory(invocation, service.directory)
         .ok_or(Failure::Plain("cannot tell which directory it was started from"))?;
     let socket = joined(directory.as_str(), SOCKET_NAME)
         .map_err(Failure::system("the agent's directory is too deep"))?;
@@ -107,7 +133,8 @@ fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u3
     let calls =
         Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
     let unblocked = [stdio::stdin(), stdio::stdout()].map(NonBlocking::enter);
-    let setting = Setting { invocation, directory: directory.as_str(), link, bytes_per_s };
+    let bytes_per_s = Some(service.baud / BITS_PER_BYTE).filter(|rate| *rate > 0);
+    let setting = Setting { invocation, directory: directory.as_str(), link: service.link, bytes_per_s };
     let line = Line::new(stdio::stdin(), stdio::stdout());
     let served = Agent::new(setting, line, calls).run();
     // The second was saved after the first was changed, and both may be one open file.
@@ -116,35 +143,73 @@ fn serve(invocation: &Invocation<'_>, link: &'static str, bytes_per_s: Option<u3
     served.map_err(Failure::from)
 }
 
+/// The agent's directory: `given`, which is made and whose `bin` leads to the agent's own, or the one that it was
+/// started from.
+fn directory(invocation: &Invocation<'_>, given: Option<&str>) -> Option<PathText> {
+    let own = path::own_directory(invocation)?;
+    let Some(given) = given else { return Some(own) };
+    let directory = PathText::join(&[given.as_bytes()])?;
+    // Both are there already when an earlier step has run; that nothing can be made, the socket tells.
+    let _ = rustix::fs::mkdirat(CWD, directory.as_c_str(), Mode::RWXU);
+    let (bin, link) = (joined(own.as_str(), "bin").ok()?, joined(given, "bin").ok()?);
+    let _ = rustix::fs::symlinkat(bin.as_c_str(), CWD, link.as_c_str());
+    Some(directory)
+}
+
 #[cfg(test)]
 mod tests {
     use core::ffi::CStr;
 
     use super::*;
 
-    fn parsed(words: &[&CStr]) -> Option<Command> {
+    fn parsed<'a>(words: &'a [&'a CStr]) -> Option<Command<'a>> {
         Command::parse(&Invocation { arguments: words, variables: &[], cut: false })
+    }
+
+    fn serving<'a>(link: &'a str, baud: u32, directory: Option<&'a str>) -> Option<Command<'a>> {
+        Some(Command::Serve(Service { link, baud, directory }))
     }
 
     #[test]
     fn commands_are_recognised_whole() {
-        assert_eq!(parsed(&[c"lava-agent", c"console"]), Some(Command::Console(None)));
-        assert_eq!(parsed(&[c"lava-agent", c"console", c"--baud", c"0"]), Some(Command::Console(Some(0))));
-        assert_eq!(parsed(&[c"lava-agent", c"stdio"]), Some(Command::Stdio));
+        assert_eq!(parsed(&[c"lava-agent", c"console"]), serving("console", 0, None));
+        assert_eq!(parsed(&[c"lava-agent", c"console", c"--baud", c"9600"]), serving("console", 9600, None));
+        assert_eq!(parsed(&[c"lava-agent", c"stdio"]), serving("stdio", 0, None));
+        let both = [c"lava-agent", c"console", c"--directory", c"/lava-7", c"--baud", c"0"];
+        assert_eq!(parsed(&both), serving("console", 0, Some("/lava-7")));
         assert_eq!(parsed(&[c"lava-agent", c"--version"]), Some(Command::Version));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let wrong: [&[&CStr]; 5] = [
+        let wrong: [&[&CStr]; 7] = [
             &[c"lava-agent"],
             &[c"lava-agent", c"consol"],
             &[c"lava-agent", c"stdio", c"more"],
+            &[c"lava-agent", c"--version", c"--baud"],
             &[c"lava-agent", c"console", c"--baud"],
             &[c"lava-agent", c"console", c"--baud", c"fast"],
+            &[c"lava-agent", c"stdio", c"--directory"],
         ];
         for words in wrong {
             assert_eq!(parsed(words), None, "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_directory_of_its_own_is_made_private_and_leads_to_the_agents_program() {
+        let directory = std::env::temp_dir().join(format!("lava-directory-{}", std::process::id()));
+        let name = directory.to_str().expect("UTF-8");
+        let invocation = Invocation { arguments: &[c"lava-agent"], variables: &[], cut: false };
+        for _ in 0..2 {
+            let made = super::directory(&invocation, Some(name)).expect("short");
+            assert_eq!(made.as_str(), name);
+        }
+        let mode = std::fs::metadata(&directory).expect("made").permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o700);
+        let own = path::own_directory(&invocation).expect("a test has a path");
+        let bin = std::fs::read_link(directory.join("bin")).expect("made");
+        std::fs::remove_dir_all(&directory).expect("own directory");
+        assert_eq!(bin.to_str(), Some(format!("{}/bin", own.as_str()).as_str()));
     }
 }

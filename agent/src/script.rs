@@ -40,7 +40,7 @@ pub(crate) struct Order<'a> {
     /// The agent's process.
     pub(crate) process: Pid,
     /// What the link runs over, for the helpers.
-    pub(crate) link: &'static str,
+    pub(crate) link: &'a str,
     /// The runner's number for the script.
     pub(crate) run: u32,
     /// Path of the script below the directory.
