@@ -186,7 +186,7 @@ fn a_board_that_resets_in_a_test_is_seen_at_once() {
     let run = run(&bench, &definitions);
     assert_eq!(run.code, Some(3), "{run}");
     let results = Results::of(&run);
-    let reset = "the board has reset: U-Boot SPL 2023.01 (Jan 09 2023), while test case `dies` ran";
+    let reset = "while test case `dies` ran, the board has reset: U-Boot SPL 2023.01 (Jan 09 2023)";
     assert_eq!(results.fault(), ("infrastructure", reset));
     assert!(results.place().starts_with("board, test-0 (job.yaml:"), "{}", results.place());
     assert_eq!(results.tests(NODE), ["0_resets/before pass"], "results so far are kept");

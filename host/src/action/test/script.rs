@@ -172,7 +172,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             Seen::Failure(failure) => {
                 let fault = phase.error(Class::Infrastructure, &failure);
                 let message = match running.book.running_case() {
-                    Some(case) => format!("{}, while test case `{case}` ran", fault.message),
+                    Some(case) => format!("while test case `{case}` ran, {}", fault.message),
                     None => fault.message,
                 };
                 return Err(Fault { message, ..fault });
