@@ -202,12 +202,22 @@ pub(super) struct BenchArgs {
 /// What the terminal shows.
 #[derive(Debug, Args)]
 pub(super) struct DisplayArgs {
-    /// Shows console text and test output as well
+    /// Shows streams of the nodes as well, each line with the node's name: `output` is what test definitions print,
+    /// `console` what boards say beside it (boot loader, kernel)
+    #[arg(long, value_name = "STREAMS", value_delimiter = ',')]
+    show: Vec<Shown>,
+    /// Shows all streams: as `--show output,console`
     #[arg(short, long)]
     pub(super) verbose: bool,
     /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shown {
+    Output,
+    Console,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -228,7 +238,8 @@ impl DisplayArgs {
                 Color::Never => false,
                 Color::Auto => is_terminal && !no_color,
             },
-            verbose: self.verbose,
+            output: self.verbose || self.show.contains(&Shown::Output),
+            console: self.verbose || self.show.contains(&Shown::Console),
             live: live && is_terminal,
         }
     }

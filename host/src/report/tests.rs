@@ -176,8 +176,10 @@ fn report(reporter: &mut dyn Reporter) {
 #[test]
 fn the_terminal_ends_with_tables_and_errors() {
     let screen = Screen::default();
-    let mut terminal =
-        Terminal::new(Box::new(screen.clone()), Options { verbose: true, ..Options::default() });
+    let mut terminal = Terminal::new(
+        Box::new(screen.clone()),
+        Options { output: true, console: true, ..Options::default() },
+    );
     report(&mut terminal);
     let text = String::from_utf8(screen.0.lock().unwrap().clone()).unwrap();
     insta::assert_snapshot!(text);

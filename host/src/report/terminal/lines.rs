@@ -48,10 +48,13 @@ impl Style {
         self.paint(style, &format!("{result:<7}"))
     }
 
-    /// A line of console text or test output.
+    /// A line of console text, or of what the definition `source` printed, which is brighter.
     pub(super) fn console(self, event: &Event, width: usize, source: Option<&str>, text: &str) -> String {
-        let source = source.map(|name| format!("{name} ")).unwrap_or_default();
-        self.prefix(event, width) + &self.dim(&format!("{source}│ {text}"))
+        let line = match source {
+            Some(definition) => self.dim(&format!("{definition} │ ")) + text,
+            None => self.dim(&format!("│ {text}")),
+        };
+        self.prefix(event, width) + &line
     }
 
     fn prefix(self, event: &Event, width: usize) -> String {

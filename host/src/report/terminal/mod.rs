@@ -18,8 +18,10 @@ use tables::{faults, nodes_table, phases_table};
 pub struct Options {
     /// Whether colours may be used.
     pub colours: bool,
-    /// Whether console text and test output are shown as well.
-    pub verbose: bool,
+    /// Whether what test definitions print is shown as well.
+    pub output: bool,
+    /// Whether what boards say on their consoles is shown as well.
+    pub console: bool,
     /// Whether a live line per node is drawn below the text; for terminals only.
     pub live: bool,
 }
@@ -60,12 +62,13 @@ impl Terminal {
             EventKind::Output { definition, data, .. } => (Some(definition.as_str()), data),
             _ => return Ok(()),
         };
+        let is_shown = if source.is_some() { self.options.output } else { self.options.console };
         let node = event.node.as_deref().unwrap_or_default();
         for text in self.console.add(node, source, &data.0) {
             if let Some(live) = &mut self.live {
                 live.last_line(node, &text);
             }
-            if self.options.verbose {
+            if is_shown {
                 let width = self.node_width();
                 let line = self.style.console(event, width, source, &text);
                 self.line(&line)?;
