@@ -67,6 +67,8 @@ struct Ready {
     accept: bool,
     report: bool,
     calls: Vec<bool, MAX_CONNECTIONS>,
+    /// Whether all of them were looked at: scripts and helpers are not while the link takes no message.
+    is_complete: bool,
 }
 
 impl<'a> Agent<'a> {
@@ -99,9 +101,6 @@ impl<'a> Agent<'a> {
         loop {
             let now_ms = clock::monotonic_ms();
             self.link.handle_timeout(now_ms);
-            if let Some(script) = &mut self.script {
-                script.handle_timeout(now_ms);
-            }
             self.take_messages(now_ms)?;
             self.take_output(now_ms);
             if self.is_leaving || self.link.state() == State::Closing {
@@ -124,6 +123,10 @@ impl<'a> Agent<'a> {
             self.take_calls(&ready.calls);
             if ready.accept {
                 self.calls.accept();
+            }
+            // Only now is it known that the script has neither ended nor begun its next step in time.
+            if let Some(script) = self.script.as_mut().filter(|_| ready.is_complete) {
+                script.handle_timeout(clock::monotonic_ms());
             }
         }
     }
@@ -153,7 +156,7 @@ impl<'a> Agent<'a> {
                 let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
         }
-        let due = [self.link.poll_timeout(), self.script.as_ref().and_then(Script::poll_timeout)];
+        let due = [self.link.poll_timeout(), script.and_then(Script::poll_timeout)];
         let timeout = due.into_iter().flatten().min().map(|at| clock::timespec(at.saturating_sub(now_ms)));
         match poll(&mut fds, timeout.as_ref()) {
             Err(Errno::INTR) => return Ok(Ready::default()),
@@ -167,6 +170,7 @@ impl<'a> Agent<'a> {
             accept: happened(accept),
             report: happened(report),
             calls: fds.iter().skip(first_call).map(|fd| !fd.revents().is_empty()).collect(),
+            is_complete: can_send,
         })
     }
 

@@ -17,9 +17,10 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 pub(crate) use self::step::NextStep;
+use self::step::Owed;
 use self::waiter::Record;
 use crate::invocation::Invocation;
 use crate::path::{self, PathText};
@@ -71,6 +72,8 @@ pub(crate) struct Script {
     step_deadline_ms: Option<u64>,
     /// The step that it wants to begin.
     next_step: Option<NextStep>,
+    /// What is still to be taken of its output before its next step or its end is told.
+    owed: Option<Owed>,
     /// What it used, once it has ended and that is known.
     usage: Option<Usage>,
     /// How it ended.
@@ -139,6 +142,7 @@ impl Script {
             deadline_ms: order.deadline_ms,
             step_deadline_ms: None,
             next_step: None,
+            owed: None,
             usage: None,
             ended: None,
         })
@@ -196,6 +200,8 @@ impl Script {
             Record::NotStarted(errno) => Some(Report::NotStarted(u16::try_from(errno).unwrap_or(u16::MAX))),
             Record::Ended(status, usage) => {
                 self.usage = Some(usage);
+                self.owed = Some(Owed::of(&self.output));
+                self.next_step = None;
                 self.ended = Some(self.ending.unwrap_or_else(|| exit_status(status)));
                 if self.ending.is_some() {
                     self.signal(Signal::KILL);
@@ -206,12 +212,15 @@ impl Script {
         }
     }
 
-    /// Reads what the script has printed, no further than to the step that it wants to begin.
+    /// Reads what the script has printed, no further than to the step that it wants to begin, or to its end.
     pub(crate) fn read_output(&mut self, buffer: &mut [u8]) -> Output {
-        let room = self.next_step.as_ref().map_or(buffer.len(), |next| next.room(buffer.len()));
+        let room = self.owed.map_or(buffer.len(), |owed| owed.room(buffer.len()));
+        if room == 0 {
+            return Output::Nothing;
+        }
         let read = rustix::io::read(&self.output, buffer.get_mut(..room).unwrap_or_default());
-        if let (Some(next), Ok(count)) = (&mut self.next_step, read) {
-            next.taken(count);
+        if let (Some(owed), Ok(count)) = (&mut self.owed, read) {
+            owed.taken(count);
         }
         match read {
             Err(Errno::AGAIN | Errno::INTR) => Output::Nothing,
@@ -228,13 +237,18 @@ impl Script {
         if self.next_step.is_some() || self.ended.is_some() {
             return false;
         }
-        self.next_step = Some(NextStep::new(call, step, timeout_s, &self.output));
+        self.next_step = Some(NextStep { call, step, timeout_s });
+        self.owed = Some(Owed::of(&self.output));
+        // The step before has done what it had to.
+        self.step_deadline_ms = None;
         true
     }
 
     /// Begins the announced step if all output of the one before it was taken.
     pub(crate) fn begin_step(&mut self, now_ms: u64) -> Option<NextStep> {
-        let next = self.next_step.take_if(|next| next.is_due())?;
+        self.owed.filter(|owed| owed.room(1) == 0)?;
+        let next = self.next_step.take()?;
+        self.owed = None;
         self.step_deadline_ms = next.deadline_ms(now_ms);
         Some(next)
     }
@@ -286,6 +300,8 @@ impl Script {
             }
         }
         self.signal(Signal::KILL);
+        // It would wait for a shell that hangs in the kernel, or that is not known.
+        let _ = kill_process(self.waiter, Signal::KILL);
         self.reap();
     }
 

@@ -1,7 +1,8 @@
 //! Steps of a script: what it prints belongs to the step that it is in.
 //!
 //! A script says that it begins a step by `lava-step`, and waits for the answer. What it has printed before lies in the
-//! pipe by then; the agent takes exactly that first.
+//! pipe by then; the agent takes exactly that first. It is the same with the script's end: what is printed after it
+//! comes from processes that the script has left behind.
 
 use rustix::fd::AsFd;
 
@@ -13,37 +14,35 @@ pub(crate) struct NextStep {
     /// Number of the step.
     pub(crate) step: u16,
     /// Seconds until the step is ended; 0 if it has no limit of its own.
-    timeout_s: u32,
-    /// Bytes in the output's pipe that are still those of the step before.
-    owed: u64,
+    pub(super) timeout_s: u32,
 }
 
 impl NextStep {
-    /// A step whose predecessor's output is what lies in `output` now.
-    pub(super) fn new(call: u32, step: u16, timeout_s: u32, output: impl AsFd) -> Self {
-        // A pipe that cannot say how much is in it is taken for empty: the output would be the next step's.
-        let owed = rustix::io::ioctl_fionread(output).unwrap_or(0);
-        Self { call, step, timeout_s, owed }
+    /// When the step is to be ended, if it begins at `now_ms`.
+    pub(super) fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
+        (self.timeout_s > 0).then(|| now_ms.saturating_add(u64::from(self.timeout_s) * 1_000))
+    }
+}
+
+/// Bytes of output that are to be taken before something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owed(u64);
+
+impl Owed {
+    /// What lies in `output` now.
+    pub(super) fn of(output: impl AsFd) -> Self {
+        // A pipe that cannot say how much is in it is taken for empty.
+        Self(rustix::io::ioctl_fionread(output).unwrap_or(0))
     }
 
-    /// How much of a buffer of `length` bytes may be filled before the step begins.
-    pub(super) fn room(&self, length: usize) -> usize {
-        usize::try_from(self.owed).map_or(length, |owed| owed.min(length))
+    /// How much of a buffer of `length` bytes may be filled.
+    pub(super) fn room(self, length: usize) -> usize {
+        usize::try_from(self.0).map_or(length, |owed| owed.min(length))
     }
 
     /// `count` bytes were taken; none if there are no more.
     pub(super) fn taken(&mut self, count: usize) {
-        self.owed = if count == 0 { 0 } else { self.owed.saturating_sub(count as u64) };
-    }
-
-    /// Whether all output of the step before was taken.
-    pub(super) const fn is_due(&self) -> bool {
-        self.owed == 0
-    }
-
-    /// When the step is to be ended, if it begins at `now_ms`.
-    pub(super) fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
-        (self.timeout_s > 0).then(|| now_ms.saturating_add(u64::from(self.timeout_s) * 1_000))
+        self.0 = if count == 0 { 0 } else { self.0.saturating_sub(count as u64) };
     }
 }
 
@@ -52,31 +51,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_begins_when_what_was_printed_before_it_was_taken() {
+    fn what_is_owed_is_what_was_there_before() {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
         rustix::io::write(&writer, b"before").expect("room");
-        let mut next = NextStep::new(7, 2, 0, &reader);
+        let mut owed = Owed::of(&reader);
         rustix::io::write(&writer, b"after").expect("room");
-        assert_eq!((next.room(100), next.room(4), next.is_due()), (6, 4, false));
-        next.taken(4);
-        assert_eq!((next.room(100), next.is_due()), (2, false));
-        next.taken(2);
-        assert!(next.is_due());
+        assert_eq!((owed.room(100), owed.room(4)), (6, 4));
+        owed.taken(4);
+        assert_eq!(owed.room(100), 2);
+        owed.taken(2);
+        assert_eq!(owed.room(100), 0);
     }
 
     #[test]
-    fn output_that_has_ended_holds_nothing_back() {
+    fn output_that_has_ended_owes_nothing() {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
         rustix::io::write(&writer, b"before").expect("room");
-        let mut next = NextStep::new(7, 2, 0, &reader);
-        next.taken(0);
-        assert!(next.is_due());
+        let mut owed = Owed::of(&reader);
+        owed.taken(0);
+        assert_eq!(owed.room(100), 0);
     }
 
     #[test]
     fn only_a_step_with_a_limit_has_a_deadline() {
-        let (reader, _writer) = rustix::pipe::pipe().expect("a pipe");
-        assert_eq!(NextStep::new(7, 2, 0, &reader).deadline_ms(500), None);
-        assert_eq!(NextStep::new(7, 2, 3, &reader).deadline_ms(500), Some(3_500));
+        let next = |timeout_s| NextStep { call: 7, step: 2, timeout_s };
+        assert_eq!(next(0).deadline_ms(500), None);
+        assert_eq!(next(3).deadline_ms(500), Some(3_500));
     }
 }

@@ -126,7 +126,7 @@ fn a_time_out_kills_the_whole_process_group() {
     let home = home();
     home.script("run.sh", "sleep 1000 & echo $!; wait\n");
     let mut runner = Runner::over_pipes(&home);
-    let ran = runner.run("run.sh", 1, done);
+    let ran = runner.run("run.sh", 3, done);
     assert_eq!(ran.status, ExitStatus::TimedOut);
     assert_dies(ran.output.trim());
 }
