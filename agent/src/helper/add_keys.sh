@@ -4,7 +4,7 @@ eval "$(apt-config shell keys Dir::Etc::trustedparts/d)"
 server=${LAVA_KEYSERVER:-https://keyserver.ubuntu.com}
 for key; do
 id=${key#0x}
-name=${key##*/}
+name=$key
 url=$key
 case $id in
 *://* | /*) ;;
@@ -21,5 +21,5 @@ case $(od -An -tx1 -N5 "$file.new") in
 ' 2d 2d 2d 2d 2d') mv "$file.new" "$file.asc" ;;
 ' 98'* | ' 99'* | ' c6'*) mv "$file.new" "$file.gpg" ;;
 *) rm "$file.new"; fail "$key: not an OpenPGP key" ;;
-esac || exit
+esac && chmod 644 "$file".[ag]* || exit
 done

@@ -110,6 +110,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
         }
     }
 
+    /// The next message, if it has arrived already.
+    pub fn try_recv(&mut self) -> Option<Message> {
+        self.take_messages(INBOX);
+        self.inbox.pop_front()
+    }
+
     /// Queues one message; waits while as many as allowed are on their way. It leaves while this or another
     /// method is awaited. Cancel-safe: when cancelled, the message was not queued.
     ///

@@ -61,9 +61,9 @@ pub fn install_script(
     let mut text = preamble(spec, definition);
     text.push_str("set -x\n");
     let helpers = [("lava-add-keys", keys), ("lava-add-sources", sources)];
-    let calls = helpers
-        .iter()
-        .flat_map(|(helper, items)| items.iter().map(move |item| format!("{helper} {item} || exit $?")));
+    let calls = helpers.iter().flat_map(|(helper, items)| {
+        items.iter().map(move |item| format!("{helper} {} || exit $?", expanded(item)))
+    });
     let packages = (!deps.is_empty()).then(|| format!("lava-install-packages {} || exit $?", deps.join(" ")));
     let steps: Vec<_> =
         calls.chain(packages).chain(steps).map(|command| RunStep { command, timeout: None }).collect();
@@ -80,13 +80,13 @@ impl Script {
             let command = lines.join("\n");
             let timeout = if let [only] = parts { only.timeout.clone() } else { None };
             // The status of the step before is kept, and ends no script: it is that of a list that `&&` has ended. Nothing
-            // of it is seen, neither where steps are shown nor where the script is run by hand.
+            // of it is seen, neither where steps are shown nor where the script is run by hand. A step may change PATH.
             let number = numbered.len() + 1;
             let seconds =
                 timeout.as_ref().map(|limit| format!(" {}", limit.time.as_secs())).unwrap_or_default();
             push_line(
                 &mut text,
-                format_args!("{{ lava-step {number} $?{seconds} && :; }} 2>/dev/null\n{command}"),
+                format_args!("{{ \"$LAVA_STEP\" {number} $?{seconds} && :; }} 2>/dev/null\n{command}"),
             );
             numbered.push(ScriptStep { command, timeout });
         }
@@ -104,6 +104,12 @@ pub fn secrets_script(secrets: &[(String, String)]) -> String {
     secrets.iter().map(|(name, value)| format!("{name}={}\n", quote(value))).collect()
 }
 
+/// A word of a key or source: one argument, in which the shell still expands what LAVA's users have there, such as
+/// `$(lsb_release -cs)`.
+fn expanded(item: &str) -> String {
+    format!("\"{}\"", item.replace('"', "\\\""))
+}
+
 /// The shared environment, the parameters (the definition's own first, so that the job's win) and the directory.
 fn preamble(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
     // Relative to the script itself: the tree may lie elsewhere, as on a board that was booted otherwise.
@@ -113,7 +119,7 @@ fn preamble(spec: &DefinitionSpec, definition: &TestDefinition) -> String {
         push_line(&mut script, format_args!("{name}={}", quote(value)));
     }
     push_line(&mut script, format_args!("export TESTRUN_ID={} LAVA_RESULT_DIR=\"$PWD\"", quote(&spec.dir)));
-    script.push_str("read -r UUID <uuid\n");
+    script.push_str("read -r UUID <uuid\nLAVA_STEP=${PWD%/*/*/*}/bin/lava-step\n");
     script
 }
 
@@ -176,11 +182,12 @@ run:
         COUNT='3'
         export TESTRUN_ID='0_demo' LAVA_RESULT_DIR="$PWD"
         read -r UUID <uuid
+        LAVA_STEP=${PWD%/*/*/*}/bin/lava-step
         set -e
         set -x
-        { lava-step 1 $? && :; } 2>/dev/null
+        { "$LAVA_STEP" 1 $? && :; } 2>/dev/null
         echo "$GREETING"
-        { lava-step 2 $? && :; } 2>/dev/null
+        { "$LAVA_STEP" 2 $? && :; } 2>/dev/null
         for i in 1 2; do
           echo $i
         done
@@ -218,7 +225,8 @@ run:
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(tree.path().join("environment"), "").unwrap();
         std::fs::write(directory.join("uuid"), "7_0_demo\n").unwrap();
-        let helper = tree.path().join("lava-step");
+        std::fs::create_dir(tree.path().join("bin")).unwrap();
+        let helper = tree.path().join("bin/lava-step");
         let text = format!("#!/bin/sh\necho $1 >>'{}/steps'\nexit $2\n", tree.path().display());
         std::fs::write(&helper, text).unwrap();
         std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -238,14 +246,14 @@ run:
         let script = run_script(&spec(Vec::new()), &TestDefinition { steps, ..Default::default() });
         assert_eq!(script.steps.len(), 10);
         std::fs::write(directory.join("run.sh"), script.text).unwrap();
-        let path = format!("{}:{}", tree.path().display(), std::env::var("PATH").unwrap());
         for shell in [&["dash"][..], &["bash"], &["busybox", "sh"]] {
             let mut command = Command::new(shell[0]);
-            let command = command.args(&shell[1..]).args(["-e", "0/tests/0_demo/run.sh"]).env("PATH", &path);
+            let command = command.args(&shell[1..]).args(["-e", "0/tests/0_demo/run.sh"]);
             let output = command.current_dir(tree.path()).output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n1\n7\n", "{shell:?}");
             let trace = String::from_utf8_lossy(&output.stderr);
-            assert!(trace.contains("+ echo 7") && !trace.contains("lava-step"), "{shell:?}: {trace}");
+            let shown = trace.lines().filter(|line| !line.starts_with("+ LAVA_STEP=")).collect::<String>();
+            assert!(shown.contains("+ echo 7") && !shown.contains("lava-step"), "{shell:?}: {trace}");
             let told = std::fs::read_to_string(tree.path().join("steps")).unwrap();
             assert_eq!(told, "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "{shell:?}");
             std::fs::remove_file(tree.path().join("steps")).unwrap();
@@ -257,7 +265,7 @@ run:
         let script = |os| install_script(&spec(Vec::new()), &definition(), os).unwrap().text;
         assert!(
             script(Some("debian"))
-                .contains("\nlava-install-packages openssh-server ntpdate || exit $?\n{ lava-step 2 $? && :; } 2>/dev/null\nmake\n")
+                .contains("\nlava-install-packages openssh-server ntpdate || exit $?\n{ \"$LAVA_STEP\" 2 $? && :; } 2>/dev/null\nmake\n")
         );
         assert!(script(Some("fedora")).contains("\nlava-install-packages openssh || exit $?\n"));
     }
@@ -269,7 +277,8 @@ run:
         let (definition, _) = TestDefinition::parse(&Source::new("demo.yaml", text)).unwrap();
         let script = install_script(&spec(vec![InstallPart::Deps]), &definition, None).unwrap();
         let commands: Vec<_> = script.steps.iter().map(|step| step.command.as_str()).collect();
-        let expected = ["lava-add-keys 7F438280EF8D349F || exit $?", "lava-add-sources ppa:a/b || exit $?"];
+        let expected =
+            ["lava-add-keys \"7F438280EF8D349F\" || exit $?", "lava-add-sources \"ppa:a/b\" || exit $?"];
         assert_eq!(commands, expected);
     }
 

@@ -14,6 +14,9 @@ use crate::fault::Fault;
 /// What stands in place of a secret.
 const MASK: &str = "[secret]";
 
+/// Bytes of the shortest line of a secret of several lines that is masked by itself: others are no secret.
+const MIN_LINE: usize = 8;
+
 /// Replaces secrets in events.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
@@ -39,9 +42,18 @@ impl Stream {
 }
 
 impl Mask {
-    /// Masks `values`; empty ones are not looked for.
+    /// Masks `values`, also as a shell shows them, and their single lines; empty ones are not looked for.
     pub(super) fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut values: Vec<_> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        let forms = |value: String| {
+            let quoted = value.replace('\'', r"'\''");
+            let lines: Vec<_> =
+                value.lines().filter(|line| line.len() >= MIN_LINE).map(str::to_owned).collect();
+            [value, quoted].into_iter().chain(lines)
+        };
+        let mut values: Vec<_> =
+            values.into_iter().flat_map(forms).filter(|value| !value.is_empty()).collect();
+        values.sort_unstable();
+        values.dedup();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         Self { values, held: BTreeMap::new(), frames: BTreeMap::new() }
     }
@@ -80,11 +92,10 @@ impl Mask {
         let key = (node.to_owned(), stream);
         let mut data = self.held.remove(&key).unwrap_or_default();
         data.extend(bytes);
-        let mut data = self.masked(&data);
-        let held = data.split_off(data.len() - self.unfinished(&data));
-        let event = (!data.is_empty()).then(|| event(&key.1, data));
+        let (masked, held) = self.masked(&data, false);
+        let event = (!masked.is_empty()).then(|| event(&key.1, masked));
         if !held.is_empty() {
-            self.held.insert(key, held);
+            self.held.insert(key, held.to_vec());
         }
         event.into_iter().collect()
     }
@@ -106,7 +117,7 @@ impl Mask {
         let (ended, others) = held.into_iter().partition(|((of, stream), _)| of == node && ends(stream));
         self.held = others;
         let ended: BTreeMap<(String, Stream), Vec<u8>> = ended;
-        ended.into_iter().map(|((_, stream), data)| event(&stream, data)).collect()
+        ended.into_iter().map(|((_, stream), data)| event(&stream, self.masked(&data, true).0)).collect()
     }
 
     /// What of a console's bytes belongs to no frame.
@@ -124,27 +135,20 @@ impl Mask {
             decoder.flush(&mut |part| left.push((stream.clone(), part.to_vec())));
         }
         for (stream, part) in left {
-            let held = self.held.remove(&(node.to_owned(), stream.clone())).unwrap_or_default();
-            let text = self.masked(&[held, part].concat());
-            self.held.insert((node.to_owned(), stream), text);
+            self.held.entry((node.to_owned(), stream)).or_default().extend(part);
         }
     }
 
-    /// Length of the longest end of `data` that a secret begins with.
-    fn unfinished(&self, data: &[u8]) -> usize {
-        let longest = |value: &String| {
-            let most = data.len().min(value.len() - 1);
-            (1..=most)
-                .rev()
-                .find(|&length| data.ends_with(value.as_bytes().get(..length).unwrap_or_default()))
-        };
-        self.values.iter().filter_map(longest).max().unwrap_or(0)
-    }
-
-    fn masked(&self, data: &[u8]) -> Vec<u8> {
+    /// `data` without secrets as far as that is certain, and the end of it that may be the begin of one: nothing if the
+    /// data are `complete`.
+    fn masked<'d>(&self, data: &'d [u8], complete: bool) -> (Vec<u8>, &'d [u8]) {
         let mut masked = Vec::with_capacity(data.len());
         let mut rest = data;
         while let Some((&first, behind)) = rest.split_first() {
+            let goes_on = |value: &String| value.len() > rest.len() && value.as_bytes().starts_with(rest);
+            if !complete && self.values.iter().any(goes_on) {
+                return (masked, rest);
+            }
             if let Some(after) = self.values.iter().find_map(|value| rest.strip_prefix(value.as_bytes())) {
                 masked.extend_from_slice(MASK.as_bytes());
                 rest = after;
@@ -153,7 +157,7 @@ impl Mask {
                 rest = behind;
             }
         }
-        masked
+        (masked, rest)
     }
 
     fn masked_text(&self, text: &str) -> String {
@@ -239,9 +243,17 @@ mod tests {
                 events.extend(mask.apply(Some("host"), console(str::from_utf8(piece).unwrap())));
             }
             events.extend(mask.apply(Some("host"), end()));
-            let seen = seen(&events);
-            assert!(!seen.contains("s3cr3t"), "{size}: {seen}");
+            assert_eq!(seen(&events), "token=[secret], tokens=[secret].", "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn forms_that_a_shell_shows_and_single_lines_are_masked() {
+        let mut mask = Mask::new(["pa'ss".to_owned(), "-----BEGIN-----\nAAAABBBB\nx\n".to_owned()]);
+        let shown = "+ P='pa'\\''ss'\r\nAAAABBBB\r\nx\n";
+        let mut events = mask.apply(Some("host"), console(shown));
+        events.extend(mask.apply(Some("host"), end()));
+        assert_eq!(seen(&events), "+ P='[secret]'\r\n[secret]\r\nx\n");
     }
 
     #[test]

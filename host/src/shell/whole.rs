@@ -56,11 +56,19 @@ struct Place {
     wants_command: bool,
     /// The next words are a pattern of the innermost `case`.
     in_pattern: bool,
+    /// That pattern has begun.
+    pattern_began: bool,
+    /// The command begins with a redirection: its first word is none that is reserved.
+    after_redirection: bool,
 }
 
 impl Place {
     fn command_ends(&mut self) {
-        self.in_command = false;
+        (self.in_command, self.after_redirection) = (false, false);
+    }
+
+    fn pattern_begins(&mut self) {
+        (self.in_pattern, self.pattern_began) = (true, false);
     }
 
     fn close(&mut self, open: Open) -> Option<()> {
@@ -84,6 +92,7 @@ impl Scanner<'_> {
                 ' ' | '\t' => {
                     self.rest.next();
                 }
+                '\\' if self.goes_on() => {}
                 '\n' => {
                     self.rest.next();
                     self.here_document_bodies()?;
@@ -96,7 +105,11 @@ impl Scanner<'_> {
                     return (!place.wants_command).then_some(());
                 }
                 ';' | '&' | '|' | '(' | ')' => self.operator(&mut place)?,
-                '<' | '>' => self.redirection()?,
+                '<' | '>' => {
+                    self.redirection()?;
+                    // A shell knows no reserved word behind one.
+                    place.after_redirection = !place.in_command;
+                }
                 _ => {
                     let word = self.word()?;
                     self.take_word(&mut place, word.as_deref())?;
@@ -108,7 +121,7 @@ impl Scanner<'_> {
     fn operator(&mut self, place: &mut Place) -> Option<()> {
         let first = self.rest.next()?;
         match first {
-            '(' if place.in_pattern => {}
+            '(' if place.in_pattern => place.pattern_began = true,
             '(' if place.in_command => {
                 // `name()`: nothing but a function's definition has a parenthesis behind a word.
                 while self.rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
@@ -125,9 +138,9 @@ impl Scanner<'_> {
                 place.command_ends();
             }
             ';' if self.rest.next_if_eq(&';').is_some() => {
-                place.in_pattern = place.open.last() == Some(&Open::Case);
+                (place.open.last() == Some(&Open::Case)).then_some(())?;
+                place.pattern_begins();
                 place.command_ends();
-                place.in_pattern.then_some(())?;
             }
             '|' if place.in_pattern => {}
             ';' => place.command_ends(),
@@ -143,10 +156,15 @@ impl Scanner<'_> {
 
     /// Takes a word; `None` for one with quotes or expansions, which is no reserved word.
     fn take_word(&mut self, place: &mut Place, word: Option<&str>) -> Option<()> {
-        if place.in_pattern && word != Some("esac") {
+        if place.in_pattern && (word != Some("esac") || place.pattern_began) {
+            place.pattern_began = true;
             return Some(());
         }
         if place.in_command {
+            return Some(());
+        }
+        if std::mem::take(&mut place.after_redirection) {
+            (place.in_command, place.wants_command) = (true, false);
             return Some(());
         }
         match word {
@@ -163,7 +181,7 @@ impl Scanner<'_> {
                 self.blank();
                 (self.word()?.as_deref() == Some("in")).then_some(())?;
                 place.open.push(Open::Case);
-                place.in_pattern = true;
+                place.pattern_begins();
             }
             Some("fi") => return place.close(Open::If),
             Some("done") => return place.close(Open::Loop),
@@ -175,7 +193,7 @@ impl Scanner<'_> {
                 place.wants_command = true;
                 return Some(());
             }
-            Some("[[" | "function" | "select" | "coproc") => return None,
+            Some("[[" | "function" | "select" | "coproc" | "time") => return None,
             _ => place.in_command = true,
         }
         place.wants_command = false;
@@ -183,7 +201,17 @@ impl Scanner<'_> {
     }
 
     fn blank(&mut self) {
-        while self.rest.next_if(|next| matches!(next, ' ' | '\t' | '\n')).is_some() {}
+        while self.rest.next_if(|next| matches!(next, ' ' | '\t' | '\n')).is_some() || self.goes_on() {}
+    }
+
+    /// Takes a backslash and the line's end behind it, which are nothing to a shell.
+    fn goes_on(&mut self) -> bool {
+        let mut ahead = self.rest.clone();
+        let goes_on = ahead.next() == Some('\\') && ahead.next() == Some('\n');
+        if goes_on {
+            self.rest = ahead;
+        }
+        goes_on
     }
 
     /// `<` or `>` and what belongs to the operator; the file's name is a word like others, except that of a here-document.
@@ -266,6 +294,7 @@ impl Scanner<'_> {
         while let Some(&next) = self.rest.peek() {
             match next {
                 ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => break,
+                '\\' if self.goes_on() => {}
                 '\'' | '"' | '\\' | '$' | '`' => {
                     text = None;
                     self.rest.next();
@@ -286,7 +315,7 @@ impl Scanner<'_> {
     fn quoted_or_expanded(&mut self, begin: char) -> Option<()> {
         match begin {
             '\'' => self.until('\'', &[]),
-            '"' => self.until('"', &['\\', '$', '`']),
+            '"' => self.in_double_quotes(),
             '`' => self.until('`', &['\\']),
             '\\' => self.rest.next().map(drop),
             _ => match self.rest.peek() {
@@ -308,6 +337,15 @@ impl Scanner<'_> {
                 _ => Some(()),
             },
         }
+    }
+
+    /// Reads to the end of double quotes. What stands in single quotes in an expansion there is quoted for some shells
+    /// and not for others.
+    fn in_double_quotes(&mut self) -> Option<()> {
+        let text: String = self.rest.clone().take_while(|&next| next != '"').collect();
+        let certain = !text.split("${").skip(1).any(|expansion| expansion.contains('\''));
+        certain.then_some(())?;
+        self.until('"', &['\\', '$', '`'])
     }
 
     /// Reads to `end`; of `special`, each begins what it begins outside of quotes.
@@ -371,6 +409,7 @@ mod tests {
             "echo fi done esac } if then",
             "echo $# ${#x} a#b '#' ; test $? = 0",
             "f () (\necho\n)",
+            "make || \\\n  { echo bad; }\ndmesg | \\\n while read l; do echo $l; done",
             "a=$(echo `echo \\`id\\``) && b=\"`echo \"x\"`\"",
         ] {
             assert!(is_whole(text), "{text}");
@@ -411,6 +450,14 @@ mod tests {
             "diff <(ls) <(ls)",
             "echo $'it\\'s'",
             "; ;; )",
+            "test -f x && \\\n{",
+            "{\\\n echo a",
+            "( echo \\\n# )",
+            "make && \\\n ",
+            "if true; then >log fi",
+            "( case x in a|esac) echo hi",
+            "echo \"${x:-'}\" '}\"",
+            "time {",
         ] {
             assert!(!is_whole(text), "{text}");
         }
@@ -435,8 +482,12 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_for_whole_that_a_shell_takes_for_open() {
-        const PARTS: [&str; 26] = [
+        const PARTS: [&str; 30] = [
             "echo a",
+            "make && \\",
+            ">log fi",
+            "{\\",
+            "a|esac)",
             "if true; then",
             "else",
             "fi",

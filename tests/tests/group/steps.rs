@@ -79,6 +79,26 @@ fn a_definition_with_a_time_of_its_own_is_ended_and_the_next_one_runs() {
 }
 
 #[test]
+fn a_definition_that_will_not_end_is_killed_and_the_next_one_runs() {
+    let definitions = [
+        Definition::new("stubborn", &["trap '' TERM", "sleep 1000"]),
+        Definition::new("next", &["lava-test-case next --result pass"]),
+    ];
+    let yaml = Job::new().definitions(&definitions).to_yaml();
+    let yaml = yaml.replacen("from: inline\n", "from: inline\n      timeout: {seconds: 1}\n", 1);
+    let run = Testbench::new().start_text(&yaml).finish();
+    assert_eq!(run.code, Some(1), "{run}");
+    assert_eq!(Results::of(&run).tests(NODE), ["1_next/next pass"]);
+}
+
+#[test]
+fn steps_are_attributed_whatever_a_step_does_to_the_search_path() {
+    let run = run(&["export PATH=/usr/bin:/bin", "(exit 0)", "test $? = 0"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(events(&run, "step-started").len(), 3);
+}
+
+#[test]
 fn text_signals_are_results_from_the_output_and_from_the_console() {
     let run = run(&[
         FIND_TTY,
@@ -86,6 +106,7 @@ fn text_signals_are_results_from_the_output_and_from_the_console() {
         "printf '[    9.100000] <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=logged RESULT=pass>\\r\\n' > $tty; lava-test-case x --result pass",
         "printf '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=cut RES\\n'",
         "lava-test-case last --result pass",
+        "printf '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=open RES'",
     ]);
     assert_eq!(run.code, Some(1), "{run}");
     let expected = [
@@ -94,6 +115,7 @@ fn text_signals_are_results_from_the_output_and_from_the_console() {
         "0_steps/x pass",
         "0_steps/lava-signal fail",
         "0_steps/last pass",
+        "0_steps/lava-signal fail",
     ];
     assert_eq!(Results::of(&run).tests(NODE), expected);
 }

@@ -62,6 +62,8 @@ impl Toolchain {
         if let Some(linker) = self.linker {
             cargo.env(format!("CARGO_TARGET_{target}_LINKER"), linker);
         }
+        // With these, cargo would leave out the configuration's own.
+        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         // In addition to those of the configuration.
         let flags: Vec<_> = sources_of_crates().iter().filter_map(|directory| without(directory)).collect();
         cargo.env(format!("CARGO_TARGET_{target}_RUSTFLAGS"), flags.join(" "));

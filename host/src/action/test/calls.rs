@@ -124,10 +124,11 @@ impl Calls {
         }
     }
 
-    /// The script has ended, and with it every helper that waited.
-    pub(super) fn abandon(&mut self) {
+    /// Takes back all calls that wait, and returns them: the script has ended, but helpers that it left behind may
+    /// still be there.
+    pub(super) fn abandon(&mut self) -> Vec<u32> {
         self.waiting.abort_all();
-        self.handles.clear();
+        self.handles.drain().map(|(call, _)| call).collect()
     }
 
     fn ask(&mut self, call: u32, request: Request) -> Option<Answer> {

@@ -18,6 +18,7 @@ const MAX_RUNNING: usize = 64;
 pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
+    /// What was reported, where it is asked for at the end.
     reported: Vec<String>,
     /// Cases whose commands run, the latest last.
     running: Vec<String>,
@@ -111,7 +112,9 @@ impl CaseBook {
         let result = if problems.is_empty() { result } else { TestResult::Fail };
         let case = clip(report.id);
         self.end_case(&case);
-        self.reported.push(case.clone());
+        if self.expected.is_some() {
+            self.reported.push(case.clone());
+        }
         EventKind::TestCase(TestCase {
             definition: self.definition.clone(),
             case,
@@ -127,9 +130,20 @@ impl CaseBook {
     /// The definition printed `output`: the results in it, as text signals or by the definition's own pattern.
     pub(super) fn printed(&mut self, output: &[u8]) -> Vec<EventKind> {
         let signals = self.signals.push(output);
+        let printed = self.pattern.as_mut().map(|pattern| pattern.push(output)).unwrap_or_default();
+        self.results(&signals, &printed)
+    }
+
+    /// A script has ended: the results in what it printed last, without a line's end.
+    pub(super) fn end_output(&mut self) -> Vec<EventKind> {
+        let signals: Vec<_> = self.signals.finish().into_iter().collect();
+        let printed: Vec<_> = self.pattern.as_mut().and_then(OutputPattern::finish).into_iter().collect();
+        self.results(&signals, &printed)
+    }
+
+    fn results(&mut self, signals: &[TextSignal], printed: &[Printed]) -> Vec<EventKind> {
         let mut events: Vec<_> = signals.iter().filter_map(|signal| self.signal(signal)).collect();
-        let found = self.pattern.as_mut().map(|pattern| pattern.push(output)).unwrap_or_default();
-        let report = |printed: &Printed| {
+        events.extend(printed.iter().map(|printed| {
             self.case(Report {
                 id: &printed.id,
                 result: &printed.result,
@@ -137,8 +151,7 @@ impl CaseBook {
                 units: printed.units.as_deref(),
                 reference: None,
             })
-        };
-        events.extend(found.iter().map(report));
+        }));
         events
     }
 

@@ -70,6 +70,9 @@ impl ConsoleWatch {
 
     /// Resolves when something is seen. Cancel-safe.
     pub(super) async fn seen(&mut self) -> Seen {
+        if let Some(lost) = self.take_lost() {
+            return lost;
+        }
         let failure = async {
             match self.failure.wait_for(Option::is_some).await.map(|seen| seen.clone()) {
                 Ok(Some(failure)) => failure,
@@ -88,10 +91,6 @@ impl ConsoleWatch {
                 None => std::future::pending().await,
             }
         };
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            return Seen::Lost(lost);
-        }
         tokio::select! {
             biased;
             // What was heard before the board died belongs before it.
@@ -101,9 +100,14 @@ impl ConsoleWatch {
         }
     }
 
-    /// What was heard and not yet taken.
+    /// What was heard and not yet taken, and at its end how much was lost.
     pub(super) fn heard(&mut self) -> Option<Seen> {
-        self.heard.try_recv().ok()
+        self.heard.try_recv().ok().or_else(|| self.take_lost())
+    }
+
+    fn take_lost(&self) -> Option<Seen> {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        (lost > 0).then_some(Seen::Lost(lost))
     }
 }
 

@@ -40,6 +40,11 @@ impl OutputPattern {
         found
     }
 
+    /// The result in the line that the output ended in.
+    pub(super) fn finish(&mut self) -> Option<Printed> {
+        if self.line.is_empty() { None } else { self.take_line() }
+    }
+
     fn take_line(&mut self) -> Option<Printed> {
         let line = std::mem::take(&mut self.line);
         let groups = self.pattern.captures(line.trim_ascii_end())?;
@@ -81,6 +86,14 @@ mod tests {
             };
             assert_eq!(found, [printed("ping", "PASSED"), speed]);
         }
+    }
+
+    #[test]
+    fn the_last_line_needs_no_end() {
+        let mut pattern = OutputPattern::new(Regex::new(PATTERN).unwrap());
+        assert_eq!(pattern.push(b"ping: pass"), []);
+        assert_eq!(pattern.finish(), Some(printed("ping", "pass")));
+        assert_eq!(pattern.finish(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Scripts run by the agent, and everything that arrives while they run.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::agent_to_host::{ExitStatus, Usage};
 use protocol::helper::Call;
@@ -51,6 +51,8 @@ pub(super) struct Agent<'a, S> {
     session: AgentSession<S>,
     calls: Calls,
     watch: ConsoleWatch,
+    /// How long after a script's deadline the agent may take to end it and to send what it has printed.
+    grace: Duration,
     complaint: Option<String>,
     next_run: u32,
 }
@@ -76,9 +78,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         phase: &'a Phase,
         session: AgentSession<S>,
         watch: ConsoleWatch,
+        grace: Duration,
     ) -> Self {
         let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
-        Self { node, phase, session, calls, watch, complaint: None, next_run: 1 }
+        Self { node, phase, session, calls, watch, grace, complaint: None, next_run: 1 }
     }
 
     fn emitter(&self) -> &Emitter {
@@ -114,8 +117,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
 
     /// Ends the agent and gives the stream back.
     pub(super) async fn quit(self) -> Result<Ended<S>, Fault> {
-        let phase = self.phase;
-        self.session.quit().await.map_err(|error| link_fault(phase, &error))
+        let (phase, emitter) = (self.phase, self.node.emitter.clone());
+        let ended = self.session.quit().await.map_err(|error| link_fault(phase, &error))?;
+        for late in ended.unread.iter().filter_map(late_result) {
+            emitter
+                .warn(format!("{late} was reported after the last definition had ended, and does not count"));
+        }
+        Ok(ended)
     }
 
     /// Runs a script to its end.
@@ -133,19 +141,35 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         let (path, shell, errexit) = (script.prepared.path.as_str(), script.shell, script.errexit);
         self.send(&HostToAgent::RunScript { run, script: path, shell, errexit, timeout_s }).await?;
         let mut running = Running { run, script, book, step: None, usage: None };
+        let ended = self.follow(&mut running, timeout_s).await;
+        // Also what came before a failure counts, and what was printed without a line's end.
+        let unread = self.hear(&mut running).await;
+        for case in running.book.end_output() {
+            self.emitter().emit(case);
+        }
+        let status = ended?;
+        unread?;
+        for call in self.calls.abandon() {
+            let reason = "the script that this was called from has ended".to_owned();
+            self.reply(call, &Answer::Refused(reason)).await?;
+        }
+        self.emit_finished(&running, status, started);
+        Ok(Ran { status, step: running.step })
+    }
+
+    /// Handles all that arrives until the script ends.
+    async fn follow(&mut self, running: &mut Running<'_>, timeout_s: u32) -> Result<ExitStatus, Fault> {
+        let (phase, path) = (self.phase, running.script.prepared.path.as_str());
+        let give_up = running.script.time.deadline + self.grace;
+        let give_up = give_up.min(phase.deadline + super::stage::AGENT_GRACE);
         loop {
-            let phase = self.phase;
             tokio::select! {
                 message = self.session.recv() => {
                     let message = message.map_err(|error| link_fault(phase, &error))?;
                     // What the console said came first.
-                    while let Some(seen) = self.watch.heard() {
-                        self.take_seen(seen, &mut running).await?;
-                    }
-                    if let Some(status) = self.handle(&message, &mut running).await? {
-                        self.calls.abandon();
-                        self.emit_finished(&running, status, started);
-                        return Ok(Ran { status, step: running.step });
+                    self.hear(running).await?;
+                    if let Some(status) = self.handle(&message, running).await? {
+                        return Ok(status);
                     }
                 }
                 (call, replies) = self.calls.answered() => {
@@ -153,9 +177,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                         self.reply(call, answer).await?;
                     }
                 }
-                seen = self.watch.seen() => self.take_seen(seen, &mut running).await?,
+                seen = self.watch.seen() => {
+                    // What has arrived before a board died is not lost with it.
+                    while let Some(message) = self.session.try_recv() {
+                        if let Some(status) = self.handle(&message, running).await? {
+                            return Ok(status);
+                        }
+                    }
+                    self.take_seen(seen, running).await?;
+                }
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
-                () = tokio::time::sleep_until(script.time.deadline + super::stage::AGENT_GRACE) => {
+                () = tokio::time::sleep_until(give_up) => {
                     return Err(phase.fault(
                         Class::Test,
                         format!("`{path}` did not end within {timeout_s} s, and the agent did not stop it"),
@@ -163,6 +195,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 }
             }
         }
+    }
+
+    /// Takes what the console has said between frames.
+    async fn hear(&mut self, running: &mut Running<'_>) -> Result<(), Fault> {
+        while let Some(seen) = self.watch.heard() {
+            self.take_seen(seen, running).await?;
+        }
+        Ok(())
     }
 
     /// Does what something seen on the console asks for.
@@ -286,6 +326,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     async fn send(&mut self, message: &HostToAgent<'_>) -> Result<(), Fault> {
         let phase = self.phase;
         self.session.send(message).await.map_err(|error| link_fault(phase, &error))
+    }
+}
+
+/// The result in a message that nobody took, if it has one.
+fn late_result(message: &Message) -> Option<String> {
+    match message.decode() {
+        Ok(AgentToHost::Call { request: Call::TestCase { id, result, .. }, .. })
+        | Ok(AgentToHost::Call { request: Call::TestReference { id, result, .. }, .. }) => {
+            Some(format!("test case `{id}` ({result})"))
+        }
+        _ => None,
     }
 }
 

@@ -29,8 +29,15 @@ const BITS_PER_BYTE: u32 = 10;
 /// How long the shell may take to show its prompt again.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long after a script's deadline the agent may take to say that it has stopped it.
+/// How long after the whole action's deadline the agent may take to say that it has stopped the script.
 pub(super) const AGENT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long after a script's own deadline the agent may take for that: five seconds between SIGTERM and SIGKILL, and
+/// what a busy board needs. What a full pipe holds must still go over the line.
+const SCRIPT_GRACE: Duration = Duration::from_secs(15);
+
+/// Bytes that a pipe holds (pipe(7)).
+const PIPE: u32 = 64 * 1024;
 
 /// Runs the definitions of one test step.
 pub(crate) async fn test(
@@ -109,11 +116,13 @@ impl StageRun<'_> {
         has_files: bool,
     ) -> Result<Console, Fault> {
         let part = self.phase.part(Some(&self.connection));
+        let drain_s = config.bytes_per_s.map_or(0, |rate| 2 * PIPE / rate.max(1));
+        let grace = SCRIPT_GRACE + Duration::from_secs(drain_s.into());
         let (session, ready) = AgentSession::open(console, config, on_text, part.deadline)
             .await
             .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
         self.node.emitter.note(format!("agent {} is up", ready.build));
-        let mut agent = Agent::new(self.node, self.phase, session, watch);
+        let mut agent = Agent::new(self.node, self.phase, session, watch, grace);
         agent.set_clock().await?;
         if !has_files {
             for file in self.overlay.files_of(self.stage.number) {

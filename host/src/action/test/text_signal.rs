@@ -76,6 +76,14 @@ impl TextSignals {
         found
     }
 
+    /// The signal that the text ended in: one that was cut.
+    pub(super) fn finish(&mut self) -> Option<TextSignal> {
+        self.line = Line::Empty;
+        let begun = std::mem::take(&mut self.begun);
+        (begun.len() >= BEGIN.len())
+            .then(|| TextSignal::Malformed(String::from_utf8_lossy(&begun).trim_end().to_owned()))
+    }
+
     fn take(&mut self, byte: u8, found: &mut Vec<TextSignal>) {
         let is_signal = self.begun.len() >= BEGIN.len();
         let ends = is_signal && (matches!(byte, b'>' | b'\n') || self.begun.len() >= MAX_SIGNAL);
@@ -219,6 +227,16 @@ mod tests {
             found("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=two words RESULT=pass>"),
             [case("two words", "pass")]
         );
+    }
+
+    #[test]
+    fn a_signal_that_the_output_ends_in_is_told() {
+        let mut signals = TextSignals::default();
+        assert_eq!(signals.push(b"<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RES"), []);
+        let cut = TextSignal::Malformed("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RES".to_owned());
+        assert_eq!((signals.finish(), signals.finish()), (Some(cut), None));
+        signals.push(b"<LAVA_SI");
+        assert_eq!(signals.finish(), None);
     }
 
     #[test]
