@@ -1,7 +1,7 @@
 //! An ext2, ext3 or ext4 file system: an image, a partition, or a partition of a whole disk.
 //!
 //! e2fsprogs' `debugfs` changes it without mounting, and so without root where the file is the user's. What `debugfs` does is
-//! recorded for `e2undo`: when one step fails, all are taken back.
+//! recorded for `e2undo`: when one step fails, or what is read afterwards is not what was written, all is taken back.
 
 mod debugfs;
 mod superblock;
@@ -18,9 +18,6 @@ use self::superblock::Superblock;
 use super::error::InstallError;
 use super::layout::split;
 use super::tree::{Change, Found, Tree};
-
-/// What a new file is called until it takes an old one's place.
-const BESIDE: &str = ".lava-agent-new";
 
 /// Blocks that directories may grow by, beside one for each change.
 const SPARE_BLOCKS: u64 = 16;
@@ -119,13 +116,9 @@ impl Ext4 {
                 commands.extend(own(&path, 0o040_755));
             }
             Change::Write { mode, .. } => {
-                let new = format!("{path}{BESIDE}");
-                commands.push(format!("write {} {new}", Debugfs::content(index)));
-                commands.extend(own(&new, 0o100_000 | mode));
                 commands.extend(remove);
-                // A second name without a second link in the count, and the first one away: a rename.
-                commands.push(format!("ln {new} {path}"));
-                commands.push(format!("unlink {new}"));
+                commands.push(format!("write {} {path}", Debugfs::content(index)));
+                commands.extend(own(&path, 0o100_000 | mode));
             }
             Change::Link { target, .. } => {
                 commands.extend(remove);
@@ -211,7 +204,37 @@ impl Tree for Ext4 {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    #[test]
+    fn what_was_done_before_a_failure_is_taken_back() {
+        for offset in [0, 1 << 20] {
+            let directory = tempfile::tempdir().unwrap();
+            let image = directory.path().join("image");
+            File::create(&image).unwrap().set_len(offset + (4 << 20)).unwrap();
+            let mke2fs = ["/usr/sbin/mke2fs", "mke2fs"].into_iter().find(|path| Path::new(path).exists());
+            let made = Command::new(mke2fs.unwrap_or("mke2fs"))
+                .args(["-q", "-F", "-t", "ext4", "-E", &format!("offset={offset}")])
+                .arg(&image)
+                .arg("4M")
+                .status();
+            assert!(made.expect("mke2fs (Debian package e2fsprogs)").success());
+            let before = std::fs::read(&image).unwrap();
+            let mut ext4 = Ext4::open(&image, offset).unwrap();
+            let commands = ["mkdir /a", "write content-0 /a/b", "rm /nothing"].map(str::to_owned);
+            let contents = [(0, &b"new"[..])].into_iter();
+            let error = ext4.debugfs.change(contents, &commands).unwrap_err();
+            assert!(error.to_string().contains("File not found"), "{error}");
+            assert!(std::fs::read(&image).unwrap() == before, "the image has changed");
+
+            ext4.debugfs.change([(0, &b"new"[..])].into_iter(), &commands[..2]).unwrap();
+            assert_eq!(ext4.read("a/b", 9).unwrap(), b"new");
+            ext4.debugfs.undo().unwrap();
+            assert!(std::fs::read(&image).unwrap() == before, "the image has changed");
+        }
+    }
 
     #[test]
     fn a_loop_device_of_the_image_is_found() {

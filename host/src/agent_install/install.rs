@@ -41,9 +41,9 @@ pub fn install(
 ) -> Result<Done, InstallError> {
     match target {
         Target::Files(Files { tree }) => {
+            let before = status::of_tree(tree.as_mut())?;
             let arch = arch.map_or_else(|| architecture::of_tree(tree.as_mut()), Ok)?;
             let program = program_in(directories, arch)?;
-            let before = status::of_tree(tree.as_mut())?;
             let changes = plan::install(tree.as_mut(), &program)?;
             if !changes.is_empty() {
                 tree.apply(&changes)?;

@@ -29,7 +29,7 @@ pub(super) struct Partition {
 /// When `partx` cannot be started.
 pub(super) fn partitions(path: &Path) -> Result<Vec<Partition>, InstallError> {
     let output = Command::new("partx")
-        .args(["--show", "--raw", "--noheadings", "--output", "NR,START,SECTORS", "--"])
+        .args(["--raw", "--noheadings", "--output", "NR,START,SECTORS", "--"])
         .arg(path)
         .env("LC_ALL", "C")
         .output()

@@ -32,8 +32,6 @@ pub(super) struct Tar {
     /// Where the archive ends: what comes then is filling.
     end: u64,
     names: Names,
-    /// Whether names begin with `./`, which new ones do then, too.
-    has_dot: bool,
 }
 
 impl Tar {
@@ -50,12 +48,11 @@ impl Tar {
         if spans.is_empty() {
             return Err(RootfsError::Empty { path: path.to_owned() }.into());
         }
-        let has_dot = spans.first().is_some_and(|span| span.path.starts_with(b"."));
         let mut names = Names::default();
         for (index, span) in spans.iter().enumerate() {
             names.add(&span.path, index);
         }
-        Ok(Self { path: path.to_owned(), compression, file, spans, end, names, has_dot })
+        Ok(Self { path: path.to_owned(), compression, file, spans, end, names })
     }
 
     fn span(&self, path: &str) -> Option<&Span> {
@@ -92,29 +89,28 @@ impl Tar {
         copy(begin, self.end, out)?;
         let mut builder = Builder::new(out);
         for change in changes {
-            self.add(&mut builder, change)?;
+            add(&mut builder, change)?;
         }
         builder.into_inner()?;
         Ok(())
     }
+}
 
-    fn add(&self, builder: &mut Builder<&mut dyn Write>, change: &Change) -> io::Result<()> {
-        let name = |path: &str| if self.has_dot { format!("./{path}") } else { path.to_owned() };
-        match change {
-            Change::MakeDirectory(path) => {
-                let mut header = header(EntryType::Directory, 0o755, 0);
-                builder.append_data(&mut header, format!("{}/", name(path)), io::empty())
-            }
-            Change::Write { path, mode, content } => {
-                let mut header = header(EntryType::Regular, *mode, content.len() as u64);
-                builder.append_data(&mut header, name(path), content.as_slice())
-            }
-            Change::Link { path, target } => {
-                let mut header = header(EntryType::Symlink, 0o777, 0);
-                builder.append_link(&mut header, name(path), target)
-            }
-            Change::RemoveFile(_) | Change::RemoveDirectory(_) => Ok(()),
+fn add(builder: &mut Builder<&mut dyn Write>, change: &Change) -> io::Result<()> {
+    match change {
+        Change::MakeDirectory(path) => {
+            let mut header = header(EntryType::Directory, 0o755, 0);
+            builder.append_data(&mut header, format!("{path}/"), io::empty())
         }
+        Change::Write { path, mode, content } => {
+            let mut header = header(EntryType::Regular, *mode, content.len() as u64);
+            builder.append_data(&mut header, path, content.as_slice())
+        }
+        Change::Link { path, target } => {
+            let mut header = header(EntryType::Symlink, 0o777, 0);
+            builder.append_link(&mut header, path, target)
+        }
+        Change::RemoveFile(_) | Change::RemoveDirectory(_) => Ok(()),
     }
 }
 

@@ -67,7 +67,7 @@ fn an_agent_lives_in_every_kind_of_file_system_and_leaves_no_trace() {
 #[test]
 fn a_full_file_system_is_left_as_it_is() {
     let fixture = Fixture::new();
-    fs::write(fixture.root().join("var/ballast"), vec![7; 1_750_000]).unwrap();
+    fs::write(fixture.root().join("var/ballast"), vec![7; 1_870_000]).unwrap();
     make(&fixture, "rootfs.img", 2, &["-t", "ext4", "-O", "^has_journal"]);
     let before = fs::read(fixture.path("rootfs.img")).unwrap();
     fixture

@@ -150,8 +150,11 @@ impl Fixture {
         assert_eq!(link, Path::new("/usr/lib/lava-agent/bin/lava-agent"));
         let help = Command::new(&program).arg("--help").output().unwrap().stdout;
         let help = String::from_utf8(help).unwrap();
-        let helpers: Vec<&str> =
-            help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+        let helpers: Vec<&str> = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+            .filter(|name| name.starts_with("lava-"))
+            .collect();
         assert!(helpers.len() > 30, "{help}");
         for helper in helpers {
             assert_eq!(fs::read_link(base.join("bin").join(helper)).unwrap(), Path::new("lava-agent"));
