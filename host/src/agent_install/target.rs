@@ -86,9 +86,13 @@ fn tree(path: &Path, partition: Option<u32>) -> Result<Box<dyn Tree>, InstallErr
         return Ok(Box::new(Ext4::open(path, 0)?));
     }
     let begin = beginning(path)?;
-    if kind.is_block_device() || begin.get(510..) == Some(BOOT_SIGNATURE) {
+    let may_be_disk = kind.is_block_device() || begin.get(510..) == Some(BOOT_SIGNATURE);
+    if may_be_disk && !partition::partitions(path)?.is_empty() {
         // Says which partitions there are.
         partition::find(path, None)?;
+    }
+    if kind.is_block_device() {
+        return Err(refuse("a disk without an ext4 file system and without partitions"));
     }
     if begins_tar(&begin) {
         return Ok(Box::new(Tar::open(path, None)?));

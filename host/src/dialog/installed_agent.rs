@@ -175,8 +175,9 @@ mod tests {
         assert_eq!(dialog.poll_timeout(), Some(now + Duration::from_secs(3)));
         dialog.handle_timeout(now + Duration::from_secs(3));
         assert!(dialog.poll_transmit().is_some());
-        dialog
-            .handle_input(now, b"lava-agent 0.1.0 armv7 protocol 1-1\r\nlava-agent-asked 0\r\nroot@debian:");
+        let whole =
+            format!("{ECHO}lava-agent 0.1.0 armv7 protocol 1-1\r\nlava-agent-asked 0\r\nroot@debian:");
+        dialog.handle_input(now, whole.as_bytes());
         assert!(matches!(dialog.poll_done(), Some(Ok(Some(_)))));
     }
 

@@ -32,6 +32,10 @@ fn the_installed_agent_runs_the_tests() {
     let tests = results["nodes"][0]["tests"].as_array().expect("a list");
     let cases: Vec<_> = tests.iter().filter_map(|test| test["case"].as_str()).collect();
     assert_eq!(cases, ["first", "second", "third"], "{run}");
+    // Typed behind the last test action, and done: the fake board would say if there were no such directory.
+    let console = run.file("console/board.log");
+    let cleared = console.lines().filter(|line| line.contains("# rm -rf /lava-")).count();
+    assert_eq!(cleared, 1, "{console}");
     let used = "is up, installed on the board";
     assert_eq!(notes(&run).iter().filter(|note| note.ends_with(used)).count(), 2, "{run}");
 }

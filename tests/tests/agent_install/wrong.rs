@@ -14,6 +14,9 @@ fn what_is_no_target_is_told_with_what_would_be_one() {
     fs::write(fixture.path("text"), "a".repeat(2000)).unwrap();
     tool(Command::new("gzip").arg(fixture.path("text")));
     fs::write(fixture.path("initrd.lz4"), b"\x02\x21\x4c\x18rest of it").unwrap();
+    // A FAT file system begins like a disk.
+    let boot = [&b"\xeb\x3c\x90mkfs.fat"[..], &[0; 499], &[0x55, 0xaa], &[0; 4096]].concat();
+    fs::write(fixture.path("boot.img"), boot).unwrap();
     let before = listing(&fixture.path(""));
     let ways = "name a mounted root filesystem";
     for (target, code, said) in [
@@ -23,6 +26,7 @@ fn what_is_no_target_is_told_with_what_would_be_one() {
         ("page.html", 2, "a file that begins with \"<html><b\""),
         ("text.gz", 2, "packed with gzip with neither a tar nor a RAM disk in it"),
         ("/dev/null", 2, "a device, a pipe or a socket"),
+        ("boot.img", 2, "a file that begins with"),
         ("initrd.lz4", 2, "a file that begins with"),
     ] {
         for command in ["install", "remove", "status"] {

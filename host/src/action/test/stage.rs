@@ -83,14 +83,34 @@ impl StageRun<'_> {
         };
         let baud = line_speed(board);
         let command = source.command(&self.node.agent_directory(), baud.unwrap_or(0));
-        console
-            .write_all(command.as_bytes())
-            .await
-            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
+        self.send(&mut console, &command).await?;
         let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
         let watch = ConsoleWatch::new(resources.prompts.clone());
-        resources.console = Some(self.run(console, config, watch, &source).await?);
+        let mut console = self.run(console, config, watch, &source).await?;
+        if matches!(source, AgentSource::Installed(_)) && self.overlay.is_last(self.stage.number) {
+            self.clear(&mut console, &resources.prompts).await;
+        }
+        resources.console = Some(console);
         Ok(())
+    }
+
+    /// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
+    /// there: that it cannot be done is a warning.
+    async fn clear(&self, console: &mut Console, prompts: &[Regex]) {
+        let directory = self.node.agent_directory();
+        let cleared = async {
+            self.await_prompt(console, prompts).await?;
+            self.send(console, &format!("rm -rf {directory}\n")).await?;
+            self.await_prompt(console, prompts).await
+        };
+        if let Err(fault) = cleared.await {
+            self.node.emitter.warn(format!("{directory} stays on the board: {fault}"));
+        }
+    }
+
+    async fn send(&self, console: &mut Console, command: &str) -> Result<(), Fault> {
+        let sent = console.write_all(command.as_bytes()).await;
+        sent.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
     /// Which agent the board has of its own, where this run cannot put one there.

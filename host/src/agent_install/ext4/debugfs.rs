@@ -6,17 +6,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::superblock;
 use crate::agent_install::error::InstallError;
 
 const PACKAGE: &str = "e2fsprogs";
 /// The files in the directory.
 const COMMANDS: &str = "commands";
 const UNDO: &str = "undo";
+const SUPERBLOCK: &str = "superblock";
 /// Most bytes that an answer of `debugfs` may have.
 const MAX_ANSWER: usize = 16 << 20;
 /// Most bytes of a symbolic link's target, as Linux has it.
@@ -109,7 +112,10 @@ impl Debugfs {
             fs::write(directory.join(Self::content(index)), content).map_err(&failed)?;
         }
         fs::write(directory.join(COMMANDS), commands.join("\n") + "\n").map_err(&failed)?;
+        // debugfs appends to one of an earlier change.
         let _ = fs::remove_file(directory.join(UNDO));
+        let superblock = superblock::bytes(&self.image, self.offset)?;
+        fs::write(directory.join(SUPERBLOCK), superblock).map_err(&failed)?;
         let output = self
             .command("debugfs")
             .args(["-w", "-z", UNDO, "-f", COMMANDS])
@@ -138,11 +144,15 @@ impl Debugfs {
             .arg(&self.image)
             .output()
             .map_err(|source| start("e2undo", source))?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(InstallError::Tool { program: "e2undo", said: said(&output.stderr) })
+        if !output.status.success() {
+            return Err(InstallError::Tool { program: "e2undo", said: said(&output.stderr) });
         }
+        // Behind an offset e2undo (1.47) restores all but this.
+        let failed = InstallError::io("write", &self.image);
+        let superblock = fs::read(self.directory.path().join(SUPERBLOCK)).map_err(&failed)?;
+        let image = fs::File::options().write(true).open(&self.image).map_err(&failed)?;
+        let place = self.offset + superblock::PLACE;
+        image.write_all_at(&superblock, place).and_then(|()| image.sync_all()).map_err(failed)
     }
 
     /// Asks one thing, and takes at most `limit` bytes of the answer; what was said of errors is the second.

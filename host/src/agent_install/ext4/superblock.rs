@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::agent_install::error::InstallError;
 
 /// Where the superblock begins in a file system, and its size, in bytes.
-const PLACE: u64 = 1024;
+pub(super) const PLACE: u64 = 1024;
 const SIZE: usize = 1024;
 
 const MAGIC: u16 = 0xef53;
@@ -43,11 +43,12 @@ impl Superblock {
     /// # Errors
     /// Those of the file.
     pub(super) fn read(path: &Path, offset: u64) -> Result<Option<Self>, InstallError> {
-        let mut bytes = [0; SIZE];
-        let file = File::open(path).map_err(InstallError::io("open", path))?;
-        match file.read_exact_at(&mut bytes, offset.saturating_add(PLACE)) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            read => read.map(|()| Self::parse(&bytes)).map_err(InstallError::io("read", path)),
+        match bytes(path, offset) {
+            Ok(bytes) => Ok(Self::parse(&bytes)),
+            Err(InstallError::File { source, .. }) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -85,6 +86,17 @@ impl Superblock {
         };
         Err(InstallError::Unclean { reason })
     }
+}
+
+/// The superblock of a file system that begins at byte `offset` of the file at `path`, as it is.
+///
+/// # Errors
+/// Those of the file; `UnexpectedEof` if it ends before.
+pub(super) fn bytes(path: &Path, offset: u64) -> Result<[u8; SIZE], InstallError> {
+    let mut bytes = [0; SIZE];
+    let file = File::open(path).map_err(InstallError::io("open", path))?;
+    file.read_exact_at(&mut bytes, offset.saturating_add(PLACE)).map_err(InstallError::io("read", path))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
