@@ -8,6 +8,7 @@
 //! ```
 
 pub mod action;
+pub mod agent_install;
 pub mod agent_link;
 pub mod artifact;
 pub mod board;

@@ -100,6 +100,11 @@ impl Overlay {
         self.stages.iter().find(|stage| stage.number == number)
     }
 
+    /// Whether no test step comes after `number`.
+    pub(crate) fn is_last(&self, number: u32) -> bool {
+        self.stages.iter().all(|stage| stage.number <= number)
+    }
+
     fn add(&mut self, path: impl Into<String>, mode: u32, content: impl Into<Vec<u8>>) {
         self.files.push(OverlayFile { path: path.into(), mode, content: content.into() });
     }

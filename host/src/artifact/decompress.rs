@@ -59,7 +59,12 @@ impl Compression {
     pub fn detect(path: &Path) -> io::Result<Option<Self>> {
         let mut begin = Vec::new();
         File::open(path)?.take(MAGIC).read_to_end(&mut begin)?;
-        Ok(Self::ALL.into_iter().find(|compression| compression.matches(&begin)))
+        Ok(Self::of(&begin))
+    }
+
+    /// Looks at the first bytes of a file; `None` if it is not compressed.
+    pub fn of(begin: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|compression| compression.matches(begin))
     }
 
     fn matches(self, begin: &[u8]) -> bool {
@@ -103,22 +108,32 @@ pub(super) fn decompress(
         let begins = describe(begin);
         return Err(DecompressError::Reason(Reason::NotCompressed { compression, begins }));
     }
-    let mut decoder: Box<dyn Read + '_> = match compression {
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
-        Compression::Xz => {
-            let stream =
-                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)
-                    .map_err(|error| damaged(error.into()))?;
-            Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
-        }
-        Compression::Zstd => Box::new(zstd::Decoder::with_buffer(input).map_err(damaged)?),
-    };
+    let mut decoder = decoder(input, compression).map_err(damaged)?;
     copy(&mut decoder, output, limit, budget, None, progress).map_err(|error| match error {
         CopyError::Read { source, .. } => damaged(source),
         CopyError::Write(source) => DecompressError::Output(source),
         CopyError::TooLarge => DecompressError::Reason(Reason::TooLarge { limit }),
         CopyError::Budget(reason) => DecompressError::Reason(reason),
+    })
+}
+
+/// What is read from `input` once decompressed, all members of it.
+///
+/// # Errors
+/// When there is no memory for it.
+pub(crate) fn decoder<'i>(
+    input: impl BufRead + 'i,
+    compression: Compression,
+) -> io::Result<Box<dyn Read + 'i>> {
+    Ok(match compression {
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Compression::Xz => {
+            let stream =
+                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
+        }
+        Compression::Zstd => Box::new(zstd::Decoder::with_buffer(input)?),
     })
 }
 

@@ -22,6 +22,7 @@ mod url;
 pub use cache::{Cache, CacheError};
 pub use checksum::{Checksums, MalformedChecksum, Mismatch};
 pub use decompress::Compression;
+pub(crate) use decompress::decoder;
 pub use derive::{DeriveError, Derived, Recipe};
 pub use error::{ArtifactError, Reason};
 pub use fetch::{Artifact, Request};

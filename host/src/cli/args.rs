@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::board::virtual_network;
-use crate::cli::{message, replay, rootfs, run, validate};
+use crate::cli::{agent, message, replay, rootfs, run, validate};
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
@@ -29,6 +29,24 @@ Examples:
   host-runner run job.yaml --bench lab/bench.toml --out results
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job";
+
+const AGENT_EXAMPLES: &str = "\
+TARGET is a root filesystem, told by what is in it:
+  a directory                a mounted SD card, an unpacked root filesystem
+  a tar                      plain, or packed with gzip, bzip2, xz or zstd
+  an ext4 file system        an image or a partition; of a whole disk with --partition N
+  a RAM disk                 cpio (newc), packed or not, also with U-Boot's header
+  ssh:[USER@]HOST            a running board, also ssh://USER@HOST:PORT
+
+Examples:
+  sudo host-runner agent install /media/$USER/rootfs
+  host-runner agent install rootfs.tar.xz
+  host-runner agent install bone-debian-12.img --partition 2
+  sudo host-runner agent install /dev/sdb1
+  host-runner agent install initrd.uboot
+  host-runner agent install ssh:root@beaglebone
+  host-runner agent status ssh:root@beaglebone --json
+  host-runner agent remove rootfs.tar.xz";
 
 /// Runs LAVA job files on real boards.
 ///
@@ -52,6 +70,9 @@ enum Command {
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(RootfsCommand),
+    /// Puts the agent into a board's own root filesystem for good, looks at it there, removes it
+    #[command(subcommand, after_help = AGENT_EXAMPLES)]
+    Agent(AgentCommand),
     /// Holds the network of the virtual boards; started by `run`
     #[command(name = virtual_network::HELPER_COMMAND, hide = true)]
     VirtualNetwork,
@@ -129,6 +150,50 @@ pub(super) enum RootfsCommand {
         #[command(flatten)]
         kept: KeptArgs,
     },
+}
+
+/// `host-runner agent`.
+#[derive(Debug, Subcommand)]
+pub(super) enum AgentCommand {
+    /// Installs the agent, or puts another release in its place
+    #[command(after_help = AGENT_EXAMPLES)]
+    Install {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The board's architecture [default: that of the target's own programs]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<String>,
+        /// Directory with the agents, each as ARCH/lava-agent [default: where `run` finds them]
+        #[arg(long, value_name = "DIR")]
+        agents: Option<PathBuf>,
+    },
+    /// Removes the agent, without a trace
+    Remove {
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Tells which agent is installed and whether it is whole; exit code 1 if it is not
+    Status {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Prints one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// In what the agent is installed.
+#[derive(Debug, Args)]
+pub(super) struct TargetArgs {
+    /// The root filesystem: a directory, tar, image, partition or RAM disk, or ssh:HOST
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+    /// The partition of a whole disk that has the root filesystem
+    #[arg(long, value_name = "N")]
+    pub(super) partition: Option<u32>,
+    /// Another root filesystem on a board that is reached over SSH: where it is mounted there
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<String>,
 }
 
 /// Which root filesystem.
@@ -263,6 +328,7 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
+        Command::Agent(command) => agent::agent(&command),
         Command::VirtualNetwork => return virtual_network::helper_main(),
     };
     let class = match result {

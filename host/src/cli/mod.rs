@@ -1,5 +1,6 @@
 //! The command line, one file per subcommand. The only place that prints.
 
+mod agent;
 mod args;
 mod message;
 pub mod problems;

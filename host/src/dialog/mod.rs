@@ -7,6 +7,7 @@
 //! ```
 
 mod expired;
+mod installed_agent;
 mod kernel;
 mod login;
 mod scan;
@@ -16,6 +17,7 @@ mod uboot;
 
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
+pub use installed_agent::InstalledAgent;
 pub use kernel::{Complaint, ComplaintKind, KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginLimits, LoginSettings};
 pub use scan::Scan;

@@ -55,6 +55,7 @@ pub use overlay::OverlayError;
 pub(crate) use path::components;
 pub(crate) use persistent::AUTHORIZED_KEYS;
 pub use persistent::{Persistent, list_persistent};
+pub(crate) use tar_index::{Span, begins_tar, spans};
 pub(crate) use tree::MAX_NAME;
 
 #[cfg(test)]

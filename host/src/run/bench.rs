@@ -61,9 +61,11 @@ pub(super) fn cache_help(directory: &Path, error: &io::Error) -> Option<String> 
 
 /// Where agents are looked for: what the bench file says, else beside this program, then where packages put them.
 pub(super) fn agent_directories(bench: &Bench) -> Vec<PathBuf> {
-    if let Some(directory) = &bench.agent_directory {
-        return vec![directory.clone()];
-    }
+    bench.agent_directory.clone().map_or_else(usual_agent_directories, |directory| vec![directory])
+}
+
+/// Where agents are looked for when nobody says: beside this program, then where packages put them.
+pub(crate) fn usual_agent_directories() -> Vec<PathBuf> {
     let program = std::env::current_exe().ok();
     let beside = program.as_ref().and_then(|path| path.parent()).into_iter();
     // target/release/host-runner and target/agent

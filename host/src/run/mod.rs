@@ -24,6 +24,7 @@ mod signals;
 mod verdict;
 
 pub use bench::persistent_directory;
+pub(crate) use bench::usual_agent_directories;
 pub(crate) use context::{HostAccess, NodeContext, Phase, Resources};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};

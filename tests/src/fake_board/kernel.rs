@@ -38,7 +38,10 @@ pub(super) fn boot(uart: &mut Uart, options: &Options, bootargs: &str) -> io::Re
         _ => {}
     }
     let rootfs = match NfsRoot::parse(bootargs) {
-        None => Rootfs::empty(&options.directory)?,
+        None => match &options.own_rootfs {
+            None => Rootfs::empty(&options.directory)?,
+            Some(source) => Rootfs::copy(&options.directory, source)?,
+        },
         Some(source) => {
             match Rootfs::fetch(&options.directory, options.address, &source, options.portmap_port) {
                 Ok(rootfs) => rootfs,

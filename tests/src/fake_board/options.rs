@@ -23,6 +23,9 @@ pub struct Options {
     #[arg(long, value_name = "DIRECTORY", env = "FAKE_BOARD_DIRECTORY",
           default_value_os_t = std::env::temp_dir(), hide_default_value = true)]
     pub directory: PathBuf,
+    /// The root file system where the boot arguments name none of NFS: a copy of DIRECTORY, a RAM disk's or the board's own.
+    #[arg(long, value_name = "DIRECTORY", env = "FAKE_BOARD_OWN_ROOTFS")]
+    pub own_rootfs: Option<PathBuf>,
     /// Runs this agent whatever lies in the root file system: one for this PC's architecture.
     #[arg(long, value_name = "PROGRAM", env = "FAKE_BOARD_AGENT")]
     pub agent: Option<PathBuf>,

@@ -7,6 +7,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::nfs::{Kind, Mount, Node};
 
@@ -55,6 +56,13 @@ impl Rootfs {
     pub(super) fn empty(parent: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("fake-board-").tempdir_in(parent)?;
         Ok(Self { directory, mount: None })
+    }
+
+    /// A copy of the directory `source`, in a directory of its own in `parent`.
+    pub(super) fn copy(parent: &Path, source: &Path) -> io::Result<Self> {
+        let rootfs = Self::empty(parent)?;
+        let status = Command::new("cp").arg("-a").arg(source.join(".")).arg(rootfs.path()).status()?;
+        if status.success() { Ok(rootfs) } else { Err(io::Error::other(format!("cp: {status}"))) }
     }
 
     /// Copies `/lava-*`, `/root` and `/etc/ssh` out of `source` to a directory in `parent`, as the board with
@@ -115,6 +123,11 @@ impl Rootfs {
     /// Where `/` is.
     pub(super) fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where the board's absolute `path` is.
+    pub(super) fn place(&self, path: &str) -> PathBuf {
+        self.path().join(path.trim_start_matches('/'))
     }
 
     /// Puts `agent` in the place of every `/lava-*/bin/lava-agent`.

@@ -1,4 +1,4 @@
-//! Login and a minimal root shell, which runs what lies under `/lava-*` for real.
+//! Login and a minimal root shell, which runs what lies under `/lava-*` and `/usr/lib/lava-agent` for real.
 
 use std::io;
 use std::process::Command;
@@ -86,14 +86,16 @@ fn execute(uart: &mut Uart, rootfs: &Rootfs, command: &str, last_status: i32) ->
         }
         ["true" | ":" | "stty" | "export" | "sync", ..] => Ok(0),
         ["false"] => Ok(1),
+        ["rm", "-rf", path] if is_ours(path) => {
+            std::fs::remove_dir_all(rootfs.place(path))?;
+            Ok(0)
+        }
         ["uname", "-m"] => {
             uart.say("armv7l\n")?;
             Ok(0)
         }
-        ["test", "-x" | "-e", path] => {
-            Ok(i32::from(!rootfs.path().join(path.trim_start_matches('/')).exists()))
-        }
-        [program, arguments @ ..] if program.starts_with("/lava-") => {
+        ["test", "-x" | "-e", path] => Ok(i32::from(!rootfs.place(path).exists())),
+        [program, arguments @ ..] if is_ours(program) && rootfs.place(program).exists() => {
             run_program(uart, rootfs, program, arguments)
         }
         [unknown, ..] => {
@@ -104,8 +106,18 @@ fn execute(uart: &mut Uart, rootfs: &Rootfs, command: &str, last_status: i32) ->
     }
 }
 
+/// Whether it is a program of the runner's, which is run for real.
+fn is_ours(path: &str) -> bool {
+    path.starts_with("/lava-") || path.starts_with("/usr/lib/lava-agent/")
+}
+
 fn run_program(uart: &mut Uart, rootfs: &Rootfs, program: &str, arguments: &[&str]) -> io::Result<i32> {
-    let status = Command::new(rootfs.path().join(program.trim_start_matches('/')))
+    // There is no chroot without privileges: what is in the board's root is named where it really is.
+    let arguments = arguments.iter().map(|argument| match is_ours(argument) {
+        true => rootfs.place(argument),
+        false => argument.into(),
+    });
+    let status = Command::new(rootfs.place(program))
         .args(arguments)
         .current_dir(rootfs.path())
         .env("HOME", rootfs.path().join("root"))

@@ -36,6 +36,7 @@ impl Definition {
 #[derive(Clone, Debug)]
 pub struct Job {
     kernel: Vec<String>,
+    rootfs: &'static str,
     nfsrootfs: Vec<String>,
     boot: Vec<String>,
     device_type: String,
@@ -54,6 +55,7 @@ impl Job {
     pub fn new() -> Self {
         Self {
             kernel: vec![format!("url: {ARTIFACTS_URL}zImage"), "type: zimage".to_owned()],
+            rootfs: "nfsrootfs",
             nfsrootfs: vec![format!("url: {ARTIFACTS_URL}rootfs.tar")],
             boot: Vec::new(),
             device_type: "fake-board".to_owned(),
@@ -80,6 +82,13 @@ impl Job {
     pub fn nfsrootfs(mut self, lines: &[&str]) -> Self {
         self.nfsrootfs = lines.iter().map(|&line| line.to_owned()).collect();
         self
+    }
+
+    /// Boots a RAM disk in the place of the NFS root: a root file system that the runner cannot write into.
+    #[must_use]
+    pub fn ramdisk(mut self, lines: &[&str]) -> Self {
+        self.rootfs = "ramdisk";
+        self.nfsrootfs(lines)
     }
 
     /// Adds a line to `boot:`.
@@ -149,13 +158,15 @@ timeouts:
     kernel:
 {kernel}    dtb:
       url: {ARTIFACTS_URL}board.dtb
-    nfsrootfs:
+    {rootfs}:
 {nfsrootfs}- boot:
     method: u-boot
-    commands: nfs
+    commands: {commands}
     prompts: ['root@debian:']
 {boot}{tests}",
             device_type = self.device_type,
+            rootfs = self.rootfs,
+            commands = if self.rootfs == "ramdisk" { "ramdisk" } else { "nfs" },
             kernel = lines(6, &self.kernel),
             nfsrootfs = lines(6, &self.nfsrootfs),
             boot = lines(4, &self.boot),

@@ -176,7 +176,7 @@ fn keys_are_fetched_checked_and_kept() {
     );
     let mut names: Vec<_> = fs::read_dir(home.path().join("keys"))
         .expect("there")
-        .map(|entry| entry.expect("there").file_name())
+        .map(|entry| entry.expect("there").file_name().into_string().expect("UTF-8"))
         .collect();
     names.sort();
     let path = home.path().join("own.key").display().to_string();

@@ -65,9 +65,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 11] = [
+const PEERS: [&str; 16] = [
     "atftp",
     "busybox",
+    "bzip2",
+    "cpio",
     "curl",
     "e2fsprogs",
     "nfs-common",
@@ -77,6 +79,9 @@ const PEERS: [&str; 11] = [
     "rpcbind",
     "squashfs-tools",
     "tftp-hpa",
+    "util-linux",
+    "xz-utils",
+    "zstd",
 ];
 
 /// How long each fuzz target runs.

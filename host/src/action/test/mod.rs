@@ -5,6 +5,7 @@
 //!                                           └── output, results and calls of helpers meanwhile ──┘
 //! ```
 
+mod agent_source;
 mod calls;
 mod case_book;
 mod console_watch;

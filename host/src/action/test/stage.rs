@@ -11,7 +11,7 @@ use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
 use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
-use crate::dialog::ShellPrompt;
+use crate::dialog::{InstalledAgent, ShellPrompt};
 use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
@@ -19,6 +19,7 @@ use crate::link::{Console, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 
+use super::agent_source::AgentSource;
 use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
 use super::script::Agent;
@@ -28,6 +29,9 @@ const BITS_PER_BYTE: u32 = 10;
 
 /// How long the shell may take to show its prompt again.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the shell may take to tell of an installed agent.
+const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long after the whole action's deadline the agent may take to say that it has stopped the script.
 pub(super) const AGENT_GRACE: Duration = Duration::from_secs(1);
@@ -79,18 +83,51 @@ impl StageRun<'_> {
         if self.stage.number > 0 {
             self.await_prompt(&mut console, &resources.prompts).await?;
         }
-        let baud = line_speed(board);
-        let directory = self.node.agent_directory();
-        let command = format!("{directory}/bin/lava-agent console --baud {}\n", baud.unwrap_or(0));
-        console
-            .write_all(command.as_bytes())
-            .await
-            .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
         let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
+        let source = match has_files {
+            true => AgentSource::Served,
+            false => self.ask_board(&mut console, &resources.prompts).await?,
+        };
+        let baud = line_speed(board);
+        let command = source.command(&self.node.agent_directory(), baud.unwrap_or(0));
+        self.send(&mut console, &command).await?;
         let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
         let watch = ConsoleWatch::new(resources.prompts.clone());
-        resources.console = Some(self.run(console, config, watch, has_files).await?);
+        let mut console = self.run(console, config, watch, &source).await?;
+        if matches!(source, AgentSource::Installed(_)) && self.overlay.is_last(self.stage.number) {
+            self.clear(&mut console, &resources.prompts).await;
+        }
+        resources.console = Some(console);
         Ok(())
+    }
+
+    /// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
+    /// there: that it cannot be done is a warning.
+    async fn clear(&self, console: &mut Console, prompts: &[Regex]) {
+        let directory = self.node.agent_directory();
+        let cleared = async {
+            self.await_prompt(console, prompts).await?;
+            self.send(console, &format!("rm -rf {directory}\n")).await?;
+            self.await_prompt(console, prompts).await
+        };
+        if let Err(fault) = cleared.await {
+            self.node.emitter.warn(format!("{directory} stays on the board: {fault}"));
+        }
+    }
+
+    async fn send(&self, console: &mut Console, command: &str) -> Result<(), Fault> {
+        let sent = console.write_all(command.as_bytes()).await;
+        sent.map_err(|error| self.phase.error(Class::Infrastructure, &error))
+    }
+
+    /// Which agent the board has of its own, where this run cannot put one there.
+    async fn ask_board(&self, console: &mut Console, prompts: &[Regex]) -> Result<AgentSource, Fault> {
+        let part = self.phase.part(Some(&Limit::new(ASK_TIMEOUT, "a fixed limit of a shell's answer")));
+        let question = InstalledAgent::new(prompts.to_vec(), part.end(), Instant::now().into_std());
+        match drive(console, question).await {
+            Ok(installed) => AgentSource::of_board(installed, self.phase),
+            Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
+        }
     }
 
     /// Over the secondary connection: the agent runs on a channel of its own.
@@ -104,7 +141,7 @@ impl StageRun<'_> {
         let console = Console::new(channel, tap_of(self.node));
         // The channel ends with the agent: no shell comes back.
         let watch = ConsoleWatch::new(Vec::new());
-        self.run(console, Config::default(), watch, false).await.map(drop)
+        self.run(console, Config::default(), watch, &AgentSource::Sent).await.map(drop)
     }
 
     /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
@@ -113,7 +150,7 @@ impl StageRun<'_> {
         console: Console,
         config: Config,
         (watch, on_text): (ConsoleWatch, OnText),
-        has_files: bool,
+        source: &AgentSource,
     ) -> Result<Console, Fault> {
         let part = self.phase.part(Some(&self.connection));
         let drain_s = config.bytes_per_s.map_or(0, |rate| 2 * PIPE / rate.max(1));
@@ -121,10 +158,10 @@ impl StageRun<'_> {
         let (session, ready) = AgentSession::open(console, config, on_text, part.deadline)
             .await
             .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
-        self.node.emitter.note(format!("agent {} is up", ready.build));
+        self.node.emitter.note(format!("agent {} is up, {}", ready.build, source.describe()));
         let mut agent = Agent::new(self.node, self.phase, session, watch, grace);
         agent.set_clock().await?;
-        if !has_files {
+        if *source != AgentSource::Served {
             for file in self.overlay.files_of(self.stage.number) {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }

@@ -12,7 +12,7 @@ pub(super) const BLOCK: u64 = 512;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// Whether `bytes` begin with a header of a tar.
-pub(in crate::rootfs) fn begins_tar(bytes: &[u8]) -> bool {
+pub(crate) fn begins_tar(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|block| Block::parse(block).is_some())
 }
 

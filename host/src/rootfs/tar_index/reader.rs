@@ -160,6 +160,11 @@ impl<'a, A: ReadAt> Reader<'a, A> {
         Ok(RawMember { header, extended, path, position, size })
     }
 
+    /// Where the next header is, in bytes from the beginning of the archive.
+    pub(super) fn place(&self) -> u64 {
+        self.next
+    }
+
     /// Moves on over blocks that belong to the header of the present member, to byte `position`, and the data behind.
     pub(super) fn skip_to_data(&mut self, position: u64, size: u64) -> Option<()> {
         self.next = position;

@@ -1,0 +1,6 @@
+# Removes the agent below the root $1.
+set -eu
+if [ "$(readlink "$1/usr/bin/lava-agent")" = /usr/lib/lava-agent/bin/lava-agent ]; then rm "$1/usr/bin/lava-agent"; fi
+rm -rf "$1/usr/lib/lava-agent"
+sync
+echo lava:end

@@ -1,0 +1,11 @@
+//! `host-runner agent`: the agent in root filesystems of every kind, made and checked with the programs that users have.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+
+mod directory;
+mod ext4;
+mod fixture;
+mod ramdisk;
+mod run;
+mod ssh;
+mod tar;
+mod wrong;
