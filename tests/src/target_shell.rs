@@ -34,9 +34,6 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Bash, Self::Dash, Self::Busybox];
-
     fn command(self) -> io::Result<Vec<String>> {
         let (program, arguments): (_, &[&str]) = match self {
             Self::Bash => ("bash", &["--norc", "--noprofile", "-i"]),

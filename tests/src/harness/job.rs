@@ -32,11 +32,12 @@ impl Definition {
     }
 }
 
-/// A job for one board: U-Boot, TFTP, NFS root, one test action.
+/// A job for one board: U-Boot, TFTP, NFS root or RAM disk, one test action.
 #[derive(Clone, Debug)]
 pub struct Job {
     kernel: Vec<String>,
     nfsrootfs: Vec<String>,
+    ramdisk: Vec<String>,
     boot: Vec<String>,
     device_type: String,
     timeouts: Vec<String>,
@@ -55,6 +56,7 @@ impl Job {
         Self {
             kernel: vec![format!("url: {ARTIFACTS_URL}zImage"), "type: zimage".to_owned()],
             nfsrootfs: vec![format!("url: {ARTIFACTS_URL}rootfs.tar")],
+            ramdisk: Vec::new(),
             boot: Vec::new(),
             device_type: "fake-board".to_owned(),
             timeouts: Vec::new(),
@@ -79,6 +81,13 @@ impl Job {
     #[must_use]
     pub fn nfsrootfs(mut self, lines: &[&str]) -> Self {
         self.nfsrootfs = lines.iter().map(|&line| line.to_owned()).collect();
+        self
+    }
+
+    /// Boots from a RAM disk with these lines of `deploy: ramdisk:`, and without a root filesystem over NFS.
+    #[must_use]
+    pub fn ramdisk(mut self, lines: &[&str]) -> Self {
+        self.ramdisk = lines.iter().map(|&line| line.to_owned()).collect();
         self
     }
 
@@ -132,6 +141,10 @@ impl Job {
             .iter()
             .map(|test| format!("- test:\n    definitions:\n{}", definitions(test)))
             .collect();
+        let (root, root_lines, commands) = match self.ramdisk.as_slice() {
+            [] => ("nfsrootfs", &self.nfsrootfs, "nfs"),
+            _ => ("ramdisk", &self.ramdisk, "ramdisk"),
+        };
         format!(
             "\
 job_name: one-board
@@ -149,15 +162,15 @@ timeouts:
     kernel:
 {kernel}    dtb:
       url: {ARTIFACTS_URL}board.dtb
-    nfsrootfs:
-{nfsrootfs}- boot:
+    {root}:
+{root_lines}- boot:
     method: u-boot
-    commands: nfs
+    commands: {commands}
     prompts: ['root@debian:']
 {boot}{tests}",
             device_type = self.device_type,
             kernel = lines(6, &self.kernel),
-            nfsrootfs = lines(6, &self.nfsrootfs),
+            root_lines = lines(6, root_lines),
             boot = lines(4, &self.boot),
         )
     }

@@ -1,6 +1,8 @@
 //! The agent uploaded to real shells on a line of 115,200 baud, by each program that can decode it.
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
+mod job;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ impl Bench {
         let port = Target::Serial { path: target.port().to_owned(), baud: BAUD };
         let console = open(&port, &Net::Host, Arc::new(|_, _| ()), Arc::new(|_| ())).await.unwrap();
         let mut bench = Self { target, console };
-        bench.prompt().await;
+        bench.wait_for(PROMPT).await;
         bench
     }
 
@@ -41,7 +43,11 @@ impl Bench {
         self.target.path().join("lava-7").display().to_string()
     }
 
-    async fn upload(&mut self, content: &[u8]) -> Result<Uploaded, DriveError<UploadError>> {
+    async fn upload(
+        &mut self,
+        content: &[u8],
+        deadline: Deadline,
+    ) -> Result<Uploaded, DriveError<UploadError>> {
         let directories = vec!["/proc/lava-7".to_owned(), self.place()];
         let settings = UploadSettings {
             directories,
@@ -50,22 +56,24 @@ impl Bench {
             bytes_per_s: Some(BAUD / 10),
             nonce: 0x00c0_ffee,
         };
-        let dialog = Upload::new(settings, patience(), Box::new(|_, _| ()), Instant::now().into_std());
+        let dialog = Upload::new(settings, deadline, Box::new(|_, _| ()), Instant::now().into_std());
         drive(&mut self.console, dialog).await
     }
 
-    async fn prompt(&mut self) {
-        let prompt = Regex::new(PROMPT).unwrap();
-        drive(&mut self.console, ShellPrompt::new(vec![prompt], patience(), Instant::now().into_std()))
-            .await
-            .unwrap();
+    async fn wait_for(&mut self, pattern: &str) {
+        let pattern = Regex::new(pattern).unwrap();
+        let wait = ShellPrompt::new(vec![pattern], patience(), Instant::now().into_std());
+        drive(&mut self.console, wait).await.unwrap();
     }
 
     /// The terminal's settings as commands of the shell find them.
     async fn settings(&mut self, name: &str) -> String {
-        self.console.write_all(format!("stty -g >{name}\n").as_bytes()).await.unwrap();
-        self.prompt().await;
-        fs::read_to_string(self.target.path().join(name)).unwrap()
+        let command = format!("stty -g >{name};echo there-is-\"{name}\"\n");
+        self.console.write_all(command.as_bytes()).await.unwrap();
+        self.wait_for(&format!("there-is-{name}")).await;
+        let settings = fs::read_to_string(self.target.path().join(name)).unwrap();
+        assert!(settings.contains(':'), "{settings}");
+        settings
     }
 }
 
@@ -78,10 +86,8 @@ async fn uploaded(shell: Shell, programs: &[&str]) -> Uploaded {
     let agent = fs::read(harness::agent()).unwrap();
     let mut bench = Bench::new(shell, programs).await;
     let before = bench.settings("before").await;
-    let uploaded = bench.upload(&agent).await.unwrap();
-    bench.prompt().await;
+    let uploaded = bench.upload(&agent, patience()).await.unwrap();
     assert_eq!(bench.settings("after").await, before);
-    assert!(before.contains(':'), "{before}");
     let place = bench.place();
     assert_eq!(uploaded.directory, place);
     assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "the pieces are removed");
@@ -91,13 +97,21 @@ async fn uploaded(shell: Shell, programs: &[&str]) -> Uploaded {
     uploaded
 }
 
+/// Uploads to each of the shells at the same time: most of it is waiting for the line.
+async fn uploaded_to_all(programs: &[&str]) -> [Uploaded; 3] {
+    tokio::join!(
+        uploaded(Shell::Bash, programs),
+        uploaded(Shell::Dash, programs),
+        uploaded(Shell::Busybox, programs)
+    )
+    .into()
+}
+
 async fn decoded_by(decoder: Decoder, programs: &[&str]) {
-    for shell in Shell::ALL {
-        let uploaded = uploaded(shell, &[programs, &["gzip", "sha256sum"]].concat()).await;
+    for uploaded in uploaded_to_all(&[programs, &["gzip", "sha256sum"]].concat()).await {
         assert_eq!(
             (uploaded.decoder, uploaded.unpacker, uploaded.checksum),
-            (decoder, Some("gzip -dc"), Checksum::Sha256),
-            "{shell:?}"
+            (decoder, Some("gzip -dc"), Checksum::Sha256)
         );
     }
 }
@@ -139,22 +153,31 @@ async fn the_shell_itself_decodes() {
 
 #[tokio::test]
 async fn whatever_checks_is_enough() {
-    for (program, checksum) in
-        [("md5sum", Checksum::Md5), ("cksum", Checksum::Cksum), ("wc", Checksum::ReadBack)]
-    {
-        let uploaded = uploaded(Shell::Dash, &["base64", "gzip", program]).await;
-        assert_eq!(uploaded.checksum, checksum);
-    }
+    let with = |program| async move { uploaded(Shell::Dash, &["base64", "gzip", program]).await.checksum };
+    let checksums = tokio::join!(with("md5sum"), with("cksum"), with("wc"));
+    assert_eq!(checksums, (Checksum::Md5, Checksum::Cksum, Checksum::ReadBack));
 }
 
 #[tokio::test]
 async fn a_shell_with_nothing_but_the_basics_is_enough() {
-    for shell in Shell::ALL {
-        let uploaded = uploaded(shell, &["wc"]).await;
+    for uploaded in uploaded_to_all(&["wc"]).await {
         assert_eq!(
             (uploaded.decoder, uploaded.unpacker, uploaded.checksum),
-            (Decoder::Printf, None, Checksum::ReadBack),
-            "{shell:?}"
+            (Decoder::Printf, None, Checksum::ReadBack)
         );
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_leaves_shell_and_terminal_as_they_were() {
+    let agent = fs::read(harness::agent()).unwrap();
+    let mut bench = Bench::new(Shell::Bash, &["base64", "gzip", "md5sum"]).await;
+    let before = bench.settings("before").await;
+    // The pieces alone take longer.
+    let deadline = Limit::new(Duration::from_secs(2), "a test").after(Instant::now().into_std());
+    let error = bench.upload(&agent, deadline).await.unwrap_err().to_string();
+    assert!(error.starts_with("no answer to piece "), "{error}");
+    assert_eq!(bench.settings("after").await, before);
+    let left: Vec<_> = fs::read_dir(bench.place()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["bin"], "the pieces are removed");
 }

@@ -22,6 +22,7 @@ use crate::run::{NodeContext, Phase, Resources};
 use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
 use super::script::Agent;
+use super::upload::upload_agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -73,14 +74,24 @@ impl StageRun<'_> {
             self.await_prompt(&mut console, &resources.prompts).await?;
         }
         let baud = line_speed(board);
-        let directory = self.node.agent_directory();
+        let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
+        let directory = match &resources.uploaded {
+            _ if has_files => self.node.agent_directory(),
+            Some(directory) => directory.clone(),
+            None => {
+                let directory =
+                    upload_agent(self.node, self.phase, self.overlay, &mut console, bytes_per_s(baud))
+                        .await?;
+                self.await_prompt(&mut console, &resources.prompts).await?;
+                resources.uploaded.insert(directory).clone()
+            }
+        };
         let command = format!("{directory}/bin/lava-agent console --baud {}\n", baud.unwrap_or(0));
         console
             .write_all(command.as_bytes())
             .await
             .map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
-        let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
-        let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
+        let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
         let watch = ConsoleWatch::new(resources.prompts.clone());
         resources.console = Some(self.run(console, config, watch, has_files).await?);
         Ok(())
@@ -139,6 +150,11 @@ impl StageRun<'_> {
     fn fault(&self, message: &str) -> Fault {
         self.phase.fault(Class::Job, message)
     }
+}
+
+/// What a line of `baud` carries.
+fn bytes_per_s(baud: Option<u32>) -> Option<u32> {
+    baud.map(|baud| baud / BITS_PER_BYTE)
 }
 
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.
