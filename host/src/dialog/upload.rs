@@ -24,6 +24,7 @@ mod answers;
 mod checksum;
 mod decoder;
 mod error;
+mod escape;
 mod pieces;
 mod question;
 mod script;

@@ -1,10 +1,11 @@
 //! Bytes as text that a terminal passes on unchanged, and the programs of a target that turn it back.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::escape::{FILTER, escape};
 
 /// Longest line of text, in characters: whole lines of 64, which is what old decoders take.
 const LINE: usize = 960;
@@ -68,23 +69,25 @@ impl Decoder {
             Self::Perl => {
                 "perl -ne 'chomp;s/=+$//;tr#A-Za-z0-9+/# -_#;while(s/^(.{1,60})//){print unpack\"u\",chr(32+length($1)*3/4).$1}'"
             }
-            Self::Printf => "while read -r l;do printf \"$l\";done",
+            Self::Printf => FILTER,
         }
     }
 
-    /// A command that prints `word`, quoted as the shell wants it, and a newline; in it may be what this decoder reads.
-    pub(super) fn print(self, word: &str) -> String {
+    /// A command that prints each of `words`, quoted as the shell wants them, on a line; in them may be what this decoder
+    /// reads.
+    pub(super) fn print(self, words: &[String]) -> String {
         match self {
             // Some shells' echo knows escapes of its own.
-            Self::Printf => format!("printf '%s\\n' {word}"),
-            _ => format!("echo {word}"),
+            Self::Printf => format!("printf '%s\\n' {}", words.join(" ")),
+            _ => words.iter().map(|word| format!("echo {word}")).collect::<Vec<_>>().join(";"),
         }
     }
 
-    /// `bytes` as lines of text, without their ends: printable ASCII, no blanks, none longer than [`LINE`].
+    /// `bytes` as lines of text, without their ends: printable ASCII, no blanks at the ends, none longer
+    /// than [`LINE`].
     pub(super) fn encode(self, bytes: &[u8]) -> Vec<String> {
         match self {
-            Self::Printf => escape(bytes),
+            Self::Printf => escape(bytes, LINE),
             _ => bytes.chunks(LINE / 4 * 3).map(|chunk| BASE64.encode(chunk)).collect(),
         }
     }
@@ -104,45 +107,11 @@ impl fmt::Display for Decoder {
     }
 }
 
-/// Formats for `printf`: an octal escape for all that the format, the shell's quotes or `read` give a meaning to.
-///
-/// Source: POSIX, "printf": one to three octal digits.
-fn escape(bytes: &[u8]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for (at, &byte) in bytes.iter().enumerate() {
-        if line.len() + "\\000".len() > LINE {
-            lines.push(std::mem::take(&mut line));
-        }
-        match byte {
-            b'\\' => line.push_str("\\\\"),
-            b'%' => line.push_str("%%"),
-            // Quotes and what is in them; `-` may begin an option, `!` calls up history.
-            b' ' | b'"' | b'\'' | b'$' | b'`' | b'-' | b'!' | ..0x20 | 0x7f.. => {
-                let next_is_digit = bytes.get(at + 1).is_some_and(|next| (b'0'..=b'7').contains(next));
-                // Writing to a string does not fail.
-                let _ = if next_is_digit { write!(line, "\\{byte:03o}") } else { write!(line, "\\{byte:o}") };
-            }
-            _ => line.push(char::from(byte)),
-        }
-    }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn escapes_are_as_short_as_what_follows_allows() {
-        assert_eq!(escape(b"a\0b\x007%\\ -\xff"), ["a\\0b\\0007%%\\\\\\40\\55\\377"]);
-        assert_eq!(escape(b""), [""; 0]);
-    }
 
     proptest! {
         #[test]
@@ -150,8 +119,8 @@ mod tests {
             for decoder in Decoder::ALL {
                 for line in decoder.encode(&bytes) {
                     prop_assert!(!line.is_empty() && line.len() <= LINE);
-                    prop_assert!(line.bytes().all(|byte| byte.is_ascii_graphic()), "{line}");
-                    prop_assert!(!line.contains(['"', '$', '`', '\'', '!']), "{line}");
+                    prop_assert!(line.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '), "{line}");
+                    prop_assert!(line.trim() == line && !line.contains(['"', '`', '\'', '!']), "{line}");
                 }
             }
         }

@@ -35,7 +35,8 @@ impl Script<'_> {
 
     /// The name is asked for first: some shells look for a program that is absent in their packages.
     fn try_filter(&self, program: &str, decoder: Decoder, sample: &[u8], filter: &str) -> String {
-        let print = decoder.print(&format!("\"{}\"", decoder.encode(sample).concat()));
+        let lines = decoder.encode(sample).into_iter().map(|line| format!("'{line}'"));
+        let print = decoder.print(&lines.collect::<Vec<_>>());
         let wanted = String::from_utf8_lossy(SAMPLE);
         let answer = self.answers.command(self.token, "$?");
         format!(
@@ -64,10 +65,10 @@ impl Script<'_> {
 
     /// Defines the receiver: it puts each line `NUMBER TRY TEXT` into a file and says what it got, until a line `q`.
     pub(super) fn define_receiver(&self, decoder: Decoder, checksum: Checksum) -> String {
-        let store = decoder.print("\"$t\"");
+        let store = decoder.print(&["\"$t\"".to_owned()]);
         let head = self.answers.quoted("$n$c");
         let report = match checksum {
-            Checksum::ReadBack => decoder.print(&format!("{head}\"$t\"")),
+            Checksum::ReadBack => decoder.print(&[format!("{head}\"$t\"")]),
             checksum => format!("echo {head}$({}<$n)", checksum.command()),
         };
         let answer = self.answers.command(self.token, "0");

@@ -245,7 +245,7 @@ fn lost_characters_damaged_headers_and_joined_lines_are_sent_again() {
 #[test]
 fn a_line_that_is_lost_whole_is_noticed_by_the_next_answer_or_by_silence() {
     let mut target = Target::new();
-    target.hears = on(&[3, 23], is_piece, |_| String::new());
+    target.hears = on(&[3, 24], is_piece, |_| String::new());
     let (outcome, took) = run(&mut target);
     assert_eq!(outcome.unwrap().repeated, 2);
     // The last of all is followed by no answer.
