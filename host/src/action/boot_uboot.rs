@@ -74,6 +74,7 @@ async fn boot_once(
         node.emitter.note(activity.to_string());
     }
     resources.prompts = patterns(phase, &boot.prompts)?;
+    resources.uploaded = None;
     resources.console = Some(console);
     Ok(())
 }

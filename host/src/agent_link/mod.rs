@@ -13,4 +13,5 @@ mod tests;
 pub use error::{AgentLinkError, LastHeard};
 pub use message::Message;
 pub use pump::OnText;
+pub(crate) use session::random_id;
 pub use session::{AgentSession, Config, Ended, Ready};

@@ -275,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
 }
 
 /// An id that another run of the runner does not have.
-fn random_id() -> u32 {
+pub(crate) fn random_id() -> u32 {
     let bits = RandomState::new().build_hasher().finish();
     u32::try_from(bits >> 32).unwrap_or(0).max(1)
 }

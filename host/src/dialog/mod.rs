@@ -3,7 +3,7 @@
 //! A [`Dialog`] has no I/O and no clock of its own. [`drive`](crate::link::drive) runs one over a console.
 //!
 //! ```text
-//! power on ─▶ Uboot ─▶ Login ─▶ (agent) ─▶ ShellPrompt ─▶ Shutdown
+//! power on ─▶ Uboot ─▶ Login ─▶ Upload ─▶ (agent) ─▶ ShellPrompt ─▶ Shutdown
 //! ```
 
 mod expired;
@@ -14,6 +14,7 @@ mod scan;
 mod shell;
 mod shutdown;
 mod uboot;
+mod upload;
 
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
@@ -24,6 +25,7 @@ pub use scan::Scan;
 pub use shell::{ShellError, ShellPrompt};
 pub use shutdown::{Shutdown, ShutdownError};
 pub use uboot::{Goal, Start, Uboot, UbootError, UbootLimits, UbootReport, UbootSettings};
+pub use upload::{Checksum, Decoder, OnProgress, Upload, UploadError, UploadSettings, Uploaded};
 
 use std::time::Instant;
 

@@ -399,6 +399,8 @@ pub(crate) struct Resources {
     pub(crate) console: Option<Console>,
     /// The prompts of the shell on it, once the board was booted.
     pub(crate) prompts: Vec<Regex>,
+    /// The agent's directory on the board, where it was uploaded since the board was booted.
+    pub(crate) uploaded: Option<String>,
     /// Values that the deployment of a secondary connection took from messages, by message id and key.
     pub(crate) messages: HashMap<(String, String), String>,
     /// The secondary connection.

@@ -15,10 +15,9 @@ use protocol::helper::Reply;
 use protocol::{AgentToHost, HostToAgent};
 use tempfile::TempDir;
 use testbench::harness;
+use testbench::pacer::Pacer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-
-use crate::pacer::Pacer;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;

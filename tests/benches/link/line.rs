@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use testbench::pacer::Pacer;
+
 use crate::agent::{Agent, Error, Ran, run};
-use crate::pacer::Pacer;
 use crate::percentile;
 
 /// What is printed: lines as tests print them, and bytes that are no text.

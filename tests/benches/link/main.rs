@@ -11,7 +11,6 @@ mod group;
 mod injection;
 mod lava;
 mod line;
-mod pacer;
 
 use std::io;
 

@@ -50,6 +50,9 @@ pub struct Options {
     /// The password that the login wants; none: the user name is enough.
     #[arg(long, env = "FAKE_BOARD_PASSWORD")]
     pub password: Option<String>,
+    /// Runs COMMAND, a line for sh, as the root shell, on a terminal of its own; none: a shell that knows a few commands.
+    #[arg(long, value_name = "COMMAND", env = "FAKE_BOARD_SHELL")]
+    pub shell: Option<String>,
     /// Milliseconds from the kernel's first message to the prompt.
     #[arg(long, value_name = "MS", env = "FAKE_BOARD_BOOT_MS", default_value = "0", value_parser = milliseconds)]
     pub boot_time: Duration,

@@ -19,6 +19,10 @@ pub(super) enum Exit {
 pub(super) fn run(uart: &mut Uart, options: &Options, rootfs: &Rootfs) -> io::Result<Exit> {
     loop {
         login(uart, options)?;
+        if let Some(command) = &options.shell {
+            real(uart, command)?;
+            continue;
+        }
         if let Some(exit) = session(uart, rootfs)? {
             return Ok(exit);
         }
@@ -49,6 +53,23 @@ fn login(uart: &mut Uart, options: &Options) -> io::Result<()> {
         }
         uart.say("\nLogin incorrect\n")?;
     }
+}
+
+/// One real shell, until it is left.
+fn real(uart: &mut Uart, command: &str) -> io::Result<()> {
+    uart.cooked(true)?;
+    let status = Command::new("setsid")
+        .args(["--ctty", "--wait", "sh", "-c", command])
+        .stdin(uart.stdio()?)
+        .stdout(uart.stdio()?)
+        .stderr(uart.stdio()?)
+        .status()?;
+    if status.success() {
+        return Ok(());
+    }
+    // One that cannot start would be started for ever.
+    uart.say(&format!("{command}: {status}\n"))?;
+    Err(io::ErrorKind::UnexpectedEof.into())
 }
 
 /// One shell; `None` when it was left by `exit`.

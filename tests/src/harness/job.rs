@@ -32,12 +32,12 @@ impl Definition {
     }
 }
 
-/// A job for one board: U-Boot, TFTP, NFS root, one test action.
+/// A job for one board: U-Boot, TFTP, NFS root or RAM disk, one test action.
 #[derive(Clone, Debug)]
 pub struct Job {
     kernel: Vec<String>,
-    rootfs: &'static str,
     nfsrootfs: Vec<String>,
+    ramdisk: Vec<String>,
     boot: Vec<String>,
     device_type: String,
     timeouts: Vec<String>,
@@ -55,8 +55,8 @@ impl Job {
     pub fn new() -> Self {
         Self {
             kernel: vec![format!("url: {ARTIFACTS_URL}zImage"), "type: zimage".to_owned()],
-            rootfs: "nfsrootfs",
             nfsrootfs: vec![format!("url: {ARTIFACTS_URL}rootfs.tar")],
+            ramdisk: Vec::new(),
             boot: Vec::new(),
             device_type: "fake-board".to_owned(),
             timeouts: Vec::new(),
@@ -84,11 +84,11 @@ impl Job {
         self
     }
 
-    /// Boots a RAM disk in the place of the NFS root: a root file system that the runner cannot write into.
+    /// Boots from a RAM disk with these lines of `deploy: ramdisk:`, and without a root filesystem over NFS.
     #[must_use]
     pub fn ramdisk(mut self, lines: &[&str]) -> Self {
-        self.rootfs = "ramdisk";
-        self.nfsrootfs(lines)
+        self.ramdisk = lines.iter().map(|&line| line.to_owned()).collect();
+        self
     }
 
     /// Adds a line to `boot:`.
@@ -141,6 +141,10 @@ impl Job {
             .iter()
             .map(|test| format!("- test:\n    definitions:\n{}", definitions(test)))
             .collect();
+        let (root, root_lines, commands) = match self.ramdisk.as_slice() {
+            [] => ("nfsrootfs", &self.nfsrootfs, "nfs"),
+            _ => ("ramdisk", &self.ramdisk, "ramdisk"),
+        };
         format!(
             "\
 job_name: one-board
@@ -158,17 +162,15 @@ timeouts:
     kernel:
 {kernel}    dtb:
       url: {ARTIFACTS_URL}board.dtb
-    {rootfs}:
-{nfsrootfs}- boot:
+    {root}:
+{root_lines}- boot:
     method: u-boot
     commands: {commands}
     prompts: ['root@debian:']
 {boot}{tests}",
             device_type = self.device_type,
-            rootfs = self.rootfs,
-            commands = if self.rootfs == "ramdisk" { "ramdisk" } else { "nfs" },
             kernel = lines(6, &self.kernel),
-            nfsrootfs = lines(6, &self.nfsrootfs),
+            root_lines = lines(6, root_lines),
             boot = lines(4, &self.boot),
         )
     }

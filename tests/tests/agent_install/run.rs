@@ -41,21 +41,6 @@ fn the_installed_agent_runs_the_tests() {
 }
 
 #[test]
-fn without_an_agent_on_the_board_it_is_told_how_to_install_one() {
-    let run = bench(&Fixture::new()).run(&job());
-    assert_eq!(run.code, Some(4), "{run}");
-    let fault = &run.results()["fault"];
-    assert!(
-        fault["message"].as_str().is_some_and(|text| text.contains("there is no agent on the board")),
-        "{run}"
-    );
-    assert!(
-        fault["help"].as_str().is_some_and(|text| text.contains("host-runner agent install TARGET")),
-        "{run}"
-    );
-}
-
-#[test]
 fn where_the_root_filesystem_is_served_the_runs_own_agent_is_used() {
     let run = Testbench::new().run(&Job::new());
     assert_eq!(run.code, Some(0), "{run}");

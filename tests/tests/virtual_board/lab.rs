@@ -359,7 +359,7 @@ fn target() -> PathBuf {
 }
 
 /// The lab's directory, after a look at everything that virtual boards need.
-fn lab() -> PathBuf {
+pub(crate) fn lab() -> PathBuf {
     let lab = target().join("lab");
     assert!(lab.join("bench.toml").exists(), "{} is not prepared: run `cargo xtask lab`", lab.display());
     assert!(Path::new(FIRMWARE).exists(), "{FIRMWARE} is missing: run `cargo xtask lab`");

@@ -12,6 +12,7 @@ mod nodes;
 mod ordinary_user;
 mod packages;
 mod posix;
+mod ramdisk;
 mod restart;
 mod traces;
 mod two_boards;

@@ -1,7 +1,7 @@
 //! `test`: runs test definitions through the agent, on the console or over the secondary connection.
 //!
 //! ```text
-//! start the agent ─▶ for each definition: install.sh ─▶ run.sh ─▶ DefinitionFinished ─▶ agent ends, shell is back
+//! (upload) ─▶ start the agent ─▶ for each definition: install.sh ─▶ run.sh ─▶ DefinitionFinished ─▶ agent ends, shell is back
 //!                                           └── output, results and calls of helpers meanwhile ──┘
 //! ```
 
@@ -14,6 +14,7 @@ mod output_pattern;
 mod script;
 mod stage;
 mod text_signal;
+mod upload;
 
 pub(crate) use case_book::ResultRules;
 pub(crate) use stage::test;

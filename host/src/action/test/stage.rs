@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
+use crate::agent_install::Build;
 use crate::agent_link::{AgentSession, Config, OnText};
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::{InstalledAgent, ShellPrompt};
@@ -23,6 +24,7 @@ use super::agent_source::AgentSource;
 use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
 use super::script::Agent;
+use super::upload::upload_agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
@@ -83,19 +85,17 @@ impl StageRun<'_> {
         if self.stage.number > 0 {
             self.await_prompt(&mut console, &resources.prompts).await?;
         }
-        let has_files = resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some());
-        let source = match has_files {
-            true => AgentSource::Served,
-            false => self.ask_board(&mut console, &resources.prompts).await?,
-        };
         let baud = line_speed(board);
+        let source = self.agent_source(&mut console, resources, bytes_per_s(baud)).await?;
         let command = source.command(&self.node.agent_directory(), baud.unwrap_or(0));
         self.send(&mut console, &command).await?;
-        let config = Config { bytes_per_s: baud.map(|baud| baud / BITS_PER_BYTE), ..Config::default() };
+        let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
         let watch = ConsoleWatch::new(resources.prompts.clone());
         let mut console = self.run(console, config, watch, &source).await?;
-        if matches!(source, AgentSource::Installed(_)) && self.overlay.is_last(self.stage.number) {
-            self.clear(&mut console, &resources.prompts).await;
+        if source != AgentSource::Served && self.overlay.is_last(self.stage.number) {
+            let directory = source.directory(&self.node.agent_directory()).to_owned();
+            self.clear(&mut console, &resources.prompts, &directory).await;
+            resources.uploaded = None;
         }
         resources.console = Some(console);
         Ok(())
@@ -103,8 +103,7 @@ impl StageRun<'_> {
 
     /// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
     /// there: that it cannot be done is a warning.
-    async fn clear(&self, console: &mut Console, prompts: &[Regex]) {
-        let directory = self.node.agent_directory();
+    async fn clear(&self, console: &mut Console, prompts: &[Regex], directory: &str) {
         let cleared = async {
             self.await_prompt(console, prompts).await?;
             self.send(console, &format!("rm -rf {directory}\n")).await?;
@@ -120,12 +119,39 @@ impl StageRun<'_> {
         sent.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
-    /// Which agent the board has of its own, where this run cannot put one there.
-    async fn ask_board(&self, console: &mut Console, prompts: &[Regex]) -> Result<AgentSource, Fault> {
+    /// Where the agent comes from: out of the root filesystem that this run serves, or it is installed on the board, or it
+    /// is uploaded, once after each boot.
+    async fn agent_source(
+        &self,
+        console: &mut Console,
+        resources: &mut Resources,
+        bytes_per_s: Option<u32>,
+    ) -> Result<AgentSource, Fault> {
+        if resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some()) {
+            return Ok(AgentSource::Served);
+        }
+        if let Some(directory) = &resources.uploaded {
+            return Ok(AgentSource::Uploaded(directory.clone()));
+        }
+        match self.ask_board(console, &resources.prompts).await? {
+            Some(build) if build.is_compatible() => return Ok(AgentSource::Installed(build)),
+            Some(build) => self.node.emitter.note(format!(
+                "the agent that is installed on the board, {build}, speaks another protocol than this runner, which \
+                 brings its own"
+            )),
+            None => {}
+        }
+        let directory = upload_agent(self.node, self.phase, self.overlay, console, bytes_per_s).await?;
+        self.await_prompt(console, &resources.prompts).await?;
+        Ok(AgentSource::Uploaded(resources.uploaded.insert(directory).clone()))
+    }
+
+    /// Which agent the board has of its own.
+    async fn ask_board(&self, console: &mut Console, prompts: &[Regex]) -> Result<Option<Build>, Fault> {
         let part = self.phase.part(Some(&Limit::new(ASK_TIMEOUT, "a fixed limit of a shell's answer")));
         let question = InstalledAgent::new(prompts.to_vec(), part.end(), Instant::now().into_std());
         match drive(console, question).await {
-            Ok(installed) => AgentSource::of_board(installed, self.phase),
+            Ok(installed) => Ok(installed),
             Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
         }
     }
@@ -185,6 +211,11 @@ impl StageRun<'_> {
     fn fault(&self, message: &str) -> Fault {
         self.phase.fault(Class::Job, message)
     }
+}
+
+/// What a line of `baud` carries.
+fn bytes_per_s(baud: Option<u32>) -> Option<u32> {
+    baud.map(|baud| baud / BITS_PER_BYTE)
 }
 
 /// Speed of the serial line to `board` in bits per second; `None` where there is no real one.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::fake_board::PtyPair;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use testbench::fake_board::PtyPair;
 
 /// How often bytes are passed on: as often as a UART's FIFO asks for some.
 const TICK: Duration = Duration::from_millis(1);
@@ -18,10 +18,12 @@ const TICK: Duration = Duration::from_millis(1);
 const IDLE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The line; it ends when it is dropped.
-pub(crate) struct Pacer {
-    /// The ends to be opened.
-    pub(crate) board: PtyPair,
-    pub(crate) runner: PtyPair,
+#[derive(Debug)]
+pub struct Pacer {
+    /// The end that the board opens.
+    pub board: PtyPair,
+    /// The end that the runner opens.
+    pub runner: PtyPair,
     carried: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
     directions: Vec<JoinHandle<()>>,
@@ -29,7 +31,10 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     /// A line of `bytes_per_s` each way.
-    pub(crate) fn new(bytes_per_s: u32) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(bytes_per_s: u32) -> io::Result<Self> {
         let (board, runner) = (PtyPair::new()?, PtyPair::new()?);
         let (carried, is_over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let ends = [(board.board()?, runner.board()?), (runner.board()?, board.board()?)];
@@ -49,7 +54,7 @@ impl Pacer {
     }
 
     /// Bytes carried so far, of both directions.
-    pub(crate) fn carried(&self) -> u64 {
+    pub fn carried(&self) -> u64 {
         self.carried.load(Ordering::Relaxed)
     }
 }

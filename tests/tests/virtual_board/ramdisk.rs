@@ -1,0 +1,80 @@
+//! A board that stays in its RAM disk: BusyBox' shell on a real kernel's console, and no file of ours but what is uploaded.
+
+use std::fs;
+
+use crate::lab::{Artifacts, Home, lab};
+
+/// The first program of the RAM disk. Its shell has no controlling terminal, as that of a rescue system.
+const INIT: &str = "\
+#!/bin/busybox sh
+export PATH=/bin HOME=/root PS1='root@debian:~# '
+/bin/busybox --install -s /bin
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+exec sh -i </dev/console >/dev/console 2>&1
+";
+
+/// Types of files in modes (inode(7)).
+const REGULAR: u32 = 0o100_000;
+
+#[test]
+fn a_job_on_a_ram_disk_uploads_its_agent_and_runs_its_tests() {
+    let home = Home::new(Artifacts::Linux);
+    let ramdisk = home.path().join("ramdisk.img");
+    let mut image = fs::read(lab().join("initrd.img")).unwrap();
+    // The kernel unpacks one archive after the other; later files replace earlier ones.
+    image.resize(image.len().next_multiple_of(4), 0);
+    image.extend(archive(&[("init", REGULAR | 0o755, INIT), ("TRAILER!!!", 0, "")]));
+    fs::write(&ramdisk, image).unwrap();
+    let job = format!(
+        "job_name: stays in its RAM disk
+device_type: qemu-virt-arm
+timeouts: {{job: {{minutes: 8}}, action: {{minutes: 6}}}}
+actions:
+- deploy:
+    to: tftp
+    os: oe
+    kernel: {{url: 'https://lab.example.org/bbb/zImage', type: zimage}}
+    ramdisk: {{url: 'file://{}'}}
+- boot:
+    method: u-boot
+    commands: ramdisk
+    prompts: ['root@debian:']
+- test:
+    definitions:
+    - from: inline
+      name: ramdisk
+      path: inline/ramdisk.yaml
+      repository:
+        metadata: {{format: Lava-Test Test Definition 1.0, name: ramdisk, description: On a RAM disk}}
+        run:
+          steps:
+          - lava-test-case root-is-in-memory --shell 'grep \"^rootfs / rootfs\" /proc/mounts'
+          - lava-test-case arm --shell 'test $(uname -m) = armv7l'
+",
+        ramdisk.display()
+    );
+    let ended = home.run("run", &job).wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}\n{}", ended.output());
+    assert_eq!(ended.tests(), ["root-is-in-memory pass", "arm pass"]);
+    let events = fs::read_to_string(home.path().join("run/run.jsonl")).unwrap();
+    let notes: Vec<_> = events.lines().filter(|line| line.contains("agent uploaded to ")).collect();
+    assert!(matches!(&notes[..], [note] if note.contains("agent uploaded to /lava-")), "{notes:?}");
+    home.assert_nothing_left();
+}
+
+/// An archive in the format `newc` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+fn archive(files: &[(&str, u32, &str)]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (inode, (name, mode, content)) in files.iter().enumerate() {
+        let fields = [inode, *mode as usize, 0, 0, 1, 0, content.len(), 0, 0, 0, 0, name.len() + 1, 0];
+        archive.extend(b"070701");
+        archive.extend(fields.iter().flat_map(|field| format!("{field:08x}").into_bytes()));
+        for part in [format!("{name}\0"), (*content).to_owned()] {
+            archive.extend(part.into_bytes());
+            archive.resize(archive.len().next_multiple_of(4), 0);
+        }
+    }
+    archive
+}
