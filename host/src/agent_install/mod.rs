@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What an installation is, is the same everywhere: `/usr/lib/lava-agent` with the agent, the links that are its
-//! helpers and a manifest, and the link `/usr/bin/lava-agent`. A [`plan`] works out from what is there what has to
+//! helpers and a manifest, and the link `/usr/bin/lava-agent`. A `plan` works out from what is there what has to
 //! change; the file of each kind of target makes these changes, all of them or none.
 
 mod architecture;
