@@ -79,7 +79,8 @@ impl TargetShell {
             .env("PATH", &bin)
             .env("PS1", format!("{PROMPT}~# "))
             .env("TERM", "vt100")
-            .env("HOME", directory.path())
+            // No place for a history: it would be written while the directory is removed.
+            .env("HOME", "/nonexistent")
             .current_dir(directory.path())
             .stdin(tty.try_clone()?)
             .stdout(tty.try_clone()?)

@@ -2,9 +2,10 @@
 //!
 //! ```mermaid
 //! stateDiagram-v2
-//!     [*] --> Decoder: which program turns text into bytes?
-//!     Decoder --> Unpacker: which one unpacks gzip?
-//!     Unpacker --> Checksum: which one says what has arrived?
+//!     [*] --> Programs: which are there?
+//!     Programs --> Decoder: does it turn text into bytes?
+//!     Decoder --> Unpacker: does it unpack gzip?
+//!     Unpacker --> Checksum: does it say what has arrived?
 //!     Checksum --> Place: where is room to run a program?
 //!     Place --> DefineReceiver
 //!     DefineReceiver --> StartReceiver: echo off
@@ -40,19 +41,16 @@ pub use settings::{OnProgress, UploadSettings, Uploaded};
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write as _;
 use std::time::Instant;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::{Dialog, Expired, Scan};
 use crate::limit::{Deadline, Limit};
 use answers::{Answer, Answers};
+use decoder::pack;
 use pieces::Pieces;
 use question::ANSWER_LIMIT;
 use script::{Place, SAMPLE, UNPACKERS};
-use step::{Step, after, status};
+use step::{Step, after, listed, program, status};
 
 /// How often a question is asked.
 const ATTEMPTS: u32 = 3;
@@ -89,6 +87,7 @@ pub struct Upload {
 /// What there is on the target, as far as it was asked.
 #[derive(Debug)]
 struct Found {
+    programs: Vec<String>,
     decoder: Decoder,
     unpacker: Option<&'static str>,
     checksum: Checksum,
@@ -104,7 +103,7 @@ impl Upload {
         let [decoder, ..] = Decoder::ALL;
         let mut upload = Self {
             on_progress,
-            step: Step::Decoder(decoder),
+            step: Step::Programs,
             number: 0,
             attempts: 0,
             began: now,
@@ -113,7 +112,13 @@ impl Upload {
             answers,
             scan: Scan::default(),
             transmit: VecDeque::new(),
-            found: Found { decoder, unpacker: None, checksum: Checksum::ReadBack, place },
+            found: Found {
+                programs: Vec::new(),
+                decoder,
+                unpacker: None,
+                checksum: Checksum::ReadBack,
+                place,
+            },
             pieces: Pieces::default(),
             outcome: None,
             settings,
@@ -157,17 +162,22 @@ impl Upload {
     /// The shell has answered the question.
     fn handle_answer(&mut self, now: Instant, value: &str) {
         match self.step {
-            Step::Checksum(candidate) => {
-                if Checksum::agrees(&candidate.of(SAMPLE), value) {
-                    self.found.checksum = candidate;
-                } else if let Some(next) = after(&Checksum::PROGRAMS, &candidate) {
-                    return self.ask(now, Step::Checksum(next));
+            Step::Programs => match listed(value) {
+                None => self.repeat(now),
+                Some(programs) => {
+                    self.found.programs = programs;
+                    self.try_decoder(now, None);
                 }
+            },
+            Step::Checksum(candidate) if Checksum::agrees(&candidate.of(SAMPLE), value) => {
+                self.found.checksum = candidate;
                 self.cut(now);
             }
+            // The kernel, say, has written into it.
+            Step::Checksum(_) if !value.is_empty() && self.attempts < ATTEMPTS => self.repeat(now),
+            Step::Checksum(candidate) => self.try_checksum(now, Some(candidate)),
             Step::Check => self.handle_check(now, value),
             _ => match status(value) {
-                // The kernel, say, has written into it.
                 None => self.repeat(now),
                 Some(status) => self.handle_status(now, status, value),
             },
@@ -179,22 +189,14 @@ impl Upload {
         match self.step {
             Step::Decoder(candidate) if is_good => {
                 self.found.decoder = candidate;
-                let [unpacker, ..] = UNPACKERS;
-                self.ask(now, Step::Unpacker(unpacker));
+                self.try_unpacker(now, None);
             }
-            Step::Decoder(candidate) => match after(&Decoder::ALL, &candidate) {
-                Some(next) => self.ask(now, Step::Decoder(next)),
-                None => self.fail(UploadError::NoDecoder { last_output: self.scan.tail() }),
-            },
-            Step::Unpacker(candidate) => {
-                if is_good {
-                    self.found.unpacker = Some(candidate);
-                } else if let Some(next) = after(&UNPACKERS, &candidate) {
-                    return self.ask(now, Step::Unpacker(next));
-                }
-                let [checksum, ..] = Checksum::PROGRAMS;
-                self.ask(now, Step::Checksum(checksum));
+            Step::Decoder(candidate) => self.try_decoder(now, Some(candidate)),
+            Step::Unpacker(candidate) if is_good => {
+                self.found.unpacker = Some(candidate);
+                self.try_checksum(now, None);
             }
+            Step::Unpacker(candidate) => self.try_unpacker(now, Some(candidate)),
             Step::Place(index) => match value.split_once(' ') {
                 Some((_, place)) if place == self.found.place.directory => {
                     if is_good {
@@ -223,6 +225,31 @@ impl Upload {
                 });
             }
         }
+    }
+
+    fn try_decoder(&mut self, now: Instant, last: Option<Decoder>) {
+        match after(&Decoder::ALL, last).find(|candidate| self.has(candidate.program())) {
+            Some(candidate) => self.ask(now, Step::Decoder(candidate)),
+            None => self.fail(UploadError::NoDecoder { last_output: self.scan.tail() }),
+        }
+    }
+
+    fn try_unpacker(&mut self, now: Instant, last: Option<&'static str>) {
+        match after(&UNPACKERS, last).find(|candidate| self.has(program(candidate))) {
+            Some(candidate) => self.ask(now, Step::Unpacker(candidate)),
+            None => self.try_checksum(now, None),
+        }
+    }
+
+    fn try_checksum(&mut self, now: Instant, last: Option<Checksum>) {
+        match after(&Checksum::PROGRAMS, last).find(|candidate| self.has(candidate.command())) {
+            Some(candidate) => self.ask(now, Step::Checksum(candidate)),
+            None => self.cut(now),
+        }
+    }
+
+    fn has(&self, program: &str) -> bool {
+        self.found.programs.iter().any(|found| found == program)
     }
 
     /// All is known that says what is sent.
@@ -369,12 +396,4 @@ impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload").field("step", &self.step).field("found", &self.found).finish_non_exhaustive()
     }
-}
-
-/// `bytes` in gzip's format, as small as it gets.
-fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-    // Writing to memory does not fail.
-    let _ = packer.write_all(bytes);
-    packer.finish().unwrap_or_default()
 }

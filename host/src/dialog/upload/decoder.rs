@@ -1,9 +1,12 @@
 //! Bytes as text that a terminal passes on unchanged, and the programs of a target that turn it back.
 
 use std::fmt;
+use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::escape::{FILTER, escape};
 
@@ -105,6 +108,14 @@ impl fmt::Display for Decoder {
             Self::Printf => "printf",
         })
     }
+}
+
+/// `bytes` in gzip's format, as small as it gets.
+pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory does not fail.
+    let _ = packer.write_all(bytes);
+    packer.finish().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::decoder::pack;
 use super::script::{SAMPLE, Script};
-use super::step::Step;
-use super::{Found, Upload, pack};
+use super::step::{Step, asked_for};
+use super::{Found, Upload};
 
 /// How long the shell may take to answer a question: to start a slow interpreter, say.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -28,8 +29,9 @@ impl Upload {
 
     pub(super) fn question(&self) -> String {
         let script = Script { answers: &self.answers, token: &self.token() };
-        let Found { decoder, unpacker, checksum, place } = &self.found;
+        let Found { decoder, unpacker, checksum, place, .. } = &self.found;
         match self.step {
+            Step::Programs => script.list_programs(&asked_for()),
             Step::Decoder(candidate) => script.try_decoder(candidate),
             Step::Unpacker(candidate) => script.try_unpacker(candidate, *decoder, &pack(SAMPLE)),
             Step::Checksum(candidate) => script.try_checksum(candidate),
@@ -51,6 +53,7 @@ impl Upload {
 
     pub(super) fn awaited(&self) -> String {
         match self.step {
+            Step::Programs => "answer of the shell to which programs it has".to_owned(),
             Step::Decoder(candidate) => format!("answer of the shell whether `{candidate}` decodes"),
             Step::Unpacker(candidate) => format!("answer of the shell whether `{candidate}` unpacks"),
             Step::Checksum(candidate) => format!("answer of the shell to `{}`", candidate.command()),

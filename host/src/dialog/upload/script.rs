@@ -9,6 +9,9 @@ use super::decoder::Decoder;
 /// The two letters and a newline that programs are tried with.
 pub(super) const SAMPLE: &[u8] = b"AB\n";
 
+/// Ends a list of programs: one that is cut short is none.
+pub(super) const LAST: &str = "end";
+
 /// Programs that unpack gzip's format, from standard input to standard output.
 pub(super) const UNPACKERS: [&str; 4] = ["gzip -dc", "gunzip -c", "zcat", "busybox gunzip -c"];
 
@@ -22,34 +25,35 @@ pub(super) struct Script<'a> {
 }
 
 impl Script<'_> {
+    /// Which of `programs` there are: answers with their names and [`LAST`].
+    pub(super) fn list_programs(&self, programs: &[&str]) -> String {
+        let answer = self.answers.command(self.token, &format!("\"${{l}}{LAST}\""));
+        let programs = programs.join(" ");
+        format!("l=;for p in {programs};do type $p >/dev/null 2>&1&&l=\"$l$p \";done;{answer}")
+    }
+
     /// Whether `decoder` makes [`SAMPLE`] of its text: answers with 0 if so.
     pub(super) fn try_decoder(&self, decoder: Decoder) -> String {
-        self.try_filter(decoder.program(), decoder, SAMPLE, decoder.filter())
+        self.try_filter(decoder, SAMPLE, decoder.filter())
     }
 
     /// Whether `unpacker` makes [`SAMPLE`] of `packed`: answers with 0 if so.
     pub(super) fn try_unpacker(&self, unpacker: &str, decoder: Decoder, packed: &[u8]) -> String {
-        let program = unpacker.split(' ').next().unwrap_or_default();
-        self.try_filter(program, decoder, packed, &format!("{}|{unpacker}", decoder.filter()))
+        self.try_filter(decoder, packed, &format!("{}|{unpacker}", decoder.filter()))
     }
 
-    /// The name is asked for first: some shells look for a program that is absent in their packages.
-    fn try_filter(&self, program: &str, decoder: Decoder, sample: &[u8], filter: &str) -> String {
+    fn try_filter(&self, decoder: Decoder, sample: &[u8], filter: &str) -> String {
         let lines = decoder.encode(sample).into_iter().map(|line| format!("'{line}'"));
         let print = decoder.print(&lines.collect::<Vec<_>>());
         let wanted = String::from_utf8_lossy(SAMPLE);
         let answer = self.answers.command(self.token, "$?");
-        format!(
-            "type {program} >/dev/null 2>&1&&[ \"$({{ {print}|{filter};}} 2>/dev/null)\" = {} ];{answer}",
-            wanted.trim_end()
-        )
+        format!("[ \"$({{ {print}|{filter};}} 2>/dev/null)\" = {} ];{answer}", wanted.trim_end())
     }
 
     /// What `checksum` says of [`SAMPLE`].
     pub(super) fn try_checksum(&self, checksum: Checksum) -> String {
-        let (command, sample) = (checksum.command(), String::from_utf8_lossy(SAMPLE));
-        let said = format!("$(type {command} >/dev/null 2>&1&&echo {}|{command})", sample.trim_end());
-        self.answers.command(self.token, &said)
+        let sample = String::from_utf8_lossy(SAMPLE);
+        self.answers.command(self.token, &format!("$(echo {}|{})", sample.trim_end(), checksum.command()))
     }
 
     /// Whether `place` can be written and executed from and has room for `room_kib` KiB: answers with 0 and its name.

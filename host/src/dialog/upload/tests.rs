@@ -23,6 +23,8 @@ struct Target {
     /// Characters of the line so far.
     line: Vec<u8>,
     said: String,
+    /// Programs that are not there.
+    absent: Vec<&'static str>,
     /// What the target refuses, by a part of the question.
     refuses: Vec<&'static str>,
     /// Damages what is typed, as the target hears it, and what it answers.
@@ -39,6 +41,7 @@ impl Target {
             is_clean: false,
             line: Vec::new(),
             said: String::new(),
+            absent: Vec::new(),
             refuses: Vec::new(),
             hears: Box::new(str::to_owned),
             says: Box::new(|said| said),
@@ -91,7 +94,10 @@ impl Target {
         let token = format!("k{}", token.split(':').next().unwrap());
         let refused = self.refuses.iter().any(|part| line.contains(part));
         let status = if refused { "1" } else { "0" };
-        if let Some(place) = line.strip_prefix("a=") {
+        if let Some((programs, _)) = line.strip_prefix("l=;for p in ").and_then(|line| line.split_once(';')) {
+            let there: Vec<_> = programs.split(' ').filter(|name| !self.absent.contains(name)).collect();
+            self.answer(&token, &format!("{} end", there.join(" ")));
+        } else if let Some(place) = line.strip_prefix("a=") {
             let place = place.split(';').next().unwrap();
             self.answer(&token, &format!("{status} {place}"));
         } else if line.contains("sum") && !line.starts_with("lava_up") {
@@ -267,6 +273,8 @@ fn kernel_messages_in_answers_cost_a_repeat_and_no_more() {
     });
     let uploaded = assert_arrived(&mut target);
     assert!((1..=8).contains(&uploaded.repeated), "{}", uploaded.repeated);
+    // What was asked before is not taken for absent.
+    assert_eq!((uploaded.unpacker, uploaded.checksum), (Some("gzip -dc"), Checksum::Md5));
 }
 
 #[test]
@@ -279,7 +287,8 @@ fn a_question_that_is_not_heard_is_asked_again_after_an_interrupt() {
 #[test]
 fn what_is_absent_is_replaced_and_a_place_that_is_refused_is_not_used() {
     let mut target = Target::new();
-    target.refuses = vec!["type base64", "gzip -dc", "a=/lava-7;"];
+    target.absent = vec!["base64", "sha256sum"];
+    target.refuses = vec!["gzip -dc", "a=/lava-7;"];
     let uploaded = assert_arrived(&mut target);
     assert_eq!(
         (uploaded.decoder, uploaded.unpacker, uploaded.directory.as_str()),
@@ -290,7 +299,7 @@ fn what_is_absent_is_replaced_and_a_place_that_is_refused_is_not_used() {
 #[test]
 fn a_target_without_decoder_or_place_is_told_so() {
     let mut target = Target::new();
-    target.refuses = vec!["type "];
+    target.refuses = vec!["= AB ]"];
     let text = error(&mut target);
     let expected = "the target's shell has nothing that decodes an upload: none of base64, busybox base64, openssl, \
                     uudecode, python3, perl, printf works; the board last said:\n";
@@ -331,7 +340,7 @@ fn a_silent_shell_and_a_silent_receiver_are_not_waited_for_for_ever() {
     target.says = Box::new(|_| String::new());
     let (outcome, took) = run(&mut target);
     let text = outcome.unwrap_err().to_string();
-    let expected = "no answer of the shell whether `base64` decodes within 45 s \
+    let expected = "no answer of the shell to which programs it has within 45 s \
                     (at most 45 s: a fixed limit of a shell's answers); ";
     assert!(text.starts_with(expected), "{text}");
     assert_eq!(took, Duration::from_secs(45));
