@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 16] = [
+const PEERS: [&str; 17] = [
     "atftp",
     "busybox",
     "bzip2",
@@ -75,6 +75,7 @@ const PEERS: [&str; 16] = [
     "nfs-common",
     "openssh-client",
     "openssh-server",
+    "openssl",
     "python3",
     "rpcbind",
     "squashfs-tools",
