@@ -1,7 +1,7 @@
 //! The command line of `lava-agent` itself.
 
 use protocol::version;
-use rustix::fs::{CWD, Mode};
+use rustix::fs::{AtFlags, CWD, Mode};
 
 use crate::agent::{Agent, Setting};
 use crate::environment::SOCKET_NAME;
@@ -126,7 +126,7 @@ fn serve(invocation: &Invocation<'_>, service: Service<'_>) -> Result<(), Failur
     };
     runtime::shield_from_signals();
     let directory = directory(invocation, service.directory)
-        .ok_or(Failure::Plain("cannot tell which directory it was started from"))?;
+        .ok_or(Failure::Plain("it has no directory that is its own alone"))?;
     let socket = joined(directory.as_str(), SOCKET_NAME)
         .map_err(Failure::system("the agent's directory is too deep"))?;
     helper::link(directory.as_str());
@@ -151,6 +151,11 @@ fn directory(invocation: &Invocation<'_>, given: Option<&str>) -> Option<PathTex
     let directory = PathText::join(&[given.as_bytes()])?;
     // Both are there already when an earlier step has run; that nothing can be made, the socket tells.
     let _ = rustix::fs::mkdirat(CWD, directory.as_c_str(), Mode::RWXU);
+    // Whoever else could write into it could lay links there.
+    let made = rustix::fs::statat(CWD, directory.as_c_str(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    if made.st_uid != rustix::process::geteuid().as_raw() || made.st_mode & 0o022 != 0 {
+        return None;
+    }
     let (bin, link) = (joined(own.as_str(), "bin").ok()?, joined(given, "bin").ok()?);
     let _ = rustix::fs::symlinkat(bin.as_c_str(), CWD, link.as_c_str());
     Some(directory)
