@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+pub use protocol::agent_to_host::Usage;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::dialog::ComplaintKind;
@@ -235,17 +236,6 @@ pub struct StepId {
     pub script: ScriptKind,
     /// Its number in the script, from 1. Steps of the definition that are one command together have one.
     pub number: u16,
-}
-
-/// Resources that a script used, with all processes that it waited for (getrusage(2)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Processor time in user mode, in milliseconds.
-    pub user_ms: u32,
-    /// Processor time in the kernel, in milliseconds.
-    pub system_ms: u32,
-    /// Largest resident memory of one process, in KiB.
-    pub max_rss_kib: u32,
 }
 
 /// One reported result.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use protocol::agent_to_host::{ExitStatus, Usage};
+use protocol::agent_to_host::ExitStatus;
 use protocol::helper::Call;
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::action::overlay::PreparedScript;
 use crate::agent_link::{AgentLinkError, AgentSession, Ended, Message};
-use crate::event::{self, Bytes, EventKind, ScriptKind, StepId};
+use crate::event::{Bytes, EventKind, ScriptKind, StepId, Usage};
 use crate::fault::{Class, Fault};
 use crate::run::{Emitter, NodeContext, Phase};
 
@@ -240,17 +240,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     }
 
     fn emit_finished(&self, running: &Running<'_>, status: ExitStatus, started: Instant) {
-        let usage = running.usage.map(|usage| event::Usage {
-            user_ms: usage.user_ms,
-            system_ms: usage.system_ms,
-            max_rss_kib: usage.max_rss_kib,
-        });
         self.emitter().emit(EventKind::ScriptFinished {
             definition: running.book.definition().to_owned(),
             script: running.script.kind,
             status: describe(status),
             took: started.elapsed(),
-            usage,
+            usage: running.usage,
         });
     }
 
@@ -265,8 +260,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         match message {
             AgentToHost::Output { run, data } if run == running.run => {
                 let definition = running.book.definition().to_owned();
-                let (step, data_kept) = (running.step(), Bytes(data.to_vec()));
-                self.emitter().emit(EventKind::Output { definition, step, data: data_kept });
+                let (step, bytes) = (running.step(), Bytes(data.to_vec()));
+                self.emitter().emit(EventKind::Output { definition, step, data: bytes });
                 for case in running.book.printed(data) {
                     self.emitter().emit(case);
                 }

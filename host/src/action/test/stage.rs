@@ -150,10 +150,8 @@ impl StageRun<'_> {
     async fn ask_board(&self, console: &mut Console, prompts: &[Regex]) -> Result<Option<Build>, Fault> {
         let part = self.phase.part(Some(&Limit::new(ASK_TIMEOUT, "a fixed limit of a shell's answer")));
         let question = InstalledAgent::new(prompts.to_vec(), part.end(), Instant::now().into_std());
-        match drive(console, question).await {
-            Ok(installed) => Ok(installed),
-            Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
-        }
+        let answer = drive(console, question).await;
+        answer.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
     /// Over the secondary connection: the agent runs on a channel of its own.
