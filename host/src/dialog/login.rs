@@ -30,6 +30,14 @@ use crate::limit::Deadline;
 /// How long the console must be quiet before it is nudged.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How long nothing may follow a login prompt before it is answered: a getty that logs in by itself writes the name there
+/// in a moment, and one that is typed as well would be the shell's first command.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// What the kernel writes behind a prompt, which is no answer to it.
+static KERNEL_LINE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\s*\[ *[0-9]+\.[0-9]+\]").expect("a constant pattern is valid"));
+
 static REFUSED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("Login (?:incorrect|timed out)").expect("a constant pattern is valid"));
 
@@ -46,6 +54,8 @@ pub struct Login {
     /// Of the shell's prompt, once it is the next to come.
     shell: Option<Deadline>,
     nudge_at: Option<Instant>,
+    /// When the login prompt that came last is answered.
+    answer_at: Option<Instant>,
     scan: Scan,
     kernel: KernelLog,
     transmit: VecDeque<Vec<u8>>,
@@ -75,6 +85,7 @@ impl Login {
             whole,
             shell: None,
             nudge_at: None,
+            answer_at: None,
             scan: Scan::default(),
             kernel: KernelLog::default(),
             transmit: VecDeque::new(),
@@ -95,6 +106,7 @@ impl Login {
         // A kernel is no shell: what is typed at it waits in the tty and confuses the login.
         let half = self.deadline.at.saturating_duration_since(now) / 2;
         self.nudge_at = (state != State::AwaitingKernel).then(|| now + half);
+        self.answer_at = None;
     }
 
     /// Whether nothing comes before the shell's prompt any more.
@@ -163,9 +175,14 @@ impl Login {
             return false;
         }
         let rest = self.scan.pending().get(end..).unwrap_or_default();
-        if rest.iter().take_while(|&&byte| byte != b'\n').any(|byte| !byte.is_ascii_whitespace()) {
+        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        if !line.trim_ascii().is_empty() && !KERNEL_LINE.is_match(line) {
             // Somebody else answers it: `debian login: root (automatic login)`.
             self.scan.advance(end);
+            self.answer_at = None;
+            return false;
+        }
+        if *self.answer_at.get_or_insert(now + SETTLED) > now {
             return false;
         }
         let username = login.username.clone();
@@ -269,6 +286,9 @@ impl Dialog for Login {
             let expired = Expired::new(self.awaited(), waited, &self.deadline.limit, &self.scan);
             return self.fail(LoginError::Expired(expired));
         }
+        if self.answer_at.is_some_and(|at| now >= at) {
+            while self.state != State::Finished && self.step(now) {}
+        }
         if self.nudge_at.is_some_and(|at| now >= at) {
             self.nudge_at = None;
             self.transmit.push_back(b"\n".to_vec());
@@ -283,8 +303,7 @@ impl Dialog for Login {
         if self.state == State::Finished {
             return None;
         }
-        let end = self.deadline.at;
-        Some(self.nudge_at.map_or(end, |nudge| nudge.min(end)))
+        [Some(self.deadline.at), self.nudge_at, self.answer_at].into_iter().flatten().min()
     }
 
     fn poll_done(&mut self) -> Option<Result<LoggedIn, LoginError>> {

@@ -51,6 +51,11 @@ fn say(dialog: &mut Login, now: Instant, chunk: usize, text: &str) {
     }
 }
 
+/// Lets the time pass in which somebody else could answer a login prompt.
+fn settle(dialog: &mut Login, now: Instant) {
+    dialog.handle_timeout(now + SETTLED);
+}
+
 fn sent(dialog: &mut Login) -> String {
     std::iter::from_fn(|| dialog.poll_transmit()).map(|bytes| String::from_utf8(bytes).unwrap()).collect()
 }
@@ -85,6 +90,9 @@ proptest! {
         let mut dialog = login(with_login(Some("secret"), &["su -", "stty -echo"]), now);
         say(&mut dialog, now, chunk, KERNEL);
         say(&mut dialog, now, chunk, LOGIN);
+        prop_assert_eq!(sent(&mut dialog), "");
+        prop_assert_eq!(dialog.poll_timeout(), Some(now + SETTLED));
+        settle(&mut dialog, now);
         prop_assert_eq!(sent(&mut dialog), "root\n");
         say(&mut dialog, now, chunk, "root\r\nPassword: ");
         prop_assert_eq!(sent(&mut dialog), "secret\n");
@@ -112,25 +120,49 @@ fn a_login_without_password_goes_straight_to_the_shell() {
     let now = Instant::now();
     let mut dialog = login(with_login(None, &[]), now);
     say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
+    settle(&mut dialog, now);
     assert_eq!(sent(&mut dialog), "root\n");
     say(&mut dialog, now, 1, &format!("root\r\n{PROMPT}"));
     assert!(dialog.poll_done().unwrap().is_ok());
+}
+
+/// Whatever pieces the line cuts it into: a name that is typed as well would be the shell's first command.
+#[test]
+fn a_getty_that_logs_in_by_itself_is_given_no_name() {
+    let now = Instant::now();
+    let mut dialog = login(with_login(None, &["id"]), now);
+    say(&mut dialog, now, 64, &format!("{KERNEL}{LOGIN}"));
+    let later = now + SETTLED / 2;
+    dialog.handle_timeout(later);
+    say(&mut dialog, later, 1, "root (automatic login)\r\n\r\nLinux debian 6.1.0\r\n");
+    settle(&mut dialog, later);
+    assert_eq!(sent(&mut dialog), "");
+    say(&mut dialog, later, 1, PROMPT);
+    assert_eq!(sent(&mut dialog), "id\n");
+}
+
+#[test]
+fn a_kernel_line_behind_the_login_prompt_is_no_answer() {
+    let now = Instant::now();
+    let mut dialog = login(with_login(None, &[]), now);
+    say(&mut dialog, now, 64, &format!("{KERNEL}{LOGIN}[   12.345678] random: crng init done\r\n"));
+    settle(&mut dialog, now);
+    assert_eq!(sent(&mut dialog), "root\n");
 }
 
 #[test]
 fn a_wrong_password_and_a_missing_one_are_told_apart() {
     let now = Instant::now();
     let mut dialog = login(with_login(Some("wrong"), &[]), now);
-    say(
-        &mut dialog,
-        now,
-        1,
-        &format!("{KERNEL}{LOGIN}root\r\nPassword: \r\n\r\nLogin incorrect\r\ndebian login: "),
-    );
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
+    settle(&mut dialog, now);
+    say(&mut dialog, now, 1, "root\r\nPassword: \r\n\r\nLogin incorrect\r\ndebian login: ");
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::Refused { .. }))));
 
     let mut dialog = login(with_login(None, &[]), now);
-    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPassword: "));
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
+    settle(&mut dialog, now);
+    say(&mut dialog, now, 1, "root\r\nPassword: ");
     assert!(matches!(dialog.poll_done(), Some(Err(LoginError::PasswordWanted { .. }))));
 }
 
@@ -138,7 +170,9 @@ fn a_wrong_password_and_a_missing_one_are_told_apart() {
 fn a_password_prompt_that_differs_from_the_jobs_is_named_at_the_time_out() {
     let now = Instant::now();
     let mut dialog = login(with_login(Some("secret"), &[]), now);
-    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}root\r\nPasswort: "));
+    say(&mut dialog, now, 1, &format!("{KERNEL}{LOGIN}"));
+    settle(&mut dialog, now);
+    say(&mut dialog, now, 1, "root\r\nPasswort: ");
     let error = expire(&mut dialog).to_string();
     assert!(error.contains("no password prompt `Password:` or shell prompt"), "{error}");
     assert!(error.ends_with("Passwort:"), "{error}");
@@ -244,7 +278,8 @@ fn each_step_and_the_shell_can_have_a_time_of_their_own() {
     // Every step in time, but the shell's time begins with the user name.
     let mut dialog = login(settings(), now);
     say(&mut dialog, now, 64, &format!("{KERNEL}{LOGIN}"));
-    let later = now + Duration::from_secs(30);
+    settle(&mut dialog, now);
+    let later = now + SETTLED + Duration::from_secs(30);
     say(&mut dialog, later, 64, &format!("root\r\n{PROMPT}"));
     let error = expire(&mut dialog).to_string();
     assert!(error.contains("after login command `su -` within 30 s (at most 60 s: shell)"), "{error}");
