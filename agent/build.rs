@@ -1,16 +1,23 @@
-//! Decides whether the agent is built freestanding, and tells the linker so.
+//! Packs the helpers' scripts, decides whether the agent is built freestanding, and tells the linker so.
 //!
 //! A freestanding program cannot unwind. Cargo does not tell build scripts a profile's panic strategy, so the
 //! `agent` profile is known by its name in the output path; for the boards' targets `.cargo/config.toml` sets it.
 
+#[path = "build/scripts.rs"]
+mod scripts;
+
 use std::env;
+use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY_S: u64 = 24 * 60 * 60;
 
-fn main() {
+fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/scripts.rs");
+    println!("cargo::rerun-if-changed=scripts");
+    scripts::pack(Path::new("scripts"), Path::new(&variable("OUT_DIR")))?;
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo::rustc-check-cfg=cfg(freestanding)");
     println!("cargo::rustc-env=AGENT_BUILT_UNIX_S={}", built_unix_s());
@@ -36,6 +43,7 @@ fn main() {
         println!("cargo::rerun-if-changed=discard.ld");
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/discard.ld", variable("CARGO_MANIFEST_DIR"));
     }
+    Ok(())
 }
 
 fn variable(name: &str) -> String {

@@ -3,7 +3,7 @@
 use heapless::Vec;
 use protocol::agent_to_host::ExitStatus;
 use protocol::frame::Side;
-use protocol::helper::{Call, Reply};
+use protocol::helper::{Call, Packet, Reply};
 use protocol::limits::{MAX_CHUNK, MAX_MESSAGE};
 use protocol::link::{Config, Link, LinkError, SendError, State};
 use protocol::{AgentToHost, HostToAgent};
@@ -30,7 +30,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) invocation: &'a Invocation<'a>,
     /// The agent's directory.
     pub(crate) directory: &'a str,
-    /// What the link runs over: `console` or `stdio`.
+    /// What the link runs over: `console`, `stdio`, `fifo` or `tcp`.
     pub(crate) link: &'a str,
     /// What the line carries, in bytes per second; `None` if it need not be paced.
     pub(crate) bytes_per_s: Option<u32>,
@@ -39,7 +39,7 @@ pub(crate) struct Setting<'a> {
 /// Why an agent ended before the runner told it to.
 #[derive(Debug)]
 pub(crate) enum Lost {
-    /// The line hung up.
+    /// The line hung up, or cannot be made.
     Line,
     /// The link failed.
     Link(LinkError),
@@ -53,7 +53,7 @@ pub(crate) enum Lost {
 pub(crate) struct Agent<'a> {
     setting: Setting<'a>,
     link: Link,
-    line: Line,
+    line: Line<'a>,
     calls: Calls,
     reception: Reception,
     script: Option<Script>,
@@ -73,7 +73,7 @@ struct Ready {
 
 impl<'a> Agent<'a> {
     /// Prepares an agent, which greets the runner first of all.
-    pub(crate) fn new(setting: Setting<'a>, line: Line, calls: Calls) -> Self {
+    pub(crate) fn new(setting: Setting<'a>, line: Line<'a>, calls: Calls) -> Self {
         let config = Config {
             side: Side::Agent,
             id: clock::start_id(),
@@ -101,21 +101,25 @@ impl<'a> Agent<'a> {
         loop {
             let now_ms = clock::monotonic_ms();
             self.link.handle_timeout(now_ms);
+            self.line.handle_timeout(now_ms).map_err(|_| Lost::Line)?;
             self.take_messages(now_ms)?;
             self.take_output(now_ms);
             if self.is_leaving || self.link.state() == State::Closing {
                 self.leave(now_ms);
             }
             // An unwritten frame of a link that is done would be the last word to a runner that waits for it.
-            self.line.write(&mut self.link, now_ms).map_err(|_| Lost::Line)?;
+            let written = self.line.write(&mut self.link, now_ms);
+            self.unless_lost(written, now_ms)?;
             match self.link.state() {
                 State::Closed if !self.line.is_writing() => return Ok(()),
                 State::Failed(error) => return Err(Lost::Link(error)),
                 _ => {}
             }
             let ready = self.wait(now_ms).map_err(Lost::Poll)?;
-            if ready.input && !self.line.read(&mut self.link, clock::monotonic_ms()) {
-                return Err(Lost::Line);
+            if ready.input {
+                let now_ms = clock::monotonic_ms();
+                let read = self.line.read(&mut self.link, now_ms);
+                self.unless_lost(read, now_ms)?;
             }
             if ready.report {
                 self.take_report();
@@ -131,6 +135,14 @@ impl<'a> Agent<'a> {
         }
     }
 
+    /// Has a lost line called again, if there is somebody to call; the link's silence says when that is in vain.
+    fn unless_lost(&mut self, line: rustix::io::Result<()>, now_ms: u64) -> Result<(), Lost> {
+        match line {
+            Err(errno) if !self.line.hang_up(errno, now_ms) => Err(Lost::Line),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until a descriptor is ready or something is due. While the link takes no message, nothing that would
     /// become one is waited for: scripts and helpers are held back, and nothing is buffered.
     fn wait(&self, now_ms: u64) -> rustix::io::Result<Ready> {
@@ -141,11 +153,11 @@ impl<'a> Agent<'a> {
             let index = fds.len();
             fds.push(PollFd::from_borrowed_fd(fd, flags)).ok().map(|()| index)
         };
-        let input = watch(self.line.input, PollFlags::IN);
+        let input = if self.line.is_there() { watch(self.line.input, PollFlags::IN) } else { None };
         if self.line.is_writing() {
             watch(self.line.output, PollFlags::OUT);
         }
-        let accept = self.calls.listener().and_then(|fd| watch(fd, PollFlags::IN));
+        let accept = watch(self.calls.listener(), PollFlags::IN);
         let script = self.script.as_ref().filter(|script| can_send && script.ended().is_none());
         let report = script.and_then(Script::reports).and_then(|fd| watch(fd, PollFlags::IN));
         let printing = script.filter(|_| self.link.can_stream());
@@ -156,7 +168,7 @@ impl<'a> Agent<'a> {
                 let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
         }
-        let due = [self.link.poll_timeout(), script.and_then(Script::poll_timeout)];
+        let due = [self.link.poll_timeout(), self.line.poll_timeout(), script.and_then(Script::poll_timeout)];
         let timeout = due.into_iter().flatten().min().map(|at| clock::timespec(at.saturating_sub(now_ms)));
         match poll(&mut fds, timeout.as_ref()) {
             Err(Errno::INTR) => return Ok(Ready::default()),
@@ -299,14 +311,15 @@ impl<'a> Agent<'a> {
             }
             let mut buffer = [0; MAX_MESSAGE];
             match self.calls.read(index, &mut buffer) {
-                Event::Called(call, Call::Step { step, timeout_s }) => {
-                    let script = self.script.as_mut();
+                Event::Called(call, Packet { run, call: Call::Step { step, timeout_s } }) => {
+                    let script = self.script.as_mut().filter(|script| script.run() == run);
                     if !script.is_some_and(|script| script.announce_step(call, step, timeout_s)) {
                         self.calls.reply(call, &Reply::Refused { reason: "no script runs that has steps" });
                     }
                 }
-                Event::Called(call, request) => {
-                    if let Err(SendError::Encode(_)) = self.link.send(&AgentToHost::Call { call, request }) {
+                Event::Called(call, Packet { run, call: request }) => {
+                    let message = AgentToHost::Call { call, run, request };
+                    if let Err(SendError::Encode(_)) = self.link.send(&message) {
                         self.calls
                             .reply(call, &Reply::Refused { reason: "the call is too long for one message" });
                     }

@@ -1,29 +1,31 @@
 //! The command line of `lava-agent` itself.
 
 use protocol::version;
-use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::fs::{CWD, Mode};
 
 use crate::agent::{Agent, Setting};
 use crate::environment::SOCKET_NAME;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
-use crate::line::Line;
+use crate::line::{Line, Runner};
 use crate::path::PathText;
 use crate::receive_file::joined;
 use crate::socket::Calls;
 use crate::terminal::{NonBlocking, RawTerminal};
-use crate::{helper, path, runtime, stdio, text_file};
+use crate::{fifo, helper, path, runtime, stdio, text_file};
 
 const HELP: &str = "\
 lava-agent: runs test definitions on a board for host-runner
 
-usage: lava-agent console|stdio [--baud RATE] [--directory DIR]
+usage: lava-agent console|stdio|fifo [--baud RATE] [--directory DIR]
+       lava-agent tcp --runner ADDRESS:PORT/TOKEN [--directory DIR]
        lava-agent --help | --version
 
 console speaks to the runner over the terminal on standard input, stdio over a pipe
-or socket. RATE is the line's speed in bits per second, without it or with 0 the line
-has none (an emulator). DIR is made, and is where the socket goes and the runner's
-files.
+or socket, fifo in the background over line.in and line.out in DIR, tcp over a
+connection that it makes, again if it breaks. RATE is the line's speed in bits per
+second, without it or with 0 the line has none (an emulator). DIR is made, and is
+where the socket goes and the runner's files.
 
 Under these names it is a helper for test definitions:
 ";
@@ -57,10 +59,12 @@ enum Command<'a> {
 /// How to speak to the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Service<'a> {
-    /// `console` or `stdio`.
+    /// `console`, `stdio`, `fifo` or `tcp`.
     link: &'a str,
     /// The line's speed in bits per second; 0 if it has none.
     baud: u32,
+    /// Where the runner listens, for `tcp`.
+    runner: Option<Runner<'a>>,
     /// The agent's directory, where it is not the one that the agent was started from.
     directory: Option<&'a str>,
 }
@@ -71,15 +75,19 @@ impl<'a> Command<'a> {
         let command = match words.next()? {
             "--help" | "-h" | "help" => Self::Help,
             "--version" | "-V" => Self::Version,
-            link @ ("stdio" | "console") => {
-                let mut service = Service { link, baud: 0, directory: None };
+            link @ ("stdio" | "console" | "fifo" | "tcp") => {
+                let mut service = Service { link, baud: 0, runner: None, directory: None };
                 while let Some(option) = words.next() {
                     let value = words.next()?;
                     match option {
                         "--baud" => service.baud = value.parse().ok()?,
+                        "--runner" => service.runner = Some(Runner::parse(value)?),
                         "--directory" => service.directory = Some(value),
                         _ => return None,
                     }
+                }
+                if service.runner.is_some() != (link == "tcp") {
+                    return None;
                 }
                 Self::Serve(service)
             }
@@ -130,12 +138,15 @@ fn serve(invocation: &Invocation<'_>, service: Service<'_>) -> Result<(), Failur
     let socket = joined(directory.as_str(), SOCKET_NAME)
         .map_err(Failure::system("the agent's directory is too deep"))?;
     helper::link(directory.as_str());
+    if service.link == "fifo" {
+        fifo::enter(directory.as_str()).map_err(Failure::system("cannot go on in the background"))?;
+    }
     let calls =
         Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
     let unblocked = [stdio::stdin(), stdio::stdout()].map(NonBlocking::enter);
     let bytes_per_s = Some(service.baud / BITS_PER_BYTE).filter(|rate| *rate > 0);
     let setting = Setting { invocation, directory: directory.as_str(), link: service.link, bytes_per_s };
-    let line = Line::new(stdio::stdin(), stdio::stdout());
+    let line = Line::new(service.runner);
     let served = Agent::new(setting, line, calls).run();
     // The second was saved after the first was changed, and both may be one open file.
     unblocked.into_iter().rev().for_each(drop);
@@ -152,8 +163,8 @@ fn directory(invocation: &Invocation<'_>, given: Option<&str>) -> Option<PathTex
     // Both are there already when an earlier step has run; that nothing can be made, the socket tells.
     let _ = rustix::fs::mkdirat(CWD, directory.as_c_str(), Mode::RWXU);
     // Whoever else could write into it could lay links there.
-    let made = rustix::fs::statat(CWD, directory.as_c_str(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    if made.st_uid != rustix::process::geteuid().as_raw() || made.st_mode & 0o022 != 0 {
+    let (owner, mode) = runtime::owner_and_mode(directory.as_c_str(), false).ok()?;
+    if owner != rustix::process::geteuid().as_raw() || mode & 0o022 != 0 {
         return None;
     }
     let (bin, link) = (joined(own.as_str(), "bin").ok()?, joined(given, "bin").ok()?);
@@ -172,7 +183,7 @@ mod tests {
     }
 
     fn serving<'a>(link: &'a str, baud: u32, directory: Option<&'a str>) -> Option<Command<'a>> {
-        Some(Command::Serve(Service { link, baud, directory }))
+        Some(Command::Serve(Service { link, baud, runner: None, directory }))
     }
 
     #[test]
@@ -183,11 +194,15 @@ mod tests {
         let both = [c"lava-agent", c"console", c"--directory", c"/lava-7", c"--baud", c"0"];
         assert_eq!(parsed(&both), serving("console", 0, Some("/lava-7")));
         assert_eq!(parsed(&[c"lava-agent", c"--version"]), Some(Command::Version));
+        let runner = Runner::parse("10.0.0.1:4000/t");
+        let service = Service { link: "tcp", baud: 0, runner, directory: None };
+        let words = [c"lava-agent", c"tcp", c"--runner", c"10.0.0.1:4000/t"];
+        assert_eq!(parsed(&words), Some(Command::Serve(service)));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let wrong: [&[&CStr]; 7] = [
+        let wrong: [&[&CStr]; 10] = [
             &[c"lava-agent"],
             &[c"lava-agent", c"consol"],
             &[c"lava-agent", c"stdio", c"more"],
@@ -195,6 +210,9 @@ mod tests {
             &[c"lava-agent", c"console", c"--baud"],
             &[c"lava-agent", c"console", c"--baud", c"fast"],
             &[c"lava-agent", c"stdio", c"--directory"],
+            &[c"lava-agent", c"tcp"],
+            &[c"lava-agent", c"tcp", c"--runner", c"bench:4000/t"],
+            &[c"lava-agent", c"stdio", c"--runner", c"10.0.0.1:4000/t"],
         ];
         for words in wrong {
             assert_eq!(parsed(words), None, "{words:?}");

@@ -10,7 +10,7 @@ use crate::decimal::decimal;
 use crate::invocation::Invocation;
 use crate::path::PathText;
 use crate::program::DEFAULT_SEARCH;
-use crate::socket::{LINK_VARIABLE, PROCESS_VARIABLE, SOCKET_VARIABLE};
+use crate::socket::{LINK_VARIABLE, PROCESS_VARIABLE, RUN_VARIABLE, SOCKET_VARIABLE};
 
 /// Longest search path, with its name and NUL.
 const MAX_SEARCH: usize = 4096;
@@ -42,19 +42,22 @@ pub(crate) struct Additions {
     socket: PathText,
     process: PathText,
     link: PathText,
+    run: PathText,
     cache: PathText,
 }
 
 impl Additions {
     /// Works the variables out; none if they are too long.
     ///
-    /// `directory` and `process` are the agent's, `link` what its link runs over.
+    /// `directory` and `process` are the agent's, `link` what its link runs over, `run` the script's number.
     pub(crate) fn new(
         invocation: &Invocation<'_>,
         directory: &str,
         process: Pid,
         link: &str,
+        run: u32,
     ) -> Option<Self> {
+        let run = decimal(run);
         let process = decimal(process.as_raw_nonzero().get().unsigned_abs());
         let inherited = invocation.variable("PATH").unwrap_or(DEFAULT_SEARCH);
         let directory = directory.as_bytes();
@@ -69,6 +72,7 @@ impl Additions {
             ])?,
             process: CText::join(&[PROCESS_VARIABLE.as_bytes(), b"=", process.as_bytes()])?,
             link: CText::join(&[LINK_VARIABLE.as_bytes(), b"=", link.as_bytes()])?,
+            run: CText::join(&[RUN_VARIABLE.as_bytes(), b"=", run.as_bytes()])?,
             cache: CText::join(&[b"LAVA_MULTI_NODE_CACHE=", directory, b"/multi_node_cache.txt"])?,
         })
     }
@@ -78,8 +82,9 @@ impl Additions {
         &'v self,
         invocation: &Invocation<'v>,
     ) -> Option<Vec<&'v CStr, N>> {
-        let [socket, link, cache] = [&self.socket, &self.link, &self.cache].map(PathText::as_c_str);
-        with(invocation, &[self.search.as_c_str(), socket, self.process.as_c_str(), link, cache])
+        let Self { search, socket, process, link, run, cache } = self;
+        let [socket, process, link, run, cache] = [socket, process, link, run, cache].map(PathText::as_c_str);
+        with(invocation, &[search.as_c_str(), socket, process, link, run, cache])
     }
 }
 
@@ -98,13 +103,14 @@ mod tests {
             variables: &[c"HOME=/root", c"PATH=/sbin:/bin", c"LAVA_AGENT_SOCKET=/old", c"A=b=c"],
             cut: false,
         };
-        let additions = Additions::new(&invocation, "/lava-7", pid(), "console").expect("short");
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "console", 3).expect("short");
         let variables: Vec<&CStr, 16> = additions.merge(&invocation).expect("room");
         let expected = [
             c"PATH=/lava-7/bin:/sbin:/bin",
             c"LAVA_AGENT_SOCKET=/lava-7/agent.sock",
             c"LAVA_AGENT_PID=4711",
             c"LAVA_AGENT_LINK=console",
+            c"LAVA_AGENT_RUN=3",
             c"LAVA_MULTI_NODE_CACHE=/lava-7/multi_node_cache.txt",
             c"HOME=/root",
             c"A=b=c",
@@ -115,14 +121,14 @@ mod tests {
     #[test]
     fn without_a_search_path_there_is_a_usual_one() {
         let invocation = Invocation { arguments: &[], variables: &[], cut: false };
-        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio").expect("short");
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio", 3).expect("short");
         assert!(additions.search.as_str().starts_with("PATH=/lava-7/bin:/usr/local/sbin:"));
     }
 
     #[test]
     fn a_list_without_room_is_refused() {
         let invocation = Invocation { arguments: &[], variables: &[c"A=1", c"B=2"], cut: false };
-        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio").expect("short");
-        assert!(additions.merge::<5>(&invocation).is_none());
+        let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio", 3).expect("short");
+        assert!(additions.merge::<6>(&invocation).is_none());
     }
 }

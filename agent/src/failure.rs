@@ -52,6 +52,7 @@ fn meaning(errno: Errno) -> &'static str {
         Errno::NOSPC => "no space left",
         Errno::ROFS => "read-only file system",
         Errno::CONNREFUSED => "nobody listens there",
+        Errno::CONNRESET | Errno::PIPE => "the other end has gone",
         Errno::NODEV => "no such device",
         Errno::NOTTY => "not a terminal",
         Errno::TIMEDOUT => "timed out",

@@ -1,7 +1,7 @@
 //! The program on the board, as a library: all of it but the way in.
 //!
 //! ```text
-//!   command   console, stdio ──▶ agent ──┬─ line, terminal     the link's bytes
+//!   command   console, … ──────▶ agent ──┬─ line, terminal     the link's bytes
 //!                                        ├─ script             what the runner wants run
 //!   helper    lava-send, … ◀── socket ───┤
 //!                                        └─ receive_file, clock
@@ -18,6 +18,7 @@ mod command;
 mod decimal;
 mod environment;
 mod failure;
+mod fifo;
 mod helper;
 pub mod invocation;
 mod line;
@@ -40,7 +41,7 @@ use invocation::Invocation;
 pub mod fuzzing {
     use core::ffi::CStr;
 
-    use protocol::helper::{Call, Reply};
+    use protocol::helper::{Packet, Reply};
     use protocol::limits::MAX_MESSAGE;
 
     use crate::socket::{self, Calls, Event};
@@ -61,10 +62,8 @@ pub mod fuzzing {
         }
 
         /// Takes a connection and one packet of each that there is; `called` gets every call and its number.
-        pub fn turn(&mut self, called: &mut dyn FnMut(u32, &Call<'_>)) {
-            if self.0.listener().is_some() {
-                self.0.accept();
-            }
+        pub fn turn(&mut self, called: &mut dyn FnMut(u32, &Packet<'_>)) {
+            self.0.accept();
             for index in (0..self.connections()).rev() {
                 let mut buffer = [0; MAX_MESSAGE];
                 if let Event::Called(call, request) = self.0.read(index, &mut buffer) {

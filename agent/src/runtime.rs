@@ -8,7 +8,8 @@ use core::ptr;
 
 use heapless::Vec;
 use protocol::agent_to_host::Usage;
-use rustix::fd::RawFd;
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use rustix::fs::{AtFlags, CWD};
 use rustix::io::{Errno, Result};
 use rustix::process::{Pid, Signal};
 use rustix::runtime_448b8ad740e2a26f as raw;
@@ -88,7 +89,7 @@ fn pointers<const N: usize>(words: &[&CStr]) -> Option<Vec<*const u8, N>> {
 #[expect(unsafe_code, reason = "closes descriptors whose owners exist in the forked process as well")]
 pub(crate) fn close_all_but(kept: &[RawFd]) {
     /// The agent has its sockets, pipes and helpers' connections, each with one of the lowest free numbers.
-    const HIGHEST: RawFd = 64;
+    const HIGHEST: RawFd = 128;
 
     for fd in (3..HIGHEST).filter(|fd| !kept.contains(fd)) {
         // SAFETY: by this function's contract nothing in this process uses `fd` any more. The owners' destructors do not
@@ -195,6 +196,80 @@ pub(crate) fn clock_gettime(id: ClockId) -> Timespec {
     Timespec { tv_sec: tv_sec as i64, tv_nsec: tv_nsec as _ }
 }
 
+/// Reads the owner and the mode of what is at a path: of a symbolic link itself, unless it is to be followed.
+///
+/// rustix asks newer kernels for more, older ones for less, and turns the one into the other, for half a KiB.
+///
+/// # Errors
+/// The errno of the kernel.
+#[expect(unsafe_code, reason = "system call")]
+pub(crate) fn owner_and_mode(path: &CStr, follow: bool) -> Result<(u32, u32)> {
+    /// `struct stat` (stat(2), `asm/stat.h`) is at most 144 bytes long: on x86-64.
+    const WORDS: usize = 36;
+    /// Places of owner and mode in it, in words.
+    const PLACES: (usize, usize) = if cfg!(target_arch = "x86_64") { (7, 6) } else { (6, 4) };
+
+    let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    let mut words = [0_u64; WORDS / 2];
+    let at = (&raw mut words).expose_provenance();
+    let directory = CWD.as_raw_fd() as usize;
+    // SAFETY: the path ends with NUL, and the kernel writes one `struct stat`, for which there is room.
+    unsafe {
+        syscall::call(
+            number::FSTATAT,
+            [directory, path.as_ptr().expose_provenance(), at, flags.bits() as usize],
+        )
+    }?;
+    let word = |place: usize| {
+        let pair = words.get(place / 2).map_or([0; 8], |pair| pair.to_ne_bytes());
+        let [a, b, c, d, e, f, g, h] = pair;
+        u32::from_ne_bytes(if place % 2 == 0 { [a, b, c, d] } else { [e, f, g, h] })
+    };
+    Ok((word(PLACES.0), word(PLACES.1)))
+}
+
+/// The modes of a terminal as the kernel has them: `struct termios` of `asm/termbits.h`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct TerminalModes {
+    pub(crate) input: u32,
+    pub(crate) output: u32,
+    pub(crate) control: u32,
+    pub(crate) local: u32,
+    pub(crate) discipline: u8,
+    pub(crate) special: [u8; 19],
+}
+
+/// Reads the modes of a terminal.
+///
+/// # Errors
+/// `ENOTTY` if it is none.
+#[expect(unsafe_code, reason = "system call")]
+pub(crate) fn terminal_modes(terminal: BorrowedFd<'_>) -> Result<TerminalModes> {
+    const TCGETS: usize = 0x5401;
+
+    let mut modes =
+        TerminalModes { input: 0, output: 0, control: 0, local: 0, discipline: 0, special: [0; 19] };
+    let at = (&raw mut modes).expose_provenance();
+    // SAFETY: the kernel writes one `struct termios`, for which there is room.
+    unsafe { syscall::call(number::IOCTL, [terminal.as_raw_fd() as usize, TCGETS, at, 0]) }?;
+    Ok(modes)
+}
+
+/// Sets the modes of a terminal once it has written what it was given.
+///
+/// # Errors
+/// `EIO` if it is gone.
+#[expect(unsafe_code, reason = "system call")]
+pub(crate) fn set_terminal_modes(terminal: BorrowedFd<'_>, modes: &TerminalModes) -> Result<()> {
+    const TCSETSW: usize = 0x5403;
+
+    let at = (&raw const *modes).expose_provenance();
+    // SAFETY: the kernel reads one `struct termios`, which is there.
+    unsafe { syscall::call(number::IOCTL, [terminal.as_raw_fd() as usize, TCSETSW, at, 0]) }?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -234,6 +309,21 @@ mod tests {
     fn a_process_that_is_no_child_is_not_waited_for() {
         let own = rustix::process::getpid();
         assert_eq!(wait4(own).err(), Some(Errno::CHILD));
+    }
+
+    #[test]
+    fn owner_and_mode_are_those_that_the_standard_library_sees() {
+        use std::os::unix::fs::MetadataExt;
+
+        for (path, name) in
+            [(c"/proc/self/exe", "/proc/self/exe"), (c"/tmp", "/tmp"), (c"/dev/null", "/dev/null")]
+        {
+            let (own, followed) = (std::fs::symlink_metadata(name), std::fs::metadata(name));
+            for (follow, expected) in [(false, own.expect("there")), (true, followed.expect("there"))] {
+                assert_eq!(owner_and_mode(path, follow), Ok((expected.uid(), expected.mode())), "{name}");
+            }
+        }
+        assert_eq!(owner_and_mode(c"/none", true), Err(Errno::NOENT));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! The socket keeps message boundaries (`SOCK_SEQPACKET`): one packet is one message, so no connection needs a buffer.
 
+use core::ffi::CStr;
+
 use heapless::Vec;
-use protocol::helper::{Call, Reply};
+use protocol::helper::{Packet, Reply};
 use protocol::limits::MAX_MESSAGE;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
@@ -20,11 +22,14 @@ pub(crate) const SOCKET_VARIABLE: &str = "LAVA_AGENT_SOCKET";
 /// Environment variable with the agent's process id, for what must not outlive it.
 pub(crate) const PROCESS_VARIABLE: &str = "LAVA_AGENT_PID";
 
-/// Environment variable that tells what the agent's link runs over: `console` or `stdio`.
+/// Environment variable with the runner's number for the script that a helper is called from.
+pub(crate) const RUN_VARIABLE: &str = "LAVA_AGENT_RUN";
+
+/// Environment variable that tells what the agent's link runs over: `console`, `stdio`, `fifo` or `tcp`.
 pub(crate) const LINK_VARIABLE: &str = "LAVA_AGENT_LINK";
 
-/// Most helpers that are served at once; more wait in the socket's queue.
-pub(crate) const MAX_CONNECTIONS: usize = 16;
+/// Most helpers that are served at once; others are refused. Many may wait for the group, on a board that plays many parts.
+pub(crate) const MAX_CONNECTIONS: usize = 64;
 
 /// Longest call of a helper: what goes into one message beside the call's number.
 pub(crate) const MAX_CALL: usize = MAX_MESSAGE - 16;
@@ -45,7 +50,7 @@ struct Connection {
 /// What a readable connection had.
 pub(crate) enum Event<'b> {
     /// A call, numbered.
-    Called(u32, Call<'b>),
+    Called(u32, Packet<'b>),
     /// The helper has gone while the call of this number waited for its reply.
     Gone(u32),
     /// Nothing that the runner must know.
@@ -57,21 +62,15 @@ impl Calls {
     ///
     /// # Errors
     /// The errno of the system call that failed.
-    pub(crate) fn listen(path: &core::ffi::CStr) -> Result<Self> {
-        text_file::remove(path)?;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
-        let bound = rustix::net::bind(&listener, &SocketAddrUnix::new(path)?);
-        rustix::process::umask(umask);
-        bound?;
-        rustix::net::listen(&listener, MAX_CONNECTIONS as i32)?;
+    pub(crate) fn listen(path: &CStr) -> Result<Self> {
+        let listener = listen(path)?;
+        rustix::fs::fcntl_setfl(&listener, OFlags::NONBLOCK)?;
         Ok(Self { listener, connections: Vec::new(), next_call: 1 })
     }
 
-    /// Returns the socket to accept from, if there is room for another connection.
-    pub(crate) fn listener(&self) -> Option<BorrowedFd<'_>> {
-        (!self.connections.is_full()).then(|| self.listener.as_fd())
+    /// Returns the socket to accept from.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 
     /// Returns the connections, by index.
@@ -79,12 +78,14 @@ impl Calls {
         self.connections.iter().map(|connection| connection.fd.as_fd())
     }
 
-    /// Takes the connection that waits, if one does.
+    /// Takes the connection that waits, if one does; refuses it if too many are there.
     pub(crate) fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         // A helper that has given up meanwhile is nobody's trouble.
         if let Ok(fd) = accept_with(&self.listener, flags) {
-            let _ = self.connections.push(Connection { fd, call: None });
+            if let Err(refused) = self.connections.push(Connection { fd, call: None }) {
+                let _ = send(&refused, &Reply::Refused { reason: "64 helpers are waiting already" });
+            }
         }
     }
 
@@ -143,6 +144,29 @@ impl Calls {
             }
         }
     }
+}
+
+/// Makes a socket that packets come through, whose connections are streams of them.
+///
+/// # Errors
+/// The errno of the system call that failed.
+pub(crate) fn packet_socket() -> Result<OwnedFd> {
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+/// Listens at `path`, for the owner alone. What was left there is removed.
+///
+/// # Errors
+/// The errno of the system call that failed; `ENAMETOOLONG` for a path of more than 107 bytes.
+pub(crate) fn listen(path: &CStr) -> Result<OwnedFd> {
+    text_file::remove(path)?;
+    let listener = packet_socket()?;
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let bound = SocketAddrUnix::new(path).and_then(|address| rustix::net::bind(&listener, &address));
+    rustix::process::umask(umask);
+    bound?;
+    rustix::net::listen(&listener, MAX_CONNECTIONS as i32)?;
+    Ok(listener)
 }
 
 fn send(connection: &Connection, reply: &Reply<'_>) -> Result<()> {

@@ -8,24 +8,24 @@ use crate::runtime;
 
 /// Returns standard input.
 #[must_use]
-pub fn stdin() -> BorrowedFd<'static> {
+pub const fn stdin() -> BorrowedFd<'static> {
     standard(0)
 }
 
 /// Returns standard output.
 #[must_use]
-pub fn stdout() -> BorrowedFd<'static> {
+pub const fn stdout() -> BorrowedFd<'static> {
     standard(1)
 }
 
 /// Returns standard error.
 #[must_use]
-pub fn stderr() -> BorrowedFd<'static> {
+pub const fn stderr() -> BorrowedFd<'static> {
     standard(2)
 }
 
 #[expect(unsafe_code, reason = "the three standard descriptors are borrowed for the life of the process")]
-fn standard(number: RawFd) -> BorrowedFd<'static> {
+const fn standard(number: RawFd) -> BorrowedFd<'static> {
     // SAFETY: nothing in this crate owns or closes descriptors 0 to 2. Were one of them closed by the caller of the
     // program, system calls on it would fail with EBADF.
     unsafe { BorrowedFd::borrow_raw(number) }

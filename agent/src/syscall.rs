@@ -12,6 +12,10 @@ pub(crate) mod number {
     /// `clock_gettime64`, whose seconds have 64 bits; since Linux 5.1, and only where `clock_gettime`'s do not.
     #[cfg(target_arch = "arm")]
     pub(crate) const CLOCK_GETTIME64: usize = 403;
+    /// `fstatat64`, which some architectures call `newfstatat`.
+    pub(crate) const FSTATAT: usize = select(327, 262, 79);
+    /// `ioctl`.
+    pub(crate) const IOCTL: usize = select(54, 16, 29);
     /// `wait4`.
     pub(crate) const WAIT4: usize = select(114, 61, 260);
 

@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 
 use crate::path::PathText;
+use crate::runtime;
 
 /// Bits of a directory's mode in which everybody may make and replace names.
 const WORLD_WRITABLE: u32 = 0o002;
@@ -80,8 +81,8 @@ fn everybody_writes_beside(path: &CStr) -> Result<bool> {
         Some(end) => PathText::join(&[path.to_bytes().get(..=end).unwrap_or_default()]),
     };
     let directory = directory.ok_or(Errno::NAMETOOLONG)?;
-    let status = rustix::fs::statat(CWD, directory.as_c_str(), AtFlags::empty())?;
-    Ok(status.st_mode & WORLD_WRITABLE != 0)
+    let (_, mode) = runtime::owner_and_mode(directory.as_c_str(), true)?;
+    Ok(mode & WORLD_WRITABLE != 0)
 }
 
 /// Removes a file; one that does not exist is fine.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use host_runner_fuzz::Scratch;
 use lava_agent::fuzzing::{Helpers, MAX_CONNECTIONS};
 use libfuzzer_sys::fuzz_target;
-use protocol::helper::{Call, Reply};
+use protocol::helper::{Call, Packet, Reply};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
@@ -28,14 +28,14 @@ fn client(address: &SocketAddrUnix) -> OwnedFd {
 /// Whether a helper that makes a good call is heard and answered.
 fn is_served(helpers: &mut Helpers, address: &SocketAddrUnix) -> bool {
     let client = client(address);
-    let call = Call::Sync { id: "still-served" };
+    let asked = Packet { run: 1, call: Call::Sync { id: "still-served" } };
     let mut packet = [0; 64];
-    let packet = protocol::message::encode(&call, &mut packet).expect("a short call");
+    let packet = protocol::message::encode(&asked, &mut packet).expect("a short call");
     send(&client, packet, SendFlags::NOSIGNAL).expect("room for a packet");
     let mut number = None;
     for _ in 0..2 {
         helpers.turn(&mut |call, request| {
-            if *request == (Call::Sync { id: "still-served" }) {
+            if *request == asked {
                 number = Some(call);
             }
         });

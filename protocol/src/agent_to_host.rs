@@ -51,6 +51,8 @@ pub enum AgentToHost<'a> {
     Call {
         /// Chosen by the agent; unique among the calls that wait for a reply.
         call: u32,
+        /// The runner's number for the script that the helper was called from, which may have ended; 0 if from none.
+        run: u32,
         /// What is asked.
         #[serde(borrow)]
         request: Call<'a>,

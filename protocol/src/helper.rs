@@ -1,6 +1,6 @@
 //! What the helpers on the board (`lava-send`, `lava-test-case`, …) ask of the runner.
 //!
-//! A helper writes one postcard-encoded [`Call`] to the agent's socket and reads one [`Reply`]; the agent passes
+//! A helper writes one postcard-encoded [`Packet`] to the agent's socket and reads one [`Reply`]; the agent passes
 //! both on unchanged. Semantics are those of LAVA's MultiNode API and test shell, save where LAVA is wrong: a refusal
 //! or a time-out is an error to the caller, and nothing malformed is dropped.
 
@@ -55,6 +55,16 @@ impl<'a> Pairs<'a> {
         let mut fields = self.0.split_terminator('\0');
         core::iter::from_fn(move || Some((fields.next()?, fields.next()?)))
     }
+}
+
+/// What a helper sends to the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packet<'a> {
+    /// The runner's number for the script that it was called from, which may have ended; 0 if it was called from none.
+    pub run: u32,
+    /// What it asks.
+    #[serde(borrow)]
+    pub call: Call<'a>,
 }
 
 /// One call of a helper.

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent_to_host;
+pub mod fifo;
 pub mod frame;
 pub mod helper;
 pub mod host_to_agent;

@@ -26,6 +26,7 @@ pub struct Cuts {
 /// A running relay; ends when dropped.
 #[derive(Debug)]
 pub struct TcpRelay {
+    address: SocketAddr,
     counts: Arc<Counts>,
     task: JoinHandle<()>,
 }
@@ -43,6 +44,7 @@ impl TcpRelay {
     /// Those of listening.
     pub async fn start(net: Net, address: SocketAddr, server: SocketAddr, cuts: Cuts) -> io::Result<Self> {
         let listener = net.listen_tcp(address).await?;
+        let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
         let counting = Arc::clone(&counts);
         let task = tokio::spawn(async move {
@@ -58,7 +60,12 @@ impl TcpRelay {
                 });
             }
         });
-        Ok(Self { counts, task })
+        Ok(Self { address, counts, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Connections that were broken, and how many of them lost something of the server's.

@@ -11,15 +11,15 @@
 //! keeper, waiter and command are a process group that ends as a whole: at `stop`, or with the agent. What the command
 //! prints goes into `background-NAME.log` beside the agent, because it may outlive the step's output.
 //!
-//! The keeper is known by a name in the abstract namespace of Unix sockets: no file tells its process, so none can be
-//! forged or left behind, and a name is free again when its keeper has gone in whatever way.
+//! The keeper is known by a socket beside the agent's, which nobody but the job's user can reach. No file tells its process, so
+//! none can be forged, and a name is free again when its keeper has gone in whatever way.
 
 use heapless::Vec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::SocketAddrUnix;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_current_process_group};
 
@@ -27,12 +27,11 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client::NO_RUN;
-use crate::helper::turn::abstract_socket;
 use crate::invocation::Invocation;
 use crate::path::{PathText, agent_directory};
 use crate::program::{self, Command};
 use crate::runtime::{self, Forked};
-use crate::socket::PROCESS_VARIABLE;
+use crate::socket::{self, PROCESS_VARIABLE};
 use crate::{stdio, text_file};
 
 /// Shortest time between two starts of a command, in milliseconds.
@@ -61,19 +60,15 @@ pub(crate) fn start(context: &Context<'_>) -> Result<u8, Failure> {
     let words = invocation.arguments.get(3..).unwrap_or_default();
     let command = Command::new(invocation, words).ok_or(Failure::Usage("too many words"))?;
     let directory = agent_directory(invocation).ok_or(NO_RUN)?;
-    let address = address(directory, name)?;
+    let keeper = path(directory, name, ".sock")?;
     let agent = invocation.variable(PROCESS_VARIABLE).and_then(|pid| Pid::from_raw(pid.parse().ok()?));
     let agent = agent.ok_or(NO_RUN)?;
-    let listener = abstract_socket().map_err(Failure::system("cannot make a socket"))?;
-    match rustix::net::bind(&listener, &address) {
-        Err(Errno::ADDRINUSE) => {
-            return Err(Failure::Plain("a background process of that name runs already"));
-        }
-        other => other.map_err(Failure::system("cannot take the name"))?,
+    // A socket of another type is refused by one that is there, and does not disturb it.
+    if connect(&keeper, SocketType::DGRAM).err() == Some(Errno::PROTOTYPE) {
+        return Err(Failure::Plain("a background process of that name runs already"));
     }
-    rustix::net::listen(&listener, 1).map_err(Failure::system("cannot take the name"))?;
-    let log =
-        PathText::join(&[directory.as_bytes(), b"/background-", name.as_bytes(), b".log"]).ok_or(TOO_DEEP)?;
+    let listener = socket::listen(keeper.as_c_str()).map_err(Failure::system("cannot take the name"))?;
+    let log = path(directory, name, ".log")?;
     let log = text_file::create(log.as_c_str()).map_err(Failure::system("cannot make the log"))?;
     match runtime::fork().map_err(Failure::system("cannot start a process"))? {
         Forked::Parent(_) => Ok(0),
@@ -92,12 +87,13 @@ pub(crate) fn stop(context: &Context<'_>) -> Result<u8, Failure> {
     let [name] = context.arguments else {
         return Err(Failure::Usage("one name"));
     };
-    let address = address(agent_directory(context.invocation).ok_or(NO_RUN)?, name)?;
-    let socket = abstract_socket().map_err(Failure::system("cannot make a socket"))?;
-    match rustix::net::connect(&socket, &address) {
-        Err(Errno::CONNREFUSED) => return Err(Failure::Plain("no background process of that name runs")),
+    let keeper = path(agent_directory(context.invocation).ok_or(NO_RUN)?, name, ".sock")?;
+    let socket = match connect(&keeper, SocketType::SEQPACKET) {
+        Err(Errno::CONNREFUSED | Errno::NOENT) => {
+            return Err(Failure::Plain("no background process of that name runs"));
+        }
         other => other.map_err(Failure::system("cannot reach the background process"))?,
-    }
+    };
     // Nothing is ever sent: an event is the keeper's end.
     let timeout = clock::timespec(STOP_MS);
     match poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&timeout)) {
@@ -106,14 +102,20 @@ pub(crate) fn stop(context: &Context<'_>) -> Result<u8, Failure> {
     }
 }
 
-/// The keeper's address; the agent's directory in it keeps the names of several agents on one machine apart.
-fn address(directory: &str, name: &str) -> Result<SocketAddrUnix, Failure> {
+/// What a background process has in the agent's directory.
+fn path(directory: &str, name: &str, extension: &str) -> Result<PathText, Failure> {
     if !is_name(name) {
         return Err(Failure::Usage("a name is up to 32 letters, digits, `.`, `_` and, not in front, `-`"));
     }
-    let text = PathText::join(&[b"host-runner/", directory.as_bytes(), b"/", name.as_bytes()]);
-    let text = text.ok_or(TOO_DEEP)?;
-    SocketAddrUnix::new_abstract_name(text.as_str().as_bytes()).map_err(|_| TOO_DEEP)
+    let parts = [directory.as_bytes(), b"/background-", name.as_bytes(), extension.as_bytes()];
+    PathText::join(&parts).ok_or(TOO_DEEP)
+}
+
+/// Connects to a keeper.
+fn connect(keeper: &PathText, kind: SocketType) -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(keeper.as_c_str())?)?;
+    Ok(socket)
 }
 
 fn is_name(name: &str) -> bool {

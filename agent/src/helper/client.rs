@@ -4,12 +4,12 @@ use protocol::helper::{Call, Reply};
 use protocol::limits::MAX_MESSAGE;
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
 
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::path::PathText;
-use crate::socket::{MAX_CALL, SOCKET_VARIABLE};
+use crate::socket::{MAX_CALL, RUN_VARIABLE, SOCKET_VARIABLE, packet_socket};
 use crate::stdio;
 
 /// Why a helper that needs the agent does nothing elsewhere.
@@ -19,6 +19,8 @@ pub(crate) const NO_RUN: Failure =
 /// An open connection to the agent.
 pub(crate) struct Client<'a> {
     helper: &'a str,
+    /// The runner's number for the script that it was called from.
+    run: u32,
     socket: OwnedFd,
 }
 
@@ -32,11 +34,10 @@ impl<'a> Client<'a> {
         let refused = "cannot reach the agent at LAVA_AGENT_SOCKET";
         let path = PathText::join(&[path.as_bytes()]).ok_or(Failure::System(refused, Errno::NAMETOOLONG))?;
         let address = SocketAddrUnix::new(path.as_c_str()).map_err(Failure::system(refused))?;
-        let socket =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .map_err(Failure::system(refused))?;
+        let socket = packet_socket().map_err(Failure::system(refused))?;
         retry_on_intr(|| rustix::net::connect(&socket, &address)).map_err(Failure::system(refused))?;
-        Ok(Self { helper: invocation.name(), socket })
+        let run = invocation.variable(RUN_VARIABLE).and_then(|run| run.parse().ok()).unwrap_or(0);
+        Ok(Self { helper: invocation.name(), run, socket })
     }
 
     /// Asks and hands every part of the answer to `take`.
@@ -49,15 +50,22 @@ impl<'a> Client<'a> {
         take: &mut dyn FnMut(&Reply<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut buffer = [0; MAX_CALL];
-        let packet = postcard::to_slice(call, &mut buffer)
+        // As a `Packet` goes over the wire.
+        let packet = postcard::to_slice(&(self.run, call), &mut buffer)
             .map_err(|_| Failure::Plain("the arguments are too long for one message (2 KiB in all)"))?;
-        retry_on_intr(|| rustix::net::send(&self.socket, packet, SendFlags::NOSIGNAL))
-            .map_err(Failure::system("cannot send to the agent"))?;
+        match retry_on_intr(|| rustix::net::send(&self.socket, packet, SendFlags::NOSIGNAL)) {
+            // It has ended the connection, and may have said why.
+            Ok(_) | Err(Errno::PIPE) => {}
+            Err(errno) => return Err(Failure::System("cannot send to the agent", errno)),
+        }
         let mut buffer = [0; MAX_MESSAGE];
         loop {
-            let (count, _) =
-                retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))
-                    .map_err(Failure::system("cannot hear from the agent"))?;
+            let count = match rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()) {
+                Ok((count, _)) => count,
+                // It has ended the connection before it took the call; what it said is told after that.
+                Err(Errno::INTR | Errno::CONNRESET) => continue,
+                Err(errno) => return Err(Failure::System("cannot hear from the agent", errno)),
+            };
             if count == 0 {
                 return Err(Failure::Plain("the run ended before this call was answered"));
             }

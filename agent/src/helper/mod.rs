@@ -9,6 +9,7 @@ mod message_cache;
 mod multinode;
 mod network;
 mod packages;
+mod script_text;
 mod shell_script;
 mod step;
 mod table;

@@ -18,7 +18,8 @@ use crate::decimal::decimal;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client;
-use crate::helper::shell_script::{run_with, script, words};
+use crate::helper::script_text::{Script, Scripts};
+use crate::helper::shell_script::{run_with, words};
 use crate::helper::turn::{self, Turn};
 use crate::invocation::Invocation;
 use crate::path::PathText;
@@ -35,22 +36,22 @@ const APT_LISTS_LOCK: &CStr = c"/var/lib/apt/lists/lock";
 /// Longest explanation of a failure that the runner is told, in bytes.
 const MAX_PROBLEM: usize = 1024;
 
-/// Says with its exit code whether all packages are there (`check`), installs them (`install`), or explains on standard
-/// output what is missing after an exit code (the code).
-const SCRIPT: &CStr = script(concat!(include_str!("install_packages.sh"), "\0"));
-
 pub(crate) fn install(context: &Context<'_>) -> Result<u8, Failure> {
     let invocation = context.invocation;
     if context.arguments.is_empty() || context.arguments.iter().any(|package| !is_package_name(package)) {
         return Err(Failure::Usage("package names are needed"));
     }
-    if run_with(invocation, SCRIPT, &[c"check"])? == 0 {
+    // It says with its exit code whether all packages are there (`check`), installs them (`install`), or explains on
+    // standard output what is missing after an exit code (the code).
+    let scripts = Scripts::unpack();
+    let script = scripts.get(Script::InstallPackages);
+    if run_with(invocation, script, &[c"check"])? == 0 {
         return Ok(0);
     }
     let _turn = take_turn().map_err(Failure::system("cannot wait for another installation on this board"))?;
-    let code = run_with(invocation, SCRIPT, &[c"install"])?;
+    let code = run_with(invocation, script, &[c"install"])?;
     if code != 0 {
-        complain(invocation, code);
+        complain(invocation, script, code);
     }
     Ok(code)
 }
@@ -65,17 +66,22 @@ fn take_turn() -> rustix::io::Result<Turn> {
 }
 
 /// Says which packages are not there, also to the runner, which would know the exit code alone.
-fn complain(invocation: &Invocation<'_>, code: u8) {
+fn complain(invocation: &Invocation<'_>, script: &CStr, code: u8) {
     let mut buffer = [0; MAX_PROBLEM];
-    let problem = explanation(invocation, code, &mut buffer).unwrap_or_default().trim_ascii_end();
+    let problem = explanation(invocation, script, code, &mut buffer).unwrap_or_default().trim_ascii_end();
     say(problem);
     client::mention(invocation, &Call::Failed { helper: invocation.name(), problem });
 }
 
 /// Has the script explain an exit code. What does not fit is cut: the manager's own words are in the output.
-fn explanation<'b>(invocation: &Invocation<'_>, code: u8, buffer: &'b mut [u8]) -> Option<&'b str> {
+fn explanation<'b>(
+    invocation: &Invocation<'_>,
+    script: &CStr,
+    code: u8,
+    buffer: &'b mut [u8],
+) -> Option<&'b str> {
     let mode = PathText::join(&[decimal(code.into()).as_bytes()])?;
-    let words = words(invocation, SCRIPT, &[mode.as_c_str()])?;
+    let words = words(invocation, script, &[mode.as_c_str()])?;
     let text = program::capture(SHELL, &words, invocation.variables, buffer).ok()?;
     core::str::from_utf8(text).ok()
 }

@@ -1,8 +1,8 @@
 //! Helpers that are scripts for the target's own shell: `lava-start-vms`, `lava-wait-for-vms`, `lava-os-build`,
 //! `lava-test-shell`, `lava-test-runner`, `lava-installed-packages`, `lava-add-keys`, `lava-add-sources`.
 //!
-//! They are rare, and little more than calls of other programs, which a shell makes in fewer bytes. Every byte of the
-//! scripts' files is in the agent, so they are not indented, and what there is to say of them is said here.
+//! They are rare, and little more than calls of other programs, which a shell makes in fewer bytes. What
+//! stands in the scripts' files is in the agent, so they are not indented, and what there is to say of them is said here.
 //!
 //! Definitions that `lava-test-runner` runs by hand have no runner to tell their results: these are printed. LAVA's renames
 //! its list of definitions, so that a second run does nothing and passes; this one runs them again.
@@ -21,49 +21,33 @@ use crate::decimal::decimal;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client;
+use crate::helper::script_text::{Script, Scripts};
 use crate::invocation::Invocation;
 use crate::program::{self, SHELL, Words};
 
 /// Environment variable that tells the helpers of a definition that it is run by hand.
 pub(crate) const BY_HAND_VARIABLE: &str = "LAVA_TEST_RUNNER";
 
-const START_VMS: &CStr = script(concat!(include_str!("start_vms.sh"), "\0"));
-const WAIT_FOR_VMS: &CStr = script(concat!(include_str!("wait_for_vms.sh"), "\0"));
-const OS_BUILD: &CStr = script(concat!(include_str!("os_build.sh"), "\0"));
-const TEST_SHELL: &CStr = script(concat!(include_str!("test_shell.sh"), "\0"));
-const TEST_RUNNER: &CStr = script(concat!(include_str!("test_runner.sh"), "\0"));
-const INSTALLED_PACKAGES: &CStr = script(concat!(include_str!("installed_packages.sh"), "\0"));
-const ADD_KEYS: &CStr = script(concat!(include_str!("add_keys.sh"), "\0"));
-const ADD_SOURCES: &CStr = script(concat!(include_str!("add_sources.sh"), "\0"));
-
-/// Makes a script, which ends with NUL, an argument.
-pub(crate) const fn script(text: &'static str) -> &'static CStr {
-    match CStr::from_bytes_with_nul(text.as_bytes()) {
-        Ok(script) => script,
-        Err(_) => panic!("a script has no NUL but the one at its end"),
-    }
-}
-
 /// Tells the group that virtual machines may be started, and the host's address if the environment has it.
 pub(crate) fn start_vms(context: &Context<'_>) -> Result<u8, Failure> {
-    run(context, START_VMS)
+    run(context, Script::StartVms)
 }
 
 /// Waits until every member of the group has called it.
 pub(crate) fn wait_for_vms(context: &Context<'_>) -> Result<u8, Failure> {
-    run(context, WAIT_FOR_VMS)
+    run(context, Script::WaitForVms)
 }
 
 /// Prints the name of the system.
 pub(crate) fn os_build(context: &Context<'_>) -> Result<u8, Failure> {
-    run(context, OS_BUILD)
+    run(context, Script::OsBuild)
 }
 
 /// Runs a command with `LAVA_RESULT_DIR` set and leaves its exit code in `return_code` there. Exits with 0 whatever the
 /// command did, as LAVA's does.
 pub(crate) fn test_shell(context: &Context<'_>) -> Result<u8, Failure> {
     match context.arguments {
-        ["--output_dir", _, _, ..] => run(context, TEST_SHELL),
+        ["--output_dir", _, _, ..] => run(context, Script::TestShell),
         _ => Err(Failure::Usage("--output_dir, a directory and a command are needed")),
     }
 }
@@ -71,33 +55,33 @@ pub(crate) fn test_shell(context: &Context<'_>) -> Result<u8, Failure> {
 /// Runs the definitions that `lava-test-runner.conf` in a directory names, one a line, by absolute paths or relative to it.
 pub(crate) fn test_runner(context: &Context<'_>) -> Result<u8, Failure> {
     match context.arguments {
-        [_] => run(context, TEST_RUNNER),
+        [_] => run(context, Script::TestRunner),
         _ => Err(Failure::Usage("one directory")),
     }
 }
 
 /// Prints a line `package: NAME : VERSION` for every package.
 pub(crate) fn installed_packages(context: &Context<'_>) -> Result<u8, Failure> {
-    run(context, INSTALLED_PACKAGES)
+    run(context, Script::InstalledPackages)
 }
 
 pub(crate) fn add_keys(context: &Context<'_>) -> Result<u8, Failure> {
     match context.arguments {
         [] => Err(Failure::Usage("key ids, URLs, files or packages are needed")),
-        _ => run(context, ADD_KEYS),
+        _ => run(context, Script::AddKeys),
     }
 }
 
 pub(crate) fn add_sources(context: &Context<'_>) -> Result<u8, Failure> {
     match context.arguments {
         [] => Err(Failure::Usage("a source is needed")),
-        _ => run(context, ADD_SOURCES),
+        _ => run(context, Script::AddSources),
     }
 }
 
-fn run(context: &Context<'_>, script: &CStr) -> Result<u8, Failure> {
+fn run(context: &Context<'_>, script: Script) -> Result<u8, Failure> {
     let invocation = context.invocation;
-    let code = run_with(invocation, script, &[])?;
+    let code = run_with(invocation, Scripts::unpack().get(script), &[])?;
     if code != 0 {
         let mut problem: String<32> = String::new();
         // Both pieces fit.

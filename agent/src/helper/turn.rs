@@ -6,9 +6,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, fcntl_lock};
 use rustix::io::{Errno, Result, retry_on_intr};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 
 use crate::clock;
+use crate::socket::packet_socket;
 
 /// How often a lock of another program is looked at, in milliseconds: it tells nobody when it is released.
 const INTERVAL_MS: u64 = 500;
@@ -28,7 +29,7 @@ impl Turn {
     pub(crate) fn take(name: &[u8], deadline_ms: u64, wait: &mut dyn FnMut()) -> Result<Self> {
         let address = SocketAddrUnix::new_abstract_name(name)?;
         loop {
-            let own = abstract_socket()?;
+            let own = packet_socket()?;
             match rustix::net::bind(&own, &address) {
                 Ok(()) => {
                     rustix::net::listen(&own, i32::MAX)?;
@@ -50,14 +51,6 @@ impl Turn {
             }
         }
     }
-}
-
-/// Makes a socket for a name in the abstract namespace: to hold the name, or to see its holder end.
-///
-/// # Errors
-/// The errno of the system call that failed.
-pub(crate) fn abstract_socket() -> Result<OwnedFd> {
-    rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
 }
 
 /// Waits until no process holds an `fcntl` lock on a file; calls `wait` once if one does.

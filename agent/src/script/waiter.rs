@@ -119,7 +119,7 @@ fn become_shell(
     }
     runtime::unshield();
     let Some(additions) =
-        environment::Additions::new(order.invocation, order.directory, order.process, order.link)
+        environment::Additions::new(order.invocation, order.directory, order.process, order.link, order.run)
     else {
         return Errno::TOOBIG;
     };

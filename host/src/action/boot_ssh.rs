@@ -34,7 +34,14 @@ pub(crate) async fn boot_ssh(
     })?;
     let address = resources.host_address(phase, &boot.host_id, &boot.host_key)?;
     let part = phase.part(step.timeouts.part(Part::SshConnect));
-    let session = connect(node, &part, &access, SocketAddr::new(address, access.port)).await?;
+    let target = SshTarget {
+        net: access.net.clone(),
+        address: SocketAddr::new(address, access.port),
+        user: USER.to_owned(),
+        key: node.run.key.clone(),
+        host_keys: host_keys(&part, &access)?,
+    };
+    let session = connect(node, &part, &target).await?;
     if let Some(agent) = overlay.agent() {
         let path = format!("{}/{}", node.agent_directory(), agent.path);
         let part = phase.part(step.timeouts.part(Part::SshUpload));
@@ -44,28 +51,16 @@ pub(crate) async fn boot_ssh(
         };
         part.bound("end of the agent's upload", upload).await?;
     }
-    resources.ssh = Some(session);
+    resources.ssh = Some((target, session));
     Ok(())
 }
 
-async fn connect(
-    node: &NodeContext,
-    phase: &Phase,
-    access: &HostAccess,
-    address: SocketAddr,
-) -> Result<SshSession, Fault> {
-    let target = SshTarget {
-        net: access.net.clone(),
-        address,
-        user: USER.to_owned(),
-        key: node.run.key.clone(),
-        host_keys: host_keys(phase, access)?,
-    };
-    let emitter = node.emitter.clone();
+async fn connect(node: &NodeContext, phase: &Phase, target: &SshTarget) -> Result<SshSession, Fault> {
+    let (emitter, address) = (node.emitter.clone(), target.address);
     let on_retry = move |error: &SshError| {
         emitter.note(format!("ssh to {address}: {}; trying again", Chain(error)));
     };
-    let session = ssh::connect(&target, phase.deadline, on_retry)
+    let session = ssh::connect(target, phase.deadline, on_retry)
         .await
         .map_err(|error| phase.late_error(Class::Infrastructure, &error, error.is_late()))?;
     node.emitter.note(format!("ssh to {address} is up, host key checked"));

@@ -55,6 +55,8 @@ pub struct Board {
     pub console: ConsoleTarget,
     /// Its console, seen from Linux.
     pub linux_console: SerialConsole,
+    /// What the link to the agent on it runs over.
+    pub agent_link: AgentLink,
     /// Its IP address, if it is fixed: TFTP and NFS answer only it.
     pub address: Option<IpAddr>,
     /// Port of its SSH server.
@@ -113,6 +115,16 @@ pub struct BoardInfo {
     pub probe_channel: Option<String>,
     /// Storage devices: the way to reach them, such as `UMS` or `SATA`, and their names there.
     pub storage: Vec<(String, String)>,
+}
+
+/// What the link to the agent on a board runs over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgentLink {
+    /// The console, which the kernel writes to as well: needs nothing else.
+    #[default]
+    Console,
+    /// A TCP connection that the agent makes: as fast as the network, which must be up when the tests begin.
+    Tcp,
 }
 
 /// How a board's console is reached.

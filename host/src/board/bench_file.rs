@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bench::{Bench, BenchError, Board, ConsoleTarget, VirtualNetwork};
+use super::bench::{AgentLink, Bench, BenchError, Board, ConsoleTarget, VirtualNetwork};
 use super::board_type::{self, BoardType};
 use super::power::PowerCommands;
 use crate::artifact::{Mirrors, Rule};
@@ -121,6 +121,19 @@ impl BenchFile<'_> {
         self.reader.report(Diagnostic::error(code, span, message));
     }
 
+    fn agent_link(&mut self, node: &Node) -> Option<AgentLink> {
+        let text = self.reader.string(node, "agent_link")?;
+        match text.as_str() {
+            "console" => Some(AgentLink::Console),
+            "tcp" => Some(AgentLink::Tcp),
+            _ => {
+                let message = format!("`{text}` is no link to an agent; there are `console` and `tcp`");
+                self.error("invalid-agent-link", node.span, message);
+                None
+            }
+        }
+    }
+
     fn ip_address(&mut self, node: &Node) -> Option<IpAddr> {
         let text = self.reader.string(node, "address")?;
         let address = text.parse().ok();
@@ -223,6 +236,7 @@ impl BenchFile<'_> {
         if is_virtual {
             self.check_virtual_address(&fields, address, network);
         }
+        let agent_link = fields.get("agent_link").and_then(|node| self.agent_link(node));
         let device_types = fields.get("device_types");
         let device_types = device_types.map(|node| self.reader.strings(node, "device_types"));
         let ssh_port = fields.get("ssh_port");
@@ -254,6 +268,7 @@ impl BenchFile<'_> {
             arch: board_type.arch,
             console: console?,
             linux_console,
+            agent_link: agent_link.unwrap_or_default(),
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
             info,

@@ -10,5 +10,7 @@ pub mod qemu;
 mod tests;
 pub mod virtual_network;
 
-pub use bench::{Bench, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, VirtualNetwork};
+pub use bench::{
+    AgentLink, Bench, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, VirtualNetwork,
+};
 pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};

@@ -26,14 +26,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 ///
 /// Reads and writes like the stream within, so that it can be lent to an agent session. Bytes given back by
 /// [`unread`](Self::unread) are read again first; the tap has seen them and does not see them twice.
-pub struct Console {
-    stream: Box<dyn Stream>,
+pub struct Console<S = Box<dyn Stream>> {
+    stream: S,
     tap: Tap,
     unread: Vec<u8>,
     received: Scan,
 }
 
-impl fmt::Debug for Console {
+impl<S> fmt::Debug for Console<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console").field("unread", &self.unread.len()).finish_non_exhaustive()
     }
@@ -42,7 +42,19 @@ impl fmt::Debug for Console {
 impl Console {
     /// Takes ownership of an open line and reports to `tap` what crosses it.
     pub fn new(stream: impl Stream + 'static, tap: Tap) -> Self {
-        Self { stream: Box::new(stream), tap, unread: Vec::new(), received: Scan::default() }
+        Self::tapped(Box::new(stream), tap)
+    }
+}
+
+impl<S> Console<S> {
+    /// As [`Console::new`], of a stream that is wanted back.
+    pub fn tapped(stream: S, tap: Tap) -> Self {
+        Self { stream, tap, unread: Vec::new(), received: Scan::default() }
+    }
+
+    /// Gives the stream back.
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 
     /// The last lines that came, printable, for errors about the line itself.
@@ -56,7 +68,7 @@ impl Console {
     }
 }
 
-impl AsyncRead for Console {
+impl<S: AsyncRead + Unpin> AsyncRead for Console<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.unread.is_empty() {
@@ -76,7 +88,7 @@ impl AsyncRead for Console {
     }
 }
 
-impl AsyncWrite for Console {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Console<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(cx, buf);

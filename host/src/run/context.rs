@@ -27,7 +27,7 @@ use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
 use crate::run::{Emitter, GroupMember, JobRun};
-use crate::ssh::{KeyPair, SshSession};
+use crate::ssh::{KeyPair, SshSession, SshTarget};
 
 /// What the nodes of a run share.
 pub(crate) struct RunContext {
@@ -403,6 +403,6 @@ pub(crate) struct Resources {
     pub(crate) uploaded: Option<String>,
     /// Values that the deployment of a secondary connection took from messages, by message id and key.
     pub(crate) messages: HashMap<(String, String), String>,
-    /// The secondary connection.
-    pub(crate) ssh: Option<SshSession>,
+    /// The secondary connection, and what it was made to.
+    pub(crate) ssh: Option<(SshTarget, SshSession)>,
 }

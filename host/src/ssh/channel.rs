@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use russh::client::Msg;
@@ -89,6 +89,17 @@ impl SshChannel {
             Ok(Err(error)) => Err(SshError::Lost { reason: error.to_string() }),
             Err(_) => Err(SshError::Timeout { awaited: "end of a command over SSH", limit }),
         }
+    }
+}
+
+impl SshChannel {
+    /// Waits for the end of the command, whose output has ended.
+    ///
+    /// # Errors
+    /// [`SshError::Lost`] if the connection ended first.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<ExecEnd, SshError>> {
+        let ended = ready!(Pin::new(&mut self.pump).poll(cx));
+        Poll::Ready(ended.unwrap_or_else(|error| Err(SshError::Lost { reason: error.to_string() })))
     }
 }
 

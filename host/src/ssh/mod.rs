@@ -7,12 +7,14 @@ mod channel;
 mod connect;
 mod error;
 mod keys;
+mod lasting;
 mod session;
 
 pub use channel::{ExecEnd, ExecStatus, SshChannel};
 pub use connect::{SshTarget, connect};
 pub use error::SshError;
 pub use keys::{HostKeyMismatch, HostKeys, HostKeysError, KeyPair};
+pub use lasting::LastingChannel;
 pub use session::SshSession;
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(crate) fn of_agent() -> VecDeque<Spoken> {
     let mut call = 0;
     let mut calls = |request: Call<'static>| {
         call += 1;
-        Spoken::Agent(AgentToHost::Call { call, request })
+        Spoken::Agent(AgentToHost::Call { call, run: 1, request })
     };
     let id: [&str; 4] = ["boot", "cpu-hotplug/cpu1", "ping <LAVA_SIGNAL_TESTCASE>", "µ-bench"];
     for case in 0..CASES {

@@ -5,7 +5,7 @@
 
 use protocol::agent_to_host::{AgentToHost, ExitStatus, Usage};
 use protocol::frame::{Decoder, Frame, Header, Kind, MAX_ENCODED, Side, encode};
-use protocol::helper::{Call, Pairs, Reply};
+use protocol::helper::{Call, Packet, Pairs, Reply};
 use protocol::host_to_agent::HostToAgent;
 use protocol::message;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ fn messages_agent_to_host_keep_their_bytes() {
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::TimedOut }, &mut Vec::new(), "050102");
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::Killed }, &mut Vec::new(), "050103");
     pin(&AgentToHost::Exited { run: 1, status: ExitStatus::StepTimedOut }, &mut Vec::new(), "050104");
-    pin(&AgentToHost::Call { call: 7, request: Call::Group }, &mut Vec::new(), "06070a");
+    pin(&AgentToHost::Call { call: 7, run: 300, request: Call::Group }, &mut Vec::new(), "0607ac020a");
     pin(&AgentToHost::CallGone { call: 7 }, &mut Vec::new(), "0707");
     pin(&AgentToHost::Step { run: 1, step: 300 }, &mut Vec::new(), "0801ac02");
     let usage = Usage { user_ms: 1, system_ms: 128, max_rss_kib: 3 };
@@ -111,6 +111,7 @@ fn calls_keep_their_bytes() {
     pin(&Call::Step { step: 3, timeout_s: 90 }, &mut Vec::new(), "0d035a");
     pin(&Call::TestCaseStarted { id: "t" }, &mut Vec::new(), "0e0174");
     pin(&Call::TestFeedback { namespace: "n" }, &mut Vec::new(), "0f016e");
+    pin(&Packet { run: 300, call: Call::Group }, &mut Vec::new(), "ac020a");
 }
 
 #[test]

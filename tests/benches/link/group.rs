@@ -111,7 +111,7 @@ async fn synchronised(member: &GroupMember) -> Result<Vec<(Instant, Instant)>, E
     loop {
         let message = recv(&mut session).await?;
         match message.decode()? {
-            AgentToHost::Call { call, request: Call::Sync { id } } => {
+            AgentToHost::Call { call, request: Call::Sync { id }, .. } => {
                 let arrived = Instant::now();
                 member.call(Request::Sync { id: id.to_owned() }).await?;
                 session.send(&HostToAgent::Reply { call, reply: Reply::Done }).await?;

@@ -190,7 +190,9 @@ fn over_link(cases: &[Case], mut faults: impl FnMut(Side, &[u8]) -> Vec<u8>) -> 
             && let Some(Case { id, result, measurement }) = cases.get(sent)
         {
             let request = Call::TestCase { id, result, measurement: Some(measurement), units: Some("s") };
-            agent.send(&AgentToHost::Call { call: sent as u32, request }).map_err(io::Error::other)?;
+            agent
+                .send(&AgentToHost::Call { call: sent as u32, run: 1, request })
+                .map_err(io::Error::other)?;
             sent += 1;
         }
         if sent == cases.len() && agent.is_delivered() {

@@ -32,6 +32,8 @@ pub struct Ran {
     pub usage: Option<Usage>,
     /// The helpers' calls, in `Debug` form.
     pub calls: Vec<String>,
+    /// How many bytes of output had come before each of them.
+    pub called_after: Vec<usize>,
 }
 
 /// An agent that runs, and the link to it.
@@ -155,7 +157,8 @@ impl Runner {
         mut answer: impl FnMut(&Call<'_>) -> Vec<Reply<'static>>,
     ) -> Ran {
         let run = self.ask(script, timeout_s);
-        let (mut started, mut output, mut calls) = (false, Vec::new(), Vec::new());
+        let (mut started, mut output) = (false, Vec::new());
+        let (mut calls, mut called_after) = (Vec::new(), Vec::new());
         let (mut steps, mut usage): (Vec<(u16, usize)>, _) = (vec![(0, 0)], None);
         loop {
             let (ended, replies) = self.next(|message| match message {
@@ -174,8 +177,9 @@ impl Runner {
                     assert!(of == run && started, "ended {of}");
                     (Some(status), Vec::new())
                 }
-                AgentToHost::Call { call, request } => {
+                AgentToHost::Call { call, request, .. } => {
                     calls.push(format!("{request:?}"));
+                    called_after.push(output.len());
                     (None, answer(&request).into_iter().map(|reply| (call, reply)).collect())
                 }
                 AgentToHost::Step { run: of, step } => {
@@ -190,6 +194,7 @@ impl Runner {
                 }
                 AgentToHost::CallGone { .. } => {
                     calls.push("gone".to_owned());
+                    called_after.push(output.len());
                     (None, Vec::new())
                 }
                 other => panic!("unexpected {other:?}"),
@@ -202,7 +207,7 @@ impl Runner {
                 let ends = steps.iter().skip(1).map(|(_, at)| *at).chain([output.len()]);
                 let steps =
                     steps.iter().zip(ends).map(|((step, at), end)| (*step, output[*at..end].to_owned()));
-                return Ran { steps: steps.collect(), output, status, usage, calls };
+                return Ran { steps: steps.collect(), output, status, usage, calls, called_after };
             }
         }
     }

@@ -11,6 +11,7 @@
 //! U-Boot really fetches by TFTP, the kernel really reads `/lava-*`, `/root/.ssh` and `/etc/ssh` from its NFS root,
 //! and the shell really runs the agent that lies there, on the board's tty. Faults are switches: [`Fault`].
 
+mod agent_line;
 mod board;
 mod hush;
 mod kernel;

@@ -56,6 +56,9 @@ pub struct Options {
     /// Milliseconds from the kernel's first message to the prompt.
     #[arg(long, value_name = "MS", env = "FAKE_BOARD_BOOT_MS", default_value = "0", value_parser = milliseconds)]
     pub boot_time: Duration,
+    /// Breaks an agent's connection to the runner each time that it is MS milliseconds old.
+    #[arg(long, value_name = "MS", env = "FAKE_BOARD_AGENT_CUTS", value_parser = milliseconds)]
+    pub agent_cuts: Option<Duration>,
     /// What goes wrong.
     #[arg(long, value_enum, env = "FAKE_BOARD_FAULT")]
     pub fault: Option<Fault>,
@@ -86,6 +89,8 @@ pub enum Fault {
     Garbage,
     /// The line is closed in the middle of the kernel log.
     HangUp,
+    /// An agent cannot reach the runner.
+    AgentUnreachable,
 }
 
 fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::Command;
 
+use super::agent_line::AgentLine;
 use super::options::{Fault, Options};
 use super::rootfs::Rootfs;
 use super::uart::Uart;
@@ -23,7 +24,7 @@ pub(super) fn run(uart: &mut Uart, options: &Options, rootfs: &Rootfs) -> io::Re
             real(uart, command)?;
             continue;
         }
-        if let Some(exit) = session(uart, rootfs)? {
+        if let Some(exit) = session(uart, options, rootfs)? {
             return Ok(exit);
         }
     }
@@ -73,7 +74,7 @@ fn real(uart: &mut Uart, command: &str) -> io::Result<()> {
 }
 
 /// One shell; `None` when it was left by `exit`.
-fn session(uart: &mut Uart, rootfs: &Rootfs) -> io::Result<Option<Exit>> {
+fn session(uart: &mut Uart, options: &Options, rootfs: &Rootfs) -> io::Result<Option<Exit>> {
     let mut status = 0;
     loop {
         uart.cooked(true)?;
@@ -91,13 +92,19 @@ fn session(uart: &mut Uart, rootfs: &Rootfs) -> io::Result<Option<Exit>> {
                     uart.say("[   20.000000] reboot: Power down\n")?;
                     return Ok(Some(Exit::PowerOff));
                 }
-                _ => status = execute(uart, rootfs, command, status)?,
+                _ => status = execute(uart, options, rootfs, command, status)?,
             }
         }
     }
 }
 
-fn execute(uart: &mut Uart, rootfs: &Rootfs, command: &str, last_status: i32) -> io::Result<i32> {
+fn execute(
+    uart: &mut Uart,
+    options: &Options,
+    rootfs: &Rootfs,
+    command: &str,
+    last_status: i32,
+) -> io::Result<i32> {
     let words: Vec<String> = command.split_whitespace().map(|word| word.replace(['"', '\''], "")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -117,7 +124,9 @@ fn execute(uart: &mut Uart, rootfs: &Rootfs, command: &str, last_status: i32) ->
         }
         ["test", "-x" | "-e", path] => Ok(i32::from(!rootfs.place(path).exists())),
         [program, arguments @ ..] if is_ours(program) && rootfs.place(program).exists() => {
-            run_program(uart, rootfs, program, arguments)
+            let line = AgentLine::of(options, arguments)?;
+            let arguments: Vec<&str> = arguments.iter().map(|argument| line.through(argument)).collect();
+            run_program(uart, rootfs, program, &arguments)
         }
         [unknown, ..] => {
             uart.say(&format!("-bash: {unknown}: command not found\n"))?;

@@ -97,6 +97,28 @@ fn the_runner_knows_of_a_case_before_its_command_runs() {
     assert_eq!((ran.output.as_str(), ran.calls.len()), ("told\nran\n", 2));
 }
 
+/// As many as the agent serves wait for the group; one more is refused, and served again when they have gone.
+#[test]
+fn a_helper_is_refused_while_as_many_wait_as_the_agent_serves() {
+    let home = home();
+    home.script(
+        "run.sh",
+        "while lava-test-event more; do lava-wait go & waiters=\"$waiters $!\"; done\n\
+         kill $waiters 2>/dev/null || :; wait || :\n\
+         until lava-test-case after --result pass; do :; done\n",
+    );
+    let ran = Runner::over_pipes(&home).run("run.sh", 60, |call| match call {
+        Call::Wait { .. } => Vec::new(),
+        _ => done(call),
+    });
+    assert_eq!(ran.status, ExitStatus::Code(0), "{}", ran.output);
+    let count = |what: &str| ran.calls.iter().filter(|call| call.starts_with(what)).count();
+    // One that was killed may have been served and not yet have said what it waits for.
+    assert!((60..=64).contains(&count("Wait")), "{} wait", count("Wait"));
+    assert_eq!(count("TestCase"), 1);
+    assert!(ran.output.contains("lava-test-event: 64 helpers are waiting already\n"), "{}", ran.output);
+}
+
 #[test]
 fn the_file_of_output_is_shown_and_its_absence_does_not_cost_the_result() {
     let home = home();

@@ -111,6 +111,23 @@ fn a_guest_whose_connection_dies_is_named_to_the_others_at_once() {
     );
 }
 
+/// Each step kills the session of sshd that carries the agent's bytes, as a test of the network would.
+#[test]
+fn a_guests_results_arrive_once_and_in_order_over_connections_that_die() {
+    let bench = bench();
+    let session = "$(ps -o ppid= -p $(ps -o ppid= -p $(cat ${LAVA_AGENT_SOCKET%/*}/line.pid)))";
+    let kill = format!(
+        "for n in $(seq 6); do kill -9 {session} || :; lava-test-case case-$n --result pass; echo line-$n; done"
+    );
+    let dies = Definition::new("guest", &[&kill, "seq 1 5000", "lava-sync clients"]);
+    let run = run(&bench, &job(&bench).guest(&[dies]));
+    assert_eq!(run.code, Some(0), "{run}");
+    let expected: Vec<String> = (1..=6).map(|n| format!("0_guest/case-{n} pass")).collect();
+    assert_eq!(Results::of(&run).tests("guest"), expected);
+    let again = run.file("run.jsonl").matches(" is up again").count();
+    assert!((4..=6).contains(&again), "connected again {again} times\n{run}");
+}
+
 #[test]
 fn a_host_that_shows_another_key_than_its_root_filesystem_has_is_not_trusted() {
     let bench = bench();

@@ -73,6 +73,33 @@ fn a_definition_can_ask_what_the_bench_file_knows_of_its_board() {
     assert!(run.file("run.jsonl").contains("lava-test-feedback: namespace probes"), "{run}");
 }
 
+/// The first definition leaves a process running, which reports while the second runs, and is told that it is too late.
+#[test]
+fn a_report_of_what_an_earlier_definition_has_left_running_is_not_credited_to_the_next() {
+    let bench = Testbench::new();
+    let straggler =
+        "until [ -e ../go ]; do sleep 0.1; done; lava-test-case late --result fail; echo $? > ../code";
+    let leaves = format!("setsid sh -c '{straggler}' > /dev/null 2>&1 &");
+    let run = run(
+        &bench,
+        &[
+            Definition::new("leaves", &[&leaves, "lava-test-case first --result pass"]),
+            Definition::new(
+                "next",
+                &[
+                    "touch ../go; until [ -s ../code ]; do sleep 0.1; done",
+                    "lava-test-case code-$(cat ../code) --result pass",
+                ],
+            ),
+        ],
+    );
+    assert_eq!(run.code, Some(0), "{run}");
+    let results = Results::of(&run);
+    assert_eq!(results.tests(NODE), ["0_leaves/first pass", "1_next/code-1 pass"]);
+    let warning = "test case `late` (fail) was reported by what an earlier definition has left running";
+    assert!(run.file("run.jsonl").contains(warning), "{run}");
+}
+
 #[test]
 fn nonsense_becomes_failed_cases_and_is_not_lost() {
     let bench = Testbench::new();

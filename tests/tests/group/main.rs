@@ -1,5 +1,6 @@
 //! A host on the fake board with guests that log in to it: what passes, and what the others are told when one fails.
 
+mod agent_tcp;
 mod bench;
 mod cancel;
 mod connection;

@@ -103,7 +103,8 @@ fn text_signals_are_results_from_the_output_and_from_the_console() {
     let run = run(&[
         FIND_TTY,
         "echo '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=printed RESULT=pass MEASUREMENT=1.5 UNITS=s>'",
-        "printf '[    9.100000] <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=logged RESULT=pass>\\r\\n' > $tty; lava-test-case x --result pass",
+        // A console and a link are two streams: only a call that was answered is before what is printed then.
+        "lava-test-event now; printf '[    9.100000] <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=logged RESULT=pass>\\r\\n' > $tty; lava-test-case x --result pass",
         "printf '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=cut RES\\n'",
         "lava-test-case last --result pass",
         "printf '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=open RES'",
@@ -124,7 +125,7 @@ fn text_signals_are_results_from_the_output_and_from_the_console() {
 fn what_the_kernel_complains_of_is_told_with_the_step_that_ran() {
     let run = run(&[
         FIND_TTY,
-        "printf '[    9.200000] WARNING: CPU: 0 PID: 7 at kernel/x.c:1 f+0x1/0x2\\r\\n' > $tty; lava-test-case x --result pass",
+        "lava-test-event now; printf '[    9.200000] WARNING: CPU: 0 PID: 7 at kernel/x.c:1 f+0x1/0x2\\r\\n' > $tty; lava-test-case x --result pass",
     ]);
     assert_eq!(run.code, Some(0), "{run}");
     let kernel = &run.results()["nodes"][0]["kernel"];

@@ -1,6 +1,27 @@
 //! Where the agent of a test step comes from.
 
+use std::fmt;
+
 use crate::agent_install::{AGENT, Build};
+use crate::agent_link::Invitation;
+
+/// What an agent that is started on a console speaks over.
+pub(super) enum AgentLine<'a> {
+    /// That console, of this speed in bits per second; 0 if it has none.
+    Console(u32),
+    /// A connection to the runner.
+    Tcp(&'a Invitation),
+}
+
+impl fmt::Display for AgentLine<'_> {
+    /// As the agent's command line has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Console(baud) => write!(f, "console --baud {baud}"),
+            Self::Tcp(invitation) => write!(f, "tcp --runner {invitation}"),
+        }
+    }
+}
 
 /// Where the agent of a test step comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +37,12 @@ pub(super) enum AgentSource {
 }
 
 impl AgentSource {
-    /// The command that starts it on a console, with `directory` as its own.
-    pub(super) fn command(&self, directory: &str, baud: u32) -> String {
+    /// The command that starts it at a shell's prompt to speak over `line`, with `directory` as its own.
+    pub(super) fn command(&self, directory: &str, line: &AgentLine<'_>) -> String {
         let directory = self.directory(directory);
         match self {
-            Self::Served | Self::Sent | Self::Uploaded(_) => {
-                format!("{directory}/bin/lava-agent console --baud {baud}\n")
-            }
-            Self::Installed(_) => format!("{AGENT} console --baud {baud} --directory {directory}\n"),
+            Self::Served | Self::Sent | Self::Uploaded(_) => format!("{directory}/bin/lava-agent {line}\n"),
+            Self::Installed(_) => format!("{AGENT} {line} --directory {directory}\n"),
         }
     }
 

@@ -113,6 +113,7 @@ async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
     prepared: &PreparedDefinition,
     book: &mut CaseBook,
 ) -> Result<Option<String>, Fault> {
+    agent.begin_definition();
     let whole = agent.phase().part(prepared.timeout.as_ref());
     let install = prepared.install.as_ref().map(|install| (ScriptKind::Install, install));
     for (kind, prepared) in install.into_iter().chain([(ScriptKind::Run, &prepared.run)]) {

@@ -21,6 +21,9 @@ use super::console_watch::{ConsoleWatch, Seen};
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
 const MIN_SCRIPT_SECONDS: u64 = 1;
 
+/// Numbers of runs that a stage has: two for each of its definitions.
+const RUNS_PER_STAGE: u32 = 1 << 16;
+
 /// A script of a definition, to be run.
 pub(super) struct Script<'a> {
     /// Which one.
@@ -55,6 +58,8 @@ pub(super) struct Agent<'a, S> {
     grace: Duration,
     complaint: Option<String>,
     next_run: u32,
+    /// The first run of the definition that runs now.
+    first_run: u32,
 }
 
 /// The script that runs now.
@@ -79,9 +84,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         session: AgentSession<S>,
         watch: ConsoleWatch,
         grace: Duration,
+        stage: u32,
     ) -> Self {
+        // What an earlier stage has left running does not speak for a script of this one.
+        let next_run = stage * RUNS_PER_STAGE + 1;
         let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
-        Self { node, phase, session, calls, watch, grace, complaint: None, next_run: 1 }
+        Self { node, phase, session, calls, watch, grace, complaint: None, next_run, first_run: next_run }
+    }
+
+    /// A definition begins: what is reported from here on by those before it comes too late.
+    pub(super) fn begin_definition(&mut self) {
+        self.first_run = self.next_run;
     }
 
     fn emitter(&self) -> &Emitter {
@@ -119,9 +132,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     pub(super) async fn quit(self) -> Result<Ended<S>, Fault> {
         let (phase, emitter) = (self.phase, self.node.emitter.clone());
         let ended = self.session.quit().await.map_err(|error| link_fault(phase, &error))?;
-        for late in ended.unread.iter().filter_map(late_result) {
-            emitter
-                .warn(format!("{late} was reported after the last definition had ended, and does not count"));
+        let reports = ended.unread.iter().filter_map(|message| match message.decode() {
+            Ok(AgentToHost::Call { request, .. }) => report(&request),
+            _ => None,
+        });
+        for report in reports {
+            emitter.warn(format!(
+                "{report} was reported after the last definition had ended, and does not count"
+            ));
         }
         Ok(ended)
     }
@@ -284,7 +302,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     phase.fault(Class::Infrastructure, format!("the agent cannot start the script: {error}"))
                 );
             }
-            AgentToHost::Call { call, request } => {
+            AgentToHost::Call { call, run, request } => {
+                if let Some(report) = report(&request).filter(|_| (1..self.first_run).contains(&run)) {
+                    self.emitter().warn(format!(
+                        "{report} was reported by what an earlier definition has left running, and does not count"
+                    ));
+                    let reason = "the definition that this was called from has ended".to_owned();
+                    self.reply(call, &Answer::Refused(reason)).await?;
+                    return Ok(None);
+                }
                 if let Call::Failed { helper, problem } = request {
                     self.complaint = Some(format!("{helper}: {problem}"));
                 }
@@ -324,13 +350,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     }
 }
 
-/// The result in a message that nobody took, if it has one.
-fn late_result(message: &Message) -> Option<String> {
-    match message.decode() {
-        Ok(AgentToHost::Call { request: Call::TestCase { id, result, .. }, .. })
-        | Ok(AgentToHost::Call { request: Call::TestReference { id, result, .. }, .. }) => {
+/// What a call reports to the definition that it was made from, if it does.
+fn report(call: &Call<'_>) -> Option<String> {
+    match call {
+        Call::TestCase { id, result, .. } | Call::TestReference { id, result, .. } => {
             Some(format!("test case `{id}` ({result})"))
         }
+        Call::TestCaseStarted { id } => Some(format!("the begin of test case `{id}`")),
+        Call::TestSetStart { name } => Some(format!("the begin of test set `{name}`")),
+        Call::TestSetStop => Some("the end of a test set".to_owned()),
+        Call::TestRaise { message } => Some(format!("`lava-test-raise {message}`")),
         _ => None,
     }
 }

@@ -1,7 +1,9 @@
 //! The definitions of one test step: the agent is started, runs them, and ends.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use protocol::fifo::{FIFO_INPUT, FIFO_OUTPUT};
 use regex::bytes::Regex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
@@ -10,17 +12,19 @@ use crate::action::Overlay;
 use crate::action::overlay::Stage;
 use crate::action::power::tap_of;
 use crate::agent_install::Build;
-use crate::agent_link::{AgentSession, Config, OnText};
-use crate::board::{Board, ConsoleTarget};
-use crate::dialog::{InstalledAgent, ShellPrompt};
+use crate::agent_link::{AgentPort, AgentSession, Config, Ended, OnText};
+use crate::board::{AgentLink, Board, ConsoleTarget};
+use crate::dialog::{InstalledAgent, Scan, ShellPrompt};
 use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
-use crate::link::{Console, Target, drive};
+use crate::link::{Console, Notice, Stream, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
+use crate::shell::quote;
+use crate::ssh::{ExecStatus, LastingChannel, SshError};
 
-use super::agent_source::AgentSource;
+use super::agent_source::{AgentLine, AgentSource};
 use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
 use super::script::Agent;
@@ -41,6 +45,9 @@ pub(super) const AGENT_GRACE: Duration = Duration::from_secs(1);
 /// How long after a script's own deadline the agent may take for that: five seconds between SIGTERM and SIGKILL, and
 /// what a busy board needs. What a full pipe holds must still go over the line.
 const SCRIPT_GRACE: Duration = Duration::from_secs(15);
+
+/// How long an agent may take to start over SSH.
+const START_TIME: Duration = Duration::from_secs(30);
 
 /// Bytes that a pipe holds (pipe(7)).
 const PIPE: u32 = 64 * 1024;
@@ -87,11 +94,19 @@ impl StageRun<'_> {
         }
         let baud = line_speed(board);
         let source = self.agent_source(&mut console, resources, bytes_per_s(baud)).await?;
-        let command = source.command(&self.node.agent_directory(), baud.unwrap_or(0));
-        self.send(&mut console, &command).await?;
-        let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
         let watch = ConsoleWatch::new(resources.prompts.clone());
-        let mut console = self.run(console, config, watch, &source).await?;
+        let mut console = match board.agent_link {
+            AgentLink::Console => {
+                let command =
+                    source.command(&self.node.agent_directory(), &AgentLine::Console(baud.unwrap_or(0)));
+                self.send(&mut console, &command).await?;
+                let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
+                let mut ended = self.run(console, config, watch, &source).await?;
+                ended.stream.unread(&ended.text);
+                ended.stream
+            }
+            AgentLink::Tcp => self.beside_console(board, console, watch, &source).await?,
+        };
         if source != AgentSource::Served && self.overlay.is_last(self.stage.number) {
             let directory = source.directory(&self.node.agent_directory()).to_owned();
             self.clear(&mut console, &resources.prompts, &directory).await;
@@ -99,6 +114,32 @@ impl StageRun<'_> {
         }
         resources.console = Some(console);
         Ok(())
+    }
+
+    /// Beside the board's console: the agent is started there and connects to the runner.
+    async fn beside_console(
+        &self,
+        board: &Board,
+        mut console: Console,
+        (watch, on_text): (ConsoleWatch, OnText),
+        source: &AgentSource,
+    ) -> Result<Console, Fault> {
+        let services = self.node.services(board, self.phase)?;
+        let port = AgentPort::open(&services.net, services.address).await.map_err(|error| {
+            let message = format!("cannot listen for the agent at {}: {error}", services.address);
+            self.phase.fault(Class::Infrastructure, message)
+        })?;
+        let command = source.command(&self.node.agent_directory(), &AgentLine::Tcp(port.invitation()));
+        self.send(&mut console, &command).await?;
+        // The console's words are not the link's, which would tell them with its errors.
+        let said = Arc::new(Mutex::new(Scan::default()));
+        let line = port.beside(console, recorded(on_text, Arc::clone(&said)), self.notice());
+        let ended = self.run(line, Config::default(), (watch, Box::new(|_| {})), source).await;
+        let ended = ended.map_err(|fault| {
+            let said = said.lock().unwrap_or_else(PoisonError::into_inner).tail();
+            Fault { message: format!("{}; the console's last text was {said:?}", fault.message), ..fault }
+        })?;
+        Ok(ended.stream.into_console())
     }
 
     /// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
@@ -154,36 +195,45 @@ impl StageRun<'_> {
         answer.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
-    /// Over the secondary connection: the agent runs on a channel of its own.
+    /// Over the secondary connection: the agent runs in the background there, whether or not there is a connection.
     async fn over_ssh(&self, resources: &mut Resources) -> Result<(), Fault> {
-        let Some(session) = &resources.ssh else {
+        let Some((target, session)) = resources.ssh.take() else {
             return Err(self.fault("the guest was not booted: there is no connection to run tests over"));
         };
-        let command = format!("{}/bin/lava-agent stdio", self.node.agent_directory());
-        let channel =
-            session.exec(&command).await.map_err(|error| self.phase.error(Class::Infrastructure, &error))?;
-        let console = Console::new(channel, tap_of(self.node));
+        let directory = self.node.agent_directory();
+        let failed = |error: SshError| self.phase.error(Class::Infrastructure, &error);
+        let started = session.exec(&format!("{directory}/bin/lava-agent fifo")).await.map_err(failed)?;
+        let ended = started.finish(START_TIME).await.map_err(failed)?;
+        if ended.status != ExecStatus::Code(0) {
+            let message = format!("the agent did not start ({}): {}", ended.status, ended.stderr.trim());
+            return Err(self.phase.fault(Class::Infrastructure, message));
+        }
+        let (attach, notice) = (attach_command(&directory), self.notice());
+        let channel = LastingChannel::open(target.clone(), session, attach, notice).await.map_err(failed)?;
+        let console = Console::tapped(channel, tap_of(self.node));
         // The channel ends with the agent: no shell comes back.
         let watch = ConsoleWatch::new(Vec::new());
-        self.run(console, Config::default(), watch, &AgentSource::Sent).await.map(drop)
+        let ended = self.run(console, Config::default(), watch, &AgentSource::Sent).await?;
+        resources.ssh = ended.stream.into_inner().into_session().map(|session| (target, session));
+        Ok(())
     }
 
-    /// Runs all definitions over `console`, on which the agent has just been started; gives the console back.
-    async fn run(
+    /// Runs all definitions over `stream`, at whose other end the agent has just been started; gives the stream back.
+    async fn run<S: Stream>(
         &self,
-        console: Console,
+        stream: S,
         config: Config,
         (watch, on_text): (ConsoleWatch, OnText),
         source: &AgentSource,
-    ) -> Result<Console, Fault> {
+    ) -> Result<Ended<S>, Fault> {
         let part = self.phase.part(Some(&self.connection));
         let drain_s = config.bytes_per_s.map_or(0, |rate| 2 * PIPE / rate.max(1));
         let grace = SCRIPT_GRACE + Duration::from_secs(drain_s.into());
-        let (session, ready) = AgentSession::open(console, config, on_text, part.deadline)
+        let (session, ready) = AgentSession::open(stream, config, on_text, part.deadline)
             .await
             .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
         self.node.emitter.note(format!("agent {} is up, {}", ready.build, source.describe()));
-        let mut agent = Agent::new(self.node, self.phase, session, watch, grace);
+        let mut agent = Agent::new(self.node, self.phase, session, watch, grace, self.stage.number);
         agent.set_clock().await?;
         if *source != AgentSource::Served {
             for file in self.overlay.files_of(self.stage.number) {
@@ -191,9 +241,7 @@ impl StageRun<'_> {
             }
         }
         Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
-        let mut ended = agent.quit().await?;
-        ended.stream.unread(&ended.text);
-        Ok(ended.stream)
+        agent.quit().await
     }
 
     /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
@@ -206,9 +254,33 @@ impl StageRun<'_> {
         }
     }
 
+    /// Warns of what happens to a connection.
+    fn notice(&self) -> Notice {
+        let emitter = self.node.emitter.clone();
+        Arc::new(move |text: &str| emitter.warn(text))
+    }
+
     fn fault(&self, message: &str) -> Fault {
         self.phase.fault(Class::Job, message)
     }
+}
+
+/// The command that carries the bytes of an agent's FIFOs in `directory` until the agent ends. One that still does so for a
+/// connection that is lost would take half of them.
+fn attach_command(directory: &str) -> String {
+    format!(
+        "cd {} && {{ other=$(cat line.pid) && [ \"$(cat /proc/$other/comm)\" = cat ] && kill $other; }} 2>/dev/null; \
+         exec 3<&0; cat <&3 >{FIFO_INPUT} & cat {FIFO_OUTPUT} & echo $! >line.pid; wait $!",
+        quote(directory)
+    )
+}
+
+/// Passes text on, and has its end kept in `said`.
+fn recorded(mut on_text: OnText, said: Arc<Mutex<Scan>>) -> OnText {
+    Box::new(move |text| {
+        said.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        on_text(text);
+    })
 }
 
 /// What a line of `baud` carries.
