@@ -31,7 +31,8 @@ pub(super) struct Tool<'i> {
     pub(super) package: &'static str,
     /// How long it may run.
     pub(super) limit: Duration,
-    /// Bytes of its output that are taken; of what comes then the program is told by a closed pipe.
+    /// Bytes of its output that are taken; of what comes then the tool is told by a closed pipe. With 0 its output goes nowhere,
+    /// and it finishes what it has begun if this process is killed meanwhile.
     pub(super) most: usize,
     /// What it reads.
     pub(super) input: &'i [u8],
@@ -63,7 +64,8 @@ impl Tool<'_> {
 
     async fn finish(&self, mut command: tokio::process::Command) -> Result<Ended, InstallError> {
         let start = |source| InstallError::Start { program: self.name, package: self.package, source };
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let output = if self.most == 0 { Stdio::null() } else { Stdio::piped() };
+        command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped()).kill_on_drop(true);
         if !self.asks {
             command.process_group(0);
         }

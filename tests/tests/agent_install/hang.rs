@@ -1,7 +1,12 @@
-//! Tools that hang: an error names them, and what they said last.
+//! Tools that hang, of which an error names them and what they said last, and tools that outlive the program.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Instant;
 
+use testbench::harness::PATIENCE;
+
+use crate::ext4::check;
 use crate::fixture::{Ended, Fixture, make_ext4, script};
 
 /// Runs the program with stand-ins before all other tools.
@@ -60,4 +65,32 @@ fn a_change_that_cannot_be_taken_back_is_told() {
     stand_in(&fixture, "e2undo", "echo undoing >&2\nexec sleep 1000");
     let said = ["`e2undo` did not end within 10 s; it said last: undoing", "e2fsck -f"];
     assert!(!is_taken_back(&fixture, &said), "nothing was to be taken back");
+}
+
+/// Kills the program in the middle of a change, and does the rest with nobody to tell about it.
+const ORPHAN: &str = "case $* in *' -f '*) ;; *) exec /usr/sbin/debugfs \"$@\" ;; esac\n\
+    parent=$PPID\n\
+    { head -n 3 commands; until [ -e undo ]; do sleep 0.01; done; kill -KILL $parent; tail -n +4 commands; } |\n\
+    /usr/sbin/debugfs \"$1\" \"$2\" \"$3\" -f /dev/stdin \"$6\"\n\
+    echo $? > \"${6%/*}/done\"";
+
+#[test]
+fn a_change_is_finished_when_the_program_is_killed_meanwhile() {
+    let fixture = Fixture::new();
+    make_ext4(&fixture, "rootfs.img", 16, &["-t", "ext4"]);
+    stand_in(&fixture, "debugfs", ORPHAN);
+    let path = std::env::var("PATH").unwrap();
+    let mut install = fixture.command(&["install", "--agents", "agents", "rootfs.img"]);
+    install.env("PATH", format!("{}:{path}", fixture.path("stand-ins").display()));
+    // What it cannot remove goes with the fixture.
+    install.env("TMPDIR", fixture.path(""));
+    let killed = install.output().unwrap().status;
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    let started = Instant::now();
+    while fs::read_to_string(fixture.path("done")).ok().as_deref() != Some("0\n") {
+        assert!(started.elapsed() < PATIENCE, "the change is not finished");
+        std::thread::yield_now();
+    }
+    fixture.assert_whole(&["rootfs.img"]);
+    check(&fixture.path("rootfs.img"), 0);
 }

@@ -21,6 +21,8 @@ const PACKAGE: &str = "e2fsprogs";
 const COMMANDS: &str = "commands";
 const UNDO: &str = "undo";
 const SUPERBLOCK: &str = "superblock";
+/// Bytes that are taken of what a tool says while it writes.
+const NOTHING: usize = 0;
 /// Most bytes that an answer of `debugfs` may have.
 const MAX_ANSWER: usize = 16 << 20;
 /// Most bytes of a symbolic link's target, as Linux has it.
@@ -121,7 +123,7 @@ impl Debugfs {
         fs::write(directory.join(SUPERBLOCK), superblock).map_err(&failed)?;
         let mut command = self.command("debugfs");
         command.args(["-w", "-z", UNDO, "-f", COMMANDS]).arg(self.device());
-        let output = match self.run("debugfs", command, MAX_ANSWER) {
+        let output = match self.run("debugfs", command, NOTHING) {
             Ok(output) => output,
             Err(late) => {
                 self.undo()?;
@@ -146,7 +148,7 @@ impl Debugfs {
         }
         let mut command = self.command("e2undo");
         command.args(["-o", &self.offset.to_string(), UNDO]).arg(&self.image);
-        let output = self.run("e2undo", command, MAX_ANSWER)?;
+        let output = self.run("e2undo", command, NOTHING)?;
         if !output.status.success() {
             return Err(InstallError::Tool { program: "e2undo", said: said(&output.stderr) });
         }
