@@ -12,11 +12,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 use super::error::InstallError;
-use super::layout::split;
+use super::layout::{BESIDE, split};
 use super::tree::{Change, Found, Tree};
-
-/// What new files are called until all are there.
-const BESIDE: &str = ".lava-agent-new-";
 
 /// A directory as a root filesystem.
 pub(super) struct Directory {
@@ -63,7 +60,8 @@ impl Directory {
         let beside = format!("{BESIDE}{name}");
         match change {
             Change::MakeDirectory(_) => {
-                rustix::fs::mkdirat(&parent, name, Mode::RWXU).map_err(&failed)?;
+                // The usual umask leaves nothing to do, should this process be killed now.
+                rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)).map_err(&failed)?;
                 made.push(Made::Directory(path.to_owned()));
                 let directory = self.at(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(&failed)?;
                 give_away(&directory, 0o755).map_err(&failed)
@@ -90,6 +88,10 @@ impl Directory {
                 }
                 Ok(())
             }
+            // Before another file gets the name.
+            Change::RemoveFile(_) if name.starts_with(BESIDE) => {
+                remove_if_there(&parent, name).map_err(failed)
+            }
             Change::RemoveFile(_) | Change::RemoveDirectory(_) => Ok(()),
         }
     }
@@ -103,6 +105,7 @@ impl Directory {
             Change::Write { .. } | Change::Link { .. } => {
                 rustix::fs::renameat(&parent, format!("{BESIDE}{name}"), &parent, name)
             }
+            Change::RemoveFile(_) if name.starts_with(BESIDE) => Ok(()),
             Change::RemoveFile(_) => rustix::fs::unlinkat(&parent, name, AtFlags::empty()),
             Change::RemoveDirectory(_) => rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR),
         }
@@ -210,3 +213,6 @@ impl Tree for Directory {
         synced.map_err(InstallError::io("write", &self.path))
     }
 }
+
+#[cfg(test)]
+mod tests;

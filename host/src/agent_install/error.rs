@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::fault::Class;
 use crate::rootfs::RootfsError;
@@ -25,6 +26,14 @@ pub enum InstallError {
     NotATarget {
         /// What it is.
         found: String,
+    },
+    /// It is packed, or is an archive, of a kind that is not supported.
+    #[error("it is {found}, which is not supported")]
+    Unsupported {
+        /// What it is.
+        found: &'static str,
+        /// What to do about it.
+        help: &'static str,
     },
     /// A directory, but no root filesystem.
     #[error("it has no /bin, /sbin or /usr: this is no root filesystem")]
@@ -95,6 +104,22 @@ pub enum InstallError {
         /// Its partitions: number, bytes, and whether an ext4 file system is there.
         found: Vec<(u32, u64, bool)>,
     },
+    /// The disk's partition table is damaged.
+    #[error("the first copy of its partition table (GPT) is damaged: {problem}")]
+    PartitionTable {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A part is missing.
+    #[error("{what} needs {needed} bytes, there are only {there}")]
+    CutOff {
+        /// Of what.
+        what: &'static str,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that the disk, image or partition has.
+        there: u64,
+    },
     /// The disk has no such partition.
     #[error("it has no partition {number}{}", partitions(found))]
     NoPartition {
@@ -121,6 +146,16 @@ pub enum InstallError {
         program: &'static str,
         /// What it said.
         said: String,
+    },
+    /// A tool took too long, and was killed.
+    #[error("`{program}` did not end within {} s{}", limit.as_secs_f64(), last(said.as_deref()))]
+    Late {
+        /// The tool.
+        program: &'static str,
+        /// The time that it had.
+        limit: Duration,
+        /// The last line that it wrote, if any.
+        said: Option<String>,
     },
     /// What was written is not what is read.
     #[error("what was written to /{path} reads as something else")]
@@ -154,6 +189,7 @@ impl InstallError {
     pub fn class(&self) -> Class {
         match self {
             Self::NotATarget { .. }
+            | Self::Unsupported { .. }
             | Self::NotARoot
             | Self::UnknownArchitecture
             | Self::WholeDisk { .. }
@@ -176,6 +212,7 @@ impl InstallError {
             Self::NotATarget { .. } => {
                 "name a mounted root filesystem, a root filesystem's tar, an image of one, a RAM disk, or ssh:HOST"
             }
+            Self::Unsupported { help, .. } => help,
             Self::NotARoot => "name the directory that the board will have as `/`",
             Self::Occupied { .. } => "look at it, and remove it if nobody needs it",
             Self::UnknownArchitecture => "say it with `--arch`, such as `--arch armv7`",
@@ -188,8 +225,19 @@ impl InstallError {
                 let number = found.iter().find(|(_, _, is_ext)| *is_ext).map_or(1, |(number, ..)| *number);
                 return Some(format!("say which partition has the root filesystem: `--partition {number}`"));
             }
+            Self::PartitionTable { .. } => {
+                "no board would start from it; `fdisk …` and its command `w` make it anew from the second copy"
+            }
+            Self::CutOff { .. } => "copy all of it there, or make the partition larger",
             Self::NoRoom { .. } => "make room in it, or make it larger; nothing was changed",
             Self::Start { package, .. } => return Some(format!("install it: `sudo apt install {package}`")),
+            Self::Late { program: "e2undo", .. } | Self::Tool { program: "e2undo", .. } => {
+                "a part of the change is still there: let it be checked, `e2fsck -f …`, and install it again"
+            }
+            Self::Late { program: "ssh", .. } => {
+                "try `ssh` by hand first; a slow one gets longer by `--timeout`"
+            }
+            Self::Late { .. } => "see whether the disk answers at all; a slow one gets longer by `--timeout`",
             Self::Board { help, .. } => (*help)?,
             _ => return None,
         };
@@ -199,6 +247,10 @@ impl InstallError {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
+fn last(said: Option<&str>) -> String {
+    said.map_or_else(String::new, |line| format!("; it said last: {line}"))
 }
 
 fn partitions(found: &[(u32, u64, bool)]) -> String {

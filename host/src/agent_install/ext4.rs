@@ -7,9 +7,11 @@ mod debugfs;
 mod superblock;
 
 use std::fs::File;
+use std::io::{Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags};
 
@@ -17,6 +19,7 @@ use self::debugfs::{Debugfs, quoted};
 use self::superblock::Superblock;
 use super::error::InstallError;
 use super::layout::split;
+use super::partition::Partition;
 use super::tree::{Change, Found, Tree};
 
 /// Blocks that directories may grow by, beside one for each change.
@@ -30,6 +33,8 @@ const SYS_BLOCK: &str = "/sys/block";
 pub(super) struct Ext4 {
     path: PathBuf,
     offset: u64,
+    /// Bytes of the partition that it is in, if it is in one.
+    size: Option<u64>,
     debugfs: Debugfs,
 }
 
@@ -42,11 +47,16 @@ pub(super) fn is_at(path: &Path, offset: u64) -> Result<bool, InstallError> {
 }
 
 impl Ext4 {
-    /// Takes the file system at byte `offset` of the file at `path`.
+    /// Takes the file system that the file at `path` is, or that is in its partition `partition`. One run of a tool may take as long as `limit`.
     ///
     /// # Errors
     /// [`InstallError::NotATarget`] if none is there.
-    pub(super) fn open(path: &Path, offset: u64) -> Result<Self, InstallError> {
+    pub(super) fn open(
+        path: &Path,
+        partition: Option<&Partition>,
+        limit: Duration,
+    ) -> Result<Self, InstallError> {
+        let offset = partition.map_or(0, |partition| partition.offset);
         if !is_at(path, offset)? {
             return Err(InstallError::NotATarget {
                 found: "a partition without an ext4 file system".to_owned(),
@@ -57,8 +67,8 @@ impl Ext4 {
         if path.as_os_str().as_bytes().contains(&b'?') {
             return Err(InstallError::NotATarget { found: "a file with `?` in its path".to_owned() });
         }
-        let debugfs = Debugfs::new(&path, offset)?;
-        Ok(Self { path, offset, debugfs })
+        let debugfs = Debugfs::new(&path, offset, limit)?;
+        Ok(Self { path, offset, size: partition.map(|partition| partition.size), debugfs })
     }
 
     /// Makes sure that nobody else has the file system, and that it can be changed as it lies on the disk. It is held as long as the
@@ -71,7 +81,7 @@ impl Ext4 {
         let flags = flags.bits().cast_signed();
         let file = File::options().read(true).write(true).custom_flags(flags).open(&self.path);
         let in_use = |holder: &str| InstallError::InUse { holder: holder.to_owned() };
-        let file = file.map_err(|error| match error.kind() {
+        let mut file = file.map_err(|error| match error.kind() {
             std::io::ErrorKind::ResourceBusy => in_use("it is mounted"),
             _ => failed(error),
         })?;
@@ -82,7 +92,8 @@ impl Ext4 {
             .map_err(|_| in_use("another program has locked it"))?;
         let superblock = Superblock::read(&self.path, self.offset)?;
         let superblock = superblock.ok_or(InstallError::Unclean { reason: "it has just gone" })?;
-        superblock.check()?;
+        let end = file.seek(SeekFrom::End(0)).map_err(&failed)?;
+        superblock.check(end.saturating_sub(self.offset).min(self.size.unwrap_or(u64::MAX)))?;
         let block = superblock.block_size;
         let blocks = changes.iter().map(|change| match change {
             Change::Write { content, .. } => (content.len() as u64).div_ceil(block),
@@ -222,7 +233,8 @@ mod tests {
                 .status();
             assert!(made.expect("mke2fs (Debian package e2fsprogs)").success());
             let before = std::fs::read(&image).unwrap();
-            let mut ext4 = Ext4::open(&image, offset).unwrap();
+            let partition = Partition { number: 1, offset, size: 4 << 20 };
+            let mut ext4 = Ext4::open(&image, Some(&partition), Duration::from_secs(60)).unwrap();
             let commands = ["mkdir /a", "write content-0 /a/b", "rm /nothing"].map(str::to_owned);
             let contents = [(0, &b"new"[..])].into_iter();
             let error = ext4.debugfs.change(contents, &commands).unwrap_err();

@@ -74,10 +74,10 @@ fn done(build: Build, before: Option<Installed>, changed: bool) -> Done {
     Done { build: Some(build), outcome }
 }
 
-/// What has no manifest is nothing that this program has made.
+/// What has no manifest is nothing that this program has made, unless it was interrupted.
 fn refuse_foreign(installed: Option<&Installed>) -> Result<(), InstallError> {
     match installed {
-        Some(Installed { build: None, directory, .. }) => {
+        Some(Installed { build: None, interrupted: false, directory, .. }) => {
             Err(InstallError::Occupied { path: directory.trim_start_matches('/').to_owned() })
         }
         _ => Ok(()),

@@ -21,6 +21,12 @@ pub(super) const BIN: &str = "bin";
 /// Below the installation's directory: what was installed.
 pub(super) const MANIFEST: &str = "manifest.toml";
 
+/// What the names of new files begin with until all of them are there; an installation that was interrupted leaves some.
+pub(super) const BESIDE: &str = ".lava-agent-new-";
+
+/// Beside the installation's directory: what the shell of a board calls the new one and the old one meanwhile.
+pub(super) const SHELLS_BESIDE: [&str; 2] = [".lava-agent-new", ".lava-agent-old"];
+
 /// Joins two parts of a path in a tree, of which the first may be the root.
 pub(super) fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }

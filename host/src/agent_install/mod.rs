@@ -17,8 +17,10 @@ mod cpio;
 mod directory;
 mod error;
 mod ext4;
+mod gpt;
 mod install;
 mod layout;
+mod lz4;
 mod manifest;
 mod names;
 mod partition;
@@ -30,6 +32,7 @@ mod ssh;
 mod status;
 mod tar;
 mod target;
+mod tool;
 mod tree;
 mod uimage;
 

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::error::InstallError;
 use super::ext4;
+use super::gpt;
+use super::tool::Tool;
 
-/// Bytes of the sectors that `partx` counts in.
+/// Bytes of the sectors that `partx` counts in, whatever the disk's have.
 const SECTOR: u64 = 512;
+
+/// Most of an answer that is read, in bytes.
+const MAX_ANSWER: usize = 1 << 20;
 
 /// Partitions of one disk that are looked at.
 const MAX_PARTITIONS: usize = 256;
@@ -23,19 +29,22 @@ pub(super) struct Partition {
     pub(super) size: u64,
 }
 
-/// Lists the partitions of the disk or image at `path`; none where there is no partition table.
+/// Lists the partitions of the disk or image at `path`; none where there is no partition table. `partx` may take as long as
+/// `limit`.
 ///
 /// # Errors
-/// When `partx` cannot be started.
-pub(super) fn partitions(path: &Path) -> Result<Vec<Partition>, InstallError> {
-    let output = Command::new("partx")
-        .args(["--raw", "--noheadings", "--output", "NR,START,SECTORS", "--"])
-        .arg(path)
-        .env("LC_ALL", "C")
-        .output()
-        .map_err(|source| InstallError::Start { program: "partx", package: "util-linux", source })?;
+/// [`InstallError::PartitionTable`] if the table is damaged; when `partx` cannot be started or takes longer.
+pub(super) fn partitions(path: &Path, limit: Duration) -> Result<Vec<Partition>, InstallError> {
+    let mut command = Command::new("partx");
+    command.args(["--raw", "--noheadings", "--output", "NR,START,SECTORS"]).env("LC_ALL", "C");
+    if let Some(sector) = gpt::sector(path)? {
+        command.args(["--sector-size", &sector.to_string()]);
+    }
+    command.arg("--").arg(path);
+    let tool =
+        Tool { name: "partx", package: "util-linux", limit, most: MAX_ANSWER, input: &[], asks: false };
     // It fails where there is no table.
-    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+    Ok(parse(&String::from_utf8_lossy(&tool.run(command)?.stdout)))
 }
 
 fn parse(text: &str) -> Vec<Partition> {
@@ -57,8 +66,8 @@ fn parse(text: &str) -> Vec<Partition> {
 /// # Errors
 /// [`InstallError::WholeDisk`] without a number, [`InstallError::NoPartition`] for one that is not there, each with what is
 /// there.
-pub(super) fn find(path: &Path, number: Option<u32>) -> Result<Partition, InstallError> {
-    let all = partitions(path)?;
+pub(super) fn find(path: &Path, number: Option<u32>, limit: Duration) -> Result<Partition, InstallError> {
+    let all = partitions(path, limit)?;
     if let Some(found) = all.iter().find(|partition| Some(partition.number) == number) {
         return Ok(found.clone());
     }

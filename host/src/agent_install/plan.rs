@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::InstallError;
-use super::layout::{AGENT, BIN, LIBRARIES, MANIFEST, NAME, PROGRAMS, join, split};
+use super::layout::{AGENT, BESIDE, BIN, LIBRARIES, MANIFEST, NAME, PROGRAMS, SHELLS_BESIDE, join, split};
 use super::manifest::{MAX_MANIFEST, Manifest};
 use super::program::{MAX_AGENT, Program};
 use super::tree::{Change, Found, Tree, resolve};
@@ -19,6 +19,10 @@ pub(super) struct Place {
     pub(super) manifest: Option<Manifest>,
     /// The link that users call the agent by, if it is there and is the installation's.
     pub(super) link: Option<String>,
+    /// Removes what an interrupted installation has left beside.
+    pub(super) leftovers: Vec<Change>,
+    /// Whether the directory has something in it that no installation puts there.
+    has_foreign: bool,
 }
 
 impl Place {
@@ -34,8 +38,15 @@ impl Place {
         if !is_root {
             return Err(InstallError::NotARoot);
         }
-        let mut place = Self { base: None, manifest: None, link: None };
+        let mut place =
+            Self { base: None, manifest: None, link: None, leftovers: Vec::new(), has_foreign: false };
         if let Some(libraries) = resolve(tree, LIBRARIES)? {
+            for name in SHELLS_BESIDE {
+                let beside = join(&libraries, name);
+                if tree.look(&beside)? == Some(Found::Directory) {
+                    clear(tree, &beside, MAX_DEPTH, &mut place.leftovers)?;
+                }
+            }
             let base = join(&libraries, NAME);
             place.base = match tree.look(&base)? {
                 None => None,
@@ -43,8 +54,9 @@ impl Place {
                 Some(_) => return Err(InstallError::Occupied { path: base }),
             };
         }
-        if let Some(base) = &place.base {
-            place.manifest = manifest(tree, base)?;
+        if let Some(base) = place.base.clone() {
+            place.manifest = manifest(tree, &base)?;
+            place.look_into(tree, &base)?;
         }
         if let Some(programs) = resolve(tree, PROGRAMS)? {
             let link = join(&programs, NAME);
@@ -53,8 +65,50 @@ impl Place {
                 Some(Found::Link(target)) if target == AGENT => Some(link),
                 Some(_) => return Err(InstallError::Occupied { path: link }),
             };
+            let beside = join(&programs, &format!("{BESIDE}{NAME}"));
+            if tree.look(&beside)?.is_some() {
+                place.leftovers.push(Change::RemoveFile(beside));
+            }
         }
         Ok(place)
+    }
+
+    /// Finds what was left in the installation's directory, and if there is no manifest, whether all of it is an installation's.
+    fn look_into(&mut self, tree: &mut dyn Tree, base: &str) -> Result<(), InstallError> {
+        let bin = join(base, BIN);
+        let mut directories = vec![base];
+        if tree.look(&bin)? == Some(Found::Directory) {
+            directories.push(&bin);
+        }
+        for directory in directories {
+            for name in tree.list(directory)? {
+                let path = join(directory, &name);
+                let is_beside = name.starts_with(BESIDE);
+                if self.manifest.is_some() && !is_beside {
+                    continue;
+                }
+                let found = tree.look(&path)?;
+                if is_beside && matches!(found, Some(Found::File { .. } | Found::Link(_))) {
+                    self.leftovers.push(Change::RemoveFile(path));
+                    continue;
+                }
+                let is_ours = match (directory == base, found) {
+                    (true, Some(Found::Directory)) => name == BIN,
+                    (true, Some(Found::File { .. })) => name == MANIFEST,
+                    (false, Some(Found::File { .. })) => name == NAME,
+                    (false, Some(Found::Link(target))) => target == NAME,
+                    _ => false,
+                };
+                self.has_foreign |= !is_ours;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an installation was begun and not finished.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let is_begun = self.base.is_some() && self.manifest.is_none();
+        !self.has_foreign && (is_begun || !self.leftovers.is_empty())
     }
 
     /// The installation's directory.
@@ -63,7 +117,7 @@ impl Place {
     /// [`InstallError::Occupied`] if what is there is no installation: without a manifest, and not only made by halves.
     fn own(&self) -> Result<Option<&str>, InstallError> {
         match (&self.base, &self.manifest) {
-            (Some(base), None) => Err(InstallError::Occupied { path: base.clone() }),
+            (Some(base), None) if self.has_foreign => Err(InstallError::Occupied { path: base.clone() }),
             (base, _) => Ok(base.as_deref()),
         }
     }
@@ -86,7 +140,7 @@ fn manifest(tree: &mut dyn Tree, base: &str) -> Result<Option<Manifest>, Install
 pub(super) fn install(tree: &mut dyn Tree, program: &Program) -> Result<Vec<Change>, InstallError> {
     let place = Place::find(tree)?;
     place.own()?;
-    let mut plan = Plan { tree, changes: Vec::new(), made: Vec::new() };
+    let mut plan = Plan { tree, changes: place.leftovers.clone(), made: Vec::new() };
     let libraries = plan.directory(LIBRARIES)?;
     let programs = plan.directory(PROGRAMS)?;
     let mut made = plan.made.clone();
@@ -123,6 +177,9 @@ pub(super) fn remove(tree: &mut dyn Tree) -> Result<Vec<Change>, InstallError> {
     let place = Place::find(tree)?;
     let base = place.own()?;
     let mut changes: Vec<Change> = place.link.iter().cloned().map(Change::RemoveFile).collect();
+    let below = base.map(|base| format!("{base}/"));
+    let is_outside = |change: &&Change| !below.as_ref().is_some_and(|below| change.path().starts_with(below));
+    changes.extend(place.leftovers.iter().filter(is_outside).cloned());
     if let Some(base) = base {
         clear(tree, base, MAX_DEPTH, &mut changes)?;
     }

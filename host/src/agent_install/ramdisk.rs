@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::compressed::{compress, copy_decompressed};
 use super::cpio::{Archive, MAGICS, Member, New};
 use super::error::InstallError;
+use super::lz4;
 use super::names::{Names, normal};
 use super::replace::replace;
 use super::tree::{Change, Found, Tree};
@@ -33,7 +34,7 @@ pub(super) struct Ramdisk {
     header: Option<[u8; uimage::HEADER]>,
     /// Archives before the last one, as they are in the file.
     before: Vec<u8>,
-    compression: Option<Compression>,
+    packing: Packing,
     /// The last archive and what fills it up.
     bytes: Vec<u8>,
     archive: Archive,
@@ -41,10 +42,53 @@ pub(super) struct Ramdisk {
     has_dot: bool,
 }
 
-/// Whether `begin` may begin a RAM disk that is not compressed.
-pub(super) fn begins_ramdisk(begin: &[u8]) -> bool {
-    uimage::is_image(begin) || MAGICS.iter().any(|magic| begin.starts_with(magic))
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug)]
+enum Packing {
+    Plain,
+    /// As other files are, too.
+    Usual(Compression),
+    Lz4,
 }
+
+/// Whether `begin` may begin a RAM disk that is not packed as other files are, too.
+pub(super) fn begins_ramdisk(begin: &[u8]) -> bool {
+    uimage::is_image(begin) || begin.starts_with(&lz4::MAGIC) || is_archive(begin)
+}
+
+fn is_archive(begin: &[u8]) -> bool {
+    MAGICS.iter().any(|magic| begin.starts_with(magic))
+}
+
+/// What is wrong with a file that begins with `begin`, if it is packed in a way, or an archive of a kind, that is known and not
+/// supported.
+pub(super) fn unsupported(begin: &[u8]) -> Option<InstallError> {
+    let known: [(&[u8], &str, &str); 6] = [
+        (
+            b"\x04\x22\x4d\x18",
+            "packed with LZ4 in the format that the kernel does not unpack",
+            "pack a RAM disk with `lz4 -l`, as the kernel wants it, or with gzip, bzip2, xz or zstd, and a tar with one of these",
+        ),
+        (
+            b"\x89LZO",
+            "packed with LZO",
+            "unpack it with `lzop -d`, and pack it with gzip, bzip2, xz or zstd, or a RAM disk with `lz4 -l`",
+        ),
+        (
+            b"\x5d\0\0",
+            "packed with LZMA",
+            "unpack it with `xz -d --format=lzma`, and pack it with gzip, bzip2, xz or zstd, or a RAM disk with `lz4 -l`",
+        ),
+        (b"070707", OLD_CPIO, NEW_CPIO),
+        (b"\xc7\x71", OLD_CPIO, NEW_CPIO),
+        (b"\x71\xc7", OLD_CPIO, NEW_CPIO),
+    ];
+    let (_, found, help) = known.into_iter().find(|(magic, ..)| begin.starts_with(magic))?;
+    Some(InstallError::Unsupported { found, help })
+}
+
+const OLD_CPIO: &str = "a cpio archive of an old format";
+const NEW_CPIO: &str = "make it in the format that the kernel knows: `cpio -o -H newc`";
 
 impl Ramdisk {
     /// Opens the RAM disk at `path`.
@@ -63,7 +107,7 @@ impl Ramdisk {
             true => uimage::parse(&whole).map(|(header, data)| (Some(*header), data))?,
             false => (None, &*whole),
         };
-        let Last { begin, compression, bytes } = last_archive(path, image)?;
+        let Last { begin, packing, bytes } = last_archive(path, image)?;
         let before = image.get(..begin).unwrap_or_default().to_vec();
         let archive = Archive::parse(&bytes)?;
         let mut names = Names::default();
@@ -71,7 +115,7 @@ impl Ramdisk {
             names.add(&member.name, index);
         }
         let has_dot = archive.members.get(1).is_some_and(|member| member.name.starts_with(b"./"));
-        Ok(Self { path: path.to_owned(), header, before, compression, bytes, archive, names, has_dot })
+        Ok(Self { path: path.to_owned(), header, before, packing, bytes, archive, names, has_dot })
     }
 
     fn member(&self, path: &str) -> Option<&Member> {
@@ -120,7 +164,7 @@ impl Ramdisk {
 struct Last {
     /// Where it begins, in bytes.
     begin: usize,
-    compression: Option<Compression>,
+    packing: Packing,
     /// The archive and what fills it up, decompressed.
     bytes: Vec<u8>,
 }
@@ -134,36 +178,32 @@ fn last_archive(path: &Path, image: &[u8]) -> Result<Last, InstallError> {
             let mut bytes = Vec::new();
             copy_decompressed(rest, compression, &mut bytes, MAX_RAMDISK)
                 .map_err(InstallError::io("decompress", path))?;
-            return Ok(Last { begin, compression: Some(compression), bytes });
+            return packed(begin, Packing::Usual(compression), bytes);
         }
-        if !MAGICS.iter().any(|magic| rest.starts_with(magic)) {
-            return Err(InstallError::Ramdisk { problem: unknown(rest) });
+        if rest.starts_with(&lz4::MAGIC) {
+            return packed(begin, Packing::Lz4, lz4::unpack(rest, MAX_RAMDISK)?);
+        }
+        if !is_archive(rest) {
+            return Err(unknown(rest));
         }
         let end = Archive::parse(rest)?.end;
         let filling = rest.iter().skip(end).take_while(|byte| **byte == 0).count();
         if end + filling == rest.len() {
-            return Ok(Last { begin, compression: None, bytes: rest.to_vec() });
+            return Ok(Last { begin, packing: Packing::Plain, bytes: rest.to_vec() });
         }
         begin += end + filling;
     }
 }
 
-fn unknown(begin: &[u8]) -> String {
-    let known: [(&[u8], &str); 5] = [
-        (b"\x02\x21\x4c\x18", "LZ4"),
-        (b"\x04\x22\x4d\x18", "LZ4"),
-        (b"\x89LZO", "LZO"),
-        (b"\x5d\0\0", "LZMA"),
-        (b"070707", "cpio's old format"),
-    ];
-    match known.iter().find(|(magic, _)| begin.starts_with(magic)) {
-        Some((_, name)) => format!(
-            "it is packed with {name}, which is not supported: pack it with gzip, bzip2, xz or zstd, in the format newc"
-        ),
-        None => {
-            format!("what begins with {} is no cpio archive", begin.get(..8).unwrap_or(begin).escape_ascii())
-        }
-    }
+fn packed(begin: usize, packing: Packing, bytes: Vec<u8>) -> Result<Last, InstallError> {
+    if is_archive(&bytes) { Ok(Last { begin, packing, bytes }) } else { Err(unknown(&bytes)) }
+}
+
+fn unknown(begin: &[u8]) -> InstallError {
+    unsupported(begin).unwrap_or_else(|| {
+        let begin = begin.get(..8).unwrap_or(begin).escape_ascii();
+        InstallError::Ramdisk { problem: format!("what begins with \"{begin}\" is no cpio archive") }
+    })
 }
 
 impl Tree for Ramdisk {
@@ -197,7 +237,13 @@ impl Tree for Ramdisk {
         let archive = self.changed(changes);
         let failed = InstallError::io("write", &self.path);
         let mut image = self.before.clone();
-        compress(&mut image, self.compression, |out| out.write_all(&archive)).map_err(&failed)?;
+        match self.packing {
+            Packing::Plain => image.extend_from_slice(&archive),
+            Packing::Usual(compression) => {
+                compress(&mut image, Some(compression), |out| out.write_all(&archive)).map_err(&failed)?;
+            }
+            Packing::Lz4 => image.extend(lz4::pack(&archive)),
+        }
         let header = self.header.map(|header| uimage::header_for(&header, &image)).transpose()?;
         replace(&self.path, |out| {
             out.write_all(header.as_ref().map_or(&[], |header| header)).map_err(&failed)?;

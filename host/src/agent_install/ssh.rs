@@ -3,12 +3,8 @@
 //! A shell on the board does the work, BusyBox's or another. What is not permitted to the user is done by `sudo` if that asks
 //! for no password.
 
-use std::process::Stdio;
+use std::process::Command;
 use std::time::Duration;
-
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::architecture;
 use super::error::InstallError;
@@ -16,6 +12,7 @@ use super::layout::{AGENT, DIRECTORY};
 use super::manifest::{Manifest, sha256};
 use super::program::Program;
 use super::status::Installed;
+use super::tool::Tool;
 
 /// What the board's shell is told, before the words of each.
 const LOOK: &str = include_str!("ssh/look.sh");
@@ -26,11 +23,11 @@ const AS_USER: &str = include_str!("ssh/user.sh");
 /// What a script's own lines begin with; a log-in may say more.
 const MARK: &str = "lava:";
 
-/// How long one connection may take, with a password that is typed.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// `ssh`'s exit code for what went wrong with the connection.
 const NO_CONNECTION: i32 = 255;
+
+/// Most of an answer that is read, in bytes: a manifest and the names of links.
+const MAX_ANSWER: usize = 1 << 20;
 
 /// Most of what a board says that is told, in bytes.
 const MAX_SAID: usize = 2000;
@@ -40,6 +37,8 @@ const MAX_SAID: usize = 2000;
 pub struct SshTarget {
     destination: String,
     root: String,
+    /// How long one connection may take, with a password that is typed.
+    limit: Duration,
 }
 
 /// What a board has.
@@ -52,17 +51,20 @@ pub(super) struct Looked {
     cannot_sum: bool,
     links: Vec<String>,
     program: Option<String>,
+    leftovers: Vec<String>,
+    has_foreign: bool,
     is_whole: bool,
 }
 
 impl SshTarget {
-    /// Reads `ssh:[USER@]HOST` or `ssh://[USER@]HOST[:PORT]`; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads `ssh:[USER@]HOST` or `ssh://[USER@]HOST[:PORT]`; `None` for anything else. One connection may take as long as
+    /// `limit`.
+    pub fn parse(text: &str, limit: Duration) -> Option<Self> {
         let rest = text.strip_prefix("ssh:")?;
         let destination = if rest.starts_with("//") { text } else { rest };
         // Nothing that `ssh` would take for an option.
         let is_name = !rest.trim_start_matches('/').is_empty() && !destination.starts_with('-');
-        is_name.then(|| Self { destination: destination.to_owned(), root: String::new() })
+        is_name.then(|| Self { destination: destination.to_owned(), root: String::new(), limit })
     }
 
     /// Another root filesystem than the one that the board has booted from, mounted at `root` there.
@@ -116,46 +118,23 @@ impl SshTarget {
         for word in [AS_USER, "lava-agent", script, "lava-agent", &self.root].iter().chain(words) {
             command.push_str(&format!(" '{}'", word.replace('\'', r"'\''")));
         }
-        let start = |source| InstallError::Start { program: "ssh", package: "openssh-client", source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
-        let output = runtime.block_on(async {
-            let mut child = Command::new("ssh")
-                .args([
-                    "-T",
-                    "-o",
-                    "ConnectTimeout=30",
-                    "-o",
-                    "ServerAliveInterval=15",
-                    "--",
-                    &self.destination,
-                ])
-                .arg(command)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .map_err(start)?;
-            let stdin = child.stdin.take();
-            let send = async {
-                if let Some(mut stdin) = stdin {
-                    // A board that refuses closes the pipe; why, its own words tell.
-                    let _ = stdin.write_all(input).await;
-                }
-            };
-            let ended = async { tokio::join!(send, child.wait_with_output()).1 };
-            timeout(PATIENCE, ended).await.map_err(|_| late())?.map_err(start)
-        })?;
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-T", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15", "--", &self.destination]);
+        ssh.arg(command);
+        let tool = Tool {
+            name: "ssh",
+            package: "openssh-client",
+            limit: self.limit,
+            most: MAX_ANSWER,
+            input,
+            asks: true,
+        };
+        let output = tool.run(ssh)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(refused(output.status.code(), &String::from_utf8_lossy(&output.stderr)))
     }
-}
-
-fn late() -> InstallError {
-    let said = format!("the board did not answer within {} s", PATIENCE.as_secs());
-    InstallError::Board { said, help: Some("try `ssh` by hand first") }
 }
 
 fn unanswered() -> InstallError {
@@ -174,7 +153,7 @@ fn refused(code: Option<i32>, stderr: &str) -> InstallError {
             Some("try `ssh` by hand first: the same options and keys are used")
         }
         said if said.contains("Read-only file system") => Some("make it writable: `mount -o remount,rw /`"),
-        said if said.contains("ermission denied") => {
+        said if said.contains("ermission denied") || said.contains("sudo: ") => {
             Some("log in as root, or let `sudo` be used there without a password")
         }
         said if said.contains("No space left") => Some("make room there; nothing was changed"),
@@ -200,6 +179,8 @@ impl Looked {
                 "sha256" => looked.sha256 = Some(rest.to_owned()),
                 "unsummed" => looked.cannot_sum = true,
                 "link" => looked.links.push(rest.to_owned()),
+                "leftover" => looked.leftovers.push(rest.to_owned()),
+                "foreign" => looked.has_foreign = true,
                 "program" => looked.program = Some(rest.to_owned()),
                 "end" => looked.is_whole = true,
                 _ => {}
@@ -224,7 +205,7 @@ impl Looked {
         if self.program.as_ref().is_some_and(|target| target != AGENT) {
             return Err(InstallError::Occupied { path: "usr/bin/lava-agent".to_owned() });
         }
-        if !self.has_directory {
+        if !self.has_directory && self.leftovers.is_empty() {
             return Ok(None);
         }
         let manifest = Manifest::parse(self.manifest.as_bytes());
@@ -233,7 +214,15 @@ impl Looked {
         let digest = self.sha256.as_deref().or(unsummed);
         let is_link = |name: &str| Ok(self.links.iter().any(|link| link == name));
         let has_link = self.program.is_some();
-        Installed::compare(DIRECTORY.to_owned(), manifest.as_ref(), digest, is_link, has_link).map(Some)
+        let installed =
+            Installed::compare(DIRECTORY.to_owned(), manifest.as_ref(), digest, is_link, has_link)?;
+        let is_ours = manifest.is_some() || !self.has_foreign;
+        Ok(Some(match is_ours && (manifest.is_none() || !self.leftovers.is_empty()) {
+            true => {
+                installed.with_interrupted(self.leftovers.len(), self.leftovers.first().map(String::as_str))
+            }
+            false => installed,
+        }))
     }
 }
 
@@ -254,7 +243,8 @@ mod tests {
 
     #[test]
     fn destinations_are_those_of_ssh() {
-        let destination = |text| SshTarget::parse(text).map(|target| target.destination);
+        let destination =
+            |text| SshTarget::parse(text, Duration::from_secs(60)).map(|target| target.destination);
         assert_eq!(destination("ssh:debian@bbb.lan").as_deref(), Some("debian@bbb.lan"));
         assert_eq!(destination("ssh://root@bbb:2222").as_deref(), Some("ssh://root@bbb:2222"));
         for other in ["ssh:", "ssh://", "ssh:-oProxyCommand=reboot", "rootfs.tar", "/ssh:x"] {

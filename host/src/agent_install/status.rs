@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::error::InstallError;
-use super::layout::{BIN, MANIFEST, NAME, join};
+use super::layout::{BIN, LIBRARIES, MANIFEST, NAME, join};
 use super::manifest::{Manifest, sha256};
 use super::plan::Place;
 use super::program::{Build, MAX_AGENT};
-use super::tree::{Found, Tree};
+use super::tree::{Change, Found, Tree};
 
 /// What there is of an agent in a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub struct Installed {
     pub directory: String,
     /// What is not as it was installed; nothing if it is whole.
     pub problems: Vec<String>,
+    /// Whether an installation was begun and not finished.
+    pub interrupted: bool,
 }
 
 impl Installed {
@@ -60,7 +62,23 @@ impl Installed {
         if !has_link {
             problems.push("/usr/bin/lava-agent does not lead to it".to_owned());
         }
-        Ok(Self { build: manifest.map(|manifest| manifest.build.clone()), directory, problems })
+        let build = manifest.map(|manifest| manifest.build.clone());
+        Ok(Self { build, directory, problems, interrupted: false })
+    }
+
+    /// Adds that an installation was interrupted, and of what it has left beside how many there are and the first.
+    pub(super) fn with_interrupted(mut self, count: usize, first: Option<&str>) -> Self {
+        self.interrupted = true;
+        if let Some(first) = first {
+            self.problems.push(match count {
+                1 => format!("/{first} is left of an installation that was interrupted"),
+                _ => format!(
+                    "/{first} and {} more are left of an installation that was interrupted",
+                    count - 1
+                ),
+            });
+        }
+        self
     }
 }
 
@@ -70,8 +88,13 @@ impl Installed {
 /// When the target cannot be read or is none.
 pub(super) fn of_tree(tree: &mut dyn Tree) -> Result<Option<Installed>, InstallError> {
     let place = Place::find(tree)?;
-    let Some(base) = place.base else { return Ok(None) };
-    let bin = join(&base, BIN);
+    let first = place.leftovers.first().map(Change::path);
+    let Some(base) = &place.base else {
+        let directory = format!("/{LIBRARIES}/{NAME}");
+        let nothing = Installed { build: None, directory, problems: Vec::new(), interrupted: true };
+        return Ok(first.map(|_| nothing.with_interrupted(place.leftovers.len(), first)));
+    };
+    let bin = join(base, BIN);
     let agent = join(&bin, NAME);
     let digest = match tree.look(&agent)? {
         Some(Found::File { mode, .. }) if mode & 0o111 != 0 => {
@@ -84,6 +107,11 @@ pub(super) fn of_tree(tree: &mut dyn Tree) -> Result<Option<Installed>, InstallE
         Ok(found == Some(Found::Link(NAME.to_owned())))
     };
     let directory = format!("/{base}");
-    Installed::compare(directory, place.manifest.as_ref(), digest.as_deref(), is_link, place.link.is_some())
-        .map(Some)
+    let manifest = place.manifest.as_ref();
+    let installed =
+        Installed::compare(directory, manifest, digest.as_deref(), is_link, place.link.is_some())?;
+    Ok(Some(match place.is_interrupted() {
+        true => installed.with_interrupted(place.leftovers.len(), first),
+        false => installed,
+    }))
 }

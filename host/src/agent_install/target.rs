@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::directory::Directory;
 use super::error::InstallError;
 use super::ext4::{self, Ext4};
 use super::partition;
-use super::ramdisk::{Ramdisk, begins_ramdisk};
+use super::ramdisk::{Ramdisk, begins_ramdisk, unsupported};
 use super::ssh::SshTarget;
 use super::tar::Tar;
 use super::tree::Tree;
@@ -23,12 +24,14 @@ const BEGIN: u64 = 512;
 const BOOT_SIGNATURE: &[u8] = &[0x55, 0xaa];
 
 /// What the command line says of a target beside its name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The partition of a whole disk.
     pub partition: Option<u32>,
     /// The root filesystem on a board that is reached over SSH, if not its own.
     pub root: Option<String>,
+    /// How long one run of a tool may take: of `ssh`, `partx`, `debugfs` or `e2undo`.
+    pub limit: Duration,
 }
 
 /// What an agent can be installed in.
@@ -50,7 +53,7 @@ impl Target {
     /// # Errors
     /// [`InstallError::NotATarget`] if it is nothing of the kind, or what keeps it from being read.
     pub fn open(name: &str, options: &Options) -> Result<Self, InstallError> {
-        if let Some(board) = SshTarget::parse(name) {
+        if let Some(board) = SshTarget::parse(name, options.limit) {
             if options.partition.is_some() {
                 return Err(InstallError::Option { option: "--partition" });
             }
@@ -62,19 +65,21 @@ impl Target {
         if options.root.is_some() {
             return Err(InstallError::Option { option: "--root" });
         }
-        let tree = tree(Path::new(name), options.partition)?;
+        let tree = tree(Path::new(name), options)?;
         Ok(Self::Files(Files { tree }))
     }
 }
 
-fn tree(path: &Path, partition: Option<u32>) -> Result<Box<dyn Tree>, InstallError> {
+fn tree(path: &Path, options: &Options) -> Result<Box<dyn Tree>, InstallError> {
+    let limit = options.limit;
     let kind = std::fs::metadata(path).map_err(InstallError::io("open", path))?.file_type();
     let refuse = |found: &str| InstallError::NotATarget { found: found.to_owned() };
-    if partition.is_some() {
+    if options.partition.is_some() {
         if !kind.is_file() && !kind.is_block_device() {
             return Err(InstallError::Option { option: "--partition" });
         }
-        return Ok(Box::new(Ext4::open(path, partition::find(path, partition)?.offset)?));
+        let partition = partition::find(path, options.partition, limit)?;
+        return Ok(Box::new(Ext4::open(path, Some(&partition), limit)?));
     }
     if kind.is_dir() {
         return Ok(Box::new(Directory::open(path)?));
@@ -83,13 +88,13 @@ fn tree(path: &Path, partition: Option<u32>) -> Result<Box<dyn Tree>, InstallErr
         return Err(refuse("a device, a pipe or a socket"));
     }
     if ext4::is_at(path, 0)? {
-        return Ok(Box::new(Ext4::open(path, 0)?));
+        return Ok(Box::new(Ext4::open(path, None, limit)?));
     }
     let begin = beginning(path)?;
     let may_be_disk = kind.is_block_device() || begin.get(510..) == Some(BOOT_SIGNATURE);
-    if may_be_disk && !partition::partitions(path)?.is_empty() {
+    if may_be_disk && !partition::partitions(path, limit)?.is_empty() {
         // Says which partitions there are.
-        partition::find(path, None)?;
+        partition::find(path, None, limit)?;
     }
     if kind.is_block_device() {
         return Err(refuse("a disk without an ext4 file system and without partitions"));
@@ -99,6 +104,9 @@ fn tree(path: &Path, partition: Option<u32>) -> Result<Box<dyn Tree>, InstallErr
     }
     if begins_ramdisk(&begin) {
         return Ok(Box::new(Ramdisk::open(path)?));
+    }
+    if let Some(error) = unsupported(&begin) {
+        return Err(error);
     }
     let Some(compression) = Compression::of(&begin) else {
         return Err(refuse(&match begin.get(..8) {

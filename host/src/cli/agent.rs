@@ -34,7 +34,7 @@ pub(super) fn agent(command: &AgentCommand) -> Result<Option<Class>, Failure> {
 }
 
 fn open(target: &TargetArgs) -> Result<Target, InstallError> {
-    let options = Options { partition: target.partition, root: target.root.clone() };
+    let options = Options { partition: target.partition, root: target.root.clone(), limit: target.timeout };
     Target::open(&target.target, &options)
 }
 
@@ -71,6 +71,7 @@ fn describe_status(target: &TargetArgs, status: &Status) -> String {
     };
     let mut text = format!("{target}: ");
     let _ = match &installed.build {
+        None if installed.interrupted => write!(text, "an incomplete lava-agent in {}", installed.directory),
         None => write!(text, "an unknown lava-agent in {}", installed.directory),
         Some(build) => {
             let [min, max] = build.protocol;
@@ -83,11 +84,20 @@ fn describe_status(target: &TargetArgs, status: &Status) -> String {
         text.push_str(", whole\n");
         return text;
     }
-    text.push_str(", damaged:\n");
+    text.push_str(if installed.interrupted {
+        ", its installation was interrupted:\n"
+    } else {
+        ", damaged:\n"
+    });
     for problem in &installed.problems {
         let _ = writeln!(text, "  {problem}");
     }
-    text.push_str("  help: install it again\n");
+    let is_foreign = installed.build.is_none() && !installed.interrupted;
+    text.push_str(if is_foreign {
+        "  help: look at it, and remove it if nobody needs it\n"
+    } else {
+        "  help: install it again\n"
+    });
     text
 }
 
@@ -103,6 +113,7 @@ struct Json<'s> {
     protocol: Option<[u8; 2]>,
     compatible: Option<bool>,
     directory: Option<&'s str>,
+    interrupted: bool,
     problems: &'s [String],
 }
 
@@ -119,6 +130,7 @@ fn json_line(target: &TargetArgs, status: &Status) -> String {
         protocol: build.map(|build| build.protocol),
         compatible: build.map(Build::is_compatible),
         directory: installed.map(|installed| installed.directory.as_str()),
+        interrupted: installed.is_some_and(|installed| installed.interrupted),
         problems: installed.map_or(&[], |installed| &installed.problems),
     };
     // Text, numbers and lists of them: nothing that JSON could not hold.

@@ -5,8 +5,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
 use crate::cli::{agent, message, replay, rootfs, run, validate};
@@ -194,6 +196,14 @@ pub(super) struct TargetArgs {
     /// Another root filesystem on a board that is reached over SSH: where it is mounted there
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<String>,
+    /// How long one run of a tool may take: of ssh, partx, debugfs or e2undo
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds())]
+    pub(super) timeout: Duration,
+}
+
+/// Reads seconds, up to a day of them.
+fn seconds() -> impl TypedValueParser<Value = Duration> {
+    value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
 }
 
 /// Which root filesystem.

@@ -2,7 +2,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use testbench::harness::{OrdinaryUser, host_runner};
 
@@ -55,6 +57,44 @@ fn damage_is_told_and_put_right() {
     fixture.run(&["status", "root"]).assert(1, &said);
     fixture.install(&["root"]).assert(0, &["is put right"]);
     fixture.assert_whole(&["root"]);
+}
+
+/// `SIGXFSZ`, by which the kernel kills who writes a larger file than is permitted.
+const FILE_TOO_LARGE: i32 = 25;
+
+/// The installation ends in the middle of the agent, behind the directories and before the links.
+#[test]
+fn an_installation_that_was_killed_is_told_and_finished_by_the_next() {
+    let fixture = Fixture::new();
+    let before = listing(&fixture.root());
+    let killed = || {
+        let install = fixture.command(&["install", "--agents", "agents", "root"]);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -c 0; ulimit -f 1; exec \"$@\"", "sh"]).arg(install.get_program());
+        let ended = limited.args(install.get_args()).current_dir(fixture.path("")).output().unwrap();
+        assert_eq!(ended.status.signal(), Some(FILE_TOO_LARGE), "{ended:?}");
+        assert_eq!(fixture.status(&["root"])["interrupted"], true);
+    };
+    killed();
+    let said = [
+        "an incomplete lava-agent in /usr/lib/lava-agent, its installation was interrupted:",
+        "manifest.toml is missing or damaged",
+        "/usr/lib/lava-agent/bin/.lava-agent-new-lava-agent is left",
+        "help: install it again",
+    ];
+    fixture.run(&["status", "root"]).assert(1, &said);
+    fixture.install(&["root"]).assert(0, &["is put right"]);
+    fixture.assert_whole(&["root"]);
+    fixture.assert_files(&fixture.root());
+    fixture.remove(&["root"]).assert(0, &["is removed"]);
+    assert_eq!(listing(&fixture.root()), before);
+
+    // The same while another release takes the place of one.
+    fixture.install_earlier(&["root"]).assert(0, &[]);
+    killed();
+    fixture.run(&["status", "root"]).assert(1, &["its installation was interrupted"]);
+    fixture.remove(&["root"]).assert(0, &["is removed"]);
+    assert_eq!(listing(&fixture.root()), before);
 }
 
 /// Links of the tree lead where they lead on the board, and never out of it.

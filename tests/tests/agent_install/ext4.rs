@@ -5,19 +5,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::fixture::{Fixture, listing, sbin, tool};
+use crate::fixture::{Fixture, listing, make_ext4, sbin, tool};
 
 const MIB: u64 = 1 << 20;
 
-/// Makes a file system of `mib` MiB with the fixture's root in it.
-fn make(fixture: &Fixture, name: &str, mib: u64, options: &[&str]) {
-    let mut mke2fs = sbin("mke2fs");
-    mke2fs.args(["-q", "-F", "-d"]).arg(fixture.root()).args(options);
-    tool(mke2fs.arg(fixture.path(name)).arg(format!("{mib}M")));
-}
-
 /// Makes sure that the file system at byte `offset` has no errors.
-fn check(path: &Path, offset: u64) {
+pub(crate) fn check(path: &Path, offset: u64) {
     let device =
         if offset == 0 { path.display().to_string() } else { format!("{}?offset={offset}", path.display()) };
     tool(sbin("e2fsck").args(["-f", "-n", &device]));
@@ -43,7 +36,7 @@ fn an_agent_lives_in_every_kind_of_file_system_and_leaves_no_trace() {
     ];
     for (index, options) in kinds.into_iter().enumerate() {
         let fixture = Fixture::new();
-        make(&fixture, "rootfs.img", 16, options);
+        make_ext4(&fixture, "rootfs.img", 16, options);
         unpack(&fixture, "rootfs.img", "before");
         fixture.assert_life(&["rootfs.img"]);
         check(&fixture.path("rootfs.img"), 0);
@@ -68,7 +61,7 @@ fn an_agent_lives_in_every_kind_of_file_system_and_leaves_no_trace() {
 fn a_full_file_system_is_left_as_it_is() {
     let fixture = Fixture::new();
     fs::write(fixture.root().join("var/ballast"), vec![7; 1_870_000]).unwrap();
-    make(&fixture, "rootfs.img", 2, &["-t", "ext4", "-O", "^has_journal"]);
+    make_ext4(&fixture, "rootfs.img", 2, &["-t", "ext4", "-O", "^has_journal"]);
     let before = fs::read(fixture.path("rootfs.img")).unwrap();
     fixture
         .install(&["rootfs.img"])
@@ -79,7 +72,7 @@ fn a_full_file_system_is_left_as_it_is() {
 #[test]
 fn a_file_system_that_was_not_unmounted_is_left_as_it_is() {
     let fixture = Fixture::new();
-    make(&fixture, "rootfs.img", 16, &["-t", "ext4"]);
+    make_ext4(&fixture, "rootfs.img", 16, &["-t", "ext4"]);
     for command in ["feature needs_recovery", "set_super_value state 2"] {
         tool(sbin("debugfs").args(["-w", "-R", command]).arg(fixture.path("rootfs.img")));
         let before = fs::read(fixture.path("rootfs.img")).unwrap();
@@ -92,7 +85,7 @@ fn a_file_system_that_was_not_unmounted_is_left_as_it_is() {
 #[test]
 fn a_locked_image_is_left_to_who_has_it() {
     let fixture = Fixture::new();
-    make(&fixture, "rootfs.img", 16, &["-t", "ext4"]);
+    make_ext4(&fixture, "rootfs.img", 16, &["-t", "ext4"]);
     let mut holder = Command::new("flock")
         .arg(fixture.path("rootfs.img"))
         .args(["cat"])
@@ -119,7 +112,7 @@ fn a_locked_image_is_left_to_who_has_it() {
 
 /// A boot sector with a FAT partition of 2 MiB and an ext4 one of 16 MiB, each behind a MiB for alignment.
 fn disk(fixture: &Fixture) -> u64 {
-    make(fixture, "partition.img", 16, &["-t", "ext4"]);
+    make_ext4(fixture, "partition.img", 16, &["-t", "ext4"]);
     let (boot, root) = (MIB, 4 * MIB);
     let entry = |kind: u8, begin: u64, size: u64| {
         let number = |bytes: u64| u32::try_from(bytes / 512).unwrap().to_le_bytes();
@@ -161,4 +154,15 @@ fn of_a_whole_disk_the_partition_is_asked_for() {
     );
     fixture.remove(&["disk.img", "--partition", "2"]).assert(0, &["is removed"]);
     check(&fixture.path("disk.img"), root);
+}
+
+#[test]
+fn a_partition_that_is_cut_off_is_left_as_it_is() {
+    let fixture = Fixture::new();
+    let root = disk(&fixture);
+    fs::File::options().write(true).open(fixture.path("disk.img")).unwrap().set_len(root + 15 * MIB).unwrap();
+    let before = fs::read(fixture.path("disk.img")).unwrap();
+    let said = "the ext4 file system in it needs 16777216 bytes, there are only 15728640";
+    fixture.install(&["disk.img", "--partition", "2"]).assert(3, &[said, "copy all of it there"]);
+    assert!(fs::read(fixture.path("disk.img")).unwrap() == before, "the image has changed");
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -162,6 +163,13 @@ impl Fixture {
     }
 }
 
+/// Makes a file system of `mib` MiB with the fixture's root in it.
+pub(crate) fn make_ext4(fixture: &Fixture, name: &str, mib: u64, options: &[&str]) {
+    let mut mke2fs = sbin("mke2fs");
+    mke2fs.args(["-q", "-F", "-d"]).arg(fixture.root()).args(options);
+    tool(mke2fs.arg(fixture.path(name)).arg(format!("{mib}M")));
+}
+
 /// Runs a program that has to succeed, and returns its output.
 pub(crate) fn tool(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -169,7 +177,20 @@ pub(crate) fn tool(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// A program of e2fsprogs, which Debian keeps out of a user's `PATH`.
+/// Runs a program that has to succeed with `input`.
+pub(crate) fn piped(command: &mut Command, input: &[u8]) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    assert!(child.wait().unwrap().success(), "{command:?}");
+}
+
+/// Makes a shell script.
+pub(crate) fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A program of e2fsprogs or util-linux, which Debian keeps out of a user's `PATH`.
 pub(crate) fn sbin(program: &str) -> Command {
     let path = Path::new("/usr/sbin").join(program);
     Command::new(if path.exists() { path } else { program.into() })

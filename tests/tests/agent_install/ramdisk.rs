@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use crate::fixture::{Fixture, listing, tool};
 
 /// What packs and unpacks them.
-const PACKERS: [&[&str]; 5] = [&["cat"], &["gzip", "-9"], &["bzip2"], &["xz", "--check=crc32"], &["zstd"]];
+const PACKERS: [&[&str]; 6] =
+    [&["cat"], &["gzip", "-9"], &["bzip2"], &["xz", "--check=crc32"], &["zstd"], &["lz4", "-l", "-9", "-c"]];
 
 /// Puts U-Boot's header before `ramdisk`, or checks and removes it.
 const UIMAGE: &str = r#"

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use testbench::harness::PATIENCE;
+use testbench::harness::{OrdinaryUser, PATIENCE};
 
-use crate::fixture::{Ended, Fixture, listing, tool};
+use crate::fixture::{Ended, Fixture, listing, script, tool};
 
 /// A server, and the user's own `ssh` that knows it.
-struct Board {
-    fixture: Fixture,
+pub(crate) struct Board {
+    pub(crate) fixture: Fixture,
     port: u16,
     sshd: Child,
 }
@@ -28,7 +28,21 @@ impl Drop for Board {
 
 impl Board {
     /// A board whose shell finds programs in `path` only.
-    fn new(path: impl Fn(&Fixture) -> String) -> Self {
+    pub(crate) fn new(path: impl Fn(&Fixture) -> String) -> Self {
+        Self::with_shell(path, "")
+    }
+
+    /// The same for a log-in as an ordinary user, whose the root filesystem is.
+    pub(crate) fn of_user(path: impl Fn(&Fixture) -> String) -> Self {
+        let id = OrdinaryUser::id();
+        let become_user = format!("/usr/bin/setpriv --reuid={id} --regid={id} --clear-groups");
+        let board = Self::with_shell(path, if OrdinaryUser::is_another() { &become_user } else { "" });
+        OrdinaryUser::new().own(&board.fixture.root());
+        fs::set_permissions(board.fixture.path(""), Permissions::from_mode(0o755)).unwrap();
+        board
+    }
+
+    fn with_shell(path: impl Fn(&Fixture) -> String, become_user: &str) -> Self {
         let fixture = Fixture::new();
         for name in ["host_key", "key"] {
             tool(
@@ -38,10 +52,8 @@ impl Board {
             );
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let shell = fixture.path("shell");
-        let script = format!("#!/bin/sh\nPATH='{}' exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n", path(&fixture));
-        fs::write(&shell, script).unwrap();
-        fs::set_permissions(&shell, Permissions::from_mode(0o755)).unwrap();
+        let shell = format!("PATH='{}' exec {become_user} sh -c \"$SSH_ORIGINAL_COMMAND\"", path(&fixture));
+        script(&fixture.path("shell"), &shell);
         let file = |name: &str| fixture.path(name).display().to_string();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n\
@@ -88,23 +100,22 @@ impl Board {
         );
         fs::write(self.fixture.path("config"), config).unwrap();
         fs::create_dir(self.fixture.path("bin")).unwrap();
-        let ssh = self.fixture.path("bin/ssh");
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", file("config"))).unwrap();
-        fs::set_permissions(&ssh, Permissions::from_mode(0o755)).unwrap();
+        let ssh = format!("exec /usr/bin/ssh -F '{}' \"$@\"", file("config"));
+        script(&self.fixture.path("bin/ssh"), &ssh);
     }
 
-    fn run(&self, words: &[&str]) -> Ended {
+    pub(crate) fn run(&self, words: &[&str]) -> Ended {
         let mut command = self.fixture.command(words);
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", self.fixture.path("bin").display()));
         Ended::new(&command.output().unwrap())
     }
 
-    fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         self.fixture.root().display().to_string()
     }
 
-    fn assert_life(&self, target: &str) {
+    pub(crate) fn assert_life(&self, target: &str) {
         let (root, before) = (self.root(), listing(&self.fixture.root()));
         let target = [target, "--root", &root];
         let run = |words: &[&str]| self.run(&[words, &target].concat());
@@ -125,7 +136,7 @@ impl Board {
 }
 
 /// BusyBox's programs in a directory, and nothing else.
-fn busybox(fixture: &Fixture) -> String {
+pub(crate) fn busybox(fixture: &Fixture) -> String {
     let directory: PathBuf = fixture.path("busybox");
     fs::create_dir(&directory).unwrap();
     tool(Command::new("busybox").args(["--install", "-s"]).arg(&directory));
@@ -160,6 +171,7 @@ fn nothing_is_written_where_links_of_another_root_lead_out_of_it() {
 fn what_others_have_put_there_is_left_alone() {
     let board = Board::new(|_| "/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
     fs::create_dir(board.fixture.root().join("usr/lib/lava-agent")).unwrap();
+    fs::write(board.fixture.root().join("usr/lib/lava-agent/notes"), "of somebody else").unwrap();
     let before = listing(&board.fixture.root());
     for words in [&["install", "--agents", "agents"][..], &["remove"]] {
         let ended = board.run(&[words, &["ssh:board", "--root", &board.root()]].concat());
@@ -175,4 +187,37 @@ fn a_board_beyond_reach_is_told_with_what_to_do() {
     board
         .run(&["status", "ssh:board"])
         .assert(3, &["Host key verification failed", "try `ssh` by hand first"]);
+}
+
+/// The installation ends where the shell does: between what is made beside and what takes its place.
+#[test]
+fn an_installation_that_was_killed_is_told_and_finished_by_the_next() {
+    for (tool, before, said) in [
+        ("mv", &[][..], "usr/lib/.lava-agent-new and 1 more are left"),
+        // What is there already is out of the way then.
+        ("mv", &["earlier"], "usr/lib/.lava-agent-new and 2 more are left"),
+        ("ln", &[], "usr/lib/.lava-agent-new is left"),
+    ] {
+        let board = Board::new(|fixture| format!("{}:/usr/bin:/bin", fixture.path("stand-ins").display()));
+        let root = board.root();
+        let run = |words: &[&str]| board.run(&[words, &["ssh:board", "--root", &root]].concat());
+        for agents in before {
+            run(&["install", "--agents", agents]).assert(0, &["is installed"]);
+        }
+        fs::create_dir(board.fixture.path("stand-ins")).unwrap();
+        let stand_in = board.fixture.path("stand-ins").join(tool);
+        // The second move of two, where there are two.
+        let kill = format!("case $* in */.lava-agent-old) exec /bin/{tool} \"$@\";; esac\nkill -KILL $PPID");
+        script(&stand_in, &kill);
+        run(&["install", "--agents", "agents"]).assert(3, &[]);
+        let ended = run(&["status"]);
+        ended.assert(1, &["an incomplete lava-agent in /usr/lib/lava-agent", said, "help: install it again"]);
+        fs::remove_file(&stand_in).unwrap();
+        run(&["install", "--agents", "agents"]).assert(0, &["is put right"]);
+        run(&["status"]).assert(0, &["whole"]);
+        board.fixture.assert_files(&board.fixture.root());
+        run(&["remove"]).assert(0, &["is removed"]);
+        let left = listing(&board.fixture.root());
+        assert!(left.keys().all(|path| !path.contains("lava")), "{left:?}");
+    }
 }

@@ -14,6 +14,8 @@ fn what_is_no_target_is_told_with_what_would_be_one() {
     fs::write(fixture.path("text"), "a".repeat(2000)).unwrap();
     tool(Command::new("gzip").arg(fixture.path("text")));
     fs::write(fixture.path("initrd.lz4"), b"\x02\x21\x4c\x18rest of it").unwrap();
+    fs::write(fixture.path("hello"), "hello\n").unwrap();
+    tool(Command::new("lz4").args(["-q", "-l"]).arg(fixture.path("hello")).arg(fixture.path("hello.lz4")));
     // A FAT file system begins like a disk.
     let boot = [&b"\xeb\x3c\x90mkfs.fat"[..], &[0; 499], &[0x55, 0xaa], &[0; 4096]].concat();
     fs::write(fixture.path("boot.img"), boot).unwrap();
@@ -27,7 +29,8 @@ fn what_is_no_target_is_told_with_what_would_be_one() {
         ("text.gz", 2, "packed with gzip with neither a tar nor a RAM disk in it"),
         ("/dev/null", 2, "a device, a pipe or a socket"),
         ("boot.img", 2, "a file that begins with"),
-        ("initrd.lz4", 2, "a file that begins with"),
+        ("initrd.lz4", 3, "its LZ4 data is damaged or cut off at byte 4"),
+        ("hello.lz4", 3, "what begins with \"hello\\n\" is no cpio archive"),
     ] {
         for command in ["install", "remove", "status"] {
             let ended = fixture.run(&[command, target]);
@@ -56,4 +59,44 @@ fn an_unknown_processor_is_asked_for_and_a_missing_agent_is_told() {
     fixture.install(&["--arch", "x86_64", "root"]).assert(0, &[]);
     fs::write(fixture.path("agents/x86_64/lava-agent"), "\x7fELF of something else").unwrap();
     fixture.install(&["--arch", "x86_64", "root"]).assert(4, &["is no agent for x86_64 of this release"]);
+}
+
+#[test]
+fn what_is_packed_or_archived_in_another_way_is_told_by_name() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("plain"), "x").unwrap();
+    let by = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        fs::write(fixture.path("other"), tool(command.args(words).current_dir(fixture.path("")))).unwrap();
+    };
+    for (program, words, said, help) in [
+        (
+            "lz4",
+            &["-q", "-c", "plain"][..],
+            "packed with LZ4 in the format that the kernel does not unpack",
+            "`lz4 -l`",
+        ),
+        ("xz", &["--format=lzma", "-c", "plain"], "packed with LZMA", "`xz -d --format=lzma`"),
+        (
+            "sh",
+            &["-c", "echo plain | cpio --quiet -o -H odc"],
+            "a cpio archive of an old format",
+            "`cpio -o -H newc`",
+        ),
+        (
+            "sh",
+            &["-c", "echo plain | cpio --quiet -o -H bin"],
+            "a cpio archive of an old format",
+            "`cpio -o -H newc`",
+        ),
+        // As lzop's documentation has it.
+        ("printf", &["\\211LZO\\000\\r\\n\\032\\n"], "packed with LZO", "`lzop -d`"),
+    ] {
+        by(program, words);
+        for command in ["install", "remove", "status"] {
+            fixture
+                .run(&[command, "other"])
+                .assert(2, &[&format!("it is {said}, which is not supported"), help]);
+        }
+    }
 }

@@ -70,7 +70,7 @@ fn an_adapter_that_is_unplugged_in_mid_boot_and_comes_back_is_used_again() {
 fn an_adapter_that_stays_away_ends_the_boot_when_its_time_is_over() {
     let (bench, port) = serial_bench();
     let mut adapter = Adapter::plug_in(&port, bench.options()).unwrap();
-    let run = bench.start(&Job::new().timeout("uboot-action", 3));
+    let run = bench.start(&Job::new().timeout("uboot-action", 20));
     adapter.carry_until("Starting kernel ...\r\n\r\n").unwrap();
     run.wait_for("U-Boot started the kernel");
     adapter.unplug();
@@ -79,7 +79,7 @@ fn an_adapter_that_stays_away_ends_the_boot_when_its_time_is_over() {
     Expected {
         class: "infrastructure",
         phase: "boot-u-boot",
-        said: &["(at most 3 s: `timeouts.actions.uboot-action`, job.yaml:"],
+        said: &["(at most 20 s: `timeouts.actions.uboot-action`, job.yaml:"],
     }
     .assert(&run);
     assert_power_cycled(&run);

@@ -22,10 +22,10 @@ fn the_limit_of_a_boot_part_is_named_with_its_place_in_the_job() {
 fn the_time_of_all_boot_commands_ends_one_that_hangs() {
     // A prompt that never comes again, behind a command that U-Boot has done long ago.
     let bench = Testbench::new().board_line("[boards.fake1.uboot]\nfinal_message = \"Never said\"");
-    let run = bench.fault("no-login").run(&Job::new().timeout("bootloader-commands", 2));
+    let run = bench.fault("no-login").run(&Job::new().timeout("bootloader-commands", 15));
     let said = [
         "no `Never said` after `bootz ",
-        "(at most 2 s: `timeouts.actions.bootloader-commands`, job.yaml:10:5)",
+        "(at most 15 s: `timeouts.actions.bootloader-commands`, job.yaml:10:5)",
     ];
     Expected { class: "infrastructure", phase: "boot-u-boot", said: &said }.assert(&run);
 }
@@ -55,13 +55,13 @@ fn a_boot_that_hangs_is_followed_by_one_that_works() {
         mark = mark.display()
     );
     let bench = bench.console(&format!("[\"sh\", \"-c\", {script:?}]"));
-    let job = Job::new().boot("failure_retry: 2").boot("timeouts: {bootloader-interrupt: {seconds: 3}}");
+    let job = Job::new().boot("failure_retry: 2").boot("timeouts: {bootloader-interrupt: {seconds: 15}}");
     let run = bench.run(&job);
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(run.power(), ["reset", "reset", "off"], "{run}");
     let told = "boot 1 of 2 failed, trying again: no autoboot prompt";
     assert!(run.stdout.contains(told), "{run}");
-    assert!(run.stdout.contains("(at most 3 s: `boot: timeouts.bootloader-interrupt`, job.yaml:"), "{run}");
+    assert!(run.stdout.contains("(at most 15 s: `boot: timeouts.bootloader-interrupt`, job.yaml:"), "{run}");
 }
 
 #[test]

@@ -165,10 +165,10 @@ fn a_step_that_never_ends_is_killed_with_all_its_processes_when_the_time_is_over
         ),
         Definition::new("next", &["lava-test-case never --result pass"]),
     ];
-    let run = bench.run(&Job::new().definitions(&definitions).timeout("lava-test-shell", 3));
+    let run = bench.run(&Job::new().definitions(&definitions).timeout("lava-test-shell", 15));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
-    let over = "the run steps were not done when the time of `test-0` was over (3 s: \
+    let over = "the run steps were not done when the time of `test-0` was over (15 s: \
                 `timeouts.actions.lava-test-shell`, job.yaml:10:5) in `sleep 1000 & echo";
     let (class, told) = results.fault();
     assert!(class == "test" && told.starts_with(over) && told.ends_with("`, and were stopped"), "{told}");

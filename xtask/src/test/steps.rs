@@ -65,13 +65,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 17] = [
+const PEERS: [&str; 19] = [
     "atftp",
     "busybox",
     "bzip2",
     "cpio",
     "curl",
     "e2fsprogs",
+    "fdisk",
+    "lz4",
     "nfs-common",
     "openssh-client",
     "openssh-server",

@@ -5,21 +5,24 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::superblock;
 use crate::agent_install::error::InstallError;
+use crate::agent_install::tool::{Ended, Tool};
 
 const PACKAGE: &str = "e2fsprogs";
 /// The files in the directory.
 const COMMANDS: &str = "commands";
 const UNDO: &str = "undo";
 const SUPERBLOCK: &str = "superblock";
+/// Bytes that are taken of what a tool says while it writes.
+const NOTHING: usize = 0;
 /// Most bytes that an answer of `debugfs` may have.
 const MAX_ANSWER: usize = 16 << 20;
 /// Most bytes of a symbolic link's target, as Linux has it.
@@ -33,6 +36,8 @@ pub(super) struct Debugfs {
     image: PathBuf,
     offset: u64,
     directory: TempDir,
+    /// How long one run of a tool may take.
+    limit: Duration,
 }
 
 /// An entry of a directory.
@@ -61,10 +66,10 @@ pub(super) fn quoted(path: &str) -> Result<String, InstallError> {
 
 impl Debugfs {
     /// For the file system at byte `offset` of `image`, an absolute path.
-    pub(super) fn new(image: &Path, offset: u64) -> Result<Self, InstallError> {
+    pub(super) fn new(image: &Path, offset: u64, limit: Duration) -> Result<Self, InstallError> {
         let directory = tempfile::tempdir();
         let directory = directory.map_err(InstallError::io("write into", &std::env::temp_dir()))?;
-        Ok(Self { image: image.to_owned(), offset, directory })
+        Ok(Self { image: image.to_owned(), offset, directory, limit })
     }
 
     /// What [`change`](Self::change) calls the file with content number `index`.
@@ -116,12 +121,15 @@ impl Debugfs {
         let _ = fs::remove_file(directory.join(UNDO));
         let superblock = superblock::bytes(&self.image, self.offset)?;
         fs::write(directory.join(SUPERBLOCK), superblock).map_err(&failed)?;
-        let output = self
-            .command("debugfs")
-            .args(["-w", "-z", UNDO, "-f", COMMANDS])
-            .arg(self.device())
-            .output()
-            .map_err(|source| start("debugfs", source))?;
+        let mut command = self.command("debugfs");
+        command.args(["-w", "-z", UNDO, "-f", COMMANDS]).arg(self.device());
+        let output = match self.run("debugfs", command, NOTHING) {
+            Ok(output) => output,
+            Err(late) => {
+                self.undo()?;
+                return Err(late);
+            }
+        };
         let said = said(&output.stderr);
         if !output.status.success() || !said.is_empty() {
             self.undo()?;
@@ -138,12 +146,9 @@ impl Debugfs {
         if !self.directory.path().join(UNDO).exists() {
             return Ok(());
         }
-        let output = self
-            .command("e2undo")
-            .args(["-o", &self.offset.to_string(), UNDO])
-            .arg(&self.image)
-            .output()
-            .map_err(|source| start("e2undo", source))?;
+        let mut command = self.command("e2undo");
+        command.args(["-o", &self.offset.to_string(), UNDO]).arg(&self.image);
+        let output = self.run("e2undo", command, NOTHING)?;
         if !output.status.success() {
             return Err(InstallError::Tool { program: "e2undo", said: said(&output.stderr) });
         }
@@ -157,27 +162,20 @@ impl Debugfs {
 
     /// Asks one thing, and takes at most `limit` bytes of the answer; what was said of errors is the second.
     fn ask(&self, request: &str, limit: usize) -> Result<(Vec<u8>, String), InstallError> {
-        let mut child = self
-            .command("debugfs")
-            .args(["-R", request])
-            .arg(self.device())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|source| start("debugfs", source))?;
-        let failed = InstallError::io("read", &self.image);
-        let mut answer = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(limit as u64).read_to_end(&mut answer).map_err(&failed)?;
-        }
-        // The pipe is closed: a longer answer ends here, and what it says of that is no error of the file system.
-        let Output { stderr, .. } = child.wait_with_output().map_err(failed)?;
-        Ok((answer, said(&stderr)))
+        let mut command = self.command("debugfs");
+        command.args(["-R", request]).arg(self.device());
+        // A longer answer ends at the closed pipe, and what it says of that is no error of the file system.
+        let Ended { stdout, stderr, .. } = self.run("debugfs", command, limit)?;
+        Ok((stdout, said(&stderr)))
+    }
+
+    fn run(&self, name: &'static str, command: Command, most: usize) -> Result<Ended, InstallError> {
+        Tool { name, package: PACKAGE, limit: self.limit, most, input: &[], asks: false }.run(command)
     }
 
     fn command(&self, program: &'static str) -> Command {
         let mut command = Command::new(find(program));
-        command.current_dir(self.directory.path()).stdin(Stdio::null());
+        command.current_dir(self.directory.path());
         command.env("LC_ALL", "C").env("DEBUGFS_PAGER", "cat").env("PAGER", "cat");
         command
     }
@@ -197,10 +195,6 @@ fn find(program: &'static str) -> PathBuf {
     let places = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&places).chain(["/usr/sbin", "/sbin"].map(Into::into));
     places.map(|place| place.join(program)).find(|path| path.exists()).unwrap_or_else(|| program.into())
-}
-
-fn start(program: &'static str, source: std::io::Error) -> InstallError {
-    InstallError::Start { program, package: PACKAGE, source }
 }
 
 /// What a tool said on standard error, without its name and version.

@@ -29,6 +29,8 @@ const MAX_LOG_BLOCK: u32 = 6;
 pub(super) struct Superblock {
     /// Bytes of a block.
     pub(super) block_size: u64,
+    /// Blocks of the file system.
+    blocks: u64,
     /// Blocks that are free.
     pub(super) free_blocks: u64,
     /// Files that can still be made.
@@ -60,21 +62,29 @@ impl Superblock {
             return None;
         }
         let incompatible = word(0x60)?;
-        let high = if incompatible & WIDE != 0 { word(0x158)? } else { 0 };
+        let count = |low: usize, high: usize| {
+            let high = if incompatible & WIDE != 0 { word(high)? } else { 0 };
+            Some(u64::from(high) << 32 | u64::from(word(low)?))
+        };
         Some(Self {
             block_size: 1024 << log_block,
-            free_blocks: u64::from(high) << 32 | u64::from(word(0xc)?),
+            blocks: count(0x4, 0x150)?,
+            free_blocks: count(0xc, 0x158)?,
             free_inodes: u64::from(word(0x10)?),
             state: half(0x3a)?,
             incompatible,
         })
     }
 
-    /// Makes sure that what is on the disk is all of the file system.
+    /// Makes sure that what is on the disk is all of the file system; `there` is how many bytes it may have.
     ///
     /// # Errors
-    /// [`InstallError::Unclean`].
-    pub(super) fn check(&self) -> Result<(), InstallError> {
+    /// [`InstallError::CutOff`], [`InstallError::Unclean`].
+    pub(super) fn check(&self, there: u64) -> Result<(), InstallError> {
+        let needed = self.blocks.saturating_mul(self.block_size);
+        if needed > there {
+            return Err(InstallError::CutOff { what: "the ext4 file system in it", needed, there });
+        }
         let reason = if self.incompatible & RECOVER != 0 {
             "it was not unmounted, its journal has to be replayed"
         } else if self.state & ERRORS != 0 {
@@ -105,6 +115,7 @@ mod tests {
 
     fn block(state: u16, incompatible: u32) -> Superblock {
         let mut bytes = [0; SIZE];
+        bytes[0x4..0x8].copy_from_slice(&10u32.to_le_bytes());
         bytes[0xc..0x10].copy_from_slice(&7u32.to_le_bytes());
         bytes[0x10..0x14].copy_from_slice(&9u32.to_le_bytes());
         bytes[0x18..0x1c].copy_from_slice(&2u32.to_le_bytes());
@@ -124,12 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_system_is_no_larger_than_what_it_is_in() {
+        assert!(block(CLEAN, 0).check(40_960).is_ok());
+        let error = block(CLEAN, 0).check(40_959).unwrap_err();
+        assert!(matches!(error, InstallError::CutOff { needed: 40_960, there: 40_959, .. }), "{error}");
+    }
+
+    #[test]
     fn only_what_was_unmounted_without_errors_is_clean() {
-        assert!(block(CLEAN, WIDE).check().is_ok());
+        assert!(block(CLEAN, WIDE).check(u64::MAX).is_ok());
         for (state, incompatible, said) in
             [(CLEAN, RECOVER, "journal"), (CLEAN | ERRORS, 0, "errors"), (0, 0, "not unmounted")]
         {
-            let error = block(state, incompatible).check().unwrap_err();
+            let error = block(state, incompatible).check(u64::MAX).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
         }
     }

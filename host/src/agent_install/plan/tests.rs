@@ -161,12 +161,19 @@ fn what_is_not_as_it_was_installed_is_told_and_put_right() {
 fn what_others_have_put_there_is_left_alone() {
     for (foreign, path) in [
         ("usr/lib/lava-agent", "usr/lib/lava-agent"),
-        ("usr/lib/lava-agent/", "usr/lib/lava-agent"),
+        ("usr/lib/lava-agent/x", "usr/lib/lava-agent"),
+        ("usr/lib/lava-agent/bin/sh -> lava", "usr/lib/lava-agent"),
+        ("usr/lib/lava-agent/.lava-agent-new-x/", "usr/lib/lava-agent"),
         ("usr/bin/lava-agent", "usr/bin/lava-agent"),
         ("usr/bin/lava-agent -> /opt/agent", "usr/bin/lava-agent"),
         ("usr/lib -> /nowhere", "usr/lib"),
     ] {
         let mut memory = Memory::new(&["bin/", "usr/", "usr/bin/", "usr/lib/", foreign]);
+        for parent in ["usr/lib/lava-agent/bin", "usr/lib/lava-agent"] {
+            if foreign.starts_with(&format!("{parent}/")) {
+                memory.0.insert(parent.to_owned(), Node::Directory);
+            }
+        }
         let error = install(&mut memory, &program("0.1.0")).unwrap_err();
         assert!(matches!(&error, InstallError::Occupied { path: at } if at == path), "{foreign}: {error:?}");
     }

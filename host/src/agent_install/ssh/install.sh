@@ -29,7 +29,7 @@ chmod 755 "$new/bin/lava-agent"
 for name; do ln -s lava-agent "$new/bin/$name"; done
 printf %s "$manifest" > "$new/manifest.toml"
 if [ "$(id -u)" = 0 ]; then chown -R 0:0 "$new"; fi
-rm -f "$bin/.lava-agent-new"
+rm -f "$bin/.lava-agent-new" "$bin/.lava-agent-new-lava-agent"
 ln -s /usr/lib/lava-agent/bin/lava-agent "$bin/.lava-agent-new"
 if [ -d "$lib/lava-agent" ]; then mv "$lib/lava-agent" "$old"; fi
 mv "$new" "$lib/lava-agent"

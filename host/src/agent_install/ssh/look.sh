@@ -13,10 +13,25 @@ if [ -d "$d" ]; then
             echo "lava:unsummed"
         fi
     fi
-    for link in "$d"/bin/*; do
-        if [ "$(readlink "$link")" = lava-agent ]; then echo "lava:link ${link##*/}"; fi
+    for file in "$d"/* "$d"/.[!.]* "$d"/bin/* "$d"/bin/.[!.]*; do
+        [ -e "$file" ] || [ -h "$file" ] || continue
+        name=${file#"$d"/}
+        case $name in
+            bin | manifest.toml | bin/lava-agent) ;;
+            .lava-agent-new-* | bin/.lava-agent-new-*) echo "lava:leftover usr/lib/lava-agent/$name" ;;
+            *)
+                if [ "${name%/*}" = bin ] && [ "$(readlink "$file")" = lava-agent ]; then
+                    echo "lava:link ${name#bin/}"
+                else
+                    echo lava:foreign
+                fi
+                ;;
+        esac
     done
 fi
+for file in lib/.lava-agent-new lib/.lava-agent-old bin/.lava-agent-new bin/.lava-agent-new-lava-agent; do
+    if [ -e "$1/usr/$file" ] || [ -h "$1/usr/$file" ]; then echo "lava:leftover usr/$file"; fi
+done
 if [ -e "$1/usr/bin/lava-agent" ] || [ -h "$1/usr/bin/lava-agent" ]; then
     echo "lava:program $(readlink "$1/usr/bin/lava-agent")"
 fi

@@ -4,7 +4,10 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 
+/// How long a peer that is to be given up may stall.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Longer than anything takes.
+const LONG: Duration = Duration::from_secs(60);
 
 /// What a stream of `bytes` holds: its messages, and how it ends.
 fn read_all(bytes: &[u8], may_be_large: bool) -> (Vec<Vec<u8>>, Result<(), RecordError>) {
@@ -12,7 +15,7 @@ fn read_all(bytes: &[u8], may_be_large: bool) -> (Vec<Vec<u8>>, Result<(), Recor
     let sent = bytes.to_vec();
     // It may be longer than what the socket holds, and may not be read to its end.
     let sending = std::thread::spawn(move || far.write_all(&sent));
-    let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+    let wire = Wire::new(near.as_fd(), LONG).unwrap();
     let (mut records, mut read) = (Records::default(), Vec::new());
     let end = loop {
         match records.next(wire, || may_be_large) {
@@ -54,7 +57,7 @@ fn messages_of_all_sizes_are_read_in_their_order() {
 fn a_message_that_was_taken_out_leaves_what_follows() {
     let (near, mut far) = UnixStream::pair().unwrap();
     far.write_all(&[message(b"one"), message(b"other"), message(b"")].concat()).unwrap();
-    let wire = Wire::new(near.as_fd(), PATIENCE).unwrap();
+    let wire = Wire::new(near.as_fd(), LONG).unwrap();
     let mut records = Records::default();
     let place = records.next(wire, || false).unwrap().unwrap();
     assert!(records.has_whole() && records.has_more());

@@ -19,7 +19,7 @@ use crate::rootfs::testing::new_directory;
 use crate::rootfs::{Credential, Durability, Ino, Kind, Layer, LayerOptions};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// How long a peer may stall here.
+/// How long a peer that is to be given up may stall.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Longer than anything takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -31,12 +31,12 @@ fn xids(messages: &[Vec<u8>]) -> Vec<&[u8]> {
     xids
 }
 
-/// The client's end of a connection that is served, and what ends with it.
-fn connection(client: &Client) -> (UnixStream, mpsc::Receiver<()>) {
+/// The client's end of a connection that is served and may stall for `patience`, and what ends with it.
+fn connection(client: &Client, patience: Duration) -> (UnixStream, mpsc::Receiver<()>) {
     let (near, far) = UnixStream::pair().unwrap();
     let (alive, ended) = mpsc::channel();
     let connection = Arc::new(Connection::new(BOARD, far.into()));
-    stream::serve(connection, Arc::clone(&client.service), PATIENCE, alive).unwrap();
+    stream::serve(connection, Arc::clone(&client.service), patience, alive).unwrap();
     (near, ended)
 }
 
@@ -108,7 +108,7 @@ async fn the_port_mapper_answers_on_udp_and_tcp_and_serves_nothing_else() {
 fn many_calls_in_flight_are_all_answered() {
     let client = Client::new();
     let file = client.lookup("etc/hostname");
-    let (stream, ended) = connection(&client);
+    let (stream, ended) = connection(&client, LONG);
     let calls: Vec<_> = (0..500)
         .map(|index| match index % 2 {
             0 => client.record(NFS, 0, &Void),
@@ -176,7 +176,7 @@ fn a_name_that_must_outlive_a_power_failure_holds_up_none_behind_it() {
 
 /// Sends two changes that must wait, each with a look behind it; the looks are answered first.
 fn assert_hold_nobody_up(client: &Client, changes: &[Vec<u8>; 2]) {
-    let (stream, _ended) = connection(client);
+    let (stream, _ended) = connection(client, LONG);
     let get = GETATTR3args { object: nfs_fh3 { data: client.root().data } };
     let gets = [client.record(NFS, 1, &get), client.record(NFS, 1, &get)];
     let held = client.layer.hold_changes();
@@ -193,7 +193,7 @@ fn assert_hold_nobody_up(client: &Client, changes: &[Vec<u8>; 2]) {
 fn a_connection_without_calls_or_without_reader_is_closed() {
     let client = Client::new();
     let served = |bytes: &[u8]| {
-        let (mut near, ended) = connection(&client);
+        let (mut near, ended) = connection(&client, PATIENCE);
         // The server may close before it has read everything.
         let _ = near.write_all(bytes);
         await_end(&ended);
@@ -206,7 +206,7 @@ fn a_connection_without_calls_or_without_reader_is_closed() {
 #[test]
 fn a_connection_may_be_silent_between_calls() {
     let client = Client::new();
-    let (stream, _ended) = connection(&client);
+    let (stream, _ended) = connection(&client, PATIENCE);
     stream.set_read_timeout(Some(PATIENCE * 3)).unwrap();
     let silence = (&stream).read(&mut [0]).unwrap_err();
     assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);

@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 
 use super::xdr::{Reader, Writer};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Largest reply, in bytes.
 const REPLY_LIMIT: usize = 4 << 20;
 const LAST_FRAGMENT: u32 = 1 << 31;

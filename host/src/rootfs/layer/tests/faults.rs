@@ -121,7 +121,7 @@ fn changes_and_looks_do_not_wait_for_a_sync_of_the_log() {
             layer.write(file, 0, b"new", &root()).unwrap();
             done.send(layer.attributes(file).unwrap().size).unwrap();
         });
-        let answered = is_done.recv_timeout(Duration::from_secs(10));
+        let answered = is_done.recv_timeout(Duration::from_secs(60));
         drop(held);
         assert_eq!(answered, Ok(20_000));
         commit.join().unwrap().unwrap();
