@@ -136,10 +136,12 @@ impl Home {
         Self { directory, before, user }
     }
 
-    /// Adds a board `vb2`, and lets each board write `budget_mb` MiB into its root filesystem.
+    /// Adds a board `vb2`, to whose agent the link is over TCP, and lets each board write `budget_mb` MiB into its root filesystem.
     pub(crate) fn with_two_boards(self, budget_mb: u32) -> Self {
         let mut bench = OpenOptions::new().append(true).open(self.path().join("bench.toml")).unwrap();
-        write!(bench, "{}[rootfs]\nbudget_mb = {budget_mb}\n", virtual_board("vb2", 3, &lab())).unwrap();
+        let board = virtual_board("vb2", 3, &lab());
+        let board = board.replace("console = 'qemu'\n", "console = 'qemu'\nagent_link = 'tcp'\n");
+        write!(bench, "{board}[rootfs]\nbudget_mb = {budget_mb}\n").unwrap();
         self
     }
 
