@@ -91,13 +91,22 @@ fn without(directory: &Path) -> Option<String> {
 /// The best of an architecture's targets that rustup has, or can fetch if it has none.
 fn rustup_target(architecture: &Architecture) -> Option<&'static str> {
     let installed = process::answer(Command::new("rustup").args(["target", "list", "--installed"])).ok()?;
-    let is_installed = |target: &&&'static str| installed.lines().any(|line| line == **target);
+    let is_installed =
+        |target: &&&'static str| installed.lines().any(|line| line == **target) && compiler_has(target);
     if let Some(target) = architecture.targets.iter().find(is_installed) {
         return Some(target);
     }
     println!("agent: asking rustup for a target for {}", architecture.name);
     let deadline = Instant::now() + RUSTUP_PATIENCE;
-    architecture.targets.iter().find(|target| rustup_fetches(target, deadline)).copied()
+    let fetched = architecture.targets.iter().find(|target| rustup_fetches(target, deadline));
+    fetched.copied().filter(|target| compiler_has(target))
+}
+
+/// Whether the compiler that cargo calls has the standard library of a target: it may be another one than rustup's.
+fn compiler_has(target: &str) -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let library = process::answer(Command::new(rustc).args(["--print", "target-libdir", "--target", target]));
+    library.is_ok_and(|path| fs::read_dir(path.trim()).is_ok_and(|mut files| files.next().is_some()))
 }
 
 /// Tries to fetch a target, quietly: that it cannot be had is no error.
@@ -140,6 +149,14 @@ mod tests {
             Some("arm-linux-gnueabihf-gcc".as_ref())
         );
         assert_eq!(value("RUSTC"), Some("/x/rustc".as_ref()));
+    }
+
+    #[test]
+    fn a_target_without_a_standard_library_is_not_taken() {
+        let own = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+        assert!(compiler_has(&own), "{own} is this machine's own");
+        assert!(!compiler_has("armv7-unknown-linux-nothing"));
+        assert!(!compiler_has("mipsel-unknown-none"), "known, and not installed");
     }
 
     #[test]
