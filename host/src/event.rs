@@ -3,16 +3,20 @@
 //! Events are owned and serialisable. The runner emits them; terminal, `run.jsonl`, `results.json`, JUnit and the
 //! console logs are readers; `host-runner replay` feeds a stored run to the same readers.
 
+mod bytes;
+mod outcome;
+pub(crate) mod seconds;
+
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+pub use bytes::Bytes;
+pub use outcome::{Outcome, TestResult};
 pub use protocol::agent_to_host::Usage;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::dialog::ComplaintKind;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -264,75 +268,11 @@ pub struct TestCase {
     pub comment: Option<String>,
 }
 
-/// Result of a test case, LAVA's four.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TestResult {
-    /// Passed.
-    Pass,
-    /// Failed.
-    Fail,
-    /// Not run, on purpose.
-    Skip,
-    /// Ran without a verdict.
-    Unknown,
-}
-
-/// How a phase, definition, node or run ended, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// As it should.
-    Pass,
-    /// A test failed, or a definition did not run to its end.
-    Fail,
-    /// It could not be done: job, infrastructure, bench or our own fault.
-    Error,
-    /// The user stopped it.
-    Cancelled,
-}
-
-impl Outcome {
-    /// The outcome that goes with a fault.
-    pub const fn of(fault: Option<&Fault>) -> Self {
-        match fault {
-            None => Self::Pass,
-            Some(fault) => match fault.class {
-                Class::Test => Self::Fail,
-                Class::Cancelled => Self::Cancelled,
-                Class::Job | Class::Infrastructure | Class::Bench | Class::Bug => Self::Error,
-            },
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Error => "error",
-            Self::Cancelled => "cancelled",
-        })
-    }
-}
-
 impl fmt::Display for ScriptKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Install => "install",
             Self::Run => "run",
-        })
-    }
-}
-
-impl fmt::Display for TestResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Skip => "skip",
-            Self::Unknown => "unknown",
         })
     }
 }
@@ -345,57 +285,6 @@ pub enum Direction {
     Rx,
     /// To the board.
     Tx,
-}
-
-/// Bytes that are kept exactly: `"text"` where they are UTF-8, `"base64"` where not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum EncodedBytes {
-    Text(String),
-    Base64(String),
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match str::from_utf8(&self.0) {
-            Ok(text) => EncodedBytes::Text(text.to_owned()),
-            Err(_) => EncodedBytes::Base64(BASE64.encode(&self.0)),
-        }
-        .serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match EncodedBytes::deserialize(deserializer)? {
-            EncodedBytes::Text(text) => Ok(Self(text.into_bytes())),
-            EncodedBytes::Base64(text) => BASE64.decode(text).map(Self).map_err(serde::de::Error::custom),
-        }
-    }
-}
-
-/// Durations as seconds with three decimals.
-pub(crate) mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(round(*duration).as_secs_f64())
-    }
-
-    /// To the nearest millisecond.
-    pub(crate) fn round(duration: Duration) -> Duration {
-        Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub mod run;
 mod shell;
 pub mod sntp;
 pub mod ssh;
+mod text;
 pub mod tftp;
 
 /// What fuzz targets look into (`cargo xtask fuzz`).

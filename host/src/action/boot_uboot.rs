@@ -9,8 +9,8 @@ use crate::action::attempts::{Attempts, within};
 use crate::action::power::power_on;
 use crate::board::Board;
 use crate::dialog::{
-    AutoLogin, Complaint, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start, Uboot,
-    UbootError, UbootLimits, UbootSettings,
+    AutoLogin, Complaint, Complaints, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start,
+    Uboot, UbootError, UbootLimits, UbootSettings,
 };
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
@@ -108,7 +108,8 @@ async fn log_in(
         .await
         .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
     if !boot.ignore_kernel_messages {
-        for Complaint { kind, text } in logged_in.complaints {
+        let Complaints { first, more } = logged_in.complaints;
+        for Complaint { kind, text } in first {
             node.emitter.emit(EventKind::Kernel {
                 complaint: kind,
                 text,
@@ -116,6 +117,9 @@ async fn log_in(
                 step: None,
                 case: None,
             });
+        }
+        if more > 0 {
+            node.emitter.warn(format!("the kernel complained {more} times more than is reported"));
         }
     }
     node.emitter.note(format!("shell prompt {:?}", logged_in.prompt));

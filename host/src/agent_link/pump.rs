@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 use super::{AgentLinkError, LastHeard};
+use crate::text::{WithoutDamagedFrames, keep_last, tail};
 
 /// Called with all bytes that belong to no frame, in order, in pieces of any length.
 pub type OnText = Box<dyn FnMut(&[u8]) + Send>;
@@ -33,6 +34,7 @@ pub(super) struct Pump<S> {
     pub(super) stream: S,
     pub(super) link: Box<Link>,
     on_text: OnText,
+    damaged: WithoutDamagedFrames,
     tail: Vec<u8>,
     /// The text that came behind the last frame of a link that closes.
     rest: Vec<u8>,
@@ -64,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             stream,
             link: Box::new(Link::new(config, 0)),
             on_text,
+            damaged: WithoutDamagedFrames::default(),
             tail: Vec::new(),
             rest: Vec::new(),
             started: Instant::now(),
@@ -106,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             let ago = Duration::from_millis(self.now_ms().saturating_sub(at_ms));
             (ago, kind)
         });
-        LastHeard { frame, text: String::from_utf8_lossy(&self.tail).trim().to_owned() }
+        LastHeard { frame, text: tail(&self.tail, TAIL).trim().to_owned() }
     }
 
     /// Waits until something was read or written or a timer ran out, and handles it. Loses nothing when cancelled.
@@ -164,9 +167,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
     fn handle_input(&mut self, length: usize) {
         let now_ms = self.now_ms();
         let (on_text, tail, rest) = (&mut self.on_text, &mut self.tail, &mut self.rest);
+        let damaged = &mut self.damaged;
         let mut text = |rest: &mut Vec<u8>, bytes: &[u8]| {
             on_text(bytes);
-            keep_last(tail, bytes, TAIL);
+            let mut whole = Vec::new();
+            damaged.push(bytes, &mut whole);
+            // One more tells that there were more.
+            keep_last(tail, &whole, TAIL + 1);
             keep_last(rest, bytes, REST);
         };
         if length == 0 {
@@ -210,12 +217,6 @@ impl<S> Pump<S> {
         });
         (self.stream, self.rest)
     }
-}
-
-/// Appends `bytes` to `kept`, of which only the last `limit` stay.
-fn keep_last(kept: &mut Vec<u8>, bytes: &[u8], limit: usize) {
-    kept.extend_from_slice(bytes);
-    kept.drain(..kept.len().saturating_sub(limit));
 }
 
 impl Outgoing {

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use protocol::frame::START;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::scan::EscapeFilter;
+use crate::text::{clip_bytes, kernel_message};
 
 /// Longest line looked at, in bytes; the rest of it is passed over.
 const LINE_LIMIT: usize = 512;
-/// Complaints that are kept until they are taken.
+/// Complaints that are kept until they are taken; of more, only the number is.
 const COMPLAINT_LIMIT: usize = 32;
 
 static RESET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^U-Boot (?:SPL )?20\d\d\.\d\d"));
@@ -97,8 +99,18 @@ pub enum KernelFailure {
 #[derive(Debug, Default)]
 pub struct KernelLog {
     escapes: EscapeFilter,
+    /// At most one byte more than the longest, which tells that it is cut.
     line: Vec<u8>,
-    complaints: Vec<Complaint>,
+    complaints: Complaints,
+}
+
+/// What a kernel complained of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complaints {
+    /// The first of them, at most 32.
+    pub first: Vec<Complaint>,
+    /// How many more there were.
+    pub more: u64,
 }
 
 impl KernelLog {
@@ -114,35 +126,49 @@ impl KernelLog {
                     failure = failure.or(self.line(&line));
                 }
                 b'\r' => {}
-                _ if self.line.len() < LINE_LIMIT => self.line.push(byte),
+                _ if self.line.len() <= LINE_LIMIT => self.line.push(byte),
                 _ => {}
             }
         }
         failure
     }
 
-    /// The complaints that came since they were taken last, at most 32.
-    pub fn take_complaints(&mut self) -> Vec<Complaint> {
+    /// The complaints that came since they were taken last.
+    pub fn take_complaints(&mut self) -> Complaints {
         std::mem::take(&mut self.complaints)
     }
 
     fn line(&mut self, line: &[u8]) -> Option<KernelFailure> {
-        let text = || String::from_utf8_lossy(line).trim().to_owned();
-        if RESET.is_match(line) {
-            return Some(KernelFailure::Reset(text()));
+        let whole = line.get(..LINE_LIMIT).unwrap_or(line);
+        let failures = [
+            (&RESET, KernelFailure::Reset as fn(String) -> KernelFailure),
+            (&NO_ROOT, KernelFailure::NoRoot),
+            (&PANIC, KernelFailure::Panic),
+        ];
+        for (pattern, failure) in failures {
+            if let Some(found) = pattern.find(whole) {
+                return Some(failure(text(line, found.start())));
+            }
         }
-        if NO_ROOT.is_match(line) {
-            return Some(KernelFailure::NoRoot(text()));
-        }
-        if PANIC.is_match(line) {
-            return Some(KernelFailure::Panic(text()));
-        }
-        let kind = COMPLAINTS.iter().find(|(_, begins)| begins.is_match(line)).map(|(kind, _)| *kind);
-        if let Some(kind) = kind.filter(|_| self.complaints.len() < COMPLAINT_LIMIT) {
-            self.complaints.push(Complaint { kind, text: text() });
+        let found = COMPLAINTS.iter().find_map(|(kind, begins)| Some((*kind, begins.find(whole)?.start())));
+        if let Some((kind, at)) = found {
+            if self.complaints.first.len() < COMPLAINT_LIMIT {
+                self.complaints.first.push(Complaint { kind, text: text(line, at) });
+            } else {
+                self.complaints.more += 1;
+            }
         }
         None
     }
+}
+
+/// The kernel's message in `line`, of which the byte `at` is one. What stands in front of its time is somebody else's, such
+/// as a prompt; also without that, the begin of one of the agent's frames is.
+fn text(line: &[u8], at: usize) -> String {
+    let before = line.get(..at).unwrap_or_default();
+    let behind_frame = || before.contains(&START).then_some(at);
+    let begin = kernel_message(before).or_else(behind_frame).unwrap_or_default();
+    clip_bytes(line.get(begin..).unwrap_or_default(), LINE_LIMIT - begin).trim().to_owned()
 }
 
 #[cfg(test)]
@@ -173,16 +199,42 @@ mod tests {
             [  9.0] watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [sh:7]\n[  9.5] BUG: KASAN: use-after-free in f\n\
             INFO: task dd:12 blocked for more than 120 seconds.\n[ 10.0] audit: all is well\n";
         assert_eq!(kernel.push(log), None);
-        let kinds: Vec<_> = kernel.take_complaints().into_iter().map(|complaint| complaint.kind).collect();
+        let complaints = kernel.take_complaints();
+        let kinds: Vec<_> = complaints.first.into_iter().map(|complaint| complaint.kind).collect();
         use ComplaintKind::{Lockup, Oops, Sanitizer, Warning};
-        assert_eq!(kinds, [Warning, Oops, Lockup, Sanitizer, Lockup]);
-        assert_eq!(kernel.take_complaints(), []);
+        assert_eq!((kinds.as_slice(), complaints.more), (&[Warning, Oops, Lockup, Sanitizer, Lockup][..], 0));
+        assert_eq!(kernel.take_complaints(), Complaints::default());
+    }
+
+    #[test]
+    fn complaints_that_are_not_kept_are_counted() {
+        let mut kernel = KernelLog::default();
+        kernel.push("[    1.0] BUG: a\n".repeat(COMPLAINT_LIMIT + 7).as_bytes());
+        let complaints = kernel.take_complaints();
+        assert_eq!((complaints.first.len(), complaints.more), (COMPLAINT_LIMIT, 7));
+    }
+
+    #[test]
+    fn a_message_begins_with_the_kernels_time_and_its_cut_is_marked() {
+        let mut kernel = KernelLog::default();
+        let mut text = |line: &str| {
+            kernel.push(line.as_bytes());
+            kernel.take_complaints().first.pop().unwrap().text
+        };
+        let begun = "\x1e[    1.000001] token=s3c";
+        assert_eq!(text(&format!("{begun}[   12.345678] x: BUG: a\r\n")), "[   12.345678] x: BUG: a");
+        assert_eq!(text("Internal error: Oops: 5 [#1]\n"), "Internal error: Oops: 5 [#1]");
+        assert_eq!(text("\x1etoken=s3c BUG: a\n"), "BUG: a");
+        let long = format!("# [    1.0] BUG: {}\n", "é".repeat(LINE_LIMIT));
+        let cut = text(&long);
+        assert!(cut.starts_with("[    1.0] BUG: é") && cut.ends_with("é…"), "{cut}");
+        assert!((LINE_LIMIT - 2..=LINE_LIMIT).contains(&(cut.len() - "…".len() + "# ".len())), "{cut}");
     }
 
     #[test]
     fn memory_is_bounded_without_any_line_end() {
         let mut kernel = KernelLog::default();
         kernel.push(&vec![b'x'; 100_000]);
-        assert_eq!(kernel.line.len(), LINE_LIMIT);
+        assert_eq!(kernel.line.len(), LINE_LIMIT + 1);
     }
 }

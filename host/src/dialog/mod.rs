@@ -19,7 +19,7 @@ mod upload;
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
 pub use installed_agent::InstalledAgent;
-pub use kernel::{Complaint, ComplaintKind, KernelFailure, KernelLog};
+pub use kernel::{Complaint, ComplaintKind, Complaints, KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginLimits, LoginSettings};
 pub use scan::Scan;
 pub use shell::{ShellError, ShellPrompt};

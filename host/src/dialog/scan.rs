@@ -6,6 +6,8 @@ pub(super) use escape::EscapeFilter;
 
 use regex::bytes::Regex;
 
+use crate::text::{WithoutDamagedFrames, printable, tail};
+
 /// Text that is kept, in bytes; twice as much just before the older half is dropped.
 const KEPT: usize = 8192;
 /// Lines and bytes of [`Scan::tail`].
@@ -95,8 +97,10 @@ impl Scan {
 
     /// The last lines of what the board said, printable, for error messages.
     pub fn tail(&self) -> String {
-        let start = self.text.len().saturating_sub(TAIL_BYTES);
-        let text = String::from_utf8_lossy(self.text.get(start..).unwrap_or_default()).into_owned();
+        let (mut frames, mut text) = (WithoutDamagedFrames::default(), Vec::new());
+        frames.push(&self.text, &mut text);
+        frames.end(&mut text);
+        let text = tail(&text, TAIL_BYTES);
         let lines: Vec<String> = text
             .lines()
             .map(|line| line.chars().map(printable).collect::<String>().trim_end().to_owned())
@@ -113,14 +117,6 @@ impl Scan {
 
 const fn is_garbage(byte: u8) -> bool {
     !matches!(byte, b'\t' | b'\n' | b'\r' | 0x07 | 0x08 | 0x1b | b' '..=b'~')
-}
-
-const fn printable(character: char) -> char {
-    match character {
-        '\t' => ' ',
-        character if character.is_ascii_control() => '.',
-        character => character,
-    }
 }
 
 #[cfg(test)]
@@ -175,6 +171,16 @@ mod tests {
         let tail = scan.tail();
         assert_eq!(tail.lines().count(), 12);
         assert!(tail.ends_with("line 99."), "{tail}");
+    }
+
+    #[test]
+    fn the_tail_has_no_part_of_a_frame_and_says_where_it_was_cut() {
+        let mut scan = Scan::default();
+        scan.push(b"a\n\x1etoken=s3c[    1.5] usb 1-1: new\r\nr3t\x1f\nb\n");
+        let usb = "[10 bytes of a damaged frame][    1.5] usb 1-1: new";
+        assert_eq!(scan.tail(), format!("a\n{usb}\n[4 bytes of a damaged frame]\nb"));
+        scan.push(&[b'x'; TAIL_BYTES + 1]);
+        assert_eq!(scan.tail(), format!("…{}", "x".repeat(TAIL_BYTES)));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::dialog::ComplaintKind;
 use crate::event::{Event, EventKind, Outcome, ScriptKind, StepId, TestCase, TestResult, Usage, seconds};
 use crate::fault::Fault;
 
+/// Complaints of a kernel that are listed; run.jsonl has all.
+const MAX_COMPLAINTS: usize = 1000;
+
 /// What a run came to; `results.json` is this value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Results {
@@ -43,8 +46,10 @@ pub struct NodeResults {
     pub definitions: Vec<DefinitionResult>,
     /// Its test cases, in order.
     pub tests: Vec<TestCase>,
-    /// What its kernel complained of.
+    /// What its kernel complained of, the first thousand times.
     pub kernel: Vec<KernelResult>,
+    /// How often it complained after that.
+    pub more_of_kernel: u64,
 }
 
 /// What one phase came to.
@@ -150,6 +155,7 @@ impl Results {
                         definitions: Vec::new(),
                         tests: Vec::new(),
                         kernel: Vec::new(),
+                        more_of_kernel: 0,
                     })
                     .collect();
             }
@@ -195,6 +201,7 @@ impl NodeResults {
                     result.scripts.push(ScriptResult { script: *script, status, took: *took, usage });
                 }
             }
+            EventKind::Kernel { .. } if self.kernel.len() == MAX_COMPLAINTS => self.more_of_kernel += 1,
             EventKind::Kernel { complaint, text, definition, step, case } => self.kernel.push(KernelResult {
                 complaint: *complaint,
                 text: text.clone(),

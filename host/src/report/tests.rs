@@ -159,17 +159,21 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
     ]
 }
 
-/// Feeds the run to a report, a second an event.
+/// The event of this number: one a second.
+fn event(index: u64, node: Option<&str>, kind: EventKind) -> Event {
+    Event {
+        seq: index,
+        at: jiff::Timestamp::from_second(1_700_000_000).unwrap() + Duration::from_secs(index),
+        elapsed: Duration::from_secs(index),
+        node: node.map(str::to_owned),
+        kind,
+    }
+}
+
+/// Feeds the run to a report.
 fn report(reporter: &mut dyn Reporter) {
     for (index, (node, kind)) in (0_u64..).zip(run()) {
-        let event = Event {
-            seq: index,
-            at: jiff::Timestamp::from_second(1_700_000_000).unwrap() + Duration::from_secs(index),
-            elapsed: Duration::from_secs(index),
-            node: node.map(str::to_owned),
-            kind,
-        };
-        reporter.report(&event).unwrap();
+        reporter.report(&event(index, node, kind)).unwrap();
     }
 }
 
@@ -222,12 +226,19 @@ fn the_console_log_has_a_time_on_every_line_and_the_raw_file_every_byte() {
 fn a_run_that_is_cut_off_has_no_outcome() {
     let mut results = Results::default();
     let (node, kind) = run().remove(0);
-    results.add(&Event {
-        seq: 0,
-        at: jiff::Timestamp::UNIX_EPOCH,
-        elapsed: Duration::ZERO,
-        node: node.map(str::to_owned),
-        kind,
-    });
+    results.add(&event(0, node, kind));
     assert_eq!((results.outcome, results.nodes.len(), results.nodes[0].outcome), (None, 2, None));
+}
+
+#[test]
+fn complaints_of_a_kernel_are_listed_a_thousand_times_and_then_counted() {
+    let is_complaint = |kind: &EventKind| matches!(kind, EventKind::Kernel { .. });
+    let (node, complaint) = run().into_iter().find(|(_, kind)| is_complaint(kind)).unwrap();
+    let mut results = Results::default();
+    let (_, started) = run().remove(0);
+    results.add(&event(0, None, started));
+    for index in 1..=1_003 {
+        results.add(&event(index, node, complaint.clone()));
+    }
+    assert_eq!((results.nodes[0].kernel.len(), results.nodes[0].more_of_kernel), (1_000, 3));
 }

@@ -1,7 +1,6 @@
 //! What the actions of a node work with.
 
 use std::collections::{BTreeSet, HashMap};
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::artifact::{Cache, Mirrors};
 use crate::board::Board;
 use crate::fault::{Class, Fault};
 use crate::group::Member;
-use crate::limit::{Deadline, Limit};
+use crate::limit::Limit;
 use crate::link::Console;
 use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
@@ -26,7 +25,7 @@ use crate::run::group::GroupHandle;
 use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
-use crate::run::{Emitter, GroupMember, JobRun};
+use crate::run::{Emitter, GroupMember, JobRun, Phase};
 use crate::ssh::{KeyPair, SshSession, SshTarget};
 
 /// What the nodes of a run share.
@@ -304,87 +303,6 @@ impl NodeContext {
             return phase.fault(Class::Bug, "the node's task ended badly");
         }
         self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out())
-    }
-}
-
-/// One phase of a node: its name, where the job asks for it, and when its time is over.
-#[derive(Clone, Debug)]
-pub(crate) struct Phase {
-    /// Name such as `boot-u-boot`.
-    pub(crate) name: String,
-    /// Node, phase and `file:line:column`, for faults.
-    pub(crate) place: String,
-    /// When its time is over.
-    pub(crate) deadline: Instant,
-    /// What sets that.
-    pub(crate) limit: Limit,
-}
-
-impl Phase {
-    /// What is left of its time.
-    pub(crate) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// Its deadline, for conversations.
-    pub(crate) fn end(&self) -> Deadline {
-        Deadline { at: self.deadline.into_std(), limit: self.limit.clone() }
-    }
-
-    /// A part of it that begins now and ends with it, or at `limit` if that is earlier.
-    pub(crate) fn part(&self, limit: Option<&Limit>) -> Self {
-        let Deadline { at, limit } = self.end().of_part(Instant::now().into_std(), limit);
-        Self { deadline: at.into(), limit, ..self.clone() }
-    }
-
-    /// Waits for `work` until its time is over; `awaited` names what `work` ends with.
-    ///
-    /// # Errors
-    /// That of `work`, or that it took too long.
-    pub(crate) async fn bound<T>(
-        &self,
-        awaited: &str,
-        work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
-        let time = self.left();
-        match tokio::time::timeout_at(self.deadline, work).await {
-            Ok(result) => result,
-            Err(_) => {
-                let waited = time.as_secs_f64().ceil();
-                let text = format!("no {awaited} within {waited} s (at most {})", self.limit);
-                Err(self.fault(Class::Infrastructure, text))
-            }
-        }
-    }
-
-    /// A fault of this phase, from an error and its causes; says which limit it was if time was over.
-    pub(crate) fn late_error(&self, class: Class, error: &dyn std::error::Error, late: bool) -> Fault {
-        let fault = self.error(class, error);
-        let message =
-            if late { format!("{} (at most {})", fault.message, self.limit) } else { fault.message };
-        Fault { message, ..fault }
-    }
-
-    /// Compiles a regular expression of the job or the board type: they were checked when they were read, so one that
-    /// fails now is our fault.
-    pub(crate) fn pattern(&self, text: &str) -> Result<Regex, Fault> {
-        Regex::new(text).map_err(|error| self.error(Class::Bug, &error))
-    }
-
-    /// The fault of a phase whose time is over; its limit says whose time that was.
-    pub(crate) fn timed_out(&self) -> Fault {
-        let text = format!("time was over before `{}` had ended (at most {})", self.name, self.limit);
-        self.fault(Class::Infrastructure, text)
-    }
-
-    /// A fault of this phase.
-    pub(crate) fn fault(&self, class: Class, message: impl std::fmt::Display) -> Fault {
-        Fault::new(class, self.place.clone(), message)
-    }
-
-    /// A fault of this phase, from an error and its causes.
-    pub(crate) fn error(&self, class: Class, error: &dyn std::error::Error) -> Fault {
-        Fault::from_error(class, self.place.clone(), error)
     }
 }
 

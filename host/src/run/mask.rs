@@ -1,8 +1,9 @@
 //! The job's secrets in what is reported: their values are replaced before any report sees them. Pure.
 //!
 //! Console bytes and output arrive in pieces. What may be the begin of a secret is held back until its next piece, or
-//! until the stream has ended. The agent's frames, in which a secret may be cut or escaped, are left out of the console;
-//! what they carry is there as output.
+//! until the stream has ended. The agent's frames, in which a secret may be cut or escaped, are left out of the console,
+//! whole or damaged; what they carry is there as output. Texts may have been cut, through a secret too: what stands beside
+//! the mark of a cut and may be a part of one is replaced as well.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use protocol::frame::Decoder;
 
 use crate::event::{Bytes, Direction, EventKind, StepId, TestCase};
 use crate::fault::Fault;
+use crate::text::{CUT, WithoutDamagedFrames, printable};
 
 /// What stands in place of a secret.
 const MASK: &str = "[secret]";
@@ -17,14 +19,23 @@ const MASK: &str = "[secret]";
 /// Bytes of the shortest line of a secret of several lines that is masked by itself: others are no secret.
 const MIN_LINE: usize = 8;
 
+/// Bytes of a secret that may be seen where it was cut: so few are likely to be something else.
+const MAX_SHOWN: usize = 3;
+
 /// Replaces secrets in events.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
     /// The longest first, so that none hides a part of another.
     values: Vec<String>,
     held: BTreeMap<(String, Stream), Vec<u8>>,
-    /// What finds the frames on consoles.
-    frames: BTreeMap<(String, Stream), Decoder>,
+    frames: BTreeMap<(String, Stream), Frames>,
+}
+
+/// What finds the frames on a console.
+#[derive(Debug, Default)]
+struct Frames {
+    whole: Decoder,
+    damaged: WithoutDamagedFrames,
 }
 
 /// A stream of bytes of a node.
@@ -42,13 +53,12 @@ impl Stream {
 }
 
 impl Mask {
-    /// Masks `values`, also as a shell shows them, and their single lines; empty ones are not looked for.
+    /// Masks `values`, also as a shell and messages show them, and their single lines; empty ones are not looked for.
     pub(super) fn new(values: impl IntoIterator<Item = String>) -> Self {
         let forms = |value: String| {
-            let quoted = value.replace('\'', r"'\''");
-            let lines: Vec<_> =
-                value.lines().filter(|line| line.len() >= MIN_LINE).map(str::to_owned).collect();
-            [value, quoted].into_iter().chain(lines)
+            let lines = value.lines().filter(|line| line.len() >= MIN_LINE);
+            let parts: Vec<_> = std::iter::once(value.as_str()).chain(lines).flat_map(shown_forms).collect();
+            parts
         };
         let mut values: Vec<_> =
             values.into_iter().flat_map(forms).filter(|value| !value.is_empty()).collect();
@@ -122,32 +132,40 @@ impl Mask {
 
     /// What of a console's bytes belongs to no frame.
     fn without_frames(&mut self, node: &str, stream: &Stream, mut bytes: &[u8]) -> Vec<u8> {
-        let decoder = self.frames.entry((node.to_owned(), stream.clone())).or_default();
+        let frames = self.frames.entry((node.to_owned(), stream.clone())).or_default();
         let mut text = Vec::new();
-        while decoder.decode(&mut bytes, &mut |part| text.extend_from_slice(part)).is_some() {}
+        while frames.whole.decode(&mut bytes, &mut |part| frames.damaged.push(part, &mut text)).is_some() {
+            frames.damaged.end(&mut text);
+        }
         text
     }
 
-    /// Takes what has begun as a frame for text, as nothing follows it.
+    /// Takes what has begun as a frame for a damaged one, as nothing follows it.
     fn end_frames(&mut self, node: &str) {
-        let mut left = Vec::new();
-        for ((_, stream), decoder) in self.frames.iter_mut().filter(|((of, _), _)| of == node) {
-            decoder.flush(&mut |part| left.push((stream.clone(), part.to_vec())));
-        }
-        for (stream, part) in left {
-            self.held.entry((node.to_owned(), stream)).or_default().extend(part);
+        for (key, frames) in self.frames.iter_mut().filter(|((of, _), _)| of == node) {
+            let mut text = Vec::new();
+            frames.whole.flush(&mut |part| frames.damaged.push(part, &mut text));
+            frames.damaged.end(&mut text);
+            if !text.is_empty() {
+                self.held.entry(key.clone()).or_default().extend(text);
+            }
         }
     }
 
     /// `data` without secrets as far as that is certain, and the end of it that may be the begin of one: nothing if the
-    /// data are `complete`.
+    /// data are `complete`, and so cut.
     fn masked<'d>(&self, data: &'d [u8], complete: bool) -> (Vec<u8>, &'d [u8]) {
         let mut masked = Vec::with_capacity(data.len());
         let mut rest = data;
         while let Some((&first, behind)) = rest.split_first() {
             let goes_on = |value: &String| value.len() > rest.len() && value.as_bytes().starts_with(rest);
-            if !complete && self.values.iter().any(goes_on) {
+            let may_go_on = self.values.iter().any(goes_on);
+            if may_go_on && !complete {
                 return (masked, rest);
+            }
+            if may_go_on && rest.len() > MAX_SHOWN {
+                masked.extend_from_slice(MASK.as_bytes());
+                return (masked, &[]);
             }
             if let Some(after) = self.values.iter().find_map(|value| rest.strip_prefix(value.as_bytes())) {
                 masked.extend_from_slice(MASK.as_bytes());
@@ -161,8 +179,59 @@ impl Mask {
     }
 
     fn masked_text(&self, text: &str) -> String {
-        self.values.iter().fold(text.to_owned(), |text, value| text.replace(value.as_str(), MASK))
+        let masked =
+            self.values.iter().fold(text.to_owned(), |text, value| text.replace(value.as_str(), MASK));
+        let mut parts: Vec<_> = masked.split(CUT).map(str::to_owned).collect();
+        let last = parts.len() - 1;
+        for (index, part) in parts.iter_mut().enumerate() {
+            if index > 0 {
+                self.mask_end_of_secret(part);
+            }
+            if index < last {
+                self.mask_begin_of_secret(part);
+            }
+        }
+        parts.join(CUT.encode_utf8(&mut [0; 4]))
     }
+
+    /// Replaces what `text`, behind a cut, begins with if that is the end of a secret.
+    fn mask_end_of_secret(&self, text: &mut String) {
+        let ends = |length: &usize| {
+            text.get(..*length).is_some_and(|part| self.values.iter().any(|value| value.ends_with(part)))
+        };
+        if let Some(length) = self.lengths(text).find(ends) {
+            text.replace_range(..length, MASK);
+        }
+    }
+
+    /// Replaces what `text`, in front of a cut, ends with if that is the begin of a secret.
+    fn mask_begin_of_secret(&self, text: &mut String) {
+        let begins = |length: &usize| {
+            let part = text.get(text.len() - length..);
+            part.is_some_and(|part| self.values.iter().any(|value| value.starts_with(part)))
+        };
+        if let Some(length) = self.lengths(text).find(begins) {
+            text.replace_range(text.len() - length.., MASK);
+        }
+    }
+
+    /// Lengths that a part of a secret in `text` may have, the largest first.
+    fn lengths(&self, text: &str) -> impl Iterator<Item = usize> + use<> {
+        let longest = self.values.first().map_or(0, String::len).min(text.len());
+        (MAX_SHOWN + 1..=longest).rev()
+    }
+}
+
+/// A secret as it is, and as it is shown: in quotes by a shell, in a message as a text with escapes, and with a board's last
+/// lines.
+fn shown_forms(value: &str) -> [String; 4] {
+    let escaped = format!("{value:?}");
+    [
+        value.to_owned(),
+        value.replace('\'', r"'\''"),
+        escaped.get(1..escaped.len() - 1).unwrap_or_default().to_owned(),
+        value.chars().map(printable).collect(),
+    ]
 }
 
 fn event(stream: &Stream, data: Vec<u8>) -> EventKind {
@@ -209,102 +278,4 @@ fn fault_texts(fault: &mut Fault) -> impl Iterator<Item = &mut String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn console(text: &str) -> EventKind {
-        event(&Stream::FromBoard, text.as_bytes().to_vec())
-    }
-
-    fn note(text: &str) -> EventKind {
-        EventKind::Note { text: text.to_owned() }
-    }
-
-    fn end() -> EventKind {
-        let outcome = crate::event::Outcome::Pass;
-        EventKind::PhaseFinished { phase: "test".to_owned(), took: std::time::Duration::ZERO, outcome }
-    }
-
-    fn seen(events: &[EventKind]) -> String {
-        let bytes = events.iter().filter_map(|event| match event {
-            EventKind::Console { data, .. } | EventKind::Output { data, .. } => Some(data.0.clone()),
-            _ => None,
-        });
-        String::from_utf8(bytes.flatten().collect()).unwrap()
-    }
-
-    #[test]
-    fn a_secret_is_masked_however_its_bytes_arrive() {
-        let text = "token=s3cr3t, tokens=s3cr3t-two.";
-        for size in 1..text.len() {
-            let mut mask = Mask::new(["s3cr3t".to_owned(), "s3cr3t-two".to_owned()]);
-            let mut events = Vec::new();
-            for piece in text.as_bytes().chunks(size) {
-                events.extend(mask.apply(Some("host"), console(str::from_utf8(piece).unwrap())));
-            }
-            events.extend(mask.apply(Some("host"), end()));
-            assert_eq!(seen(&events), "token=[secret], tokens=[secret].", "in pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn forms_that_a_shell_shows_and_single_lines_are_masked() {
-        let mut mask = Mask::new(["pa'ss".to_owned(), "-----BEGIN-----\nAAAABBBB\nx\n".to_owned()]);
-        let shown = "+ P='pa'\\''ss'\r\nAAAABBBB\r\nx\n";
-        let mut events = mask.apply(Some("host"), console(shown));
-        events.extend(mask.apply(Some("host"), end()));
-        assert_eq!(seen(&events), "+ P='[secret]'\r\n[secret]\r\nx\n");
-    }
-
-    #[test]
-    fn what_only_begins_like_a_secret_is_not_lost() {
-        let mut mask = Mask::new(["root-password".to_owned()]);
-        let mut events = mask.apply(Some("host"), console("login: roo"));
-        assert_eq!(seen(&events), "login: ");
-        assert_eq!(mask.apply(Some("guest"), end()).len(), 1);
-        events.extend(mask.apply(Some("host"), end()));
-        assert_eq!(seen(&events), "login: roo");
-    }
-
-    #[test]
-    fn a_secret_in_output_is_masked_whatever_happens_between_its_pieces() {
-        let mut mask = Mask::new(["s3cr3t".to_owned()]);
-        let stream = Stream::Output("0_smoke".to_owned(), None);
-        let mut events = mask.apply(Some("host"), event(&stream, b"token=s3c".to_vec()));
-        events.extend(mask.apply(Some("host"), note("a result was reported")));
-        events.extend(mask.apply(Some("host"), console("[  1.0] kernel: s3c")));
-        events.extend(mask.apply(Some("host"), event(&stream, b"r3t;\n".to_vec())));
-        assert_eq!(seen(&events), "token=[  1.0] kernel: [secret];\n");
-    }
-
-    #[test]
-    fn frames_that_may_hold_parts_of_a_secret_are_not_reported() {
-        use protocol::frame::{END, Header, Kind, MAX_ENCODED, START, Side, encode};
-        let header = Header { version: 1, kind: Kind::Data, from: Side::Agent, session: 1, seq: 0, ack: 0 };
-        let mut frame = [0; MAX_ENCODED];
-        let length = encode(&header, b"token=s3c", &mut frame).unwrap();
-        let line = [b"before ", &frame[..length], b"after ", &[START], b"not one"].concat();
-        let mut mask = Mask::new(["s3cr3t".to_owned()]);
-        let mut events = Vec::new();
-        for piece in line.chunks(5) {
-            let data = Bytes(piece.to_vec());
-            events.extend(mask.apply(Some("host"), EventKind::Console { direction: Direction::Rx, data }));
-        }
-        events.extend(mask.apply(Some("host"), end()));
-        assert_eq!(seen(&events), "before after \u{1e}not one");
-        assert_eq!(frame[length - 1], END);
-    }
-
-    #[test]
-    fn texts_and_faults_are_masked() {
-        let mut mask = Mask::new(["s3cr3t".to_owned(), String::new()]);
-        assert_eq!(mask.apply(None, note("it is s3cr3t")), [note("it is [secret]")]);
-        let fault = Fault::new(crate::fault::Class::Job, "host", "wrong password s3cr3t");
-        let outcome = crate::event::Outcome::of(Some(&fault));
-        let events = mask.apply(None, EventKind::RunFinished { outcome, fault: Some(fault) });
-        let [EventKind::RunFinished { fault: Some(fault), .. }] = events.as_slice() else {
-            panic!("{events:?}")
-        };
-        assert_eq!(fault.message, "wrong password [secret]");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! job_run   the whole run: networks, group, one task per node, the verdict
 //! node      one node: its steps in order under their deadlines, and clean-up on every way out
 //! context   what the actions of a node work with
+//! phase     one action of a node: its name, its place in the job, its time
 //! networks  TFTP, NFS and SNTP for the boards of the run
 //! group     the MultiNode group, as the nodes' tasks use it
 //! lowers    the indexes of root filesystems that the nodes share
@@ -19,16 +20,18 @@ mod lowers;
 mod mask;
 mod networks;
 mod node;
+mod phase;
 mod scratch;
 mod signals;
 mod verdict;
 
 pub use bench::persistent_directory;
 pub(crate) use bench::usual_agent_directories;
-pub(crate) use context::{HostAccess, NodeContext, Phase, Resources};
+pub(crate) use context::{HostAccess, NodeContext, Resources};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use lease::take_leases;
 pub(crate) use networks::Services;
+pub(crate) use phase::Phase;
 pub use signals::cancel_on_signals;

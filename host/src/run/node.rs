@@ -16,8 +16,7 @@ use crate::job::DelayedStart;
 use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::NodeResults;
-use crate::run::context::Phase;
-use crate::run::{NodeContext, Resources, verdict};
+use crate::run::{NodeContext, Phase, Resources, verdict};
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(2);

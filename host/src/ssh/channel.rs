@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SshError;
 use super::connect::End;
+use crate::text::{keep_last, tail};
 
 /// Bytes buffered in each direction.
 const BUFFER: usize = 64 * 1024;
@@ -171,9 +172,8 @@ async fn drain(mut from_host: ChannelReadHalf, mut writer: WriteHalf<DuplexStrea
             // Output that nobody wants is dropped.
             ChannelMsg::Data { data } => drop(writer.write_all(&data).await),
             ChannelMsg::ExtendedData { data, ext: STDERR } => {
-                stderr.extend_from_slice(&data);
-                let excess = stderr.len().saturating_sub(KEPT_STDERR);
-                stderr.drain(..excess);
+                // One more tells that there were more.
+                keep_last(&mut stderr, &data, KEPT_STDERR + 1);
             }
             ChannelMsg::ExitStatus { exit_status } => status = Some(ExecStatus::Code(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
@@ -184,7 +184,7 @@ async fn drain(mut from_host: ChannelReadHalf, mut writer: WriteHalf<DuplexStrea
             _ => {}
         }
     }
-    status.map(|status| ExecEnd { status, stderr: String::from_utf8_lossy(&stderr).into_owned() })
+    status.map(|status| ExecEnd { status, stderr: tail(&stderr, KEPT_STDERR) })
 }
 
 fn name(signal: Sig) -> String {

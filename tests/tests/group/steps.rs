@@ -138,3 +138,32 @@ fn what_the_kernel_complains_of_is_told_with_the_step_that_ran() {
     }]);
     assert_eq!(*kernel, expected);
 }
+
+#[test]
+fn no_part_of_a_secret_is_stored_where_a_text_is_cut_or_the_kernel_writes_into_a_frame() {
+    let steps = [
+        FIND_TTY,
+        ". ../../../secrets",
+        "lava-test-case \"$(printf %0505d 0)$TOKEN\" --result pass",
+        "{ set +x; } 2>/dev/null; begin=${TOKEN%????????} end=${TOKEN#????}",
+        "printf \"\\036d1234$begin[    9.100000] usb 1-1: new\\r\\n$end\\037\" > $tty",
+        "printf \"\\036d1234$begin WARNING: CPU: 0 PID: 7 at kernel/x.c:1\\r\\n$end\\037\" > $tty",
+        "lava-test-case x --result pass",
+    ];
+    let yaml = Job::new().definitions(&[Definition::new("steps", &steps)]).to_yaml();
+    let run = Testbench::new().start_text(&format!("{yaml}secrets: {{TOKEN: s3cret-token}}\n")).finish();
+    assert_eq!(run.code, Some(1), "{run}");
+    let zeros = "0".repeat(505);
+    assert_eq!(
+        Results::of(&run).tests(NODE),
+        [format!("0_steps/{zeros}[secret]… fail"), "0_steps/x pass".to_owned()]
+    );
+    let (log, raw) = (format!("console/{NODE}.log"), format!("console/{NODE}.raw"));
+    let kernel = "[10 bytes of a damaged frame][    9.100000] usb 1-1: new";
+    assert!(run.file(&log).contains(kernel), "{}", run.file(&log));
+    assert_eq!(run.results()["nodes"][0]["kernel"][0]["text"], "WARNING: CPU: 0 PID: 7 at kernel/x.c:1");
+    for file in ["run.jsonl", "results.json", "junit.xml", &log, &raw] {
+        let text = run.file(file);
+        assert!(!text.contains("s3cr") && !text.contains("et-token"), "{file}:\n{text}");
+    }
+}

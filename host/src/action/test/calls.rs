@@ -64,14 +64,14 @@ impl Calls {
         };
         match *request {
             Call::TestCase { id, result, measurement, units } => {
-                emit(book.case(Report { id, result, measurement, units, reference: None }))
+                tell(book.case(Report { id, result, measurement, units, reference: None }))
             }
             Call::TestReference { id, result, url } => {
-                emit(book.case(Report { id, result, measurement: None, units: None, reference: Some(url) }))
+                tell(book.case(Report { id, result, measurement: None, units: None, reference: Some(url) }))
             }
             Call::TestSetStart { name } => tell(book.start_set(name)),
             Call::TestSetStop => tell(book.stop_set()),
-            Call::TestRaise { message } => emit(book.raised(message)),
+            Call::TestRaise { message } => tell(book.raised(message)),
             Call::TestEvent { message } => {
                 emit(EventKind::Note { text: format!("lava-test-event: {message}") })
             }
@@ -83,7 +83,7 @@ impl Calls {
             Call::TestFeedback { namespace } => {
                 emit(EventKind::Note { text: format!("lava-test-feedback: namespace {namespace}") })
             }
-            Call::BadCall { helper, problem } => emit(book.bad_call(helper, problem)),
+            Call::BadCall { helper, problem } => tell(book.bad_call(helper, problem)),
             // Kept by whoever runs the script, which tells it when the script fails.
             Call::Failed { .. } => Some(Answer::Done),
             Call::Group => Some(self.members()),

@@ -4,8 +4,11 @@ use regex::bytes::Regex;
 
 use crate::event::{EventKind, TestCase, TestResult};
 
+use crate::text;
+
+use super::console_watch::Lost;
 use super::output_pattern::{OutputPattern, Printed};
-use super::text_signal::{TextSignal, TextSignals};
+use super::text_signal::{TextSignal, TextSignals, parse};
 
 /// Longest test case id, set name or reference that is accepted, in bytes.
 const MAX_NAME: usize = 512;
@@ -13,12 +16,21 @@ const MAX_NAME: usize = 512;
 /// Most cases that are taken to run at the same time: the commands of older ones were killed, and tell nothing.
 const MAX_RUNNING: usize = 64;
 
+/// Most results of a definition: the run keeps them all in memory.
+const MAX_RESULTS: u32 = 100_000;
+
+/// Most signals that were only shown and are told of.
+const MAX_SHOWN: usize = 32;
+
 /// Keeps what a definition reported.
 #[derive(Debug)]
 pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
-    /// What was reported, where it is asked for at the end.
+    /// Results that count, and those that came behind them.
+    results: u32,
+    refused: u64,
+    /// What of the expected cases was reported.
     reported: Vec<String>,
     /// Cases whose commands run, the latest last.
     running: Vec<String>,
@@ -26,6 +38,8 @@ pub(super) struct CaseBook {
     fixups: Vec<(String, String)>,
     pattern: Option<OutputPattern>,
     signals: TextSignals,
+    /// Signals that were shown, and have not come yet as text of their own.
+    shown: Vec<String>,
 }
 
 /// What a definition says of its results.
@@ -54,12 +68,15 @@ impl CaseBook {
         Self {
             definition: definition.to_owned(),
             set: None,
+            results: 0,
+            refused: 0,
             reported: Vec::new(),
             running: Vec::new(),
             expected: rules.expected.clone(),
             fixups: rules.fixups.clone(),
             pattern: rules.pattern.clone().map(OutputPattern::new),
             signals: TextSignals::default(),
+            shown: Vec::new(),
         }
     }
 
@@ -88,7 +105,10 @@ impl CaseBook {
     }
 
     /// A case was reported. What is wrong with the report makes it a failure and goes into its comment.
-    pub(super) fn case(&mut self, report: Report<'_>) -> EventKind {
+    ///
+    /// # Errors
+    /// When the definition has reported too many.
+    pub(super) fn case(&mut self, report: Report<'_>) -> Result<EventKind, String> {
         let mut problems = Vec::new();
         if let Some(problem) = id_problem(report.id) {
             problems.push(problem);
@@ -112,10 +132,11 @@ impl CaseBook {
         let result = if problems.is_empty() { result } else { TestResult::Fail };
         let case = clip(report.id);
         self.end_case(&case);
-        if self.expected.is_some() {
+        if self.expected.iter().flatten().any(|expected| *expected == case) && !self.reported.contains(&case)
+        {
             self.reported.push(case.clone());
         }
-        EventKind::TestCase(TestCase {
+        self.admit(TestCase {
             definition: self.definition.clone(),
             case,
             result,
@@ -125,6 +146,15 @@ impl CaseBook {
             reference: report.reference.map(clip),
             comment: (!problems.is_empty()).then(|| problems.join("; ")),
         })
+    }
+
+    fn admit(&mut self, case: TestCase) -> Result<EventKind, String> {
+        if self.results == MAX_RESULTS {
+            self.refused += 1;
+            return Err(format!("the definition has reported {MAX_RESULTS} results, and no more are kept"));
+        }
+        self.results += 1;
+        Ok(EventKind::TestCase(case))
     }
 
     /// The definition printed `output`: the results in it, as text signals or by the definition's own pattern.
@@ -138,27 +168,39 @@ impl CaseBook {
     pub(super) fn end_output(&mut self) -> Vec<EventKind> {
         let signals: Vec<_> = self.signals.finish().into_iter().collect();
         let printed: Vec<_> = self.pattern.as_mut().and_then(OutputPattern::finish).into_iter().collect();
-        self.results(&signals, &printed)
+        let mut events = self.results(&signals, &printed);
+        events.extend(self.shown.drain(..).map(|signal| EventKind::Note {
+            text: format!(
+                "{} does not count: it came in a command that a shell shows, or in a damaged frame, and not again",
+                clip(&signal)
+            ),
+        }));
+        events
     }
 
     fn results(&mut self, signals: &[TextSignal], printed: &[Printed]) -> Vec<EventKind> {
         let mut events: Vec<_> = signals.iter().filter_map(|signal| self.signal(signal)).collect();
-        events.extend(printed.iter().map(|printed| {
-            self.case(Report {
+        // A definition that reports too many is told at its end: nobody waits for an answer here.
+        events.extend(printed.iter().filter_map(|printed| {
+            let report = Report {
                 id: &printed.id,
                 result: &printed.result,
                 measurement: printed.measurement.as_deref(),
                 units: printed.units.as_deref(),
                 reference: None,
-            })
+            };
+            self.case(report).ok()
         }));
         events
     }
 
     /// A text signal of the definition; its event, if it has one.
     pub(super) fn signal(&mut self, signal: &TextSignal) -> Option<EventKind> {
+        if !self.shown.is_empty() {
+            self.shown.retain(|shown| parse(shown).as_ref() != Some(signal));
+        }
         let case = |id, result, reference| Report { id, result, measurement: None, units: None, reference };
-        Some(match signal {
+        let event = match signal {
             TextSignal::TestCase { id, result, measurement, units } => self.case(Report {
                 measurement: measurement.as_deref(),
                 units: units.as_deref(),
@@ -174,41 +216,66 @@ impl CaseBook {
                 return None;
             }
             TextSignal::TestSet(Some(name)) => {
-                self.start_set(name).unwrap_or_else(|problem| self.failed("lava-test-set", problem))
+                self.start_set(name).or_else(|problem| self.failed("lava-test-set", problem))
             }
             TextSignal::TestSet(None) => {
-                self.stop_set().unwrap_or_else(|problem| self.failed("lava-test-set", problem))
+                self.stop_set().or_else(|problem| self.failed("lava-test-set", problem))
             }
             TextSignal::TestRaise(message) => self.raised(message),
             TextSignal::TestEvent(message) => {
-                EventKind::Note { text: format!("lava-test-event: {}", clip(message)) }
+                Ok(EventKind::Note { text: format!("lava-test-event: {}", clip(message)) })
             }
             TextSignal::Malformed(text) => {
                 self.failed("lava-signal", format!("malformed signal: {}", clip(text)))
             }
-        })
+            TextSignal::Shown(text) => {
+                if self.shown.len() < MAX_SHOWN && !self.shown.contains(text) {
+                    self.shown.push(text.clone());
+                }
+                return None;
+            }
+        };
+        event.ok()
     }
 
     /// A malformed call of a helper, as a failed case of the helper's name.
-    pub(super) fn bad_call(&mut self, helper: &str, problem: &str) -> EventKind {
+    ///
+    /// # Errors
+    /// As for [`Self::case`].
+    pub(super) fn bad_call(&mut self, helper: &str, problem: &str) -> Result<EventKind, String> {
         self.failed(helper, format!("wrong call: {}", clip(problem)))
     }
 
     /// `lava-test-raise MESSAGE`, as a failed case; the helper's exit code ends the definition.
-    pub(super) fn raised(&mut self, message: &str) -> EventKind {
+    ///
+    /// # Errors
+    /// As for [`Self::case`].
+    pub(super) fn raised(&mut self, message: &str) -> Result<EventKind, String> {
         self.failed("lava-test-raise", clip(message))
     }
 
-    /// `count` signals or complaints of the kernel came over the console faster than they could be read.
-    pub(super) fn lost(&self, count: u64) -> EventKind {
-        self.failed(
-            "lava-signal",
-            format!("{count} signals or kernel complaints came too fast on the console and are lost"),
-        )
+    /// Signals or complaints of the kernel came over the console faster than they could be read. A signal may have been a
+    /// result; a complaint fails nothing.
+    pub(super) fn lost(&mut self, Lost { signals, complaints }: Lost) -> Vec<EventKind> {
+        let mut events = Vec::new();
+        if signals > 0 {
+            let problem = format!("{signals} signals came too fast on the console and are lost");
+            events.extend(self.failed("lava-signal", problem));
+        }
+        if complaints > 0 {
+            let text = format!("the kernel complained {complaints} times more than is reported");
+            events.push(EventKind::Warning { text });
+        }
+        events
     }
 
-    fn failed(&self, case: &str, comment: String) -> EventKind {
-        EventKind::TestCase(TestCase {
+    fn failed(&mut self, case: &str, comment: String) -> Result<EventKind, String> {
+        let case = self.failed_case(case, comment);
+        self.admit(case)
+    }
+
+    fn failed_case(&self, case: &str, comment: String) -> TestCase {
+        TestCase {
             definition: self.definition.clone(),
             case: clip(case),
             result: TestResult::Fail,
@@ -217,7 +284,7 @@ impl CaseBook {
             units: None,
             reference: None,
             comment: Some(comment),
-        })
+        }
     }
 
     /// `lava-test-set start NAME`.
@@ -243,10 +310,17 @@ impl CaseBook {
         }
     }
 
-    /// Failed cases for those that were expected and never reported.
+    /// Failed cases at the end of the definition: for those that were expected and never reported, and for results that were
+    /// too many.
     pub(super) fn missing(&self) -> Vec<EventKind> {
         let missing = self.expected.iter().flatten().filter(|case| !self.reported.contains(case));
-        missing.map(|case| self.failed(case, "expected, but never reported".to_owned())).collect()
+        let mut failed: Vec<_> =
+            missing.map(|case| self.failed_case(case, "expected, but never reported".to_owned())).collect();
+        if self.refused > 0 {
+            let problem = format!("{} results behind the first {MAX_RESULTS} are not kept", self.refused);
+            failed.push(self.failed_case("lava-test-case", problem));
+        }
+        failed.into_iter().map(EventKind::TestCase).collect()
     }
 }
 
@@ -274,142 +348,8 @@ fn id_problem(id: &str) -> Option<String> {
 
 /// The text, cut to the longest that is kept.
 fn clip(text: &str) -> String {
-    match text.char_indices().find(|(at, c)| at + c.len_utf8() > MAX_NAME) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text.to_owned(),
-    }
+    text::clip(text, MAX_NAME)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report<'a>(id: &'a str, result: &'a str, measurement: Option<&'a str>) -> Report<'a> {
-        Report { id, result, measurement, units: None, reference: None }
-    }
-
-    fn case(kind: EventKind) -> TestCase {
-        match kind {
-            EventKind::TestCase(case) => case,
-            other => panic!("not a case: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_case_runs_until_its_result_comes() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        assert_eq!(book.running_case(), None);
-        book.start_case("outer");
-        book.start_case("inner");
-        assert_eq!(book.running_case(), Some("inner"));
-        book.case(report("other", "pass", None));
-        assert_eq!(book.running_case(), Some("inner"));
-        book.case(report("inner", "pass", None));
-        assert_eq!(book.running_case(), Some("outer"));
-        book.case(report("outer", "fail", None));
-        assert_eq!(book.running_case(), None);
-    }
-
-    #[test]
-    fn cases_that_never_end_do_not_pile_up() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        for number in 0..1_000 {
-            book.start_case(&number.to_string());
-        }
-        assert_eq!((book.running.len(), book.running_case()), (MAX_RUNNING, Some("999")));
-    }
-
-    #[test]
-    fn a_good_report_is_kept_as_it_is() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        let kept = case(book.case(Report { units: Some("MB/s"), ..report("speed", "pass", Some("12.5")) }));
-        assert_eq!(
-            (kept.result, kept.measurement, kept.units.as_deref()),
-            (TestResult::Pass, Some(12.5), Some("MB/s"))
-        );
-        assert_eq!(kept.comment, None);
-    }
-
-    #[test]
-    fn a_malformed_report_is_a_failed_case_that_says_why() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        for (id, result, measurement, why) in [
-            ("two words", "pass", None, "the test case id has spaces or control characters"),
-            ("", "pass", None, "the test case id is empty"),
-            ("odd", "maybe", None, "result `maybe` is none of pass, fail, skip, unknown"),
-            ("speed", "pass", Some("fast"), "measurement `fast` is not a number"),
-            ("speed", "pass", Some("inf"), "measurement `inf` is not a number"),
-        ] {
-            let kept = case(book.case(report(id, result, measurement)));
-            assert_eq!((kept.result, kept.comment.as_deref()), (TestResult::Fail, Some(why)));
-        }
-    }
-
-    #[test]
-    fn cases_belong_to_the_set_that_is_open() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        book.start_set("network").unwrap();
-        assert_eq!(book.start_set("disk"), Err("test set `network` is still open".to_owned()));
-        assert_eq!(case(book.case(report("ping", "pass", None))).set.as_deref(), Some("network"));
-        book.stop_set().unwrap();
-        assert_eq!(case(book.case(report("df", "pass", None))).set, None);
-        assert_eq!(book.stop_set(), Err("no test set is open".to_owned()));
-    }
-
-    #[test]
-    fn signals_in_the_output_are_results_and_a_malformed_one_is_a_failed_case() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        let output =
-            b"+ echo <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>\n<LAVA_SIGNAL_TESTSET START net>\n\
-            <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RES\n";
-        let events = book.printed(output);
-        assert_eq!(events.len(), 3, "{events:?}");
-        let kept = case(events[1].clone());
-        assert_eq!(
-            (kept.case.as_str(), kept.set.as_deref(), kept.result),
-            ("a", Some("net"), TestResult::Pass)
-        );
-        let cut = case(events[2].clone());
-        let comment = "malformed signal: <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RES";
-        assert_eq!((cut.result, cut.comment.as_deref()), (TestResult::Fail, Some(comment)));
-    }
-
-    #[test]
-    fn a_case_runs_from_its_begin_to_its_result() {
-        let mut book = CaseBook::new("0_smoke", &ResultRules::default());
-        book.printed(b"<LAVA_SIGNAL_STARTTC disk>\n");
-        assert_eq!(book.running_case(), Some("disk"));
-        book.case(report("other", "pass", None));
-        assert_eq!(book.running_case(), Some("disk"));
-        book.case(report("disk", "pass", None));
-        assert_eq!(book.running_case(), None);
-        book.start_case("ping");
-        book.printed(b"<LAVA_SIGNAL_ENDTC ping>\n");
-        assert_eq!(book.running_case(), None);
-    }
-
-    #[test]
-    fn expected_cases_that_never_came_fail_and_so_do_others_that_came() {
-        let expected = Some(vec!["ping".to_owned(), "df".to_owned()]);
-        let mut book = CaseBook::new("0_smoke", &ResultRules { expected, ..ResultRules::default() });
-        assert_eq!(case(book.case(report("ping", "pass", None))).result, TestResult::Pass);
-        assert_eq!(case(book.case(report("more", "pass", None))).result, TestResult::Fail);
-        let missing = book.missing();
-        assert_eq!(missing.len(), 1);
-        assert_eq!(case(missing[0].clone()).case, "df");
-    }
-
-    #[test]
-    fn printed_results_are_found_and_translated() {
-        let rules = ResultRules {
-            fixups: vec![("PASSED".to_owned(), "pass".to_owned())],
-            pattern: Some(Regex::new(r"^(?P<test_case_id>\w+)=(?P<result>\w+)$").unwrap()),
-            ..ResultRules::default()
-        };
-        let mut book = CaseBook::new("0_smoke", &rules);
-        let found = book.printed(b"ping=PASSED\ndf=ODD\n").into_iter().map(case);
-        let found: Vec<_> = found.map(|case| (case.case, case.result)).collect();
-        let pair = |name: &str, result| (name.to_owned(), result);
-        assert_eq!(found, [pair("ping", TestResult::Pass), pair("df", TestResult::Fail)]);
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 use tokio::sync::{mpsc, watch};
 
 use crate::agent_link::OnText;
-use crate::dialog::{Complaint, KernelFailure, KernelLog, Scan};
+use crate::dialog::{Complaint, Complaints, KernelFailure, KernelLog, Scan};
 
 use super::text_signal::{TextSignal, TextSignals};
 
@@ -20,7 +20,7 @@ pub(super) struct ConsoleWatch {
     failure: watch::Receiver<Option<KernelFailure>>,
     prompt: watch::Receiver<String>,
     heard: mpsc::Receiver<Seen>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<LostCounters>,
 }
 
 /// What the text says.
@@ -35,8 +35,23 @@ pub(super) enum Seen {
     Complaint(Complaint),
     /// A text signal, such as one that was written to `/dev/kmsg`.
     Signal(TextSignal),
-    /// So many complaints and signals came faster than they were taken, and are lost.
-    Lost(u64),
+    /// So much came faster than it was taken, and is lost.
+    Lost(Lost),
+}
+
+/// How much came faster than it was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// Text signals.
+    pub(super) signals: u64,
+    /// Complaints of the kernel.
+    pub(super) complaints: u64,
+}
+
+#[derive(Debug, Default)]
+struct LostCounters {
+    signals: AtomicU64,
+    complaints: AtomicU64,
 }
 
 impl ConsoleWatch {
@@ -45,20 +60,20 @@ impl ConsoleWatch {
         let (sender, failure) = watch::channel(None);
         let (seen_prompt, prompt) = watch::channel(String::new());
         let (heard_sender, heard) = mpsc::channel(CAPACITY);
-        let lost = Arc::new(AtomicU64::new(0));
-        let lost_counter = Arc::clone(&lost);
+        let lost = Arc::new(LostCounters::default());
+        let counters = Arc::clone(&lost);
         let (mut log, mut signals, mut scan) =
-            (KernelLog::default(), TextSignals::default(), Scan::default());
+            (KernelLog::default(), TextSignals::on_console(), Scan::default());
         let on_text = move |bytes: &[u8]| {
             if let Some(failure) = log.push(bytes) {
                 sender.send_if_modified(|seen| seen.is_none() && seen.replace(failure).is_none());
             }
-            let complaints = log.take_complaints().into_iter().map(Seen::Complaint);
-            for seen in complaints.chain(signals.push(bytes).into_iter().map(Seen::Signal)) {
-                if heard_sender.try_send(seen).is_err() {
-                    lost_counter.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+            let Complaints { first, more } = log.take_complaints();
+            let not_taken = |seen: Seen| u64::from(heard_sender.try_send(seen).is_err());
+            let complaints = more + first.into_iter().map(Seen::Complaint).map(not_taken).sum::<u64>();
+            let signals = signals.push(bytes).into_iter().map(Seen::Signal).map(not_taken).sum();
+            counters.complaints.fetch_add(complaints, Ordering::Relaxed);
+            counters.signals.fetch_add(signals, Ordering::Relaxed);
             scan.push(bytes);
             // The runner's own frames, echoed by the terminal, may already stand behind it.
             if let Some(prompt) = prompts.iter().find_map(|prompt| scan.find(prompt)) {
@@ -106,8 +121,9 @@ impl ConsoleWatch {
     }
 
     fn take_lost(&self) -> Option<Seen> {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        (lost > 0).then_some(Seen::Lost(lost))
+        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        let lost = Lost { signals: take(&self.lost.signals), complaints: take(&self.lost.complaints) };
+        (lost != Lost::default()).then_some(Seen::Lost(lost))
     }
 }
 
@@ -175,7 +191,18 @@ mod tests {
         for _ in 0..CAPACITY + 3 {
             on_text(b"<LAVA_SIGNAL_TESTEVENT x>");
         }
-        assert_eq!(seen(&mut watch), Some(Seen::Lost(3)));
+        on_text(b"\n[    9.1] BUG: a\n");
+        assert_eq!(seen(&mut watch), Some(Seen::Lost(Lost { signals: 3, complaints: 1 })));
         assert!(matches!(seen(&mut watch), Some(Seen::Signal(_))));
+    }
+
+    #[test]
+    fn complaints_that_come_in_one_piece_are_taken_or_counted() {
+        let (mut watch, mut on_text) = watch();
+        on_text("[    9.1] BUG: a\n".repeat(700).as_bytes());
+        let Some(Seen::Lost(lost)) = seen(&mut watch) else { panic!("nothing was lost") };
+        let taken = std::iter::from_fn(|| watch.heard()).count() as u64;
+        assert_eq!((taken + lost.complaints, lost.signals), (700, 0));
+        assert!(taken > 0);
     }
 }

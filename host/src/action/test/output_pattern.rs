@@ -2,13 +2,16 @@
 
 use regex::bytes::{Captures, Regex};
 
-/// Longest line that is looked at, in bytes; the rest of a longer one is not.
+use crate::text::clip_bytes;
+
+/// Longest line that is looked at, in bytes; of a longer one the begin is, and a mark behind it.
 const MAX_LINE: usize = 16 * 1024;
 
 /// Finds results in the output of a definition, line by line.
 #[derive(Debug)]
 pub(super) struct OutputPattern {
     pattern: Regex,
+    /// At most one byte more than the longest, which tells that it is cut.
     line: Vec<u8>,
 }
 
@@ -31,7 +34,7 @@ impl OutputPattern {
     pub(super) fn push(&mut self, output: &[u8]) -> Vec<Printed> {
         let mut found = Vec::new();
         for part in output.split_inclusive(|&byte| byte == b'\n') {
-            let room = MAX_LINE.saturating_sub(self.line.len());
+            let room = (MAX_LINE + 1).saturating_sub(self.line.len());
             self.line.extend(part.iter().take(room));
             if part.ends_with(b"\n") {
                 found.extend(self.take_line());
@@ -46,7 +49,10 @@ impl OutputPattern {
     }
 
     fn take_line(&mut self) -> Option<Printed> {
-        let line = std::mem::take(&mut self.line);
+        let mut line = std::mem::take(&mut self.line);
+        if line.trim_ascii_end().len() > MAX_LINE {
+            line = clip_bytes(&line, MAX_LINE).into_bytes();
+        }
         let groups = self.pattern.captures(line.trim_ascii_end())?;
         Some(Printed {
             id: group(&groups, "test_case_id")?,
@@ -97,12 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_in_a_line_that_is_too_long_says_that_it_was_cut() {
+        let mut pattern = OutputPattern::new(Regex::new(r"^(?P<result>pass) (?P<test_case_id>.*)$").unwrap());
+        for (length, end) in [(MAX_LINE, "x"), (MAX_LINE + 1, "x…")] {
+            let line = format!("pass {}\r\n", "x".repeat(length - "pass ".len()));
+            let found = pattern.push(line.as_bytes());
+            assert!(matches!(found.as_slice(), [printed] if printed.id.ends_with(end)), "{length}");
+        }
+    }
+
+    #[test]
     fn a_line_without_an_end_takes_no_more_memory_than_the_longest() {
         let mut pattern = OutputPattern::new(Regex::new(PATTERN).unwrap());
         for _ in 0..100 {
             assert_eq!(pattern.push(&[b'x'; 4096]), []);
         }
-        assert_eq!(pattern.line.len(), MAX_LINE);
+        assert_eq!(pattern.line.len(), MAX_LINE + 1);
         pattern.push(b"\n");
         assert_eq!(pattern.push(b"a: pass\n"), [printed("a", "pass")]);
     }

@@ -75,6 +75,15 @@ impl Running<'_> {
     fn step(&self) -> Option<StepId> {
         self.step.map(|number| StepId { script: self.script.kind, number })
     }
+
+    /// The step begins, if it is one of the script's and behind all that have begun; its command. A test can call the helper
+    /// that tells of steps as often as it likes.
+    fn begin_step(&mut self, number: u16) -> Option<String> {
+        let index = usize::from(number).checked_sub(1)?;
+        let step = self.script.prepared.steps.get(index).filter(|_| self.step < Some(number))?;
+        self.step = Some(number);
+        Some(step.command.clone())
+    }
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
@@ -252,7 +261,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                     self.emitter().emit(event);
                 }
             }
-            Seen::Lost(count) => self.emitter().emit(running.book.lost(count)),
+            Seen::Lost(lost) => {
+                running.book.lost(lost).into_iter().for_each(|event| self.emitter().emit(event))
+            }
         }
         Ok(())
     }
@@ -285,12 +296,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 }
             }
             AgentToHost::Step { run, step } if run == running.run => {
-                running.step = Some(step);
-                if let Some(step) = running.step() {
-                    let index = usize::from(step.number).wrapping_sub(1);
-                    let command = running.script.prepared.steps.get(index).map(|step| step.command.clone());
+                if let Some(command) = running.begin_step(step) {
                     let definition = running.book.definition().to_owned();
-                    let command = command.unwrap_or_default();
+                    let step = StepId { script: running.script.kind, number: step };
                     self.emitter().emit(EventKind::StepStarted { definition, step, command });
                 }
             }

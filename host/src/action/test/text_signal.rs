@@ -2,6 +2,17 @@
 //! call the helpers, or written to `/dev/kmsg`, whence they come over the console between the kernel's own lines. Pure.
 //!
 //! What begins like a signal and is none is told as well: a result that was cut must not be missed.
+//!
+//! A shell with `set -x` shows a command before it runs it, and so a signal before it is printed; a damaged frame on a console
+//! has a signal in it that comes again. Such a signal counts only once it has come as text of its own.
+
+mod print;
+#[cfg(test)]
+mod tests;
+
+use crate::text::DamagedFrame;
+
+use print::Prints;
 
 /// What every signal begins with.
 const BEGIN: &[u8] = b"<LAVA_SIGNAL_";
@@ -26,6 +37,8 @@ pub(super) enum TextSignal {
     TestEvent(String),
     /// It is none that is known, or was cut: its text.
     Malformed(String),
+    /// The text of one that does not count where it stands.
+    Shown(String),
 }
 
 /// Finds the signals in a stream of text.
@@ -33,7 +46,15 @@ pub(super) enum TextSignal {
 pub(super) struct TextSignals {
     /// What has come of a signal.
     begun: Vec<u8>,
+    /// Whether it began where it does not count, and whether one that begins now would.
+    is_shown: bool,
+    next_is_shown: bool,
     line: Line,
+    /// The last two bytes.
+    last: [u8; 2],
+    prints: Prints,
+    /// Damaged frames, where there may be any.
+    damaged: Option<DamagedFrame>,
 }
 
 /// How a line began.
@@ -43,8 +64,10 @@ enum Line {
     Empty,
     /// With `+` alone so far.
     Plus,
-    /// With `+` and a blank: a shell shows the command that it runs (`set -x`), and a signal in it is yet to be printed.
-    Trace,
+    /// With `+` and a blank alone so far. No command begins like a signal.
+    Prompt,
+    /// With `+`, a blank and more: a shell shows the command that it runs.
+    Command,
     Text,
 }
 
@@ -53,7 +76,8 @@ impl Line {
         match (self, byte) {
             (_, b'\n') => Self::Empty,
             (Self::Empty | Self::Plus, b'+') => Self::Plus,
-            (Self::Plus, b' ') | (Self::Trace, _) => Self::Trace,
+            (Self::Plus, b' ') => Self::Prompt,
+            (Self::Prompt | Self::Command, _) => Self::Command,
             // A carriage return alone prints over the same line.
             (Self::Empty, b'\r') => Self::Empty,
             _ => Self::Text,
@@ -62,52 +86,84 @@ impl Line {
 }
 
 impl TextSignals {
+    /// For a console, where the agent's frames are too.
+    pub(super) fn on_console() -> Self {
+        Self { damaged: Some(DamagedFrame::default()), ..Self::default() }
+    }
+
     /// The signals that end in `text`, which continues what came before.
     pub(super) fn push(&mut self, text: &[u8]) -> Vec<TextSignal> {
         let mut found = Vec::new();
         for &byte in text {
+            let in_frame = self.damaged.as_mut().is_some_and(|frame| frame.covers(byte));
+            self.prints.push(byte);
+            found.extend(self.take(byte, in_frame));
             self.line = self.line.next(byte);
-            if self.line == Line::Trace {
-                self.begun.clear();
-            } else {
-                self.take(byte, &mut found);
-            }
+            self.last = [self.last[1], byte];
         }
         found
     }
 
     /// The signal that the text ended in: one that was cut.
     pub(super) fn finish(&mut self) -> Option<TextSignal> {
-        self.line = Line::Empty;
-        let begun = std::mem::take(&mut self.begun);
-        (begun.len() >= BEGIN.len())
-            .then(|| TextSignal::Malformed(String::from_utf8_lossy(&begun).trim_end().to_owned()))
+        let Self { begun, is_shown, damaged, .. } = std::mem::take(self);
+        self.damaged = damaged;
+        (begun.len() >= BEGIN.len() && !is_shown).then(|| malformed(&begun))
     }
 
-    fn take(&mut self, byte: u8, found: &mut Vec<TextSignal>) {
+    fn take(&mut self, byte: u8, in_frame: bool) -> Option<TextSignal> {
+        if BEGIN.first() == Some(&byte) {
+            // The kernel may print what was written to `/dev/kmsg` in the midst of anything, behind its time.
+            let is_kernels = self.damaged.is_some() && self.last == *b"] ";
+            // In quotes, a shell shows a word. Busybox writes word by word, and so into what others show.
+            let is_quoted = self.last[1] == b'\'';
+            self.next_is_shown = (in_frame || is_quoted || self.line == Line::Command) && !is_kernels;
+        }
         let is_signal = self.begun.len() >= BEGIN.len();
-        let ends = is_signal && (matches!(byte, b'>' | b'\n') || self.begun.len() >= MAX_SIGNAL);
-        if ends {
+        if is_signal && (matches!(byte, b'>' | b'\n') || self.begun.len() >= MAX_SIGNAL) {
             let signal = std::mem::take(&mut self.begun);
-            let text = String::from_utf8_lossy(&signal);
-            let malformed = || TextSignal::Malformed(text.trim_end().to_owned());
-            found.extend(if byte == b'>' { parse(&text) } else { Some(malformed()) });
-            return;
+            return self.end(&signal, byte);
         }
         self.begun.push(byte);
         if !is_signal && !BEGIN.starts_with(&self.begun) {
             self.begun.clear();
-            if BEGIN.first() == Some(&byte) {
-                self.begun.push(byte);
-            }
+            self.begun.extend(BEGIN.first().filter(|first| **first == byte));
         }
+        if !self.begun.ends_with(BEGIN) {
+            return None;
+        }
+        // Another begins in the midst of one that was cut.
+        let cut = self.begun.drain(..self.begun.len() - BEGIN.len()).collect::<Vec<_>>();
+        let cut_is_shown = std::mem::replace(&mut self.is_shown, self.next_is_shown);
+        self.prints.begin(BEGIN.len());
+        (!cut.is_empty() && !cut_is_shown).then(|| malformed(&cut))
+    }
+
+    /// What a signal that ended with `byte` is, if it is any.
+    fn end(&mut self, signal: &[u8], byte: u8) -> Option<TextSignal> {
+        if byte != b'>' {
+            // What is shown and cut is yet to come.
+            return (!self.is_shown && !self.prints.is_print()).then(|| malformed(signal));
+        }
+        let text = format!("{}>", String::from_utf8_lossy(signal));
+        if self.is_shown {
+            // As it is printed: bash and busybox show a quote in quotes.
+            let text = text.replace(r"'\''", "'").replace("'\"'\"'", "'");
+            return parse(&text).map(|_| TextSignal::Shown(text));
+        }
+        let parsed = parse(&text)?;
+        (!self.prints.is_print()).then_some(parsed)
     }
 }
 
-/// Reads a signal, without its `>`; none for those that mean nothing here.
-fn parse(text: &str) -> Option<TextSignal> {
-    let malformed = || TextSignal::Malformed(format!("{text}>"));
-    let (name, words) = text.get(BEGIN.len()..).unwrap_or_default().split_once(' ').unwrap_or((text, ""));
+fn malformed(signal: &[u8]) -> TextSignal {
+    TextSignal::Malformed(String::from_utf8_lossy(signal).trim_end().to_owned())
+}
+
+/// Reads a whole signal; none for those that mean nothing here.
+pub(super) fn parse(text: &str) -> Option<TextSignal> {
+    let inner = text.get(BEGIN.len()..text.len().saturating_sub(1)).unwrap_or_default();
+    let (name, words) = inner.split_once(' ').unwrap_or((inner, ""));
     let words = words.trim();
     let signal = match (name, words) {
         (_, "") => None,
@@ -129,7 +185,7 @@ fn parse(text: &str) -> Option<TextSignal> {
         ("STARTRUN" | "ENDRUN" | "TESTFEEDBACK", _) => return None,
         _ => None,
     };
-    Some(signal.unwrap_or_else(malformed))
+    Some(signal.unwrap_or_else(|| TextSignal::Malformed(text.to_owned())))
 }
 
 /// `TEST_CASE_ID=… RESULT=… [MEASUREMENT=…] [UNITS=…]`, in any order and case. A word without `=` continues the value
@@ -156,95 +212,4 @@ fn test_case(words: &str) -> Option<TextSignal> {
         measurement: take("measurement"),
         units: take("units"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn case(id: &str, result: &str) -> TextSignal {
-        TextSignal::TestCase { id: id.to_owned(), result: result.to_owned(), measurement: None, units: None }
-    }
-
-    fn found(text: &str) -> Vec<TextSignal> {
-        TextSignals::default().push(text.as_bytes())
-    }
-
-    #[test]
-    fn signals_are_found_however_the_text_is_cut() {
-        let text = "noise <LAVA<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass> more\r\n\
-                    [   12.345678] <LAVA_SIGNAL_TESTCASE test_case_id=speed result=fail measurement=1.5 UNITS=MB/s>\n\
-                    <LAVA_SIGNAL_STARTRUN 0_x 1_2><LAVA_SIGNAL_TESTSET START net><LAVA_SIGNAL_TESTSET STOP>";
-        let speed = TextSignal::TestCase {
-            id: "speed".to_owned(),
-            result: "fail".to_owned(),
-            measurement: Some("1.5".to_owned()),
-            units: Some("MB/s".to_owned()),
-        };
-        let set = TextSignal::TestSet(Some("net".to_owned()));
-        let expected = [case("a", "pass"), speed, set, TextSignal::TestSet(None)];
-        for size in 1..80 {
-            let mut signals = TextSignals::default();
-            let found: Vec<_> = text.as_bytes().chunks(size).flat_map(|part| signals.push(part)).collect();
-            assert_eq!(found, expected, "in pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn a_command_that_is_shown_before_it_runs_is_no_signal() {
-        let text = "+ echo '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>'\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>\n\
-                    ++ echo <LAVA_SIGNAL_TESTRAISE no>\n+<LAVA_SIGNAL_TESTEVENT plus>\n";
-        assert_eq!(found(text), [case("a", "pass"), TextSignal::TestEvent("plus".to_owned())]);
-    }
-
-    #[test]
-    fn every_other_signal_of_a_test_is_read() {
-        let text = "<LAVA_SIGNAL_STARTTC a><LAVA_SIGNAL_ENDTC a><LAVA_SIGNAL_TESTREFERENCE a pass http://x/>\
-                    <LAVA_SIGNAL_TESTRAISE no more><LAVA_SIGNAL_TESTFEEDBACK ns><LAVA_SIGNAL_ENDRUN 0_x 1_2>";
-        let running = |begins| TextSignal::Running { id: "a".to_owned(), begins };
-        let reference = TextSignal::TestReference {
-            id: "a".to_owned(),
-            result: "pass".to_owned(),
-            url: "http://x/".to_owned(),
-        };
-        let raised = TextSignal::TestRaise("no more".to_owned());
-        assert_eq!(found(text), [running(true), running(false), reference, raised]);
-    }
-
-    #[test]
-    fn what_is_cut_or_unknown_is_told_with_its_text() {
-        for text in [
-            "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RES\n",
-            "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a>",
-            "<LAVA_SIGNAL_TESTCASE boot>",
-            "<LAVA_SIGNAL_TESTSET>",
-            "<LAVA_SIGNAL_NEWS of today>",
-            "<LAVA_SIGNAL_TESTREFERENCE a pass>",
-        ] {
-            assert_eq!(found(text), [TextSignal::Malformed(text.trim_end().to_owned())]);
-        }
-        assert_eq!(
-            found("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=two words RESULT=pass>"),
-            [case("two words", "pass")]
-        );
-    }
-
-    #[test]
-    fn a_signal_that_the_output_ends_in_is_told() {
-        let mut signals = TextSignals::default();
-        assert_eq!(signals.push(b"<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RES"), []);
-        let cut = TextSignal::Malformed("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RES".to_owned());
-        assert_eq!((signals.finish(), signals.finish()), (Some(cut), None));
-        signals.push(b"<LAVA_SI");
-        assert_eq!(signals.finish(), None);
-    }
-
-    #[test]
-    fn a_signal_without_an_end_takes_bounded_memory_and_is_told() {
-        let mut signals = TextSignals::default();
-        let mut told = signals.push(b"<LAVA_SIGNAL_TESTCASE ");
-        told.extend(signals.push(&[b'x'; 10_000]));
-        assert!(matches!(told.as_slice(), [TextSignal::Malformed(text)] if text.len() == MAX_SIGNAL));
-        assert!(signals.begun.len() <= BEGIN.len());
-    }
 }

@@ -3,7 +3,7 @@
 use regex::bytes::Regex;
 
 use crate::dialog::expired::LastOutput;
-use crate::dialog::{Complaint, Expired, KernelFailure};
+use crate::dialog::{Complaints, Expired, KernelFailure};
 use crate::fault::Class;
 use crate::limit::Limit;
 
@@ -55,8 +55,8 @@ pub struct AutoLogin {
 pub struct LoggedIn {
     /// The text that matched one of the prompts.
     pub prompt: String,
-    /// Complaints of the kernel on the way, at most 32.
-    pub complaints: Vec<Complaint>,
+    /// Complaints of the kernel on the way.
+    pub complaints: Complaints,
 }
 
 /// Why there is no shell prompt.

@@ -1,0 +1,89 @@
+//! Texts of boards and tests, cut to what is kept of them. Pure.
+//!
+//! Every cut is marked: for the reader, and for what keeps secrets out of reports, as a part of one may stand beside it.
+
+mod damaged;
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+pub(crate) use damaged::{DamagedFrame, WithoutDamagedFrames};
+
+/// The time in front of each message of a Linux kernel, and who said it, where that is shown (`CONFIG_PRINTK_CALLER`).
+static KERNEL_TIME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ").expect("a constant pattern is valid"));
+
+/// Stands where a text was cut.
+pub(crate) const CUT: char = '…';
+
+/// The begin of `text`: at most `limit` bytes, and the mark if there were more.
+pub(crate) fn clip(text: &str, limit: usize) -> String {
+    clip_bytes(text.as_bytes(), limit)
+}
+
+/// The begin of `bytes` as text: at most `limit` of them, and the mark if there were more.
+pub(crate) fn clip_bytes(bytes: &[u8], limit: usize) -> String {
+    let Some(&behind) = bytes.get(limit) else { return String::from_utf8_lossy(bytes).into_owned() };
+    let mut kept = bytes.get(..limit).unwrap_or_default();
+    let mut next = behind;
+    while let Some((&last, before)) = kept.split_last().filter(|_| continues_character(next)) {
+        (next, kept) = (last, before);
+    }
+    format!("{}{CUT}", String::from_utf8_lossy(kept))
+}
+
+/// The end of `bytes` as text: at most `limit` of them, behind the mark if there were more.
+pub(crate) fn tail(bytes: &[u8], limit: usize) -> String {
+    let excess = bytes.len().saturating_sub(limit);
+    if excess == 0 {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    let kept = bytes.iter().skip(excess).skip_while(|&&byte| continues_character(byte));
+    format!("{CUT}{}", String::from_utf8_lossy(&kept.copied().collect::<Vec<_>>()))
+}
+
+/// Appends `bytes` to `kept`, of which only the last `limit` stay.
+pub(crate) fn keep_last(kept: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    kept.extend_from_slice(bytes);
+    kept.drain(..kept.len().saturating_sub(limit));
+}
+
+/// Where the last message of a kernel begins in `line`, by the time in front of it: others may have left a line of theirs open.
+pub(crate) fn kernel_message(line: &[u8]) -> Option<usize> {
+    KERNEL_TIME.find_iter(line).last().map(|time| time.start())
+}
+
+/// A character for a message of several lines.
+pub(crate) const fn printable(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        character if character.is_ascii_control() => '.',
+        character => character,
+    }
+}
+
+const fn continues_character(byte: u8) -> bool {
+    matches!(byte, 0x80..=0xBF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_message_of_a_kernel_begins_with_its_time() {
+        let line = "token=1[ 1.2] x[   12.345678][    T1] usb";
+        assert_eq!(kernel_message(line.as_bytes()).map(|at| &line[at..]), Some("[   12.345678][    T1] usb"));
+        assert_eq!(kernel_message(b"[1] 2.3] [a] "), None);
+    }
+
+    #[test]
+    fn a_cut_is_marked_and_goes_through_no_character() {
+        assert_eq!((clip("short", 5), clip("longer", 5)), ("short".to_owned(), "longe…".to_owned()));
+        assert_eq!((clip("aé", 2), clip("a€b", 3)), ("a…".to_owned(), "a…".to_owned()));
+        assert_eq!((clip("", 0), clip_bytes(b"\xbf\xbf\xbf", 1)), (String::new(), "…".to_owned()));
+        assert_eq!((tail(b"short", 5), tail(b"longer", 5)), ("short".to_owned(), "…onger".to_owned()));
+        assert_eq!(tail("a€b".as_bytes(), 3), "…b");
+    }
+}
