@@ -168,7 +168,12 @@ impl<'a> Agent<'a> {
                 let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
         }
-        let due = [self.link.poll_timeout(), self.line.poll_timeout(), script.and_then(Script::poll_timeout)];
+        let is_blocked = self.line.is_writing() || !self.line.is_there();
+        let due = [
+            if is_blocked { self.link.poll_blocked_timeout() } else { self.link.poll_timeout() },
+            self.line.poll_timeout(),
+            script.and_then(Script::poll_timeout),
+        ];
         let timeout = due.into_iter().flatten().min().map(|at| clock::timespec(at.saturating_sub(now_ms)));
         match poll(&mut fds, timeout.as_ref()) {
             Err(Errno::INTR) => return Ok(Ready::default()),

@@ -4,7 +4,7 @@ use protocol::version;
 use rustix::fs::{CWD, Mode};
 
 use crate::agent::{Agent, Setting};
-use crate::environment::SOCKET_NAME;
+use crate::environment::{SOCKET_NAME, TOKEN_VARIABLE};
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::line::{Line, Runner};
@@ -18,7 +18,7 @@ const HELP: &str = "\
 lava-agent: runs test definitions on a board for host-runner
 
 usage: lava-agent console|stdio|fifo [--baud RATE] [--directory DIR]
-       lava-agent tcp --runner ADDRESS:PORT/TOKEN [--directory DIR]
+       LAVA_AGENT_TOKEN=TOKEN lava-agent tcp --runner ADDRESS:PORT [--directory DIR]
        lava-agent --help | --version
 
 console speaks to the runner over the terminal on standard input, stdio over a pipe
@@ -81,7 +81,10 @@ impl<'a> Command<'a> {
                     let value = words.next()?;
                     match option {
                         "--baud" => service.baud = value.parse().ok()?,
-                        "--runner" => service.runner = Some(Runner::parse(value)?),
+                        "--runner" => {
+                            service.runner =
+                                Some(Runner::parse(value, invocation.variable(TOKEN_VARIABLE)?)?);
+                        }
                         "--directory" => service.directory = Some(value),
                         _ => return None,
                     }
@@ -138,12 +141,14 @@ fn serve(invocation: &Invocation<'_>, service: Service<'_>) -> Result<(), Failur
     let socket = joined(directory.as_str(), SOCKET_NAME)
         .map_err(Failure::system("the agent's directory is too deep"))?;
     helper::link(directory.as_str());
+    let calls =
+        Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
     if service.link == "fifo" {
         fifo::enter(directory.as_str()).map_err(Failure::system("cannot go on in the background"))?;
     }
-    let calls =
-        Calls::listen(socket.as_c_str()).map_err(Failure::system("cannot make the helpers' socket"))?;
-    let unblocked = [stdio::stdin(), stdio::stdout()].map(NonBlocking::enter);
+    // The line is not there yet that is a connection, and what is in its place is a console that others use.
+    let unblocked =
+        [stdio::stdin(), stdio::stdout()].map(|fd| service.runner.is_none().then(|| NonBlocking::enter(fd)));
     let bytes_per_s = Some(service.baud / BITS_PER_BYTE).filter(|rate| *rate > 0);
     let setting = Setting { invocation, directory: directory.as_str(), link: service.link, bytes_per_s };
     let line = Line::new(service.runner);
@@ -194,10 +199,13 @@ mod tests {
         let both = [c"lava-agent", c"console", c"--directory", c"/lava-7", c"--baud", c"0"];
         assert_eq!(parsed(&both), serving("console", 0, Some("/lava-7")));
         assert_eq!(parsed(&[c"lava-agent", c"--version"]), Some(Command::Version));
-        let runner = Runner::parse("10.0.0.1:4000/t");
+        let runner = Runner::parse("10.0.0.1:4000", "t");
         let service = Service { link: "tcp", baud: 0, runner, directory: None };
-        let words = [c"lava-agent", c"tcp", c"--runner", c"10.0.0.1:4000/t"];
-        assert_eq!(parsed(&words), Some(Command::Serve(service)));
+        let arguments: &[&CStr] = &[c"lava-agent", c"tcp", c"--runner", c"10.0.0.1:4000"];
+        let mut invocation = Invocation { arguments, variables: &[c"LAVA_AGENT_TOKEN=t"], cut: false };
+        assert_eq!(Command::parse(&invocation), Some(Command::Serve(service)));
+        invocation.variables = &[];
+        assert_eq!(Command::parse(&invocation), None, "without the token");
     }
 
     #[test]
@@ -211,8 +219,8 @@ mod tests {
             &[c"lava-agent", c"console", c"--baud", c"fast"],
             &[c"lava-agent", c"stdio", c"--directory"],
             &[c"lava-agent", c"tcp"],
-            &[c"lava-agent", c"tcp", c"--runner", c"bench:4000/t"],
-            &[c"lava-agent", c"stdio", c"--runner", c"10.0.0.1:4000/t"],
+            &[c"lava-agent", c"tcp", c"--runner", c"bench:4000"],
+            &[c"lava-agent", c"stdio", c"--runner", c"10.0.0.1:4000"],
         ];
         for words in wrong {
             assert_eq!(parsed(words), None, "{words:?}");

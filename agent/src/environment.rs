@@ -15,6 +15,10 @@ use crate::socket::{LINK_VARIABLE, PROCESS_VARIABLE, RUN_VARIABLE, SOCKET_VARIAB
 /// Longest search path, with its name and NUL.
 const MAX_SEARCH: usize = 4096;
 
+/// Environment variable with what an agent that connects to the runner says first. Not an argument, which everybody on the
+/// board can read; and not for scripts, whose services may run for others.
+pub(crate) const TOKEN_VARIABLE: &str = "LAVA_AGENT_TOKEN";
+
 /// Name of the agent's socket in its directory.
 pub(crate) const SOCKET_NAME: &str = "agent.sock";
 
@@ -84,7 +88,9 @@ impl Additions {
     ) -> Option<Vec<&'v CStr, N>> {
         let Self { search, socket, process, link, run, cache } = self;
         let [socket, process, link, run, cache] = [socket, process, link, run, cache].map(PathText::as_c_str);
-        with(invocation, &[search.as_c_str(), socket, process, link, run, cache])
+        // Instead of the agent's own.
+        let no_token = c"LAVA_AGENT_TOKEN=";
+        with(invocation, &[search.as_c_str(), socket, process, link, run, no_token, cache])
     }
 }
 
@@ -100,7 +106,13 @@ mod tests {
     fn the_agents_variables_replace_inherited_ones_and_the_rest_stays() {
         let invocation = Invocation {
             arguments: &[],
-            variables: &[c"HOME=/root", c"PATH=/sbin:/bin", c"LAVA_AGENT_SOCKET=/old", c"A=b=c"],
+            variables: &[
+                c"HOME=/root",
+                c"PATH=/sbin:/bin",
+                c"LAVA_AGENT_SOCKET=/old",
+                c"A=b=c",
+                c"LAVA_AGENT_TOKEN=t",
+            ],
             cut: false,
         };
         let additions = Additions::new(&invocation, "/lava-7", pid(), "console", 3).expect("short");
@@ -111,6 +123,7 @@ mod tests {
             c"LAVA_AGENT_PID=4711",
             c"LAVA_AGENT_LINK=console",
             c"LAVA_AGENT_RUN=3",
+            c"LAVA_AGENT_TOKEN=",
             c"LAVA_MULTI_NODE_CACHE=/lava-7/multi_node_cache.txt",
             c"HOME=/root",
             c"A=b=c",
@@ -129,6 +142,6 @@ mod tests {
     fn a_list_without_room_is_refused() {
         let invocation = Invocation { arguments: &[], variables: &[c"A=1", c"B=2"], cut: false };
         let additions = Additions::new(&invocation, "/lava-7", pid(), "stdio", 3).expect("short");
-        assert!(additions.merge::<6>(&invocation).is_none());
+        assert!(additions.merge::<7>(&invocation).is_none());
     }
 }

@@ -51,6 +51,7 @@ fn meaning(errno: Errno) -> &'static str {
         Errno::ISDIR => "is a directory",
         Errno::NOSPC => "no space left",
         Errno::ROFS => "read-only file system",
+        Errno::NETUNREACH | Errno::HOSTUNREACH => "no way leads there",
         Errno::CONNREFUSED => "nobody listens there",
         Errno::CONNRESET | Errno::PIPE => "the other end has gone",
         Errno::NODEV => "no such device",

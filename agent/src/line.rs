@@ -17,6 +17,9 @@ const READ: usize = 4096;
 /// Shortest time between two attempts to connect to the runner, in milliseconds.
 const REDIAL_MS: u64 = 500;
 
+/// How long the other end of a connection may not take what was sent, in milliseconds.
+const DEAD_MS: u32 = 10_000;
+
 /// Where the runner listens, and what tells it who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Runner<'a> {
@@ -25,17 +28,16 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// Reads `ADDRESS:PORT/TOKEN`.
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (address, rest) = text.split_once(':')?;
-        let (port, token) = rest.split_once('/')?;
+    /// Reads `ADDRESS:PORT`.
+    pub(crate) fn parse(text: &str, token: &'a str) -> Option<Self> {
+        let (address, port) = text.split_once(':')?;
         // Not by the standard library's parser, which is ten times as large.
         let mut octets = [0; 4];
         let mut parts = address.split('.');
         for octet in &mut octets {
             *octet = parts.next()?.parse().ok()?;
         }
-        if parts.next().is_some() || token.is_empty() {
+        if parts.next().is_some() {
             return None;
         }
         Some(Self { address: SocketAddrV4::new(Ipv4Addr::from(octets), port.parse().ok()?), token })
@@ -90,7 +92,7 @@ impl<'a> Line<'a> {
     /// Calls the runner when it is time to. The link goes on where it was: what was on its way is sent again.
     ///
     /// # Errors
-    /// The errno of the system call that failed. That the runner cannot be reached shows when the line is read.
+    /// The errno of the system call that failed. That the runner does not answer shows when the line is read.
     pub(crate) fn handle_timeout(&mut self, now_ms: u64) -> Result<()> {
         let (Some(runner), Some(())) = (self.runner, self.call_at.take_if(|at| *at <= now_ms).map(|_| ()))
         else {
@@ -101,7 +103,15 @@ impl<'a> Line<'a> {
         let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
         // Small messages that somebody waits for.
         sockopt::set_tcp_nodelay(&socket, true)?;
-        let _ = rustix::net::connect(&socket, &runner.address);
+        // Sooner than the link is lost.
+        sockopt::set_tcp_user_timeout(&socket, DEAD_MS)?;
+        match rustix::net::connect(&socket, &runner.address) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(errno) => {
+                self.hang_up(errno, now_ms);
+                return Ok(());
+            }
+        }
         rustix::stdio::dup2_stdin(&socket)?;
         rustix::stdio::dup2_stdout(&socket)?;
         // The token goes first, as a frame would.
@@ -179,21 +189,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runner_is_an_address_a_port_and_a_token() {
-        let runner = Runner::parse("192.168.7.1:40001/5eC2et");
+    fn a_runner_is_an_address_and_a_port() {
+        let runner = Runner::parse("192.168.7.1:40001", "5eC2et");
         let address = SocketAddrV4::new(Ipv4Addr::new(192, 168, 7, 1), 40_001);
         assert_eq!(runner, Some(Runner { address, token: "5eC2et" }));
-        let wrong = [
-            "",
-            "192.168.7.1",
-            "192.168.7.1:1",
-            "192.168.7.1:1/",
-            "192.168.7:1/x",
-            "1.2.3.4.5:1/x",
-            "1.2.3.256:1/x",
-        ];
-        for text in wrong.into_iter().chain(["1.2.3.4:65536/x", "1.2.3.4:/x", "bench:1/x", "::1:1/x"]) {
-            assert_eq!(Runner::parse(text), None, "{text}");
+        let wrong = ["", "192.168.7.1", "192.168.7.1:", "192.168.7:1", "1.2.3.4.5:1", "1.2.3.256:1"];
+        for text in wrong.into_iter().chain(["1.2.3.4:65536", "1.2.3.4:1:", "bench:1", "::1:1"]) {
+            assert_eq!(Runner::parse(text, "x"), None, "{text}");
         }
     }
 }

@@ -16,8 +16,8 @@
 //!
 //! After every call of [`handle_input`](Link::handle_input), [`handle_timeout`](Link::handle_timeout),
 //! [`send`](Link::send) or [`receive`](Link::receive): call [`poll_transmit`](Link::poll_transmit) until it
-//! returns 0 and write what it gave; then wait for input or until [`poll_timeout`](Link::poll_timeout). Take
-//! messages with `receive` until `None`: the other end sends no further than what was taken.
+//! returns 0 and write what it gave; then wait for input or until [`poll_timeout`](Link::poll_timeout). While that cannot be
+//! written, wait until [`poll_blocked_timeout`](Link::poll_blocked_timeout) instead. Take messages with `receive` until `None`: the other end sends no further than what was taken.
 
 mod error;
 mod handshake;
@@ -143,6 +143,12 @@ impl Link {
     /// at the latest, given that the latter returned 0.
     pub fn poll_timeout(&self) -> Option<u64> {
         self.peer.poll_timeout()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called again at the latest, while what
+    /// [`poll_transmit`](Self::poll_transmit) gave cannot be written and nothing more is asked of it.
+    pub fn poll_blocked_timeout(&self) -> Option<u64> {
+        self.peer.poll_act_timeout()
     }
 
     /// Writes the next frame to `out` and returns its length, 0 if nothing is to be sent now.

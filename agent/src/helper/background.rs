@@ -27,6 +27,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client::NO_RUN;
+use crate::helper::turn::Turn;
 use crate::invocation::Invocation;
 use crate::path::{PathText, agent_directory};
 use crate::program::{self, Command};
@@ -63,6 +64,7 @@ pub(crate) fn start(context: &Context<'_>) -> Result<u8, Failure> {
     let keeper = path(directory, name, ".sock")?;
     let agent = invocation.variable(PROCESS_VARIABLE).and_then(|pid| Pid::from_raw(pid.parse().ok()?));
     let agent = agent.ok_or(NO_RUN)?;
+    let _turn = Turn::take(b"host-runner/background", clock::monotonic_ms() + STOP_MS, &mut || ());
     // A socket of another type is refused by one that is there, and does not disturb it.
     if connect(&keeper, SocketType::DGRAM).err() == Some(Errno::PROTOTYPE) {
         return Err(Failure::Plain("a background process of that name runs already"));

@@ -51,7 +51,7 @@ pub(crate) async fn boot_ssh(
         };
         part.bound("end of the agent's upload", upload).await?;
     }
-    resources.ssh = Some((target, session));
+    resources.ssh = Some((target, Some(session)));
     Ok(())
 }
 

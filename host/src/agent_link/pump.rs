@@ -117,14 +117,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         let now_ms = self.now_ms();
         self.link.handle_timeout(now_ms);
         self.fill_outgoing(now_ms);
-        if !self.outgoing.is_pending() && self.failure().is_some() {
+        // What a link that has failed had to say interests nobody any more.
+        let has_failed = matches!(self.link.state(), State::Failed(_));
+        if has_failed || !self.outgoing.is_pending() && self.failure().is_some() {
             return Ok(());
         }
         if let Some((_, error)) = self.broken.take_if(|(at, _)| at.elapsed() >= LAST_WORDS || self.ended) {
             self.ended = true;
             return Err(AgentLinkError::Write { error, last: self.last_heard() });
         }
-        let mut wake = self.started + self.link.poll_timeout().map_or(IDLE, Duration::from_millis);
+        // What cannot be written yet is not waited for by a timer that is over.
+        let timeout = match self.outgoing.is_pending() {
+            true => self.link.poll_blocked_timeout(),
+            false => self.link.poll_timeout(),
+        };
+        let mut wake = self.started + timeout.map_or(IDLE, Duration::from_millis);
         if let Some((at, _)) = &self.broken {
             wake = *at + LAST_WORDS;
         }
@@ -242,5 +249,55 @@ impl Outgoing {
         ready!(stream.poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use protocol::frame::Side;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A line that takes nothing and says nothing.
+    struct Closed(Arc<AtomicUsize>);
+
+    impl AsyncRead for Closed {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Closed {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// An agent gives up after 30 s; until then there is nothing to do but to wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_takes_nothing_is_waited_for_without_haste() {
+        let writes = Arc::new(AtomicUsize::new(0));
+        let config = Config { side: Side::Agent, id: 7, bytes_per_s: None, silence_ms: 30_000 };
+        let mut pump = Pump::new(Closed(Arc::clone(&writes)), config, Box::new(|_| {}));
+        let failed = async {
+            while pump.failure().is_none() {
+                pump.step().await.expect("nothing is read or written");
+            }
+        };
+        timeout(Duration::from_secs(31), failed).await.expect("silence is a failure");
+        assert!(writes.load(Ordering::Relaxed) < 10, "tried {} times", writes.load(Ordering::Relaxed));
     }
 }

@@ -8,7 +8,7 @@ use protocol::frame::Side;
 use protocol::link::{self, Counters, State};
 use protocol::{AgentToHost, HostToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::LastHeard;
 use super::pump::Pump;
@@ -22,6 +22,9 @@ const FILE_TIME: Duration = Duration::from_secs(60);
 
 /// How long the agent may take to quit.
 const QUIT_TIME: Duration = Duration::from_secs(10);
+
+/// How long the last acknowledgement may take to leave.
+const LAST_WORD_TIME: Duration = Duration::from_secs(1);
 
 /// How often the agent is asked for a sign of life, and how long it has each time: a board that is busy, or whose kernel
 /// talks, is late.
@@ -218,8 +221,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
             self.take_messages(2 * INBOX);
             match self.pump.link.state() {
                 State::Closed if self.pump.is_flushed() => return Ok(()),
-                // The agent has gone for good; whether the last acknowledgement still left is all the same.
-                State::Closed if self.pump.step().await.is_err() => return Ok(()),
+                // The agent has gone for good; whether the last acknowledgement still leaves is all the same.
+                State::Closed if !matches!(timeout(LAST_WORD_TIME, self.pump.step()).await, Ok(Ok(()))) => {
+                    return Ok(());
+                }
                 State::Closed => {}
                 // An SSH channel ends with the agent; all its messages came before its Close.
                 State::Closing if self.pump.ended => return Ok(()),

@@ -20,18 +20,13 @@ use crate::net::Net;
 /// Most text of a console that is kept for who gets it back.
 const MAX_LINE: usize = 4096;
 
-/// Where an agent is to connect to, and with what.
+/// What an agent must be told to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    address: SocketAddrV4,
-    token: String,
-}
-
-impl fmt::Display for Invitation {
-    /// As the agent takes it: `ADDRESS:PORT/TOKEN`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.token)
-    }
+    /// Where to.
+    pub address: SocketAddrV4,
+    /// What it says first.
+    pub token: String,
 }
 
 /// A port that waits for an agent.
@@ -134,18 +129,19 @@ impl TcpLine {
     }
 
     /// Takes connections; one that begins with the greeting takes the place of the one before.
-    fn poll_callers(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn poll_callers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(accepted) = self.listener.poll_accept(cx) {
-            // Small messages that somebody waits for.
-            let (stream, _) = accepted?;
-            stream.set_nodelay(true)?;
+            // One that has gone already, or no descriptors for now: the next is asked for when the reader is called again.
+            let Ok((stream, _)) = accepted else { break };
+            // Small messages that somebody waits for; a connection that cannot be set so ends soon.
+            let _ = stream.set_nodelay(true);
             self.caller = Some((stream, Vec::new()));
         }
         while let Some((stream, said)) = &mut self.caller {
             let mut bytes = vec![0; self.greeting.len() - said.len()];
             let mut buffer = ReadBuf::new(&mut bytes);
             match Pin::new(stream).poll_read(cx, &mut buffer) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return,
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => said.extend_from_slice(buffer.filled()),
                 Poll::Ready(_) => self.caller = None,
             }
@@ -163,7 +159,6 @@ impl TcpLine {
                 self.caller = None;
             }
         }
-        Ok(())
     }
 
     /// The connection has broken; what was on its way is sent again.
@@ -180,7 +175,7 @@ impl AsyncRead for TcpLine {
         if let Poll::Ready(ended) = this.poll_console(cx) {
             return Poll::Ready(ended);
         }
-        this.poll_callers(cx)?;
+        this.poll_callers(cx);
         let Some(connection) = &mut this.connection else { return Poll::Pending };
         let before = buf.filled().len();
         match Pin::new(connection).poll_read(cx, buf) {

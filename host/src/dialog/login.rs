@@ -34,9 +34,8 @@ const QUIET: Duration = Duration::from_secs(1);
 /// in a moment, and one that is typed as well would be the shell's first command.
 const SETTLED: Duration = Duration::from_millis(300);
 
-/// What the kernel writes behind a prompt, which is no answer to it.
-static KERNEL_LINE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\s*\[ *[0-9]+\.[0-9]+\]").expect("a constant pattern is valid"));
+/// What a getty that logs in by itself writes behind the name.
+const AUTOMATIC: &[u8] = b"(automatic login)";
 
 static REFUSED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("Login (?:incorrect|timed out)").expect("a constant pattern is valid"));
@@ -54,7 +53,7 @@ pub struct Login {
     /// Of the shell's prompt, once it is the next to come.
     shell: Option<Deadline>,
     nudge_at: Option<Instant>,
-    /// When the login prompt that came last is answered.
+    /// When the login prompt that what is pending follows is answered.
     answer_at: Option<Instant>,
     scan: Scan,
     kernel: KernelLog,
@@ -168,25 +167,30 @@ impl Login {
         else {
             return false;
         };
-        let Some(end) = login.login_prompt.find(self.scan.pending()).map(|found| found.end()) else {
-            return false;
-        };
-        if end > limit {
-            return false;
-        }
-        let rest = self.scan.pending().get(end..).unwrap_or_default();
-        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        if !line.trim_ascii().is_empty() && !KERNEL_LINE.is_match(line) {
-            // Somebody else answers it: `debian login: root (automatic login)`.
+        let Some(answer_at) = self.answer_at else {
+            let end = login.login_prompt.find(self.scan.pending()).map(|found| found.end());
+            let Some(end) = end.filter(|end| *end <= limit) else { return false };
             self.scan.advance(end);
+            self.answer_at = Some(now + SETTLED);
+            return true;
+        };
+        let line = self.scan.pending().split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii();
+        let is_answered = line.starts_with(login.username.as_bytes())
+            || line.windows(AUTOMATIC.len()).any(|words| words == AUTOMATIC);
+        if is_answered || limit != usize::MAX {
+            // Somebody else has answered it, or there is a shell already.
             self.answer_at = None;
             return false;
         }
-        if *self.answer_at.get_or_insert(now + SETTLED) > now {
+        if now < answer_at {
+            return false;
+        }
+        if !line.is_empty() && login.username.as_bytes().starts_with(line) {
+            // Somebody else is about to.
+            self.answer_at = Some(now + SETTLED);
             return false;
         }
         let username = login.username.clone();
-        self.scan.advance(end);
         self.type_line(&username);
         self.enter(State::AwaitingShell { password_sent: false }, now);
         true

@@ -321,6 +321,6 @@ pub(crate) struct Resources {
     pub(crate) uploaded: Option<String>,
     /// Values that the deployment of a secondary connection took from messages, by message id and key.
     pub(crate) messages: HashMap<(String, String), String>,
-    /// The secondary connection, and what it was made to.
-    pub(crate) ssh: Option<(SshTarget, SshSession)>,
+    /// What the secondary connection was made to, and the connection, unless that was lost meanwhile.
+    pub(crate) ssh: Option<(SshTarget, Option<SshSession>)>,
 }

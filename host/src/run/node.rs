@@ -155,7 +155,7 @@ async fn end(node: &NodeContext, fault: Option<&Fault>) {
 /// Gives back what the node has acquired; power goes off whatever happened.
 async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fault> {
     let mut resources = std::mem::take(&mut *resources.lock().await);
-    if let Some((_, session)) = resources.ssh.take() {
+    if let Some((_, Some(session))) = resources.ssh.take() {
         // The guest's agent has ended or is beyond reach; either way the connection goes.
         let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
     }

@@ -33,7 +33,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Questions without an answer before the host is taken for dead.
-const KEEPALIVE_MAX: usize = 5;
+const KEEPALIVE_MAX: usize = 3;
 
 /// Where to connect to, and as whom.
 #[derive(Clone, Debug)]

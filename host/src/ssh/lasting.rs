@@ -9,17 +9,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::{SshChannel, SshError, SshSession, SshTarget, connect};
+use super::{ExecEnd, ExecStatus, SshChannel, SshError, SshSession, SshTarget, connect};
 use crate::fault::Chain;
 use crate::link::Notice;
 
 /// How long a lost connection is tried to be made anew.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
 
+/// Pause between two connections on which the command cannot be called.
+const PAUSE: Duration = Duration::from_millis(500);
+
 type Reconnecting = Pin<Box<dyn Future<Output = Result<(SshSession, SshChannel), SshError>> + Send>>;
 
-/// A command's input and output. When the connection is lost, it is made anew and the command is called again; what was on its
-/// way is lost. Without a connection, nothing can be read or written for now.
+/// A command's input and output. When the connection is lost, or the command ends with anything but exit status 0, the connection
+/// is made anew and the command is called again; what was on its way is lost. Without a connection, nothing can be read or written for now.
 pub struct LastingChannel {
     target: SshTarget,
     command: String,
@@ -30,7 +33,7 @@ pub struct LastingChannel {
 enum State {
     Connected(SshSession, SshChannel),
     Reconnecting(Reconnecting),
-    /// The command has ended.
+    /// The command has ended with exit status 0.
     Ended(SshSession),
     /// The connection could not be made anew, or there was none when the channel went.
     Gone,
@@ -88,6 +91,23 @@ impl LastingChannel {
         })
     }
 
+    fn reconnect(&mut self, why: &str) {
+        (self.notice)(&format!("ssh to {}: {why}; connecting again", self.target.address));
+        let (target, command) = (self.target.clone(), self.command.clone());
+        self.state = State::Reconnecting(Box::pin(async move {
+            let deadline = Instant::now() + RECONNECT_LIMIT;
+            loop {
+                let session = connect(&target, deadline, |_| ()).await?;
+                match session.exec(&command).await {
+                    Ok(channel) => return Ok((session, channel)),
+                    Err(error) if Instant::now() >= deadline => return Err(error),
+                    // This connection is lost, too.
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        }));
+    }
+
     /// The channel has ended: with the command, or with the connection, which is made anew.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Connected(_, channel) = &mut self.state else { return Poll::Ready(()) };
@@ -96,20 +116,10 @@ impl LastingChannel {
             return Poll::Ready(());
         };
         match end {
-            Ok(_) => self.state = State::Ended(session),
-            Err(error) => {
-                (self.notice)(&format!(
-                    "ssh to {}: {}; connecting again",
-                    self.target.address,
-                    Chain(&error)
-                ));
-                let (target, command) = (self.target.clone(), self.command.clone());
-                self.state = State::Reconnecting(Box::pin(async move {
-                    let session = connect(&target, Instant::now() + RECONNECT_LIMIT, |_| ()).await?;
-                    let channel = session.exec(&command).await?;
-                    Ok((session, channel))
-                }));
-            }
+            Ok(ExecEnd { status: ExecStatus::Code(0), .. }) => self.state = State::Ended(session),
+            // The command was ended, and has not ended.
+            Ok(end) => self.reconnect(&format!("the command ended with {}", end.status)),
+            Err(error) => self.reconnect(&Chain(&error).to_string()),
         }
         Poll::Ready(())
     }

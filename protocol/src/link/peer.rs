@@ -158,6 +158,17 @@ impl Peer {
         }
     }
 
+    /// When there is something to do that is not to transmit.
+    pub(super) fn poll_act_timeout(&self) -> Option<u64> {
+        let flowing = matches!(self.state, State::Open | State::Closing);
+        let act = [
+            self.sender.timeout().filter(|_| flowing && self.may_send()),
+            self.linger_until.filter(|_| flowing),
+            self.lost_at(),
+        ];
+        act.into_iter().flatten().min()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         let line_at = self.line_free_ms().saturating_sub(PACE_AHEAD_MS);
         let flowing = matches!(self.state, State::Open | State::Closing);
@@ -169,13 +180,8 @@ impl Peer {
             flowing.then(|| self.sign_of_life_at()),
             (flowing && self.bye_due).then_some(0),
         ];
-        let act = [
-            self.sender.timeout().filter(|_| flowing && self.may_send()),
-            self.linger_until.filter(|_| flowing),
-            self.lost_at(),
-        ];
         let transmit = transmit.into_iter().flatten().min().map(|at| at.max(line_at));
-        act.into_iter().flatten().chain(transmit).min()
+        self.poll_act_timeout().into_iter().chain(transmit).min()
     }
 
     pub(super) fn poll_transmit(&mut self, now_ms: u64, out: &mut [u8]) -> Option<usize> {

@@ -107,7 +107,9 @@ fn execute(
 ) -> io::Result<i32> {
     let words: Vec<String> = command.split_whitespace().map(|word| word.replace(['"', '\''], "")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    let is_variable = |word: &&&str| word.split_once('=').is_some_and(|(name, _)| name.starts_with("LAVA_"));
+    let (variables, words) = words.split_at(words.iter().take_while(is_variable).count());
+    match words {
         ["echo", text @ ..] => {
             uart.say(&format!("{}\n", text.join(" ").replace("$?", &last_status.to_string())))?;
             Ok(0)
@@ -126,7 +128,7 @@ fn execute(
         [program, arguments @ ..] if is_ours(program) && rootfs.place(program).exists() => {
             let line = AgentLine::of(options, arguments)?;
             let arguments: Vec<&str> = arguments.iter().map(|argument| line.through(argument)).collect();
-            run_program(uart, rootfs, program, &arguments)
+            run_program(uart, rootfs, program, &arguments, variables)
         }
         [unknown, ..] => {
             uart.say(&format!("-bash: {unknown}: command not found\n"))?;
@@ -141,7 +143,13 @@ fn is_ours(path: &str) -> bool {
     path.starts_with("/lava-") || path.starts_with("/usr/lib/lava-agent/")
 }
 
-fn run_program(uart: &mut Uart, rootfs: &Rootfs, program: &str, arguments: &[&str]) -> io::Result<i32> {
+fn run_program(
+    uart: &mut Uart,
+    rootfs: &Rootfs,
+    program: &str,
+    arguments: &[&str],
+    variables: &[&str],
+) -> io::Result<i32> {
     // There is no chroot without privileges: what is in the board's root is named where it really is.
     let arguments = arguments.iter().map(|argument| match is_ours(argument) {
         true => rootfs.place(argument),
@@ -151,6 +159,7 @@ fn run_program(uart: &mut Uart, rootfs: &Rootfs, program: &str, arguments: &[&st
         .args(arguments)
         .current_dir(rootfs.path())
         .env("HOME", rootfs.path().join("root"))
+        .envs(variables.iter().filter_map(|variable| variable.split_once('=')))
         .stdin(uart.stdio()?)
         .stdout(uart.stdio()?)
         .stderr(uart.stdio()?)

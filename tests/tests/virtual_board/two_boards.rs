@@ -54,7 +54,7 @@ fn two_boards_on_one_root_filesystem_see_neither_changes_nor_use_of_each_other()
     let kept = home.path().join("run");
     let console = |node: &str| fs::read_to_string(kept.join(format!("console/{node}.log"))).unwrap();
     assert!(console("left").contains("lava-agent console --baud 0"), "{}", console("left"));
-    assert!(console("right").contains("lava-agent tcp --runner 10.77.0.1:"), "{}", console("right"));
+    assert!(console("right").contains("bin/lava-agent tcp --runner 10.77.0.1:"), "{}", console("right"));
     let (left, right) = (diff(&kept, "left"), diff(&kept, "right"));
     for (changed, expected) in [
         (&left, ["modified   /etc/motd", "added      /srv/half", "removed    /srv/lab-packages"]),

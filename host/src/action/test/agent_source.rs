@@ -1,7 +1,5 @@
 //! Where the agent of a test step comes from.
 
-use std::fmt;
-
 use crate::agent_install::{AGENT, Build};
 use crate::agent_link::Invitation;
 
@@ -13,12 +11,15 @@ pub(super) enum AgentLine<'a> {
     Tcp(&'a Invitation),
 }
 
-impl fmt::Display for AgentLine<'_> {
-    /// As the agent's command line has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AgentLine<'_> {
+    /// The words that start `program`, an agent, for a shell.
+    fn command(&self, program: &str) -> String {
         match self {
-            Self::Console(baud) => write!(f, "console --baud {baud}"),
-            Self::Tcp(invitation) => write!(f, "tcp --runner {invitation}"),
+            Self::Console(baud) => format!("{program} console --baud {baud}"),
+            // Arguments can be read by everybody on the board, and the environment cannot.
+            Self::Tcp(Invitation { address, token }) => {
+                format!("LAVA_AGENT_TOKEN={token} {program} tcp --runner {address}")
+            }
         }
     }
 }
@@ -41,8 +42,10 @@ impl AgentSource {
     pub(super) fn command(&self, directory: &str, line: &AgentLine<'_>) -> String {
         let directory = self.directory(directory);
         match self {
-            Self::Served | Self::Sent | Self::Uploaded(_) => format!("{directory}/bin/lava-agent {line}\n"),
-            Self::Installed(_) => format!("{AGENT} {line} --directory {directory}\n"),
+            Self::Served | Self::Sent | Self::Uploaded(_) => {
+                line.command(&format!("{directory}/bin/lava-agent")) + "\n"
+            }
+            Self::Installed(_) => format!("{} --directory {directory}\n", line.command(AGENT)),
         }
     }
 

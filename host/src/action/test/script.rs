@@ -316,7 +316,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                         "{report} was reported by what an earlier definition has left running, and does not count"
                     ));
                     let reason = "the definition that this was called from has ended".to_owned();
-                    self.reply(call, &Answer::Refused(reason)).await?;
+                    let reply = Answer::Refused(reason);
+                    // Not by what would take it for a complaint of the definition that runs now.
+                    self.send(&HostToAgent::Reply { call, reply: reply.as_wire() }).await?;
                     return Ok(None);
                 }
                 if let Call::Failed { helper, problem } = request {
@@ -367,6 +369,9 @@ fn report(call: &Call<'_>) -> Option<String> {
         Call::TestCaseStarted { id } => Some(format!("the begin of test case `{id}`")),
         Call::TestSetStart { name } => Some(format!("the begin of test set `{name}`")),
         Call::TestSetStop => Some("the end of a test set".to_owned()),
+        Call::BadCall { helper, problem } | Call::Failed { helper, problem } => {
+            Some(format!("`{helper}: {problem}`"))
+        }
         Call::TestRaise { message } => Some(format!("`lava-test-raise {message}`")),
         _ => None,
     }

@@ -22,7 +22,7 @@ use crate::link::{Console, Notice, Stream, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 use crate::shell::quote;
-use crate::ssh::{ExecStatus, LastingChannel, SshError};
+use crate::ssh::{self, ExecStatus, LastingChannel, SshError};
 
 use super::agent_source::{AgentLine, AgentSource};
 use super::console_watch::ConsoleWatch;
@@ -202,7 +202,15 @@ impl StageRun<'_> {
         };
         let directory = self.node.agent_directory();
         let failed = |error: SshError| self.phase.error(Class::Infrastructure, &error);
-        let started = session.exec(&format!("{directory}/bin/lava-agent fifo")).await.map_err(failed)?;
+        let session = match session {
+            Some(session) => session,
+            // It was lost when an earlier test action ended.
+            None => ssh::connect(&target, self.phase.deadline, |_| ()).await.map_err(failed)?,
+        };
+        let started = session
+            .exec(&format!("rm -f {directory}/line.pid; {directory}/bin/lava-agent fifo"))
+            .await
+            .map_err(failed)?;
         let ended = started.finish(START_TIME).await.map_err(failed)?;
         if ended.status != ExecStatus::Code(0) {
             let message = format!("the agent did not start ({}): {}", ended.status, ended.stderr.trim());
@@ -214,7 +222,7 @@ impl StageRun<'_> {
         // The channel ends with the agent: no shell comes back.
         let watch = ConsoleWatch::new(Vec::new());
         let ended = self.run(console, Config::default(), watch, &AgentSource::Sent).await?;
-        resources.ssh = ended.stream.into_inner().into_session().map(|session| (target, session));
+        resources.ssh = Some((target, ended.stream.into_inner().into_session()));
         Ok(())
     }
 
@@ -269,7 +277,7 @@ impl StageRun<'_> {
 /// connection that is lost would take half of them.
 fn attach_command(directory: &str) -> String {
     format!(
-        "cd {} && {{ other=$(cat line.pid) && [ \"$(cat /proc/$other/comm)\" = cat ] && kill $other; }} 2>/dev/null; \
+        "cd {} || exit; {{ other=$(cat line.pid) && [ \"$(cat /proc/$other/comm)\" = cat ] && kill $other; }} 2>/dev/null; \
          exec 3<&0; cat <&3 >{FIFO_INPUT} & cat {FIFO_OUTPUT} & echo $! >line.pid; wait $!",
         quote(directory)
     )

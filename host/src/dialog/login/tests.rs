@@ -141,13 +141,27 @@ fn a_getty_that_logs_in_by_itself_is_given_no_name() {
     assert_eq!(sent(&mut dialog), "id\n");
 }
 
+/// Nor is it where the job's pattern wants nothing behind the prompt.
 #[test]
-fn a_kernel_line_behind_the_login_prompt_is_no_answer() {
-    let now = Instant::now();
-    let mut dialog = login(with_login(None, &[]), now);
-    say(&mut dialog, now, 64, &format!("{KERNEL}{LOGIN}[   12.345678] random: crng init done\r\n"));
-    settle(&mut dialog, now);
-    assert_eq!(sent(&mut dialog), "root\n");
+fn what_the_system_says_behind_the_login_prompt_is_no_answer() {
+    let lines = [
+        "[   12.345678] random: crng init done\r\n",
+        "[  OK  ] Reached target Login Prompts.\r\n",
+        "r8169: up\r\n",
+    ];
+    for (line, pattern) in lines.into_iter().flat_map(|line| [(line, "login:"), (line, "login: $")]) {
+        for chunk in 1..64 {
+            let now = Instant::now();
+            let mut settings = with_login(None, &[]);
+            settings.auto_login.as_mut().unwrap().login_prompt = regex(pattern);
+            let mut dialog = login(settings, now);
+            say(&mut dialog, now, chunk, &format!("{KERNEL}{LOGIN}"));
+            say(&mut dialog, now, chunk, line);
+            settle(&mut dialog, now);
+            assert_eq!(sent(&mut dialog), "root\n", "{line:?} behind {pattern} in pieces of {chunk}");
+            assert!(dialog.poll_timeout().unwrap() > now + SETTLED, "no timer is left that is over");
+        }
+    }
 }
 
 #[test]
