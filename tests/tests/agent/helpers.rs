@@ -113,8 +113,8 @@ fn a_helper_is_refused_while_as_many_wait_as_the_agent_serves() {
     });
     assert_eq!(ran.status, ExitStatus::Code(0), "{}", ran.output);
     let count = |what: &str| ran.calls.iter().filter(|call| call.starts_with(what)).count();
-    // One that was killed may have been served and not yet have said what it waits for.
-    assert!((60..=64).contains(&count("Wait")), "{} wait", count("Wait"));
+    // One that was killed may not yet have said what it waits for, and one have come in its place.
+    assert!((60..=68).contains(&count("Wait")), "{} wait", count("Wait"));
     assert_eq!(count("TestCase"), 1);
     assert!(ran.output.contains("lava-test-event: 64 helpers are waiting already\n"), "{}", ran.output);
 }
