@@ -55,7 +55,12 @@ pub(crate) async fn boot_ssh(
     Ok(())
 }
 
-async fn connect(node: &NodeContext, phase: &Phase, target: &SshTarget) -> Result<SshSession, Fault> {
+/// Connects to a host within the phase.
+pub(super) async fn connect(
+    node: &NodeContext,
+    phase: &Phase,
+    target: &SshTarget,
+) -> Result<SshSession, Fault> {
     let (emitter, address) = (node.emitter.clone(), target.address);
     let on_retry = move |error: &SshError| {
         emitter.note(format!("ssh to {address}: {}; trying again", Chain(error)));

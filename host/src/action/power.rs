@@ -136,9 +136,7 @@ async fn start_virtual(
 }
 
 async fn open_console(node: &NodeContext, phase: &Phase, target: &Target) -> Result<Console, Fault> {
-    let emitter = node.emitter.clone();
-    let notice: Notice = Arc::new(move |text: &str| emitter.warn(text));
-    link::open(target, &crate::net::Net::Host, tap_of(node), notice)
+    link::open(target, &crate::net::Net::Host, tap_of(node), notice_of(node))
         .await
         .map_err(|error| phase.error(error.class(), &error))
 }
@@ -147,6 +145,12 @@ async fn open_console(node: &NodeContext, phase: &Phase, target: &Target) -> Res
 pub(super) fn tap_of(node: &NodeContext) -> Tap {
     let emitter = node.emitter.clone();
     Arc::new(move |direction: Direction, bytes: &[u8]| emitter.console(direction, bytes))
+}
+
+/// What happens to a node's line is a warning.
+pub(super) fn notice_of(node: &NodeContext) -> Notice {
+    let emitter = node.emitter.clone();
+    Arc::new(move |text: &str| emitter.warn(text))
 }
 
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {

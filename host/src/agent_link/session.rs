@@ -281,6 +281,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AgentSession<S> {
 
 /// An id that another run of the runner does not have.
 pub(crate) fn random_id() -> u32 {
-    let bits = RandomState::new().build_hasher().finish();
-    u32::try_from(bits >> 32).unwrap_or(0).max(1)
+    u32::try_from(random() >> 32).unwrap_or(0).max(1)
+}
+
+/// Bits that nobody can guess: the system's own for keys of hash tables.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

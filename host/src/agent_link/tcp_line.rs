@@ -4,7 +4,6 @@
 //! the console says meanwhile is the kernel's, and goes where text between frames goes on a console.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::pin::Pin;
@@ -14,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::OnText;
+use super::session::random;
 use crate::link::{Console, Notice};
 use crate::net::Net;
 
@@ -213,9 +213,4 @@ impl AsyncWrite for TcpLine {
             None => Poll::Ready(Ok(())),
         }
     }
-}
-
-/// Bits that nobody can guess: the system's own for keys of hash tables.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

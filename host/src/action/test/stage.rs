@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
 use crate::action::Overlay;
+use crate::action::boot_ssh;
 use crate::action::overlay::Stage;
-use crate::action::power::tap_of;
+use crate::action::power::{notice_of, tap_of};
 use crate::agent_install::Build;
 use crate::agent_link::{AgentPort, AgentSession, Config, Ended, OnText};
 use crate::board::{AgentLink, Board, ConsoleTarget};
@@ -18,11 +19,11 @@ use crate::dialog::{InstalledAgent, Scan, ShellPrompt};
 use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
-use crate::link::{Console, Notice, Stream, Target, drive};
+use crate::link::{Console, Stream, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
 use crate::run::{NodeContext, Phase, Resources};
 use crate::shell::quote;
-use crate::ssh::{self, ExecStatus, LastingChannel, SshError};
+use crate::ssh::{ExecStatus, LastingChannel, SshError};
 
 use super::agent_source::{AgentLine, AgentSource};
 use super::console_watch::ConsoleWatch;
@@ -133,7 +134,7 @@ impl StageRun<'_> {
         self.send(&mut console, &command).await?;
         // The console's words are not the link's, which would tell them with its errors.
         let said = Arc::new(Mutex::new(Scan::default()));
-        let line = port.beside(console, recorded(on_text, Arc::clone(&said)), self.notice());
+        let line = port.beside(console, recorded(on_text, Arc::clone(&said)), notice_of(self.node));
         let ended = self.run(line, Config::default(), (watch, Box::new(|_| {})), source).await;
         let ended = ended.map_err(|fault| {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner).tail();
@@ -205,7 +206,7 @@ impl StageRun<'_> {
         let session = match session {
             Some(session) => session,
             // It was lost when an earlier test action ended.
-            None => ssh::connect(&target, self.phase.deadline, |_| ()).await.map_err(failed)?,
+            None => boot_ssh::connect(self.node, self.phase, &target).await?,
         };
         let started = session
             .exec(&format!("rm -f {directory}/line.pid; {directory}/bin/lava-agent fifo"))
@@ -216,7 +217,7 @@ impl StageRun<'_> {
             let message = format!("the agent did not start ({}): {}", ended.status, ended.stderr.trim());
             return Err(self.phase.fault(Class::Infrastructure, message));
         }
-        let (attach, notice) = (attach_command(&directory), self.notice());
+        let (attach, notice) = (attach_command(&directory), notice_of(self.node));
         let channel = LastingChannel::open(target.clone(), session, attach, notice).await.map_err(failed)?;
         let console = Console::tapped(channel, tap_of(self.node));
         // The channel ends with the agent: no shell comes back.
@@ -260,12 +261,6 @@ impl StageRun<'_> {
             Ok(_) => Ok(()),
             Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
         }
-    }
-
-    /// Warns of what happens to a connection.
-    fn notice(&self) -> Notice {
-        let emitter = self.node.emitter.clone();
-        Arc::new(move |text: &str| emitter.warn(text))
     }
 
     fn fault(&self, message: &str) -> Fault {
