@@ -13,13 +13,14 @@ use std::time::Duration;
 pub use bytes::Bytes;
 pub use outcome::{Outcome, TestResult};
 pub use protocol::agent_to_host::Usage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dialog::ComplaintKind;
 use crate::fault::Fault;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Number of the event in its run, from 0.
     pub seq: u64,
@@ -27,6 +28,7 @@ pub struct Event {
     pub at: jiff::Timestamp,
     /// Time since the run started, in seconds.
     #[serde(rename = "elapsed_s", with = "seconds")]
+    #[schemars(with = "f64")]
     pub elapsed: Duration,
     /// The node that it concerns; `None` for the run as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +39,7 @@ pub struct Event {
 }
 
 /// What happened. Past tense throughout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventKind {
     /// First event of a run.
@@ -55,7 +57,11 @@ pub enum EventKind {
         phase: String,
         /// When the phase's time is over, in seconds from its start.
         #[serde(rename = "timeout_s", with = "seconds")]
+        #[schemars(with = "f64")]
         timeout: Duration,
+        /// Where the job asks for it, `file:line:column`; `None` for what the runner does by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
     },
     /// A node ended a phase.
     PhaseFinished {
@@ -63,9 +69,21 @@ pub enum EventKind {
         phase: String,
         /// How long it took.
         #[serde(rename = "seconds", with = "seconds")]
+        #[schemars(with = "f64")]
         took: Duration,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// A phase failed and is tried again: what it has reported does not count.
+    AttemptFailed {
+        /// Name as in `PhaseStarted`.
+        phase: String,
+        /// Which attempt it was, from 1.
+        attempt: u32,
+        /// How many there are at most.
+        of: u32,
+        /// Why it failed.
+        reason: String,
     },
     /// Something worth a line: "served zImage by TFTP", "host key checked".
     Note {
@@ -155,9 +173,11 @@ pub enum EventKind {
         status: String,
         /// How long it took.
         #[serde(rename = "seconds", with = "seconds")]
+        #[schemars(with = "f64")]
         took: Duration,
         /// What it used, if that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<UsageSchema>")]
         usage: Option<Usage>,
     },
     /// A test definition ended.
@@ -168,6 +188,7 @@ pub enum EventKind {
         outcome: Outcome,
         /// How long it took.
         #[serde(rename = "seconds", with = "seconds")]
+        #[schemars(with = "f64")]
         took: Duration,
         /// Why it did not pass, one line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -212,8 +233,21 @@ impl EventKind {
     }
 }
 
+/// [`Usage`] for schemas: its crate is for boards, and knows none.
+#[derive(JsonSchema)]
+#[schemars(rename = "Usage")]
+#[expect(dead_code, reason = "its schema is all that is used of it")]
+pub(crate) struct UsageSchema {
+    /// Processor time in user mode, in milliseconds.
+    user_ms: u32,
+    /// Processor time in the kernel, in milliseconds.
+    system_ms: u32,
+    /// Largest resident memory of any process, in KiB.
+    max_rss_kib: u32,
+}
+
 /// A node of the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// Unique name: the role, or role and number (`guest-1`) where `count` is more than one.
     pub name: String,
@@ -224,7 +258,7 @@ pub struct Node {
 }
 
 /// A script of a test definition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScriptKind {
     /// What is installed before the run.
@@ -234,7 +268,7 @@ pub enum ScriptKind {
 }
 
 /// A step of a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct StepId {
     /// The script.
     pub script: ScriptKind,
@@ -243,7 +277,7 @@ pub struct StepId {
 }
 
 /// One reported result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestCase {
     /// The definition that reported it.
     pub definition: String,
@@ -268,6 +302,13 @@ pub struct TestCase {
     pub comment: Option<String>,
 }
 
+impl TestCase {
+    /// The case's name behind that of the set that was open: `disk.write`.
+    pub fn full_name(&self) -> String {
+        self.set.as_ref().map_or_else(|| self.case.clone(), |set| format!("{set}.{}", self.case))
+    }
+}
+
 impl fmt::Display for ScriptKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -278,7 +319,7 @@ impl fmt::Display for ScriptKind {
 }
 
 /// Direction on a console, from the runner's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// From the board.
@@ -322,6 +363,14 @@ mod tests {
             };
             let stored = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), event, "{stored}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_measurement_is_the_same_number_after_it_was_stored(value in proptest::num::f64::NORMAL) {
+            let stored = serde_json::to_string(&value).unwrap();
+            proptest::prop_assert_eq!(serde_json::from_str::<f64>(&stored).unwrap(), value);
         }
     }
 }

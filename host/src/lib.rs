@@ -4,7 +4,7 @@
 //! job.yaml ─▶ job ─▶ plan ─▶ run ─▶ action ─▶ dialog ─▶ link / tftp / nfs / ssh ─▶ board
 //!                             │ Event
 //!                             ▼
-//!                           report: terminal · run.jsonl · results.json · junit.xml · console logs
+//!                           report: terminal · run.jsonl · results.json · HTML · JUnit · TAP · LAVA · console logs · CI
 //! ```
 
 pub mod action;
@@ -13,12 +13,14 @@ pub mod agent_link;
 pub mod artifact;
 pub mod board;
 pub mod cli;
+mod codec;
 pub mod diagnostic;
 pub mod dialog;
 mod document;
 pub mod event;
 pub mod fault;
 pub mod group;
+pub mod import;
 pub mod job;
 pub mod limit;
 pub mod link;
@@ -27,9 +29,12 @@ pub mod nfs;
 mod pace;
 pub mod plan;
 mod process_group;
+pub mod program;
+pub mod ramdisk;
 pub mod report;
 pub mod rootfs;
 pub mod run;
+pub mod schema;
 mod shell;
 pub mod sntp;
 pub mod ssh;

@@ -50,6 +50,7 @@ pub fn make_for<P: AsRef<Path>, R: Read>(
     let layer = Layer::new(lower, layer_directory(&kept), options).map_err(io::Error::other)?;
     layer.keep();
     let origin = Origin {
+        root: String::new(),
         url: "http://example.org/rootfs.tar".to_owned(),
         tar,
         sha256: "0".repeat(64),

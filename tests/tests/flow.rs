@@ -62,9 +62,11 @@ fn check(node: &Value, expected: &Expected) {
 
 #[test]
 fn a_board_and_three_guests_pass_with_all_results() {
-    let run = Flow::new().run();
+    let flow = Flow::new();
+    let run = flow.run();
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(run.power(), ["reset", "off"]);
+    assert!(flow.differing_files_of_a_replay().is_empty());
     let results = run.results();
     assert_eq!(results["outcome"], "pass");
     assert!(results["fault"].is_null(), "{run}");

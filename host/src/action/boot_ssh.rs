@@ -1,21 +1,28 @@
-//! `boot` by `ssh`: opens a secondary connection to the board of another node and brings the agent there.
+//! `boot` by `ssh`: connects to the board of another node, or to one that is up by itself, and brings the agent there.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::action::Overlay;
+use crate::board::Board;
 use crate::fault::{Chain, Class, Fault};
-use crate::job::{BootSsh, Part};
+use crate::job::{BootSsh, Part, SshAddress};
+use crate::net::Net;
 use crate::plan::{NodeKind, Step};
 use crate::run::{HostAccess, NodeContext, Phase, Resources};
-use crate::ssh::{self, HostKeys, SshError, SshSession, SshTarget};
+use crate::shell::quote;
+use crate::ssh::{self, ExecStatus, HostKeys, KeyPair, SshError, SshSession, SshTarget};
 
 /// The user that secondary connections log in as; LAVA's default.
 const USER: &str = "root";
 
+/// How long removing the agent's directory may take.
+const CLEAR_TIME: Duration = Duration::from_secs(10);
+
 /// Largest host key file that is believed to be one, in bytes.
 const MAX_KEY_FILE: usize = 16 << 10;
 
-/// Connects to the host and puts the agent into the guest's own directory.
+/// Connects to the host and puts the agent into the node's own directory there.
 pub(crate) async fn boot_ssh(
     node: &NodeContext,
     phase: &Phase,
@@ -24,22 +31,16 @@ pub(crate) async fn boot_ssh(
     overlay: &Overlay,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    let NodeKind::Secondary { host } = &node.plan.kind else {
-        return Err(phase.fault(Class::Job, "only roles with `connection: ssh` are booted by ssh"));
-    };
-    let access = node.run.host(host).ok_or_else(|| {
-        phase
-            .fault(Class::Job, format!("`{host}` was not deployed for secondary connections"))
-            .with_help(format!("add `authorize: ssh` and an `nfsrootfs` to the deployment of `{host}`"))
-    })?;
-    let address = resources.host_address(phase, &boot.host_id, &boot.host_key)?;
     let part = phase.part(step.timeouts.part(Part::SshConnect));
-    let target = SshTarget {
-        net: access.net.clone(),
-        address: SocketAddr::new(address, access.port),
-        user: USER.to_owned(),
-        key: node.run.key.clone(),
-        host_keys: host_keys(&part, &access)?,
+    let target = match (&node.plan.kind, &boot.address) {
+        (NodeKind::Secondary { host }, SshAddress::Message { host_id, host_key }) => {
+            let address = resources.host_address(phase, host_id, host_key)?;
+            secondary(node, &part, host, address)?
+        }
+        (NodeKind::Board { board }, SshAddress::Board) => own_board(&part, board).await?,
+        (NodeKind::Secondary { .. }, SshAddress::Board) | (NodeKind::Board { .. }, _) => {
+            return Err(phase.fault(Class::Job, "`boot` does not say to which address"));
+        }
     };
     let session = connect(node, &part, &target).await?;
     if let Some(agent) = overlay.agent() {
@@ -51,8 +52,65 @@ pub(crate) async fn boot_ssh(
         };
         part.bound("end of the agent's upload", upload).await?;
     }
-    resources.ssh = Some((target, Some(session)));
+    resources.space().ssh = Some((target, Some(session)));
     Ok(())
+}
+
+/// The board of another node, at the address that it has told.
+fn secondary(node: &NodeContext, phase: &Phase, host: &str, address: IpAddr) -> Result<SshTarget, Fault> {
+    let access = node.run.host(host).ok_or_else(|| {
+        phase
+            .fault(Class::Job, format!("`{host}` was not deployed for secondary connections"))
+            .with_help(format!("add `authorize: ssh` and an `nfsrootfs` to the deployment of `{host}`"))
+    })?;
+    Ok(SshTarget {
+        net: access.net.clone(),
+        address: SocketAddr::new(address, access.port),
+        user: USER.to_owned(),
+        key: node.run.key.clone(),
+        host_keys: host_keys(phase, &access)?,
+    })
+}
+
+/// The node's own board, which is up by itself: what the bench file says of it.
+async fn own_board(phase: &Phase, board: &Board) -> Result<SshTarget, Fault> {
+    let access = board.ssh.as_ref().ok_or_else(|| phase.fault(Class::Bug, "the board has no SSH access"))?;
+    let name = (access.host.as_str(), access.port);
+    let lookup = async {
+        let found = tokio::net::lookup_host(name).await.map(|mut addresses| addresses.next());
+        let host = &access.host;
+        found.map_err(|error| {
+            phase.fault(Class::Infrastructure, format!("cannot find host `{host}`: {error}"))
+        })
+    };
+    let address = phase.bound("address of the host", lookup).await?.ok_or_else(|| {
+        phase.fault(Class::Infrastructure, format!("host `{}` has no address", access.host))
+    })?;
+    let key = KeyPair::read(&access.identity_file).map_err(|error| {
+        let file = access.identity_file.display();
+        phase.fault(Class::Bench, format!("cannot use the key `{file}`: {}", Chain(&error)))
+    })?;
+    let lines: Vec<(&str, &[u8])> =
+        access.host_keys.iter().map(|line| ("`host_key` of the bench file", line.as_bytes())).collect();
+    let host_keys =
+        HostKeys::from_public_key_files(&lines).map_err(|error| phase.error(Class::Bench, &error))?;
+    Ok(SshTarget { net: Net::Host, address, user: access.user.clone(), key, host_keys })
+}
+
+/// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
+/// there: that it cannot be done is a warning.
+pub(crate) async fn clear_board(node: &NodeContext, session: &SshSession) {
+    let directory = node.agent_directory();
+    let cleared = async {
+        let command = session.exec(&format!("rm -rf {}", quote(&directory))).await?;
+        command.finish(CLEAR_TIME).await
+    };
+    let reason = match cleared.await {
+        Ok(ended) if ended.status == ExecStatus::Code(0) => return,
+        Ok(ended) => format!("rm has failed ({}): {}", ended.status, ended.stderr.trim()),
+        Err(error) => Chain(&error).to_string(),
+    };
+    node.emitter.warn(format!("{directory} stays on the board: {reason}"));
 }
 
 /// Connects to a host within the phase.
@@ -76,7 +134,7 @@ pub(super) async fn connect(
 ///
 /// They may have been made during this very boot; the layer has what the board wrote.
 fn host_keys(phase: &Phase, access: &HostAccess) -> Result<HostKeys, Fault> {
-    let directory = "/etc/ssh";
+    let directory = format!("{}/etc/ssh", access.root);
     let mut files = Vec::new();
     for kind in ["ed25519", "ecdsa", "rsa"] {
         let path = format!("{directory}/ssh_host_{kind}_key.pub");

@@ -2,22 +2,15 @@
 
 use std::time::Instant;
 
-use regex::bytes::Regex;
-
-use crate::action::Deployed;
-use crate::action::attempts::{Attempts, within};
 use crate::action::power::power_on;
-use crate::board::Board;
-use crate::dialog::{
-    AutoLogin, Complaint, Complaints, Goal, LastOutput, Login, LoginError, LoginLimits, LoginSettings, Start,
-    Uboot, UbootError, UbootLimits, UbootSettings,
-};
-use crate::event::EventKind;
+use crate::action::{Deployed, shell};
+use crate::board::{self, Board};
+use crate::dialog::{Goal, LastOutput, Start, Uboot, UbootError, UbootLimits, UbootSettings};
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{Part, Timeouts};
 use crate::link::{Console, DriveError, drive};
-use crate::plan::{BootUboot, BootValues, NfsValues, NodeKind, RamdiskValues, Step, substitute};
-use crate::run::{NodeContext, Phase, Resources};
+use crate::plan::{self, BootBootloader, BootUboot, BootValues, LoaderCommands, ResetPlan, Step, substitute};
+use crate::run::{Line, NodeContext, Phase, Resources};
 
 /// Longest command line that every U-Boot takes: `CONFIG_SYS_CBSIZE` is 512 or more on boards with a network.
 const LINE_LIMIT: usize = 511;
@@ -25,10 +18,7 @@ const LINE_LIMIT: usize = 511;
 /// How often a board may start over in the boot loader before that counts as a loop.
 const MAX_RESETS: u32 = 3;
 
-/// What asks for a password, where the job does not say.
-const PASSWORD_PROMPT: &str = "[Pp]assword:";
-
-/// Boots the node's board to a shell prompt.
+/// Boots the node's board to a shell prompt, or as far as the job waits for it.
 pub(crate) async fn boot_uboot(
     node: &NodeContext,
     phase: &Phase,
@@ -36,110 +26,100 @@ pub(crate) async fn boot_uboot(
     boot: &BootUboot,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    let NodeKind::Board { board } = &node.plan.kind else {
-        return Err(phase.fault(Class::Job, "a secondary connection has no U-Boot; use `method: ssh`"));
-    };
-    let mut attempts = Attempts::new(boot.attempts, boot.retry_interval, step.timeouts.part(Part::Attempt));
-    loop {
-        let part = attempts.begin(phase);
-        let boot_once = boot_once(node, &part, step, boot, board, resources);
-        let Err(fault) = within(&part, boot_once).await else { return Ok(()) };
-        node.emitter.warn(attempts.failed(phase, fault)?);
-        tokio::time::sleep(boot.retry_interval).await;
+    let board = node.own_board(phase)?;
+    let commands = commands(node, phase, &boot.loader, board, resources)?;
+    let start = start(&boot.reset, resources);
+    let mut console = power_on(node, phase, step, &boot.reset, board, resources).await?;
+    let settings = uboot_settings(phase, step, board, &[], &boot.bootloader_final_message)?;
+    talk(
+        node,
+        phase,
+        &mut console,
+        Uboot::new(settings, commands, start, Goal::Kernel, phase.end(), Instant::now()),
+    )
+    .await?;
+    node.emitter.note("U-Boot started the kernel");
+    shell::log_in(node, phase, step, &boot.shell, &mut console).await?;
+    let deployed = resources.space().deployed.as_ref();
+    let is_served = deployed.is_some_and(|deployed| deployed.has_tests);
+    if let Some(activity) = deployed.and_then(Deployed::activity) {
+        node.emitter.note(activity.to_string());
     }
+    resources.is_served = is_served;
+    resources.uploaded = None;
+    resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
+    Ok(())
 }
 
-async fn boot_once(
+/// Boots the node's board to U-Boot's prompt.
+pub(crate) async fn boot_bootloader(
     node: &NodeContext,
     phase: &Phase,
     step: &Step,
-    boot: &BootUboot,
-    board: &Board,
+    boot: &BootBootloader,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    let commands = commands(node, phase, boot, board, resources)?;
-    let mut console = power_on(node, phase, step, boot, board, resources).await?;
-    let settings = uboot_settings(phase, step, boot, board)?;
-    let dialog = Uboot::new(settings, commands, Start::PowerOn, Goal::Kernel, phase.end(), Instant::now())
-        .map_err(|error| phase.error(error.class(), &error))?;
-    let report = drive(&mut console, dialog)
+    let board = node.own_board(phase)?;
+    let commands = commands(node, phase, &boot.loader, board, resources)?;
+    let start = start(&boot.reset, resources);
+    let mut console = power_on(node, phase, step, &boot.reset, board, resources).await?;
+    let final_message = &uboot_of(phase, board)?.final_message;
+    let settings = uboot_settings(phase, step, board, &boot.prompts, final_message)?;
+    talk(
+        node,
+        phase,
+        &mut console,
+        Uboot::new(settings, commands, start, Goal::Prompt, phase.end(), Instant::now()),
+    )
+    .await?;
+    node.emitter.note("U-Boot is at its prompt");
+    let prompts = shell::patterns(phase, &boot.prompts)?;
+    resources.space().line = Some(Line { console, prompts, name: None, at_loader: true, owes_prompt: false });
+    Ok(())
+}
+
+/// Where the conversation begins: at the prompt, if an earlier block has left the board there.
+fn start(reset: &ResetPlan, resources: &Resources) -> Start {
+    if resources.at_loader() && !reset.wanted { Start::Prompt } else { Start::PowerOn }
+}
+
+async fn talk(
+    node: &NodeContext,
+    phase: &Phase,
+    console: &mut Console,
+    dialog: Result<Uboot, UbootError>,
+) -> Result<(), Fault> {
+    let dialog = dialog.map_err(|error| phase.error(error.class(), &error))?;
+    let report = drive(console, dialog)
         .await
-        .map_err(|error| drive_fault(phase, &console, &error, UbootError::class))?;
+        .map_err(|error| drive_fault(phase, console, &error, UbootError::class))?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
     }
-    node.emitter.note("U-Boot started the kernel");
-    log_in(node, phase, step, boot, &mut console).await?;
-    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity) {
-        node.emitter.note(activity.to_string());
-    }
-    resources.prompts = patterns(phase, &boot.prompts)?;
-    resources.uploaded = None;
-    resources.console = Some(console);
     Ok(())
 }
 
-async fn log_in(
-    node: &NodeContext,
-    phase: &Phase,
-    step: &Step,
-    boot: &BootUboot,
-    console: &mut Console,
-) -> Result<(), Fault> {
-    let pattern = |text: &str| phase.pattern(text);
-    let auto_login = match &boot.auto_login {
-        None => None,
-        Some(login) => Some(AutoLogin {
-            login_prompt: pattern(&login.login_prompt)?,
-            username: login.username.clone(),
-            password_prompt: pattern(login.password_prompt.as_deref().unwrap_or(PASSWORD_PROMPT))?,
-            password: login.password.clone(),
-            login_commands: login.login_commands.clone(),
-        }),
-    };
-    let settings = LoginSettings {
-        kernel_start: Some(pattern(&boot.kernel_start_message)?),
-        prompts: patterns(phase, &boot.prompts)?,
-        auto_login,
-        failure_message: boot.failure_message.as_deref().map(pattern).transpose()?,
-        limits: login_limits(&step.timeouts),
-    };
-    let logged_in = drive(console, Login::new(settings, &phase.end(), Instant::now()))
-        .await
-        .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
-    if !boot.ignore_kernel_messages {
-        let Complaints { first, more } = logged_in.complaints;
-        for Complaint { kind, text } in first {
-            node.emitter.emit(EventKind::Kernel {
-                complaint: kind,
-                text,
-                definition: None,
-                step: None,
-                case: None,
-            });
-        }
-        if more > 0 {
-            node.emitter.warn(format!("the kernel complained {more} times more than is reported"));
-        }
-    }
-    node.emitter.note(format!("shell prompt {:?}", logged_in.prompt));
-    Ok(())
+fn uboot_of<'b>(phase: &Phase, board: &'b Board) -> Result<&'b board::UbootSettings, Fault> {
+    board.uboot.as_ref().ok_or_else(|| phase.fault(Class::Bug, "the board has no U-Boot"))
 }
 
+/// How the board's U-Boot talks; `prompts` are those of the job, beside its own.
 fn uboot_settings(
     phase: &Phase,
     step: &Step,
-    boot: &BootUboot,
     board: &Board,
+    prompts: &[String],
+    final_message: &str,
 ) -> Result<UbootSettings, Fault> {
     let pattern = |text: &str| phase.pattern(text);
-    let uboot = &board.uboot;
+    let uboot = uboot_of(phase, board)?;
+    let prompts = [prompts, &uboot.prompts].concat();
     Ok(UbootSettings {
         autoboot_prompt: pattern(&uboot.autoboot_prompt)?,
         interrupt: uboot.interrupt.clone().into_bytes(),
-        prompt: pattern(&any_of(&uboot.prompts))?,
+        prompt: pattern(&any_of(&prompts))?,
         errors: uboot.errors.clone(),
-        final_message: pattern(&boot.bootloader_final_message)?,
+        final_message: pattern(final_message)?,
         line_limit: LINE_LIMIT,
         character_delay: uboot.character_delay,
         limits: uboot_limits(&step.timeouts),
@@ -156,48 +136,31 @@ fn uboot_limits(timeouts: &Timeouts) -> UbootLimits {
     }
 }
 
-fn login_limits(timeouts: &Timeouts) -> LoginLimits {
-    LoginLimits {
-        whole: timeouts.part(Part::Login).cloned(),
-        answer: timeouts.answer(Part::Login).cloned(),
-        shell: timeouts.part(Part::Shell).cloned(),
-    }
-}
-
-/// The boot commands with the `{NAMES}` in them replaced.
+/// The boot commands with the `{NAMES}` in them replaced; what these stand for is kept for tests.
 fn commands(
     node: &NodeContext,
     phase: &Phase,
-    boot: &BootUboot,
+    loader: &LoaderCommands,
     board: &Board,
-    resources: &Resources,
+    resources: &mut Resources,
 ) -> Result<Vec<String>, Fault> {
-    let services = node.services(board, phase)?;
-    let deployed = resources
-        .deployed
-        .as_ref()
-        .ok_or_else(|| phase.fault(Class::Job, "nothing was deployed: there is no kernel to boot"))?;
+    let services = node.run.networks.services(board);
+    let space = resources.space();
+    let deployed = space.deployed.as_ref();
     let values = BootValues {
-        server_ip: services.address,
+        server_ip: services.map(|services| services.address),
         board_ip: board.address,
+        mac: board.info.mac.as_deref(),
         job_id: &node.id,
-        kernel: &deployed.kernel,
-        dtb: deployed.dtb.as_deref(),
-        ramdisk: deployed
-            .ramdisk
-            .as_deref()
-            .map(|path| RamdiskValues { path, has_header: deployed.ramdisk_has_header }),
-        nfs: deployed.export.as_deref().map(|export| NfsValues {
-            server_ip: services.address,
-            port: services.nfs_port,
-            export,
-        }),
+        ..deployed.map(|deployed| deployed.values(services)).unwrap_or_default()
     };
-    Ok(substitute(&boot.commands, &board.uboot, &board.linux_console, boot.image, &values))
-}
-
-fn patterns(phase: &Phase, patterns: &[String]) -> Result<Vec<Regex>, Fault> {
-    patterns.iter().map(|pattern| phase.pattern(pattern)).collect()
+    let commands = substitute(loader, &values);
+    space.values = plan::values(loader, &values);
+    if commands.is_empty() && !loader.commands.is_empty() {
+        let text = "none of the commands can be typed: each has a `{NAME}` for which nothing was deployed";
+        return Err(phase.fault(Class::Job, text));
+    }
+    Ok(commands)
 }
 
 /// One pattern for several.
@@ -205,7 +168,7 @@ fn any_of(patterns: &[String]) -> String {
     patterns.iter().map(|pattern| format!("(?:{pattern})")).collect::<Vec<_>>().join("|")
 }
 
-fn drive_fault<E: std::error::Error + 'static>(
+pub(super) fn drive_fault<E: std::error::Error + 'static>(
     phase: &Phase,
     console: &Console,
     error: &DriveError<E>,

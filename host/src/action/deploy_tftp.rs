@@ -5,35 +5,53 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::Overlay;
-use crate::action::rootfs::{self, Place};
-use crate::artifact::Artifact;
+use crate::action::images;
+use crate::action::rootfs::{self, Fill, Place};
+use crate::artifact::{Artifact, DeriveError};
 use crate::board::Board;
 use crate::event::EventKind;
-use crate::fault::{Class, Fault};
-use crate::job::{ArtifactSpec, DeployTftp, Part, Timeouts};
-use crate::plan::{NodeKind, Step};
+use crate::fault::{Chain, Class, Fault};
+use crate::job::{ArtifactSpec, DeployTftp, Part, PersistentNfs, RootfsSpec, Timeouts};
+use crate::plan::{self, BootValues, NfsValues, NodeKind, RamdiskValues, Step, TftpDeployment};
 use crate::rootfs::{Durability, Layer, LayerOptions};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
 use crate::{artifact, nfs};
 
+/// The directory with the extra files.
+const EXTRA_FILES: &str = "extra_files";
+
+/// NFS's own port, of servers that are not ours.
+const NFS_PORT: u16 = 2049;
+
 /// Longest name of a file in a boot loader's command, in characters.
 const MAX_NAME: usize = 64;
 
 /// Files served to a board.
+#[derive(Default)]
 pub(crate) struct Deployed {
     /// TFTP name of the kernel.
-    pub(crate) kernel: String,
+    kernel: Option<String>,
     /// TFTP name of the device tree.
-    pub(crate) dtb: Option<String>,
+    dtb: Option<String>,
+    /// TFTP names of its overlays.
+    dtbo: Vec<String>,
+    /// TFTP name of a trusted execution environment's image.
+    tee: Option<String>,
+    /// TFTP name of the answers for an installer.
+    preseed: Option<String>,
+    /// TFTP name of the directory with the extra files.
+    extra_files: Option<String>,
     /// TFTP name of the RAM disk.
-    pub(crate) ramdisk: Option<String>,
+    ramdisk: Option<String>,
     /// Whether the RAM disk comes with U-Boot's header.
-    pub(crate) ramdisk_has_header: bool,
-    /// The root filesystem.
-    pub(crate) layer: Option<Arc<Layer>>,
+    ramdisk_has_header: bool,
+    /// Whether the agent and the tests are in the root filesystem that is served.
+    pub(crate) has_tests: bool,
     /// NFS path of the root filesystem.
-    pub(crate) export: Option<String>,
+    export: Option<String>,
+    /// A root filesystem of another server.
+    persistent_nfs: Option<PersistentNfs>,
     _files: Vec<tftp::Guard>,
     guard: Option<nfs::ExportGuard>,
 }
@@ -43,6 +61,30 @@ impl Deployed {
     pub(crate) fn activity(&self) -> Option<nfs::Activity> {
         self.guard.as_ref().map(nfs::ExportGuard::activity)
     }
+
+    /// What U-Boot's commands can name of it; `services` are those of the board's network.
+    pub(super) fn values<'a>(&'a self, services: Option<&Services>) -> BootValues<'a> {
+        let own = self.export.as_deref().zip(services);
+        let own = own.map(|(export, services)| NfsValues {
+            server_ip: services.address,
+            port: services.nfs_port,
+            export,
+        });
+        let other = self.persistent_nfs.as_ref();
+        let other = other.map(|nfs| NfsValues { server_ip: nfs.server, port: NFS_PORT, export: &nfs.path });
+        let has_header = self.ramdisk_has_header;
+        BootValues {
+            kernel: self.kernel.as_deref(),
+            dtb: self.dtb.as_deref(),
+            dtbo: self.dtbo.iter().map(String::as_str).collect(),
+            tee: self.tee.as_deref(),
+            preseed: self.preseed.as_deref(),
+            extra_files: self.extra_files.as_deref(),
+            ramdisk: self.ramdisk.as_deref().map(|path| RamdiskValues { path, has_header }),
+            nfs: own.or(other),
+            ..BootValues::default()
+        }
+    }
 }
 
 /// Fetches the files and serves them to the node's board.
@@ -50,13 +92,12 @@ pub(crate) async fn deploy_tftp(
     node: &NodeContext,
     phase: &Phase,
     step: &Step,
-    deploy: &DeployTftp,
+    deployment: &TftpDeployment,
     overlay: &Overlay,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    let NodeKind::Board { board } = &node.plan.kind else {
-        return Err(phase.fault(Class::Job, "a secondary connection has no board to deploy to"));
-    };
+    let board = node.own_board(phase)?;
+    let deploy = &deployment.spec;
     let peer = board.address.ok_or_else(|| {
         phase
             .fault(
@@ -69,56 +110,43 @@ pub(crate) async fn deploy_tftp(
             ))
     })?;
     let services = node.services(board, phase)?;
-    let mut files = Files { node, phase, timeouts: &step.timeouts, services, peer, guards: Vec::new() };
-    let kernel = files.fetch_and_serve("kernel", &deploy.kernel).await?;
-    let dtb = files.serve_optional("dtb", deploy.dtb.as_ref()).await?;
-    let mut ramdisk = files.serve_optional("ramdisk", deploy.ramdisk.as_ref()).await?;
-    if ramdisk.is_none()
-        && let Some(own) = board.qemu().and_then(|qemu| qemu.initrd.as_ref())
-    {
-        ramdisk = Some(files.serve("ramdisk", "initrd", own.clone()));
-    }
-    let guards = files.guards;
+    let mut files =
+        Files { node, phase, board, timeouts: &step.timeouts, services, peer, guards: Vec::new() };
     let mut deployed = Deployed {
-        kernel,
-        dtb,
-        ramdisk,
-        ramdisk_has_header: deploy.ramdisk.is_some() && deploy.ramdisk_has_header,
-        layer: None,
-        export: None,
-        _files: guards,
-        guard: None,
+        kernel: files.kernel(deployment).await?,
+        dtb: files.serve_optional("dtb", deploy.dtb.as_ref()).await?,
+        tee: files.serve_optional("tee", deploy.tee.as_ref()).await?,
+        preseed: files.serve_optional("preseed", deploy.preseed.as_ref()).await?,
+        persistent_nfs: deploy.persistent_nfs.clone(),
+        ..Deployed::default()
     };
-    if let Some(spec) = &deploy.nfsrootfs {
-        let export = format!("/{}/rootfs", node.id);
-        let persistent = deploy.persistent.as_ref().map(|name| name.value.as_str());
-        let durability = if persistent.is_some() { Durability::Power } else { Durability::Process };
-        let options = LayerOptions { budget: board.rootfs_budget, durability };
-        let place = Place { board: peer, export: export.clone(), services, options };
-        let layer = rootfs::open(node, phase, &step.timeouts, spec, persistent, place).await?;
-        if let Some(modules) = &deploy.modules {
-            rootfs::unpack_modules(node, phase, &step.timeouts, modules, &layer).await?;
-        }
-        rootfs::apply_overlay(node, phase, &layer, overlay, deploy.authorize_ssh)?;
-        deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
-        deployed.export = Some(export);
-        if deploy.authorize_ssh {
-            node.run.set_host(&node.plan.name, host_access(board, services, &layer));
-        }
-        deployed.layer = Some(layer);
+    for (index, spec) in deploy.dtbo.iter().enumerate() {
+        deployed.dtbo.push(files.fetch_and_serve(&format!("dtbo{index}"), spec).await?);
     }
-    resources.deployed = Some(deployed);
+    for (name, spec) in &deploy.extra_files {
+        let artifact = node.fetch(phase, &step.timeouts, "extra file", spec).await?;
+        files.serve(EXTRA_FILES, name, artifact.path);
+        deployed.extra_files = Some(format!("{}/{EXTRA_FILES}", node.id));
+    }
+    files.ramdisk(deploy, &mut deployed).await?;
+    if let Some(spec) = &deploy.rootfs {
+        files.rootfs(deploy, spec, overlay, &mut deployed).await?;
+    }
+    deployed._files = files.guards;
+    resources.space().deployed = Some(deployed);
     Ok(())
 }
 
-fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>) -> HostAccess {
-    HostAccess { net: services.net.clone(), port: board.ssh_port, layer: Arc::clone(layer) }
+fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>, root: &str) -> HostAccess {
+    let (net, layer) = (services.net.clone(), Arc::clone(layer));
+    HostAccess { net, port: board.ssh_port, layer, root: root.to_owned() }
 }
 
 /// Files on their way into the TFTP server's table.
 struct Files<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
+    board: &'a Board,
     timeouts: &'a Timeouts,
     services: &'a Services,
     peer: IpAddr,
@@ -139,7 +167,75 @@ impl Files<'_> {
 
     async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
         let artifact = self.node.fetch(self.phase, self.timeouts, kind, spec).await?;
-        Ok(self.serve(kind, &file_name(&spec.url, kind), artifact.path))
+        Ok(self.serve(kind, &file_name_of(spec, kind), artifact.path))
+    }
+
+    /// The kernel, with U-Boot's header if the board needs that.
+    async fn kernel(&mut self, deployment: &TftpDeployment) -> Result<Option<String>, Fault> {
+        let Some(spec) = &deployment.spec.kernel else { return Ok(None) };
+        let Some(load) = &deployment.kernel_header else {
+            return self.fetch_and_serve("kernel", spec).await.map(Some);
+        };
+        let fetched = self.node.fetch(self.phase, self.timeouts, "kernel", spec).await?;
+        let arch = &self.board.arch;
+        let image = images::kernel_with_header(self.node, self.phase, &fetched.path, arch, load).await?;
+        self.node.emitter.note("the kernel has got U-Boot's header");
+        Ok(Some(self.serve("kernel", &file_name_of(spec, "kernel"), image)))
+    }
+
+    /// The job's RAM disk, or the board's own.
+    async fn ramdisk(&mut self, deploy: &DeployTftp, deployed: &mut Deployed) -> Result<(), Fault> {
+        deployed.ramdisk = match &deploy.ramdisk {
+            Some(spec) => {
+                let fetched = self.node.fetch(self.phase, self.timeouts, "ramdisk", &spec.artifact).await?;
+                let modules = deploy.modules.as_ref();
+                let made =
+                    images::fill_ramdisk(self.node, self.phase, self.timeouts, spec, modules, &fetched)
+                        .await?;
+                deployed.ramdisk_has_header = made.as_ref().map_or(spec.has_header, |made| made.has_header);
+                let path = made.map_or(fetched.path, |made| made.path);
+                Some(self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), path))
+            }
+            None => {
+                let own = self.board.qemu().and_then(|qemu| qemu.initrd.clone());
+                own.map(|own| self.serve("ramdisk", "initrd", own))
+            }
+        };
+        Ok(())
+    }
+
+    /// The root filesystem, with all that goes into it.
+    async fn rootfs(
+        &self,
+        deploy: &DeployTftp,
+        spec: &RootfsSpec,
+        overlay: &Overlay,
+        deployed: &mut Deployed,
+    ) -> Result<(), Fault> {
+        let Self { node, phase, board, timeouts, services, peer, .. } = *self;
+        let export = format!("/{}/rootfs", node.id);
+        let durability = if spec.persistent.is_some() { Durability::Power } else { Durability::Process };
+        let options = LayerOptions { budget: board.rootfs_budget, durability };
+        let root = spec.prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
+        let place = Place { board: peer, export: export.clone(), root: &root, services, options };
+        let layer = rootfs::open(node, phase, timeouts, spec, place).await?;
+        let fill = Fill { node, phase, timeouts, layer: &layer, root: &root };
+        fill.check_root()?;
+        if let Some(modules) = deploy.modules.as_ref().filter(|_| spec.takes_modules) {
+            fill.unpack("modules", modules, "/").await?;
+        }
+        fill.overlays(&spec.overlays).await?;
+        if spec.takes_overlay {
+            fill.tests(overlay)?;
+        }
+        if deploy.authorize_ssh {
+            fill.authorize()?;
+            node.run.set_host(&node.plan.name, host_access(board, services, &layer, &root));
+        }
+        deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
+        deployed.export = Some(format!("{export}{root}"));
+        deployed.has_tests = spec.takes_overlay;
+        Ok(())
     }
 
     /// Serves a file under `<id>/<kind>/<name>`.
@@ -148,6 +244,11 @@ impl Files<'_> {
         self.guards.push(self.services.files.add(self.peer, &name, tftp::Source::File(path)));
         name
     }
+}
+
+/// The name under which a file is served: the job's, or that of its URL.
+fn file_name_of(spec: &ArtifactSpec, otherwise: &str) -> String {
+    spec.filename.clone().unwrap_or_else(|| file_name(&spec.url, otherwise))
 }
 
 /// The last part of a URL's path as a name that can be typed into a boot loader; `otherwise` if nothing is left.
@@ -161,10 +262,10 @@ fn file_name(url: &str, otherwise: &str) -> String {
 
 /// The part that LAVA's action for the scheme of `url` is.
 fn download_part(url: &str) -> Part {
-    if url.starts_with("http:") || url.starts_with("https:") {
-        Part::HttpDownload
-    } else {
-        Part::FileDownload
+    match url.split(':').next() {
+        Some("http" | "https") => Part::HttpDownload,
+        Some("scp") => Part::ScpDownload,
+        _ => Part::FileDownload,
     }
 }
 
@@ -186,12 +287,23 @@ impl NodeContext {
         kind: &str,
         spec: &ArtifactSpec,
     ) -> Result<Artifact, Fault> {
+        let part = phase.part(timeouts.part(Part::Download)).part(timeouts.part(download_part(&spec.url)));
+        self.fetch_within(&part, kind, spec).await
+    }
+
+    /// Fetches an artifact, with progress; `phase` is what it may take.
+    pub(super) async fn fetch_within(
+        &self,
+        phase: &Phase,
+        kind: &str,
+        spec: &ArtifactSpec,
+    ) -> Result<Artifact, Fault> {
+        let spec = &self.with_static_info(spec)?;
         let emitter = self.emitter.clone();
         let what = format!("fetch {kind}");
         let progress =
             move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
         let request = artifact_request(spec);
-        let phase = phase.part(timeouts.part(Part::Download)).part(timeouts.part(download_part(&spec.url)));
         let artifact = self
             .run
             .cache
@@ -201,6 +313,7 @@ impl NodeContext {
                 let fault = phase.late_error(error.class(), &error, error.is_late());
                 Fault { place: format!("{} ({})", phase.place, spec.place), ..fault }
             })?;
+        let artifact = if spec.in_tar { self.only_file(phase, spec, artifact).await? } else { artifact };
         let how = if artifact.from_cache { "from the cache" } else { "fetched" };
         self.emitter.note(format!(
             "{kind} {} {how}, {:.1} MB, sha256 {:.12}",
@@ -209,6 +322,41 @@ impl NodeContext {
             artifact.sha256
         ));
         Ok(artifact)
+    }
+
+    /// `archive: tar`: the only file of a tar.
+    async fn only_file(&self, phase: &Phase, spec: &ArtifactSpec, tar: Artifact) -> Result<Artifact, Fault> {
+        let taken = self.run.cache.only_file(tar, phase.deadline.into_std(), |_, _| ()).await;
+        taken.map(|derived| derived.artifact).map_err(|error| {
+            let (class, text) = match error {
+                DeriveError::Cache(reason) => (reason.class(), Chain(&reason).to_string()),
+                DeriveError::Recipe(error) => (error.class(), Chain(&error).to_string()),
+            };
+            let place = format!("{} ({})", phase.place, spec.place);
+            Fault::new(class, place, format!("`{}` is no `archive: tar` of a file: {text}", spec.url))
+        })
+    }
+
+    /// The artifact with `{NAME}` in its URL replaced by what the bench file says of the board (LAVA's `static_info`).
+    fn with_static_info(&self, spec: &ArtifactSpec) -> Result<ArtifactSpec, Fault> {
+        let Some(board) = self.board() else { return Ok(spec.clone()) };
+        let values = board.static_info.iter().cloned().collect();
+        let url = plan::replace(&spec.url, &values).ok_or_else(|| {
+            let name = &board.name;
+            let text = format!("a `{{NAME}}` in `{}` is not in `static_info` of board `{name}`", spec.url);
+            Fault::new(Class::Bench, spec.place.clone(), text)
+        })?;
+        Ok(ArtifactSpec { url, ..spec.clone() })
+    }
+
+    /// The node's own board.
+    pub(super) fn own_board(&self, phase: &Phase) -> Result<&Board, Fault> {
+        match &self.plan.kind {
+            NodeKind::Board { board } => Ok(board),
+            NodeKind::Secondary { .. } => {
+                Err(phase.fault(Class::Job, "a secondary connection has no board of its own"))
+            }
+        }
     }
 
     /// What is served to `board`.

@@ -4,20 +4,28 @@
 //! acquired so far; it returns when it is done, or with the fault that ends the node.
 
 mod attempts;
+mod boot_minimal;
 mod boot_ssh;
 mod boot_uboot;
-mod deploy_ssh;
+mod command;
+mod definition_files;
 mod deploy_tftp;
+mod group_calls;
+mod images;
 mod overlay;
 mod power;
 mod rootfs;
 mod rootfs_tar;
+mod shell;
 mod test;
 
-pub(crate) use boot_ssh::boot_ssh;
-pub(crate) use boot_uboot::boot_uboot;
-pub(crate) use deploy_ssh::deploy_ssh;
+pub(crate) use attempts::{Attempts, within_attempt};
+pub(crate) use boot_minimal::{boot_minimal, new_connection};
+pub(crate) use boot_ssh::{boot_ssh, clear_board};
+pub(crate) use boot_uboot::{boot_bootloader, boot_uboot};
+pub(crate) use command::{command, undo_commands};
 pub(crate) use deploy_tftp::{Deployed, deploy_tftp};
+pub(crate) use group_calls::call_group;
 pub(crate) use overlay::{Overlay, prepare};
 pub(crate) use power::PoweredBoard;
-pub(crate) use test::test;
+pub(crate) use test::{interactive, monitors, test};

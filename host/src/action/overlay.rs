@@ -1,14 +1,15 @@
 //! What goes into `/lava-<id>` on the target: agent, environment, test definitions and their scripts.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::definition_files::{self, FilesError};
 use super::test::ResultRules;
 use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::board::Board;
 use crate::diagnostic::Source;
-use crate::fault::{Class, Fault};
+use crate::fault::{Chain, Class, Fault};
 use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
 use crate::limit::Limit;
 use crate::plan::{
@@ -27,7 +28,7 @@ const ENVIRONMENT_PATH: &str = "environment";
 const SECRETS_PATH: &str = "secrets";
 
 /// Most bytes that one definition's repository may bring.
-const MAX_DEFINITION_BYTES: u64 = 64 << 20;
+pub(super) const MAX_DEFINITION_BYTES: u64 = 64 << 20;
 
 /// Largest agent that is believed to be one.
 const MAX_AGENT_BYTES: u64 = 8 << 20;
@@ -160,7 +161,7 @@ async fn prepare_definition(
     let fetched;
     let definition = match &spec.source {
         DefinitionSource::Inline(definition) => definition.as_ref(),
-        DefinitionSource::Git { url, branch, revision, path } => {
+        DefinitionSource::Git { url, branch, revision, path, .. } => {
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
             let tree = checkout(node, phase, spec, &request).await?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
@@ -169,12 +170,28 @@ async fn prepare_definition(
             copy_tree(node, &tree, &directory, spec, overlay).await?;
             &fetched
         }
+        DefinitionSource::Tar { artifact, strip, path } => {
+            let tar = node.fetch_within(phase, "test definition", artifact).await?;
+            let files = definition_files::of_tar(tar.path, *strip).await;
+            let files = files.map_err(|error| files_fault(spec, &artifact.url, &error))?;
+            fetched = take_definition(node, &artifact.url, path, files, &directory, spec, overlay)?;
+            &fetched
+        }
+        DefinitionSource::Directory { directory: from, path } => {
+            let files = definition_files::of_directory(PathBuf::from(from)).await;
+            let files = files.map_err(|error| files_fault(spec, from, &error))?;
+            fetched = take_definition(node, from, path, files, &directory, spec, overlay)?;
+            &fetched
+        }
     };
     clone_repositories(node, phase, spec, definition, &directory, overlay).await?;
     overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
     overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
     let mut add = |name: &str, script: Script, timeout: Option<Limit>| {
-        let path = format!("{directory}/{name}");
+        let usual = format!("{directory}/{name}");
+        // A repository may have a script of that name, which its steps call.
+        let is_taken = overlay.files.iter().any(|file| file.path == usual);
+        let path = if is_taken { format!("{directory}/lava-{name}") } else { usual };
         overlay.add(path.clone(), 0o755, script.text);
         PreparedScript { path, steps: script.steps, timeout }
     };
@@ -188,6 +205,33 @@ async fn prepare_definition(
         pattern,
     };
     Ok(PreparedDefinition { name: spec.dir.clone(), install, run, timeout: spec.timeout.clone(), rules })
+}
+
+/// Puts `files` into the definition's directory; the definition itself is the one at `path`.
+fn take_definition(
+    node: &NodeContext,
+    from: &str,
+    path: &str,
+    files: Vec<OverlayFile>,
+    directory: &str,
+    spec: &DefinitionSpec,
+    overlay: &mut Overlay,
+) -> Result<TestDefinition, Fault> {
+    let text = files.iter().find(|file| file.path == path).map(|file| file.content.clone());
+    let text = text.ok_or_else(|| {
+        Fault::new(Class::Job, spec.place.clone(), format!("`{from}` has no file `{path}`"))
+    })?;
+    let definition = parse_definition(node, &format!("{from} {path}"), text, spec)?;
+    for file in files {
+        overlay.add(format!("{directory}/{}", file.path), file.mode, file.content);
+    }
+    Ok(definition)
+}
+
+fn files_fault(spec: &DefinitionSpec, from: &str, error: &FilesError) -> Fault {
+    let text =
+        format!("the files of definition `{}` cannot be had from `{from}`: {}", spec.name, Chain(error));
+    Fault::new(error.class(), spec.place.clone(), text)
 }
 
 /// Puts the repositories of `install: git-repos` below the definition's directory.
@@ -344,11 +388,11 @@ fn environment(node: &NodeContext) -> String {
 impl NodeContext {
     /// The agent's directory on the target.
     pub(crate) fn agent_directory(&self) -> String {
-        format!("/lava-{}", self.id)
+        self.plan.directory.replace("%s", &self.id)
     }
 
     /// The board that is the node's target: its own, or the one it connects to.
-    fn board(&self) -> Option<&Board> {
+    pub(super) fn board(&self) -> Option<&Board> {
         self.run.board_of(match &self.plan.kind {
             NodeKind::Board { .. } => &self.plan.name,
             NodeKind::Secondary { host } => host,

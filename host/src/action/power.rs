@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::board::power::{PowerCommands, PowerError, PowerErrorKind};
+use crate::board::power::{PowerCommands, PowerError};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
@@ -12,7 +12,8 @@ use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
 use crate::link::{self, Console, Notice, Tap, Target, drive};
-use crate::plan::{BootUboot, Step};
+use crate::plan::{ResetPlan, Step};
+use crate::program::ProgramError;
 use crate::run::{NodeContext, Phase, Resources};
 
 /// How long switching a board on may take, where the job does not name it.
@@ -49,28 +50,41 @@ pub(super) async fn power_on(
     node: &NodeContext,
     phase: &Phase,
     step: &Step,
-    boot: &BootUboot,
+    reset: &ResetPlan,
     board: &Board,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
     let limit = |part| step.timeouts.part(part);
     let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of power commands");
-    let target = match &board.console {
-        ConsoleTarget::Qemu(settings) => {
+    let open = resources.take_line(None).map(|line| line.console);
+    let target = match (&board.console, open) {
+        (ConsoleTarget::Qemu(_), Some(console)) if !reset.wanted => return Ok(console),
+        (ConsoleTarget::Qemu(settings), _) => {
             let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
             let start = start_virtual(node, &part, board, settings, resources);
             return part.bound("running emulator", start).await;
         }
-        ConsoleTarget::Line(target) => target,
+        (ConsoleTarget::Line(_), Some(console)) => Ok(console),
+        (ConsoleTarget::Line(target), None) => Err(target),
+        (ConsoleTarget::None, _) => {
+            let text = format!("board `{}` has no console: it is reached over SSH only", board.name);
+            return Err(phase.fault(Class::Bench, text));
+        }
     };
     // The console first: the boot loader speaks at once, and does not wait.
-    let mut console = match resources.console.take() {
-        Some(console) => console,
-        None => {
+    let mut console = match target {
+        Ok(console) => console,
+        Err(target) => {
             let part = phase.part(limit(Part::Connect));
             part.bound("open console", open_console(node, &part, target)).await?
         }
     };
+    if !reset.wanted {
+        // It is on: the job, or somebody else, has seen to that.
+        return Ok(console);
+    }
+    resources.is_served = false;
+    resources.uploaded = None;
     match &board.power {
         Some(commands) => {
             // Counts as switched on even if that fails half-way.
@@ -79,9 +93,9 @@ pub(super) async fn power_on(
             commands.reset(part.left()).await.map_err(|error| power_fault(&part, &error))?;
             node.emitter.note(format!("board `{}` is switched on", board.name));
         }
-        None if !boot.soft_reboot.is_empty() => {
+        None if !reset.soft_reboot.is_empty() => {
             let part = phase.part(limit(Part::Reset)).part(limit(Part::SoftReset));
-            soft_reboot(&part, boot, &mut console).await?;
+            soft_reboot(&part, reset, &mut console).await?;
         }
         None => node.emitter.warn(format!(
             "the bench file has no power commands for board `{}`: switch it on or reset it now",
@@ -92,10 +106,10 @@ pub(super) async fn power_on(
 }
 
 /// Types the job's `soft_reboot` commands, one after the other, until the board goes down.
-async fn soft_reboot(phase: &Phase, boot: &BootUboot, console: &mut Console) -> Result<(), Fault> {
-    let message = phase.pattern(&boot.shutdown_message)?;
+async fn soft_reboot(phase: &Phase, reset: &ResetPlan, console: &mut Console) -> Result<(), Fault> {
+    let message = phase.pattern(&reset.shutdown_message)?;
     let mut last = Ok(());
-    for command in &boot.soft_reboot {
+    for command in &reset.soft_reboot {
         let limit = Limit::new(SHUTDOWN_TIMEOUT, "a fixed limit of a `soft_reboot` command");
         let now = Instant::now();
         let deadline = phase.end().of_part(now, Some(&limit));
@@ -114,6 +128,8 @@ async fn start_virtual(
     settings: &QemuSettings,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
+    resources.is_served = false;
+    resources.uploaded = None;
     if let Some(power) = resources.power.take() {
         power.off(phase).await?;
     }
@@ -135,7 +151,12 @@ async fn start_virtual(
     Ok(Console::new(stream, tap_of(node)))
 }
 
-async fn open_console(node: &NodeContext, phase: &Phase, target: &Target) -> Result<Console, Fault> {
+/// Opens a line to the node's board.
+pub(super) async fn open_console(
+    node: &NodeContext,
+    phase: &Phase,
+    target: &Target,
+) -> Result<Console, Fault> {
     link::open(target, &crate::net::Net::Host, tap_of(node), notice_of(node))
         .await
         .map_err(|error| phase.error(error.class(), &error))
@@ -154,6 +175,6 @@ pub(super) fn notice_of(node: &NodeContext) -> Notice {
 }
 
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
-    let late = matches!(error.kind, PowerErrorKind::Timeout { .. });
+    let late = matches!(error.kind, ProgramError::Timeout { .. });
     phase.late_error(error.class(), error, late)
 }

@@ -4,15 +4,15 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::action::{Overlay, rootfs_tar};
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, CacheError};
 use crate::fault::{Chain, Class, Fault};
-use crate::job::{ArtifactSpec, Part, Timeouts};
+use crate::job::{ArtifactSpec, OverlayFormat, OverlaySpec, Part, RootfsSpec, Timeouts};
 use crate::rootfs::{
-    AUTHORIZED_KEYS, KeptError, Layer, LayerOptions, Lower, Origin, Repair, layer_directory,
+    AUTHORIZED_KEYS, KeptError, Kind, Layer, LayerOptions, Lower, Origin, Repair, layer_directory,
 };
 use crate::run::{NodeContext, Phase, Services};
 
@@ -20,6 +20,8 @@ use crate::run::{NodeContext, Phase, Services};
 pub(super) struct Place<'a> {
     pub(super) board: IpAddr,
     pub(super) export: String,
+    /// Path of the root directory in the layer, without `/` at its end.
+    pub(super) root: &'a str,
     pub(super) services: &'a Services,
     pub(super) options: LayerOptions,
 }
@@ -39,10 +41,11 @@ pub(super) async fn open(
     node: &NodeContext,
     phase: &Phase,
     timeouts: &Timeouts,
-    spec: &ArtifactSpec,
-    persistent: Option<&str>,
+    rootfs: &RootfsSpec,
     place: Place<'_>,
 ) -> Result<Arc<Layer>, Fault> {
+    let spec = &rootfs.artifact;
+    let persistent = rootfs.persistent.as_ref().map(|name| name.value.as_str());
     let artifact = rootfs_tar::fetch(node, phase, timeouts, spec).await?;
     let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractRootfs));
     let home = home(node, persistent).map_err(|error| phase.error(Class::Infrastructure, &error))?;
@@ -50,6 +53,11 @@ pub(super) async fn open(
     let (run, origin) = (Arc::clone(&node.run), origin(node, spec, &artifact, place));
     let opened = tokio::task::spawn_blocking(move || {
         let lower = run.lowers.open(&run.cache, &artifact)?;
+        if let Some(directory) = home.outliving() {
+            run.cache
+                .keep_for(&artifact, directory)
+                .map_err(|CacheError { path, source }| KeptError::Origin { path, source })?;
+        }
         home.open(lower, &origin)
     });
     let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
@@ -92,6 +100,14 @@ impl Home {
         }
     }
 
+    /// Where it is, if it is there after the job.
+    fn outliving(&self) -> Option<&Path> {
+        match self {
+            Self::Job(_) => None,
+            Self::Kept(directory) | Self::Persistent(directory) => Some(directory),
+        }
+    }
+
     /// Where it is to be found after the job.
     fn description(&self) -> Option<String> {
         match self {
@@ -128,59 +144,102 @@ fn origin(node: &NodeContext, spec: &ArtifactSpec, artifact: &Artifact, place: P
         sha256: artifact.sha256.clone(),
         board: place.board,
         export: place.export,
+        root: place.root.to_owned(),
         server: SocketAddr::new(place.services.address, place.services.nfs_port),
         options: place.options,
         id_prefix: node.run.id_prefix(),
     }
 }
 
-/// Fetches kernel modules and unpacks them over the layer.
-pub(super) async fn unpack_modules(
-    node: &NodeContext,
-    phase: &Phase,
-    timeouts: &Timeouts,
-    spec: &ArtifactSpec,
-    layer: &Arc<Layer>,
-) -> Result<(), Fault> {
-    let artifact = node.fetch(phase, timeouts, "modules", spec).await?;
-    let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractModules));
-    let (run, layer) = (Arc::clone(&node.run), Arc::clone(layer));
-    let unpacked = tokio::task::spawn_blocking(move || -> Result<(), Box<dyn Error + Send + Sync>> {
-        let archive = run.lowers.open(&run.cache, &artifact)?;
-        Ok(layer.unpack(&archive)?)
-    });
-    let unpacked = async { unpacked.await.map_err(|error| phase.fault(Class::Bug, error)) };
-    part.bound("end of the modules' tar", unpacked).await?.map_err(|error| {
-        Fault::new(
-            Class::Infrastructure,
-            format!("{} ({})", phase.place, spec.place),
-            format!("`{}` cannot be unpacked as modules: {}", spec.url, Chain(&*error)),
-        )
-    })
+/// Puts things into a root filesystem, through the code that serves NFS writes.
+pub(super) struct Fill<'a> {
+    pub(super) node: &'a NodeContext,
+    pub(super) phase: &'a Phase,
+    pub(super) timeouts: &'a Timeouts,
+    pub(super) layer: &'a Arc<Layer>,
+    /// Path of the root directory in the layer, without `/` at its end.
+    pub(super) root: &'a str,
 }
 
-/// Writes agent, definitions and keys into the layer, through the code that serves NFS writes.
-pub(super) fn apply_overlay(
-    node: &NodeContext,
-    phase: &Phase,
-    layer: &Layer,
-    overlay: &Overlay,
-    authorize_ssh: bool,
-) -> Result<(), Fault> {
-    let fault = |error: &dyn Error| {
-        phase.fault(Class::Infrastructure, format!("cannot write into the root filesystem: {}", Chain(error)))
-    };
-    let directory = node.agent_directory();
-    for file in overlay.files() {
-        let path = format!("{directory}/{}", file.path);
+impl Fill<'_> {
+    fn fault(&self, error: &dyn Error) -> Fault {
+        let text = format!("cannot write into the root filesystem: {}", Chain(error));
+        self.phase.fault(Class::Infrastructure, text)
+    }
+
+    /// Looks whether there is a root directory.
+    pub(super) fn check_root(&self) -> Result<(), Fault> {
+        if self.root.is_empty() {
+            return Ok(());
+        }
+        let found = self.layer.find(self.root);
+        match found.map(|found| found.kind) {
+            Ok(Kind::Directory) => Ok(()),
+            _ => {
+                let text =
+                    format!("the tar has no directory `{}` (`prefix`)", self.root.trim_start_matches('/'));
+                Err(self.phase.fault(Class::Job, text))
+            }
+        }
+    }
+
+    /// Fetches a tar and unpacks it in the directory `path`.
+    pub(super) async fn unpack(&self, what: &str, spec: &ArtifactSpec, path: &str) -> Result<(), Fault> {
+        let (phase, timeouts) = (self.phase, self.timeouts);
+        let artifact = self.node.fetch(phase, timeouts, what, spec).await?;
+        let part = phase.part(timeouts.part(Part::PrepareRootfs)).part(timeouts.part(Part::ExtractModules));
+        let (run, layer) = (Arc::clone(&self.node.run), Arc::clone(self.layer));
+        let path = format!("{}/{}", self.root, path.trim_start_matches('/'));
+        let unpacked = tokio::task::spawn_blocking(move || -> Result<(), Box<dyn Error + Send + Sync>> {
+            let archive = run.lowers.open(&run.cache, &artifact)?;
+            Ok(layer.unpack_in(&archive, &path)?)
+        });
+        let unpacked = async { unpacked.await.map_err(|error| phase.fault(Class::Bug, error)) };
+        part.bound("end of the tar", unpacked).await?.map_err(|error| {
+            Fault::new(
+                Class::Infrastructure,
+                format!("{} ({})", phase.place, spec.place),
+                format!("`{}` cannot be unpacked as {what}: {}", spec.url, Chain(&*error)),
+            )
+        })
+    }
+
+    /// Fetches overlays and puts them in.
+    pub(super) async fn overlays(&self, overlays: &[OverlaySpec]) -> Result<(), Fault> {
+        for OverlaySpec { name, artifact, format, path } in overlays {
+            let what = format!("overlay {name}");
+            if *format == OverlayFormat::Tar {
+                self.unpack(&what, artifact, path).await?;
+                continue;
+            }
+            let file = self.node.fetch(self.phase, self.timeouts, &what, artifact).await?;
+            let content = fs::read(&file.path).map_err(|error| self.fault(&error))?;
+            self.write(path, 0o644, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Writes agent and definitions into the node's own directory.
+    pub(super) fn tests(&self, overlay: &Overlay) -> Result<(), Fault> {
+        let directory = self.node.agent_directory();
+        let mut files = overlay.files().iter();
+        files.try_for_each(|file| self.write(&format!("{directory}/{}", file.path), file.mode, &file.content))
+    }
+
+    /// Lets the job's key log in.
+    pub(super) fn authorize(&self) -> Result<(), Fault> {
+        let id = &self.node.id;
+        let line = format!("{}\n", self.node.run.key.authorized_keys_line(&format!("host-runner {id}")));
+        let (directory, keys) =
+            (format!("{}/root/.ssh", self.root), format!("{}{AUTHORIZED_KEYS}", self.root));
+        self.layer.make_dirs(directory, 0o700).map_err(|error| self.fault(&error))?;
+        self.layer.append_file(keys, 0o600, line.as_bytes()).map_err(|error| self.fault(&error))
+    }
+
+    fn write(&self, path: &str, mode: u32, content: &[u8]) -> Result<(), Fault> {
+        let path = format!("{}/{}", self.root, path.trim_start_matches('/'));
         let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
-        layer.make_dirs(parent, 0o755).map_err(|error| fault(&error))?;
-        layer.write_file(&path, file.mode, &file.content).map_err(|error| fault(&error))?;
+        self.layer.make_dirs(parent, 0o755).map_err(|error| self.fault(&error))?;
+        self.layer.write_file(&path, mode, content).map_err(|error| self.fault(&error))
     }
-    if authorize_ssh {
-        let line = format!("{}\n", node.run.key.authorized_keys_line(&format!("host-runner {}", node.id)));
-        layer.make_dirs("/root/.ssh", 0o700).map_err(|error| fault(&error))?;
-        layer.append_file(AUTHORIZED_KEYS, 0o600, line.as_bytes()).map_err(|error| fault(&error))?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::fault::Class;
+use crate::ramdisk::RamdiskError;
 use crate::rootfs::RootfsError;
 
 /// Why it did not work.
@@ -27,26 +28,15 @@ pub enum InstallError {
         /// What it is.
         found: String,
     },
-    /// It is packed, or is an archive, of a kind that is not supported.
-    #[error("it is {found}, which is not supported")]
-    Unsupported {
-        /// What it is.
-        found: &'static str,
-        /// What to do about it.
-        help: &'static str,
-    },
     /// A directory, but no root filesystem.
     #[error("it has no /bin, /sbin or /usr: this is no root filesystem")]
     NotARoot,
     /// The archive is damaged.
     #[error(transparent)]
     Tar(#[from] RootfsError),
-    /// A RAM disk is not what it should be.
-    #[error("{problem}")]
-    Ramdisk {
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// A RAM disk is not what it should be, or a file is packed in a way that is not supported.
+    #[error(transparent)]
+    Ramdisk(RamdiskError),
     /// Something of another owner is where the agent belongs.
     #[error("/{path} is there and is not of an installation of the agent")]
     Occupied {
@@ -189,13 +179,13 @@ impl InstallError {
     pub fn class(&self) -> Class {
         match self {
             Self::NotATarget { .. }
-            | Self::Unsupported { .. }
             | Self::NotARoot
             | Self::UnknownArchitecture
             | Self::WholeDisk { .. }
             | Self::NoPartition { .. }
             | Self::Option { .. } => Class::Job,
             Self::NoAgent { .. } | Self::NotAnAgent { .. } => Class::Bench,
+            Self::Ramdisk(error) => error.class(),
             _ => Class::Infrastructure,
         }
     }
@@ -212,7 +202,7 @@ impl InstallError {
             Self::NotATarget { .. } => {
                 "name a mounted root filesystem, a root filesystem's tar, an image of one, a RAM disk, or ssh:HOST"
             }
-            Self::Unsupported { help, .. } => help,
+            Self::Ramdisk(error) => error.help()?,
             Self::NotARoot => "name the directory that the board will have as `/`",
             Self::Occupied { .. } => "look at it, and remove it if nobody needs it",
             Self::UnknownArchitecture => "say it with `--arch`, such as `--arch armv7`",
@@ -242,6 +232,16 @@ impl InstallError {
             _ => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+/// A file that cannot be used is one, whatever was to be done with it.
+impl From<RamdiskError> for InstallError {
+    fn from(error: RamdiskError) -> Self {
+        match error {
+            RamdiskError::File { doing, path, source } => Self::File { doing, path, source },
+            error => Self::Ramdisk(error),
+        }
     }
 }
 

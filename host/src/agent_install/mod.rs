@@ -13,14 +13,12 @@
 
 mod architecture;
 mod compressed;
-mod cpio;
 mod directory;
 mod error;
 mod ext4;
 mod gpt;
 mod install;
 mod layout;
-mod lz4;
 mod manifest;
 mod names;
 mod partition;
@@ -34,7 +32,6 @@ mod tar;
 mod target;
 mod tool;
 mod tree;
-mod uimage;
 
 pub use error::InstallError;
 pub use install::{Done, Outcome, install, remove, status};

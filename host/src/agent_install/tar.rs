@@ -11,12 +11,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::tar::{Builder, EntryType, Header};
 
-use super::compressed::{compress, decompressed};
+use super::compressed::decompressed;
 use super::error::InstallError;
 use super::names::{Names, normal};
 use super::replace::replace;
 use super::tree::{Change, Found, Tree};
-use crate::artifact::Compression;
+use crate::codec::Codec;
 use crate::rootfs::{Kind, RootfsError, Span, spans};
 
 /// Most bytes of an archive when it is decompressed.
@@ -25,7 +25,7 @@ const MAX_TAR: u64 = 64 << 30;
 /// An archive as a root filesystem.
 pub(super) struct Tar {
     path: PathBuf,
-    compression: Option<Compression>,
+    codec: Option<Codec>,
     /// The archive, decompressed.
     file: File,
     spans: Vec<Span>,
@@ -39,10 +39,10 @@ impl Tar {
     ///
     /// # Errors
     /// Those of the file; [`InstallError::Tar`] if it is no tar or damaged.
-    pub(super) fn open(path: &Path, compression: Option<Compression>) -> Result<Self, InstallError> {
-        let file = match compression {
+    pub(super) fn open(path: &Path, codec: Option<Codec>) -> Result<Self, InstallError> {
+        let file = match codec {
             None => File::open(path).map_err(InstallError::io("open", path))?,
-            Some(compression) => decompressed(path, compression, MAX_TAR)?,
+            Some(codec) => decompressed(path, codec, MAX_TAR)?,
         };
         let (spans, end) = spans(path, &file)?;
         if spans.is_empty() {
@@ -52,7 +52,7 @@ impl Tar {
         for (index, span) in spans.iter().enumerate() {
             names.add(&span.path, index);
         }
-        Ok(Self { path: path.to_owned(), compression, file, spans, end, names })
+        Ok(Self { path: path.to_owned(), codec, file, spans, end, names })
     }
 
     fn span(&self, path: &str) -> Option<&Span> {
@@ -164,8 +164,11 @@ impl Tree for Tar {
 
     fn apply(&mut self, changes: &[Change]) -> Result<(), InstallError> {
         replace(&self.path, |out| {
-            compress(out, self.compression, |out| self.copy(changes, out))
-                .map_err(InstallError::io("write", &self.path))
+            let copied = match self.codec {
+                None => self.copy(changes, out),
+                Some(codec) => codec.compress(out, |out| self.copy(changes, out)),
+            };
+            copied.map_err(InstallError::io("write", &self.path))
         })
     }
 }

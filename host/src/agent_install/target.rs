@@ -10,11 +10,12 @@ use super::directory::Directory;
 use super::error::InstallError;
 use super::ext4::{self, Ext4};
 use super::partition;
-use super::ramdisk::{Ramdisk, begins_ramdisk, unsupported};
+use super::ramdisk::RamdiskTree;
 use super::ssh::SshTarget;
 use super::tar::Tar;
 use super::tree::Tree;
-use crate::artifact::{Compression, decoder};
+use crate::codec::Codec;
+use crate::ramdisk::{begins_ramdisk, unsupported};
 use crate::rootfs::begins_tar;
 
 /// Bytes that tell what a file is: a header of a tar, and the boot sector of a disk.
@@ -103,24 +104,24 @@ fn tree(path: &Path, options: &Options) -> Result<Box<dyn Tree>, InstallError> {
         return Ok(Box::new(Tar::open(path, None)?));
     }
     if begins_ramdisk(&begin) {
-        return Ok(Box::new(Ramdisk::open(path)?));
+        return Ok(Box::new(RamdiskTree::open(path)?));
     }
     if let Some(error) = unsupported(&begin) {
-        return Err(error);
+        return Err(error.into());
     }
-    let Some(compression) = Compression::of(&begin) else {
+    let Some(codec) = Codec::of(&begin) else {
         return Err(refuse(&match begin.get(..8) {
             Some(begin) => format!("a file that begins with \"{}\"", begin.escape_ascii()),
             None => "an empty file, or nearly".to_owned(),
         }));
     };
-    let inside = beginning_inside(path, compression)?;
+    let inside = beginning_inside(path, codec)?;
     if begins_tar(&inside) {
-        Ok(Box::new(Tar::open(path, Some(compression))?))
+        Ok(Box::new(Tar::open(path, Some(codec))?))
     } else if begins_ramdisk(&inside) {
-        Ok(Box::new(Ramdisk::open(path)?))
+        Ok(Box::new(RamdiskTree::open(path)?))
     } else {
-        Err(refuse(&format!("a file packed with {compression} with neither a tar nor a RAM disk in it")))
+        Err(refuse(&format!("a file packed with {codec} with neither a tar nor a RAM disk in it")))
     }
 }
 
@@ -131,10 +132,10 @@ fn beginning(path: &Path) -> Result<Vec<u8>, InstallError> {
     Ok(begin)
 }
 
-fn beginning_inside(path: &Path, compression: Compression) -> Result<Vec<u8>, InstallError> {
+fn beginning_inside(path: &Path, codec: Codec) -> Result<Vec<u8>, InstallError> {
     let failed = InstallError::io("decompress", path);
     let file = File::open(path).map_err(InstallError::io("open", path))?;
-    let plain = decoder(std::io::BufReader::new(file), compression).map_err(&failed)?;
+    let plain = codec.decoder(std::io::BufReader::new(file)).map_err(&failed)?;
     let mut begin = Vec::new();
     plain.take(BEGIN).read_to_end(&mut begin).map_err(failed)?;
     Ok(begin)

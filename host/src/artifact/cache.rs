@@ -6,25 +6,34 @@
 //! records/<kind>-<key>     small JSON: which blob a URL or file led to, which blob another decompresses to
 //! git/<key>.git            bare repositories
 //! locks/<name>             one lock per thing that is being fetched
+//! kept/<sha256>-<key>      link to a directory that needs the file: as long as that is there, the file is not removed
 //! tmp/                     files that are being written, each locked by its writer
 //! ```
 //!
 //! Everything is written to `tmp/` first, synchronised, and renamed, so that two runs, and a run that is killed,
-//! leave whole entries only. Locks are `flock` locks: they end with the process that holds them.
+//! leave whole entries only. Locks are `flock` locks: they end with the process that holds them. When a file was last
+//! modified says when it was used last.
+
+mod inventory;
+mod prune;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use self::inventory::{CachedFile, CachedRepository, Inventory};
+pub use self::prune::Pruned;
 use rustix::fs::{Access, access};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::blob_writer::{BlobWriter, Written};
-use super::checksum::{Checksums, Digests};
+use super::checksum::{Checksums, Digests, name_of};
 use super::copy::Budget;
 use super::error::Reason;
 use super::fetch::Artifact;
@@ -36,7 +45,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 const UNLOCKED_AGE: Duration = Duration::from_secs(60);
 /// Largest artifact, downloaded or unpacked, in bytes.
 const MAX_SIZE: u64 = 32 * 1024 * 1024 * 1024;
-const DIRECTORIES: [&str; 5] = ["blobs", "records", "git", "locks", "tmp"];
+const DIRECTORIES: [&str; 6] = ["blobs", "records", "git", "locks", "kept", "tmp"];
 /// Marks the directory for backup programs (Cache Directory Tagging Specification).
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
@@ -76,6 +85,9 @@ pub(super) struct Blob {
 }
 
 impl Cache {
+    /// Name of the file in a clone that says where it is from, and by its age when it was used last. Git has it too.
+    pub(super) const DESCRIPTION: &str = "description";
+
     /// Opens the cache in `directory`, makes it if it is not there, and removes what killed runs left behind.
     ///
     /// # Errors
@@ -115,7 +127,7 @@ impl Cache {
     }
 
     /// Returns the directory of the cache.
-    pub(super) fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         &self.root
     }
 
@@ -154,8 +166,15 @@ impl Cache {
         let path = self.blob_path(sha256);
         let file = File::open(&path).ok()?;
         file.try_lock_shared().ok()?;
-        let found = file.metadata().ok()?.len();
-        size.is_none_or(|size| size == found).then_some(Blob { path, size: found, file })
+        let metadata = file.metadata().ok()?;
+        let found = metadata.len();
+        if metadata.nlink() == 0 || size.is_some_and(|size| size != found) {
+            // Removed between the two calls, or another file than the record says.
+            return None;
+        }
+        // Another user's file stays as old as it is.
+        let _ = file.set_modified(SystemTime::now());
+        Some(Blob { path, size: found, file })
     }
 
     /// Starts to write a file.
@@ -189,6 +208,20 @@ impl Cache {
         temporary.write_all(content).map_err(failed)?;
         persist(temporary, &path).map_err(failed)?;
         Ok(path)
+    }
+
+    /// Keeps `artifact` from being removed as long as `directory` is there.
+    ///
+    /// # Errors
+    /// The cache cannot be written to.
+    pub fn keep_for(&self, artifact: &Artifact, directory: &Path) -> Result<(), CacheError> {
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let name = format!("{}-{}", artifact.sha256, name_of(&directory.to_string_lossy()));
+        let path = self.root.join("kept").join(name);
+        match symlink(directory, &path) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(CacheError { path, source }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads a record; one that is missing or not readable is `None`: it only means more work.
@@ -260,82 +293,4 @@ fn remove_if_left(path: &Path, file: &File) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::io::Write as _;
-    use std::time::{Duration, Instant, SystemTime};
-
-    use super::{Budget, Cache, Checksums, Reason, remove_if_left};
-
-    fn cache() -> (tempfile::TempDir, Cache) {
-        let directory = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&directory.path().join("deep/cache")).unwrap();
-        (directory, cache)
-    }
-
-    #[test]
-    fn a_kept_file_is_found_by_its_sum_and_only_with_its_size() {
-        let (_directory, cache) = cache();
-        let mut writer = cache.writer(&Checksums::default()).unwrap();
-        writer.write_all(b"abc").unwrap();
-        let (blob, digests) = cache.keep(writer).unwrap();
-        assert_eq!(std::fs::read(&blob.path).unwrap(), b"abc");
-        assert!(cache.blob(&digests.sha256, Some(3)).is_some());
-        assert!(cache.blob(&digests.sha256, Some(4)).is_none());
-        assert_eq!(std::fs::read_dir(cache.directory().join("tmp")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_lock_keeps_others_out_until_their_time_is_over() {
-        let (_directory, cache) = cache();
-        let budget = Budget::new(Instant::now() + Duration::from_millis(60));
-        let held = cache.lock("x", &budget).unwrap();
-        assert!(matches!(cache.lock("x", &budget), Err(Reason::Locked { .. })));
-        drop(held);
-        cache.lock("x", &budget).unwrap();
-    }
-
-    #[test]
-    fn what_a_killed_run_left_is_removed_but_not_what_is_being_written() {
-        let (_directory, cache) = cache();
-        let tmp = cache.directory().join("tmp");
-        let old = SystemTime::now() - Duration::from_secs(3600);
-        let left = File::create(tmp.join("left")).unwrap();
-        left.set_modified(old).unwrap();
-        drop(left);
-        let writer = cache.writer(&Checksums::default()).unwrap();
-        File::options().append(true).open(writer.path()).unwrap().set_modified(old).unwrap();
-        Cache::open(cache.directory()).unwrap();
-        assert!(!tmp.join("left").exists());
-        assert!(writer.path().exists());
-    }
-
-    #[test]
-    fn what_another_run_that_starts_removes_first_is_no_error() {
-        let (_directory, cache) = cache();
-        let path = cache.tmp().join("left");
-        let left = File::create(&path).unwrap();
-        left.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        remove_if_left(&path, &left).unwrap();
-    }
-
-    #[test]
-    fn what_is_still_being_written_goes_when_the_cache_is_closed() {
-        let (_directory, cache) = cache();
-        let mut kept = cache.writer(&Checksums::default()).unwrap();
-        kept.write_all(b"abc").unwrap();
-        let (kept, _) = cache.keep(kept).unwrap();
-        let _open = cache.writer(&Checksums::default()).unwrap();
-        cache.close();
-        assert_eq!(std::fs::read_dir(cache.directory().join("tmp")).unwrap().count(), 0);
-        assert!(kept.path.exists());
-        assert!(matches!(cache.writer(&Checksums::default()), Err(Reason::Cancelled)));
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_made_is_named() {
-        let error = Cache::open("/dev/null/cache".as_ref()).unwrap_err();
-        assert_eq!(error.to_string(), "cannot use /dev/null/cache/blobs in the cache");
-    }
-}
+mod tests;

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Seek, Write};
 use std::path::Path;
 
 use super::copy::{Budget, CopyError, Progress, copy};
 use super::error::Reason;
-
-/// Most memory that an xz file may ask for, in bytes; the highest preset needs 65 MiB.
-const XZ_MEMORY: u64 = 256 * 1024 * 1024;
+use super::zip::OneFile;
+use crate::codec::Codec;
 
 /// Bytes at the beginning of a file that tell how it is compressed.
 const MAGIC: u64 = 10;
@@ -25,22 +24,22 @@ pub enum Compression {
     Xz,
     /// `zstd`.
     Zstd,
+    /// `zip`: an archive with one file.
+    Zip,
 }
 
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gzip => "gzip",
-            Self::Bzip2 => "bzip2",
-            Self::Xz => "xz",
-            Self::Zstd => "zstd",
-        })
+        match self.codec() {
+            Some(codec) => codec.fmt(f),
+            None => f.write_str("zip"),
+        }
     }
 }
 
 impl Compression {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 4] = [Self::Bzip2, Self::Gzip, Self::Xz, Self::Zstd];
+    pub const ALL: [Self; 5] = [Self::Bzip2, Self::Gzip, Self::Xz, Self::Zip, Self::Zstd];
 
     /// Returns the word of a job's `compression:`.
     pub const fn name(self) -> &'static str {
@@ -49,6 +48,32 @@ impl Compression {
             Self::Bzip2 => "bz2",
             Self::Xz => "xz",
             Self::Zstd => "zstd",
+            Self::Zip => "zip",
+        }
+    }
+
+    /// Looks at the suffix of the last name in `url`: `.gz`, `.tgz`, `.bz2`, `.xz`, `.txz`, `.zst`, `.zstd` or `.zip`, of any case.
+    /// `None` for all else. What comes behind a `?` or `#` is no part of the name, if `url` has a scheme other than `file`.
+    pub fn of_name(url: &str) -> Option<Self> {
+        let path = match url.split_once("://") {
+            Some((scheme, rest)) if !scheme.eq_ignore_ascii_case("file") => {
+                rest.split(['?', '#']).next()?.split_once('/')?.1
+            }
+            Some((_, path)) => path,
+            None => url,
+        };
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        let (stem, suffix) = name.rsplit_once('.')?;
+        if stem.is_empty() {
+            return None;
+        }
+        match suffix.to_ascii_lowercase().as_str() {
+            "gz" | "tgz" => Some(Self::Gzip),
+            "bz2" => Some(Self::Bzip2),
+            "xz" | "txz" => Some(Self::Xz),
+            "zst" | "zstd" => Some(Self::Zstd),
+            "zip" => Some(Self::Zip),
+            _ => None,
         }
     }
 
@@ -68,23 +93,21 @@ impl Compression {
     }
 
     fn matches(self, begin: &[u8]) -> bool {
+        match self.codec() {
+            Some(codec) => codec.begins(begin),
+            // Before the first file, or at the end of an archive without any.
+            None => begin.starts_with(b"PK\x03\x04") || begin.starts_with(b"PK\x05\x06"),
+        }
+    }
+
+    /// How the file is compressed as a whole; `None` if it is an archive.
+    const fn codec(self) -> Option<Codec> {
         match self {
-            Self::Gzip => begin.starts_with(&[0x1f, 0x8b]),
-            // What follows the level begins a block, or ends an empty file.
-            Self::Bzip2 => {
-                begin.starts_with(b"BZh")
-                    && matches!(
-                        begin.get(4..10),
-                        Some(b"\x31\x41\x59\x26\x53\x59" | b"\x17\x72\x45\x38\x50\x90")
-                    )
-            }
-            Self::Xz => begin.starts_with(b"\xfd7zXZ\0"),
-            // A frame of data, or one to skip (RFC 8878 §3.1).
-            Self::Zstd => {
-                begin.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-                    || (begin.first().is_some_and(|byte| byte & 0xf0 == 0x50)
-                        && begin.get(1..4) == Some(&[0x2a, 0x4d, 0x18]))
-            }
+            Self::Gzip => Some(Codec::Gzip),
+            Self::Bzip2 => Some(Codec::Bzip2),
+            Self::Xz => Some(Codec::Xz),
+            Self::Zstd => Some(Codec::Zstd),
+            Self::Zip => None,
         }
     }
 }
@@ -92,10 +115,10 @@ impl Compression {
 /// Decompresses all of `input`, of `total` bytes; progress counts what comes out.
 ///
 /// # Errors
-/// [`Reason::NotCompressed`], [`Reason::Damaged`], [`Reason::TooLarge`] beyond `limit` bytes; what the output's
-/// error means is the caller's to say.
+/// [`Reason::NotCompressed`], [`Reason::Damaged`], [`Reason::NotOneFile`], [`Reason::TooLarge`] beyond `limit` bytes; what the
+/// output's error means is the caller's to say.
 pub(super) fn decompress(
-    mut input: impl BufRead,
+    mut input: impl BufRead + Seek,
     output: &mut dyn Write,
     compression: Compression,
     limit: u64,
@@ -108,32 +131,19 @@ pub(super) fn decompress(
         let begins = describe(begin);
         return Err(DecompressError::Reason(Reason::NotCompressed { compression, begins }));
     }
-    let mut decoder = decoder(input, compression).map_err(damaged)?;
+    let mut archive;
+    let mut decoder: Box<dyn Read + '_> = match compression.codec() {
+        Some(codec) => codec.decoder(input).map_err(damaged)?,
+        None => {
+            archive = OneFile::open(input).map_err(DecompressError::Reason)?;
+            Box::new(archive.file().map_err(DecompressError::Reason)?)
+        }
+    };
     copy(&mut decoder, output, limit, budget, None, progress).map_err(|error| match error {
         CopyError::Read { source, .. } => damaged(source),
         CopyError::Write(source) => DecompressError::Output(source),
         CopyError::TooLarge => DecompressError::Reason(Reason::TooLarge { limit }),
         CopyError::Budget(reason) => DecompressError::Reason(reason),
-    })
-}
-
-/// What is read from `input` once decompressed, all members of it.
-///
-/// # Errors
-/// When there is no memory for it.
-pub(crate) fn decoder<'i>(
-    input: impl BufRead + 'i,
-    compression: Compression,
-) -> io::Result<Box<dyn Read + 'i>> {
-    Ok(match compression {
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
-        Compression::Xz => {
-            let stream =
-                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
-            Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
-        }
-        Compression::Zstd => Box::new(zstd::Decoder::with_buffer(input)?),
     })
 }
 
@@ -157,82 +167,4 @@ fn describe(begin: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-    use std::time::{Duration, Instant};
-
-    use super::{Budget, Compression, DecompressError, decompress};
-
-    const ALL: [Compression; 4] = [Compression::Gzip, Compression::Bzip2, Compression::Xz, Compression::Zstd];
-
-    fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
-        match compression {
-            Compression::Gzip => {
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                encoder.write_all(bytes).unwrap();
-                encoder.finish().unwrap()
-            }
-            Compression::Bzip2 => {
-                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-                encoder.write_all(bytes).unwrap();
-                encoder.finish().unwrap()
-            }
-            Compression::Xz => {
-                let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
-                encoder.write_all(bytes).unwrap();
-                encoder.finish().unwrap()
-            }
-            Compression::Zstd => zstd::encode_all(bytes, 1).unwrap(),
-        }
-    }
-
-    fn run(compression: Compression, input: &[u8], limit: u64) -> Result<Vec<u8>, String> {
-        let mut output = Vec::new();
-        let budget = Budget::new(Instant::now() + Duration::from_secs(600));
-        match decompress(input, &mut output, compression, limit, &budget, &|_, _| ()) {
-            Ok(_) => Ok(output),
-            Err(DecompressError::Reason(reason)) => Err(reason.to_string()),
-            Err(DecompressError::Output(error)) => panic!("{error}"),
-        }
-    }
-
-    #[test]
-    fn files_of_several_members_are_undone_whole() {
-        for compression in ALL {
-            let both = [compress(compression, b"first "), compress(compression, b"second")].concat();
-            assert_eq!(run(compression, &both, 100).unwrap(), b"first second", "{compression}");
-        }
-    }
-
-    #[test]
-    fn damaged_and_cut_files_are_errors() {
-        let noise: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        for compression in ALL {
-            let whole = compress(compression, &noise);
-            let cut = &whole[..whole.len() / 2];
-            assert_eq!(run(compression, cut, 10_000).unwrap_err(), format!("damaged {compression} file"));
-            let mut damaged = whole.clone();
-            for byte in &mut damaged[whole.len() / 3..whole.len() / 2] {
-                *byte ^= 0x55;
-            }
-            assert_ne!(run(compression, &damaged, 10_000).ok(), Some(noise.clone()), "{compression}");
-        }
-    }
-
-    #[test]
-    fn a_bomb_stops_at_the_limit() {
-        for compression in ALL {
-            let bomb = compress(compression, &vec![0; 1 << 20]);
-            let error = run(compression, &bomb, 1000).unwrap_err();
-            assert_eq!(error, "it is larger than the limit of 1000 bytes");
-        }
-    }
-
-    #[test]
-    fn what_is_not_compressed_says_how_it_begins() {
-        let error = run(Compression::Gzip, b"<html>", 100).unwrap_err();
-        assert_eq!(error, "not a valid gzip file: begins with 3c 68 74 6d 6c 3e (\"<html>\")");
-        let error = run(Compression::Xz, b"", 100).unwrap_err();
-        assert_eq!(error, "not a valid xz file: begins with nothing: the file is empty");
-    }
-}
+mod tests;

@@ -127,6 +127,9 @@ pub enum Reason {
         #[source]
         source: io::Error,
     },
+    /// An archive that is to have one file has another number of them, or a directory.
+    #[error("it has to be one file, but the {0}")]
+    NotOneFile(Members),
     /// The cache cannot be written or read.
     #[error("the cache cannot use {}", path.display())]
     Cache {
@@ -176,6 +179,52 @@ impl Reason {
             Self::Panicked => Class::Bug,
             _ => Class::Infrastructure,
         }
+    }
+}
+
+/// How many names of an archive are told.
+const MAX_NAMES: usize = 10;
+
+/// What is in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    archive: &'static str,
+    files: u64,
+    others: u64,
+    /// The first ones, as far as they are told.
+    names: Vec<String>,
+}
+
+impl Members {
+    /// Nothing is in an `archive`, such as a `zip archive`.
+    pub(super) const fn new(archive: &'static str) -> Self {
+        Self { archive, files: 0, others: 0, names: Vec::new() }
+    }
+
+    /// Counts a member, which is a regular file or not.
+    pub(super) fn add(&mut self, name: &[u8], is_file: bool) {
+        *(if is_file { &mut self.files } else { &mut self.others }) += 1;
+        if self.names.len() < MAX_NAMES {
+            self.names.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+
+    /// Whether one file is in it, and nothing else.
+    pub(super) const fn is_one_file(&self) -> bool {
+        self.files == 1 && self.others == 0
+    }
+}
+
+/// `tar has 12: a, b, … and 2 more`.
+impl fmt::Display for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.files + self.others;
+        write!(f, "{} has {}", self.archive, if count == 0 { "none".to_owned() } else { count.to_string() })?;
+        let more = count - self.names.len() as u64;
+        for (index, name) in self.names.iter().enumerate() {
+            write!(f, "{}`{}`", if index == 0 { ": " } else { ", " }, name.escape_debug())?;
+        }
+        if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
     }
 }
 

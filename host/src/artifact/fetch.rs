@@ -15,7 +15,7 @@ use super::decompress::{Compression, DecompressError, decompress};
 use super::error::{ArtifactError, Reason};
 use super::http::{Download, Validators, download};
 use super::mirror::Mirrors;
-use super::url::Location;
+use super::url::{Location, without_secrets};
 
 /// How often a local file is copied that changes meanwhile.
 const COPIES: u32 = 2;
@@ -54,6 +54,9 @@ impl Artifact {
 /// Which file a URL or path led to, and how to see whether it has changed.
 #[derive(Debug, Serialize, Deserialize)]
 struct Origin {
+    /// For people who look into the cache; records of earlier releases have none.
+    #[serde(default)]
+    url: Option<String>,
     version: Version,
     size: u64,
     #[serde(flatten)]
@@ -176,8 +179,8 @@ impl Fetch<'_> {
         let _lock = self.cache.lock(&format!("origin-{key}"), self.budget)?;
         let known = self.known(&key)?;
         let original = match location {
-            Location::File(path) => self.local(path, &key, known)?,
-            Location::Http(url) => self.remote(url, &key, known)?,
+            Location::File(path) => self.local(path, source, known)?,
+            Location::Http(url) => self.remote(url, source, known)?,
         };
         self.request.checksums.verify(&original.digests)?;
         Ok(original)
@@ -218,7 +221,12 @@ impl Fetch<'_> {
         Ok(hasher.finish())
     }
 
-    fn local(&self, path: &Path, key: &str, known: Option<(Version, Original)>) -> Result<Original, Reason> {
+    fn local(
+        &self,
+        path: &Path,
+        source: &str,
+        known: Option<(Version, Original)>,
+    ) -> Result<Original, Reason> {
         let failed = |source| Reason::Local { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(failed)?;
         if !metadata.is_file() {
@@ -230,7 +238,7 @@ impl Fetch<'_> {
             return Ok(original);
         }
         for _ in 0..COPIES {
-            if let Some(original) = self.copy_local(path, key)? {
+            if let Some(original) = self.copy_local(path, source)? {
                 return Ok(original);
             }
         }
@@ -238,7 +246,7 @@ impl Fetch<'_> {
     }
 
     /// Copies a local file into the cache; `None` if it changed meanwhile, so that the copy may be of no version at all.
-    fn copy_local(&self, path: &Path, key: &str) -> Result<Option<Original>, Reason> {
+    fn copy_local(&self, path: &Path, source: &str) -> Result<Option<Original>, Reason> {
         let failed = |source| Reason::Local { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
@@ -257,11 +265,16 @@ impl Fetch<'_> {
             return Ok(None);
         }
         let (blob, digests) = self.cache.keep(writer)?;
-        self.remember(key, version, &blob, &digests)?;
+        self.remember(source, version, &blob, &digests)?;
         Ok(Some(Original { blob, digests, from_cache: false }))
     }
 
-    fn remote(&self, url: &str, key: &str, known: Option<(Version, Original)>) -> Result<Original, Reason> {
+    fn remote(
+        &self,
+        url: &str,
+        source: &str,
+        known: Option<(Version, Original)>,
+    ) -> Result<Original, Reason> {
         let (validators, original) = match known {
             Some((Version::Http(validators), original)) => (Some(validators), Some(original)),
             _ => (None, None),
@@ -270,7 +283,7 @@ impl Fetch<'_> {
         match download(self.cache, url, validators.as_ref(), checksums, self.budget, self.progress)? {
             Some(Download { writer, validators }) => {
                 let (blob, digests) = self.cache.keep(writer)?;
-                self.remember(key, Version::Http(validators), &blob, &digests)?;
+                self.remember(source, Version::Http(validators), &blob, &digests)?;
                 Ok(Original { blob, digests, from_cache: false })
             }
             None => {
@@ -279,9 +292,10 @@ impl Fetch<'_> {
         }
     }
 
-    fn remember(&self, key: &str, version: Version, blob: &Blob, digests: &Digests) -> Result<(), Reason> {
-        let origin = Origin { version, size: blob.size, digests: digests.clone() };
-        self.cache.set_record("origin", key, &origin)
+    fn remember(&self, source: &str, version: Version, blob: &Blob, digests: &Digests) -> Result<(), Reason> {
+        let url = Some(without_secrets(source));
+        let origin = Origin { url, version, size: blob.size, digests: digests.clone() };
+        self.cache.set_record("origin", &name_of(source), &origin)
     }
 
     fn unpack(&self, original: Original, compression: Compression) -> Result<Artifact, Reason> {

@@ -8,8 +8,8 @@ mod command;
 mod reader;
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::checksum::name_of;
 use super::copy::Budget;
 use super::error::{Mirrored, Reason};
 use super::mirror::Mirrors;
+use super::url::without_secrets;
 use crate::fault::Class;
 
 /// What a job says about a repository.
@@ -188,12 +189,16 @@ pub async fn checkout(
         let lock = tokio::task::spawn_blocking(move || locks.lock(&name, &budget)).await;
         let _lock = lock.unwrap_or(Err(Reason::Panicked)).map_err(GitReason::Lock)?;
         let clone = BareClone { git: Git::new(cache.repository(&key), &cache.tmp())?, source, deadline };
+        clone.prepare().await?;
+        let claim = clone.claim()?;
         let commit = clone.commit(request).await?;
         let entries = clone.entries(&commit).await?;
-        Ok((clone.git, commit, entries))
+        Ok((clone.git, claim, commit, entries))
     };
     match checkout.await {
-        Ok((git, commit, entries)) => Ok(GitTree::new(git, request.url.clone(), mirrored, commit, entries)),
+        Ok((git, claim, commit, entries)) => {
+            Ok(GitTree::new(git, claim, request.url.clone(), mirrored, commit, entries))
+        }
         Err(reason) => Err(GitError { url: request.url.clone(), mirrored, reason }),
     }
 }
@@ -214,7 +219,6 @@ struct BareClone {
 impl BareClone {
     /// Finds the id of the commit that is asked for, and makes sure that it is here.
     async fn commit(&self, request: &GitRequest) -> Result<String, GitReason> {
-        self.prepare().await?;
         // The clone has a HEAD of its own, which says nothing about the origin's.
         if let Some(revision) = request.revision.as_deref().filter(|revision| *revision != HEAD) {
             if !(is_commit_id(revision) && self.has(revision).await?) {
@@ -240,6 +244,20 @@ impl BareClone {
         // Whoever left a lock of git's in here was killed: the clone is locked by this run.
         remove_stale_locks(repository)
             .map_err(|source| GitReason::Cache { path: repository.to_owned(), source })
+    }
+
+    /// Keeps the clone in the cache as long as the file is open, and says there what it is of.
+    fn claim(&self) -> Result<File, GitReason> {
+        let path = self.git.repository().join(Cache::DESCRIPTION);
+        let claim = || {
+            let file = File::options().create(true).append(true).open(&path)?;
+            // Who removes clones has the lock that this run has.
+            file.try_lock_shared()?;
+            file.set_len(0)?;
+            writeln!(&file, "{}", without_secrets(&self.source))?;
+            Ok(file)
+        };
+        claim().map_err(|source| GitReason::Cache { path: path.clone(), source })
     }
 
     /// Asks the origin for its references.

@@ -3,6 +3,7 @@
 //! ```text
 //! URL ─▶ mirror ─▶ url ─┬▶ http / local file ─▶ checksum ─▶ decompress ─▶ cache ─▶ path
 //!                       ├▶ git ─▶ tree of a commit
+//!                       ├▶ tar of one file ─▶ derive (the file) ─▶ cache ─▶ path
 //!                       └▶ directory or image ─▶ derive (a tar) ─▶ cache ─▶ path
 //! ```
 
@@ -17,13 +18,15 @@ mod fetch;
 pub mod git;
 mod http;
 mod mirror;
+mod tar_file;
 mod url;
+mod zip;
 
-pub use cache::{Cache, CacheError};
+pub use cache::{Cache, CacheError, CachedFile, CachedRepository, Inventory, Pruned};
 pub use checksum::{Checksums, MalformedChecksum, Mismatch};
 pub use decompress::Compression;
-pub(crate) use decompress::decoder;
 pub use derive::{DeriveError, Derived, Recipe};
-pub use error::{ArtifactError, Reason};
+pub use error::{ArtifactError, Members, Reason};
 pub use fetch::{Artifact, Request};
 pub use mirror::{Mirrors, Rule};
+pub use tar_file::TarFileError;

@@ -53,9 +53,31 @@ pub(super) fn percent_decode(text: &str) -> String {
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
+/// A URL as it may be shown and stored: without user, password and query.
+pub(super) fn without_secrets(url: &str) -> String {
+    let (before, query) = url.split_once('?').map_or((url, ""), |(before, _)| (before, "?…"));
+    let Some((scheme, rest)) = before.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}{query}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Location, percent_decode};
+    use super::{Location, percent_decode, without_secrets};
+
+    #[test]
+    fn what_may_be_secret_in_a_url_is_left_out() {
+        for (url, shown) in [
+            ("http://h/a@b", "http://h/a@b"),
+            ("https://user:p@ss@h:80/a?token=1#x", "https://h:80/a?…"),
+            ("http://user@h", "http://h"),
+            ("file:///a", "file:///a"),
+            ("/srv/what?", "/srv/what?"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 
     #[test]
     fn urls_and_absolute_paths_are_located() {

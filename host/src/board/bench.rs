@@ -49,10 +49,20 @@ pub struct Board {
     pub board_type: String,
     /// Device types that jobs may ask for.
     pub device_types: Vec<String>,
+    /// Words that jobs may ask for with `tags`.
+    pub tags: Vec<String>,
     /// Architecture of the agent, such as `armv7`.
     pub arch: String,
     /// How its console is reached.
     pub console: ConsoleTarget,
+    /// Further connections to it, by the names that `boot: method: new_connection` gives.
+    pub consoles: Vec<(String, Target)>,
+    /// How it is reached over SSH without another role's help, for `boot: method: ssh`.
+    pub ssh: Option<SshAccess>,
+    /// Commands that a job's `command` actions name.
+    pub commands: Vec<BenchCommand>,
+    /// What `{NAME}` in the URLs of jobs stands for, LAVA's `static_info`.
+    pub static_info: Vec<(String, String)>,
     /// Its console, seen from Linux.
     pub linux_console: SerialConsole,
     /// What the link to the agent on it runs over.
@@ -63,12 +73,14 @@ pub struct Board {
     pub ssh_port: u16,
     /// What tests may be told of it.
     pub info: BoardInfo,
+    /// Variables of the test scripts on it, in the file's order; those of a job win.
+    pub environment: Vec<(String, String)>,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
     pub power: Option<PowerCommands>,
     /// Bytes of changed data that a job may write into its root filesystem; what exceeds them fails with ENOSPC.
     pub rootfs_budget: u64,
-    /// U-Boot on it.
-    pub uboot: UbootSettings,
+    /// U-Boot on it, if it has one.
+    pub uboot: Option<UbootSettings>,
     /// Linux on it.
     pub linux: LinuxSettings,
 }
@@ -98,10 +110,36 @@ impl Board {
     /// What the emulator needs, if the runner emulates it.
     pub fn qemu(&self) -> Option<&QemuSettings> {
         match &self.console {
-            ConsoleTarget::Line(_) => None,
+            ConsoleTarget::None | ConsoleTarget::Line(_) => None,
             ConsoleTarget::Qemu(settings) => Some(settings),
         }
     }
+}
+
+/// How a board that is up by itself is reached over SSH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshAccess {
+    /// Its name or address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    /// The private key, in a file that OpenSSH can read.
+    pub identity_file: PathBuf,
+    /// The keys that it may show: lines such as `ssh-ed25519 AAAA…`; at least one.
+    pub host_keys: Vec<String>,
+}
+
+/// A command of the bench, run on this PC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BenchCommand {
+    /// Its name.
+    pub name: String,
+    /// `do`: a program and its arguments.
+    pub run: Vec<String>,
+    /// `undo`: what is run at the end of a job that has run the command; may be empty.
+    pub undo: Vec<String>,
 }
 
 /// What the bench file lets tests know of a board, by helpers such as `lava-target-mac`. No value has spaces.
@@ -130,6 +168,8 @@ pub enum AgentLink {
 /// How a board's console is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsoleTarget {
+    /// It has none: a board that is reached over SSH only.
+    None,
     /// A line of the bench; its power is switched by [`Board::power`].
     Line(Target),
     /// The emulator that the runner starts and ends: that is its power.

@@ -1,8 +1,14 @@
 //! Reading and checking a bench file.
 
+mod access;
+mod console;
 mod info;
+mod power;
 mod qemu;
 mod rootfs;
+
+pub(crate) use qemu::{MAX_MEMORY_MB, MIN_MEMORY_MB};
+pub(crate) use rootfs::MAX_BUDGET_MB;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -10,11 +16,9 @@ use std::sync::Arc;
 
 use super::bench::{AgentLink, Bench, BenchError, Board, ConsoleTarget, VirtualNetwork};
 use super::board_type::{self, BoardType};
-use super::power::PowerCommands;
 use crate::artifact::{Mirrors, Rule};
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
-use crate::link::Target;
 
 impl Bench {
     /// Reads and checks the bench file at `path` and the board types that it names.
@@ -117,7 +121,7 @@ impl BenchFile<'_> {
         Some(self.directory.join(text))
     }
 
-    fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.reader.report(Diagnostic::error(code, span, message));
     }
 
@@ -128,7 +132,7 @@ impl BenchFile<'_> {
             "tcp" => Some(AgentLink::Tcp),
             _ => {
                 let message = format!("`{text}` is no link to an agent; there are `console` and `tcp`");
-                self.error("invalid-agent-link", node.span, message);
+                self.error(Code::InvalidAgentLink, node.span, message);
                 None
             }
         }
@@ -138,7 +142,7 @@ impl BenchFile<'_> {
         let text = self.reader.string(node, "address")?;
         let address = text.parse().ok();
         if address.is_none() {
-            self.error("invalid-address", node.span, format!("`{text}` is not an IP address"));
+            self.error(Code::InvalidAddress, node.span, format!("`{text}` is not an IP address"));
         }
         address
     }
@@ -151,7 +155,7 @@ impl BenchFile<'_> {
         });
         if network.is_none() {
             let message = format!("`{text}` is not an address with a prefix such as `10.77.0.1/24`");
-            self.error("invalid-address", node.span, message);
+            self.error(Code::InvalidAddress, node.span, message);
         }
         network
     }
@@ -194,19 +198,20 @@ impl BenchFile<'_> {
             boards.push((Arc::new(board), span));
         }
         if fields.rest().next().is_none() {
-            self.error("no-boards", fields.span, "the bench has no boards");
+            self.error(Code::NoBoards, fields.span, "the bench has no boards");
         }
         boards.into_iter().map(|(board, _)| board).collect()
     }
 
     /// Two boards on one console or address would disturb each other.
     fn check_distinct(&mut self, board: &Board, span: Span, other: &Board, other_span: Span) {
-        let shares_console = board.console == other.console && !board.is_virtual();
+        let shares_console =
+            board.console == other.console && matches!(board.console, ConsoleTarget::Line(_));
         let shares_address = board.address.is_some() && board.address == other.address;
         for (shared, what) in [(shares_console, "console"), (shares_address, "address")] {
             if shared {
                 let message = format!("boards `{}` and `{}` have the same `{what}`", other.name, board.name);
-                let problem = Diagnostic::error("duplicate-board", span, message);
+                let problem = Diagnostic::error(Code::DuplicateBoard, span, message);
                 self.reader.report(problem.with_label(other_span, "the other board"));
             }
         }
@@ -220,18 +225,7 @@ impl BenchFile<'_> {
         let baud = fields.get("baud").and_then(|node| board_type::baud(&mut self.reader, node));
         let default_baud = board_type.as_ref().map_or(115_200, |board_type| board_type.console.baud);
         let is_virtual = console_node.is_some_and(|node| node.value == Value::Text("qemu".to_owned()));
-        let console = if is_virtual {
-            Some(ConsoleTarget::Qemu(self.qemu(&fields)))
-        } else {
-            self.no_qemu(&fields);
-            let target = console_node.and_then(|node| self.line(node, baud.unwrap_or(default_baud)));
-            target.map(ConsoleTarget::Line)
-        };
-        if let (Some(console), Some(baud)) = (&console, fields.key_span("baud"))
-            && !matches!(console, ConsoleTarget::Line(Target::Serial { .. }))
-        {
-            self.error("invalid-console", baud, "`baud` is only for a console that is a device");
-        }
+        let console = console_node.and_then(|node| self.console(&fields, node, baud.unwrap_or(default_baud)));
         let address = fields.get("address").and_then(|node| self.ip_address(node));
         if is_virtual {
             self.check_virtual_address(&fields, address, network);
@@ -246,11 +240,21 @@ impl BenchFile<'_> {
         let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
         let rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
         let info = self.table(&fields, "info", |file, table| Some(file.info(table))).unwrap_or_default();
+        let tags = fields.get("tags").map(|node| self.reader.strings(node, "tags")).unwrap_or_default();
+        let arch = fields.get("arch").and_then(|node| board_type::arch(&mut self.reader, node));
+        let (consoles, ssh) = (self.consoles(&fields), self.ssh(&fields));
+        let (commands, static_info) = (self.commands(&fields), self.static_info(&fields));
+        let environment = fields.get("environment").map(|node| self.reader.variables(node, "environment"));
         let (uboot, linux) = (fields.get("uboot"), fields.get("linux"));
         fields.finish(&mut self.reader);
         let board_type = board_type?;
+        let arch = arch.or(board_type.arch);
+        if arch.is_none() {
+            let message = format!("board `{name}` needs `arch`: its type does not say which agent it runs");
+            self.error(Code::MissingKey, span, message);
+        }
         let uboot = match uboot {
-            Some(node) => board_type::uboot(&mut self.reader, node, Some(&board_type.uboot))?,
+            Some(node) => Some(board_type::uboot(&mut self.reader, node, board_type.uboot.as_ref())?),
             None => board_type.uboot,
         };
         let linux = match linux {
@@ -265,13 +269,19 @@ impl BenchFile<'_> {
             name: name.to_owned(),
             device_types: device_types.unwrap_or_else(|| vec![board_type.name.clone()]),
             board_type: board_type.name,
-            arch: board_type.arch,
+            tags,
+            arch: arch?,
             console: console?,
+            consoles,
+            ssh,
+            commands,
+            static_info,
             linux_console,
             agent_link: agent_link.unwrap_or_default(),
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
             info,
+            environment: environment.unwrap_or_default(),
             power,
             rootfs_budget,
             uboot,
@@ -290,7 +300,7 @@ impl BenchFile<'_> {
             (Some(address), Some(span)) => (address, span),
             (None, None) => {
                 let message = format!("virtual board `{}` needs `address`", fields.what);
-                return self.error("missing-key", fields.span, message);
+                return self.error(Code::MissingKey, fields.span, message);
             }
             _ => return,
         };
@@ -298,7 +308,7 @@ impl BenchFile<'_> {
         if !fits {
             let VirtualNetwork { address: own, prefix } = network;
             let message = format!("`{address}` is not free in the virtual boards' network {own}/{prefix}");
-            self.error("invalid-address", span, message);
+            self.error(Code::InvalidAddress, span, message);
         }
     }
 
@@ -317,7 +327,7 @@ impl BenchFile<'_> {
         let source = if name.ends_with(".toml") {
             Source::read(&self.directory.join(name)).map_err(|error| {
                 let message = crate::fault::Chain(&error).to_string();
-                self.error("unreadable-board-type", node.span, message);
+                self.error(Code::UnreadableBoardType, node.span, message);
             })
         } else {
             BoardType::built_in(name).ok_or_else(|| {
@@ -326,42 +336,12 @@ impl BenchFile<'_> {
                     format!("it is one of `{}`, or a path ending in `.toml`", names.join("`, `"))
                 });
                 let message = format!("there is no board type `{name}`");
-                let problem = Diagnostic::error("unknown-board-type", node.span, message);
+                let problem = Diagnostic::error(Code::UnknownBoardType, node.span, message);
                 self.reader.report(problem.with_help(help));
             })
         };
         let source = source.map_err(|()| None)?;
         BoardType::parse(&source).map_err(Some)
-    }
-
-    /// A console that is a line of the bench.
-    fn line(&mut self, node: &Node, baud: u32) -> Option<Target> {
-        if let Value::Sequence(_) = node.value {
-            return self.command(node, "console").map(Target::Command);
-        }
-        let text = self.reader.non_empty(node, "console")?;
-        let host_port = |rest: &str| {
-            let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            let port = port.parse().ok().filter(|&port: &u16| port != 0)?;
-            (!host.is_empty()).then(|| (host.to_owned(), port))
-        };
-        let console = if text.starts_with('/') {
-            Some(Target::Serial { path: PathBuf::from(&text), baud })
-        } else if let Some(rest) = text.strip_prefix("tcp://") {
-            host_port(rest).map(|(host, port)| Target::Tcp { host, port })
-        } else if let Some(rest) = text.strip_prefix("telnet://") {
-            host_port(rest).map(|(host, port)| Target::Telnet { host, port })
-        } else {
-            None
-        };
-        if console.is_none() {
-            let help = "write a device such as `/dev/ttyUSB0`, `tcp://host:port`, `telnet://host:port`, \
-                        a list of a command and its arguments, or `qemu`";
-            let message = format!("`{text}` is not a console");
-            self.reader.report(Diagnostic::error("invalid-console", node.span, message).with_help(help));
-        }
-        console
     }
 
     /// A program and its arguments.
@@ -373,26 +353,9 @@ impl BenchFile<'_> {
         }
         let words = self.reader.strings(node, what);
         if words.first().is_none_or(String::is_empty) {
-            self.error("empty-value", node.span, format!("`{what}` names no program"));
+            self.error(Code::EmptyValue, node.span, format!("`{what}` names no program"));
             return None;
         }
         Some(words)
-    }
-
-    fn power(&mut self, node: &Node, is_virtual: bool) -> Option<PowerCommands> {
-        if is_virtual {
-            self.error("invalid-power", node.span, "a virtual board has no power commands");
-            return None;
-        }
-        let fields = self.reader.fields(node, "power")?;
-        let given = |key| fields.get(key).is_some();
-        let can_reset = given("reset") || (given("on") && given("off"));
-        if !can_reset {
-            self.error("missing-key", fields.span, "`power` needs `reset`, or both `on` and `off`");
-        }
-        let mut command = |key| fields.get(key).and_then(|node| self.command(node, key)).unwrap_or_default();
-        let power = PowerCommands { on: command("on"), off: command("off"), reset: command("reset") };
-        fields.finish(&mut self.reader);
-        Some(power)
     }
 }

@@ -1,8 +1,8 @@
 //! Boards: bench file, board types, power, leases, the virtual board.
 
 mod bench;
-mod bench_file;
-mod board_type;
+pub(crate) mod bench_file;
+pub(crate) mod board_type;
 pub mod lease;
 pub mod power;
 pub mod qemu;
@@ -11,6 +11,8 @@ mod tests;
 pub mod virtual_network;
 
 pub use bench::{
-    AgentLink, Bench, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, VirtualNetwork,
+    AgentLink, Bench, BenchCommand, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, SshAccess,
+    VirtualNetwork,
 };
-pub use board_type::{BoardType, LinuxSettings, SerialConsole, UbootSettings};
+pub(crate) use board_type::is_load_address;
+pub use board_type::{BoardType, LinuxSettings, LoadAddresses, SerialConsole, UbootSettings};

@@ -1,37 +1,28 @@
 //! Power of a board, switched by the commands of the bench file.
 
 use std::fmt;
-use std::io;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::fault::Class;
-use crate::process_group::ProcessGroup;
-
-/// How much of the end of a command's output is kept, in bytes.
-const KEPT_OUTPUT: usize = 2048;
-
-/// Lines of output shown in an error.
-const SHOWN_LINES: usize = 5;
+use crate::program::{ProgramError, run_program};
 
 /// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
 const OFF_TIME: Duration = Duration::from_secs(1);
 
-/// The commands that switch a board's power. Each is a program and its arguments; no shell is involved.
+/// The commands that switch a board's power. Each is a program and its arguments; no shell is involved. Several for one
+/// purpose run one after the other, as long as they succeed.
 ///
 /// A bench file gives `reset`, or both `on` and `off`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PowerCommands {
-    /// Switches it on.
-    pub on: Vec<String>,
-    /// Switches it off; must do no harm to a board that is off. Without one, the board stays on.
-    pub off: Vec<String>,
-    /// Resets it. Without one, a reset is off, 1 s, on.
-    pub reset: Vec<String>,
+    /// Switch it on.
+    pub on: Vec<Vec<String>>,
+    /// Switch it off; must do no harm to a board that is off. Without one, the board stays on.
+    pub off: Vec<Vec<String>>,
+    /// Reset it. Without one, a reset is off, 1 s, on.
+    pub reset: Vec<Vec<String>>,
 }
 
 /// What is done to the power.
@@ -65,55 +56,18 @@ pub struct PowerError {
     pub command: String,
     /// What went wrong.
     #[source]
-    pub kind: PowerErrorKind,
-}
-
-/// What went wrong with a power command.
-#[derive(Debug, thiserror::Error)]
-pub enum PowerErrorKind {
-    /// The list is empty.
-    #[error("the bench file names no program")]
-    Empty,
-    /// It could not be started or waited for.
-    #[error("it cannot be run")]
-    Run(#[source] io::Error),
-    /// It ended with another status than 0.
-    #[error("it failed with {status}{}", said(.output))]
-    Status {
-        /// How it ended.
-        status: ExitStatus,
-        /// Last lines of its standard error, or of its output if there are none.
-        output: String,
-    },
-    /// It was killed because it took too long.
-    #[error("it did not end within {timeout:?}{}", said(.output))]
-    Timeout {
-        /// The time it had.
-        timeout: Duration,
-        /// Last lines of what it printed until then.
-        output: String,
-    },
-}
-
-fn said(output: &str) -> String {
-    if output.is_empty() { String::new() } else { format!("; it printed: {output}") }
+    pub kind: ProgramError,
 }
 
 impl PowerError {
     /// Whose fault it is: a command that is not there is the bench file's, one that fails is the bench's hardware.
     pub fn class(&self) -> Class {
-        match &self.kind {
-            PowerErrorKind::Empty => Class::Bench,
-            PowerErrorKind::Run(error) if error.kind() == io::ErrorKind::NotFound => Class::Bench,
-            PowerErrorKind::Run(_) | PowerErrorKind::Status { .. } | PowerErrorKind::Timeout { .. } => {
-                Class::Infrastructure
-            }
-        }
+        if self.kind.is_missing() { Class::Bench } else { Class::Infrastructure }
     }
 }
 
 impl PowerCommands {
-    /// Switches the power off, if there is a command for it; `limit` is for the command.
+    /// Switches the power off, if there is a command for it; `limit` is for all of its commands together.
     ///
     /// # Errors
     /// Where the command cannot be run, fails or takes too long.
@@ -136,90 +90,29 @@ impl PowerCommands {
     }
 }
 
-async fn run(switch: Switch, argv: &[String], limit: Duration) -> Result<(), PowerError> {
-    run_program(argv, limit).await.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })
-}
-
-async fn run_program(argv: &[String], limit: Duration) -> Result<(), PowerErrorKind> {
-    let [program, arguments @ ..] = argv else {
-        return Err(PowerErrorKind::Empty);
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(PowerErrorKind::Run)?;
-    let group = ProcessGroup::of(&child);
-    let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
-    let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
-    let ended = {
-        // A grandchild that keeps the output open, such as a daemon, must not hold up a command that has ended.
-        let reading = async { tokio::join!(stdout.fill(from_stdout), stderr.fill(from_stderr)) };
-        let waiting = async {
-            tokio::pin!(reading);
-            tokio::select! {
-                _ = &mut reading => child.wait().await,
-                status = child.wait() => {
-                    let _ = timeout(Duration::from_millis(100), reading).await;
-                    status
-                }
-            }
-        };
-        timeout(limit, waiting).await
-    };
-    let output = if stderr.bytes.is_empty() { stdout.lines() } else { stderr.lines() };
-    let Ok(ended) = ended else {
-        return Err(PowerErrorKind::Timeout { timeout: limit, output });
-    };
-    // What it left running, such as a daemon that holds a relay, lives on.
-    group.release();
-    match ended {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(PowerErrorKind::Status { status, output }),
-        Err(error) => Err(PowerErrorKind::Run(error)),
+/// Runs `commands` in their order, up to the first that fails; `limit` is for all of them together.
+async fn run(switch: Switch, commands: &[Vec<String>], limit: Duration) -> Result<(), PowerError> {
+    let started = Instant::now();
+    let mut left = limit;
+    for argv in commands {
+        let ended = run_program(argv, left).await;
+        ended.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })?;
+        left = limit.saturating_sub(started.elapsed());
     }
-}
-
-/// The end of a stream.
-#[derive(Default)]
-struct Tail {
-    bytes: Vec<u8>,
-}
-
-impl Tail {
-    async fn fill(&mut self, stream: Option<impl AsyncRead + Unpin>) {
-        let Some(mut stream) = stream else { return };
-        let mut buffer = [0; 1024];
-        // An error ends the output like its end does.
-        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-            self.bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
-            let excess = self.bytes.len().saturating_sub(KEPT_OUTPUT);
-            self.bytes.drain(..excess);
-        }
-    }
-
-    fn lines(&self) -> String {
-        let text = String::from_utf8_lossy(&self.bytes);
-        let mut lines: Vec<_> =
-            text.lines().rev().filter(|line| !line.trim().is_empty()).take(SHOWN_LINES).collect();
-        lines.reverse();
-        lines.join("\n")
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::os::fd::AsRawFd as _;
 
     use super::*;
     use crate::fault::Chain;
 
-    fn shell(script: &str) -> Vec<String> {
-        ["sh", "-c", script].map(str::to_owned).to_vec()
+    /// One command.
+    fn shell(script: &str) -> Vec<Vec<String>> {
+        vec![["sh", "-c", script].map(str::to_owned).to_vec()]
     }
 
     const LIMIT: Duration = Duration::from_secs(20);
@@ -274,8 +167,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_is_the_benchs_fault() {
-        let power =
-            PowerCommands { reset: vec!["no-such-program".into(), "1".into()], ..PowerCommands::default() };
+        let power = PowerCommands {
+            reset: vec![vec!["no-such-program".into(), "1".into()]],
+            ..PowerCommands::default()
+        };
         let error = power.reset(LIMIT).await.unwrap_err();
         let text = Chain(&error).to_string();
         let begin = "reset command `no-such-program 1` did not work: it cannot be run: No such file";
@@ -297,6 +192,18 @@ mod tests {
         power.reset = shell(&format!("echo reset > {}", log.display()));
         power.reset(LIMIT).await.unwrap();
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "reset\n");
+    }
+
+    #[tokio::test]
+    async fn several_commands_run_in_their_order_up_to_the_first_that_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let say = |text: &str| shell(&format!("echo {text} >> {}", log.display()));
+        let off = [say("relay"), say("hub"), shell("exit 3"), say("never")].concat();
+        let power = PowerCommands { off, ..PowerCommands::default() };
+        let error = power.off(LIMIT).await.unwrap_err();
+        assert_eq!(error.command, "sh -c exit 3");
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "relay\nhub\n");
     }
 
     #[tokio::test]

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::board::{Bench, BenchError, Board, BoardType, ConsoleTarget, VirtualNetwork};
+use crate::board::{Bench, BenchError, Board, BoardType, ConsoleTarget, UbootSettings, VirtualNetwork};
 use crate::diagnostic::Source;
+use crate::job::BootImage;
 use crate::link::Target;
 
 fn parse(text: &str) -> Result<Bench, BenchError> {
@@ -121,12 +122,80 @@ fn a_full_bench_file_is_read() {
         (board("bbb1").linux_console.device.as_str(), board("bbb1").linux_console.baud),
         ("ttyO0", 57600)
     );
-    assert_eq!(board("bbb1").power.as_ref().unwrap().reset, ["relay", "pulse", "3"]);
+    assert_eq!(board("bbb1").power.as_ref().unwrap().reset, [["relay", "pulse", "3"]]);
     let telnet = Target::Telnet { host: "::1".to_owned(), port: 2001 };
     assert_eq!(board("bbb2").console, ConsoleTarget::Line(telnet));
     assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
     let command = ["picocom", "-q", "/dev/ttyUSB3"].map(str::to_owned).to_vec();
     assert_eq!(board("bbb3").console, ConsoleTarget::Line(Target::Command(command)));
+}
+
+#[test]
+fn a_power_key_may_have_several_commands() {
+    let power = "
+[boards.a]
+type = 'beaglebone-black'
+console = '/dev/ttyUSB0'
+[boards.a.power]
+on = [['relay', 'on'], ['hub', 'on', '3']]
+off = ['relay', 'off']
+";
+    let bench = parse(power).unwrap();
+    let commands = board(&bench, "a").power.as_ref().unwrap();
+    assert_eq!((commands.on.concat(), commands.on.len()), (strings(&["relay", "on", "hub", "on", "3"]), 2));
+    assert_eq!(commands.off, [strings(&["relay", "off"])]);
+    let told = problems(&power.replace("['hub', 'on', '3']", "'hub'"));
+    assert!(told.contains("`on` must be a list of a program and its arguments, not text"), "{told}");
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[test]
+fn a_board_has_variables_and_ways_to_restart_of_its_own() {
+    let text = "
+[boards.a]
+type = 'beaglebone-black'
+console = '/dev/ttyUSB0'
+environment = { RACK = '3', EMPTY = '' }
+linux = { soft_reboot = ['reboot', 'reboot -f'] }
+";
+    let bench = parse(text).unwrap();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(board(&bench, "a").environment, [pair("RACK", "3"), pair("EMPTY", "")]);
+    assert_eq!(board(&bench, "a").linux.soft_reboot, ["reboot", "reboot -f"]);
+    let told = problems(&text.replace("RACK", "RACK-NO"));
+    assert!(told.contains("`RACK-NO` cannot be the name of a shell variable"), "{told}");
+}
+
+#[test]
+fn a_kind_of_image_may_have_addresses_of_its_own() {
+    let text = "
+[boards.a]
+type = 'beaglebone-black'
+console = '/dev/ttyUSB0'
+[boards.a.uboot.addresses.uimage]
+kernel_addr = '0x80200000'
+ramdisk_addr = '0x81600000'
+dtb_addr = '0x815f0000'
+";
+    let bench = parse(text).unwrap();
+    let uboot = board(&bench, "a").uboot.as_ref().unwrap();
+    assert_eq!(uboot.addresses(BootImage::Uimage).kernel, "0x80200000");
+    assert_eq!(uboot.addresses(BootImage::Uimage).dtb, "0x815f0000");
+    assert_eq!(uboot.addresses(BootImage::Zimage).kernel, uboot.kernel_addr);
+    let variable = parse(&text.replace("'0x80200000'", "'${loadaddr}'")).unwrap();
+    let uboot = board(&variable, "a").uboot.as_ref().unwrap();
+    assert_eq!(uboot.addresses(BootImage::Uimage).kernel, "${loadaddr}");
+    assert!(
+        problems(&text.replace("'0x80200000'", "'${load addr}'"))
+            .contains("`kernel_addr` must be an address")
+    );
+    let told = problems(&text.replace("uimage", "vmlinux"));
+    assert!(told.contains("`addresses` has no key `vmlinux`"), "{told}");
+    let told = problems(&text.replace("dtb_addr = '0x815f0000'", ""));
+    assert!(told.contains("`uimage` needs `dtb_addr`"), "{told}");
 }
 
 #[test]
@@ -147,7 +216,8 @@ fn a_boards_own_budget_wins_over_the_benchs_and_that_over_the_default() {
 #[test]
 fn a_boards_own_uboot_settings_win_over_its_types() {
     let bench = parse(GOOD).unwrap();
-    let (own, plain) = (&board(&bench, "bbb1").uboot, &board(&bench, "bbb2").uboot);
+    let uboot = |name| board(&bench, name).uboot.as_ref().unwrap();
+    let (own, plain) = (uboot("bbb1"), uboot("bbb2"));
     assert_eq!(
         (own.prompts.as_slice(), own.character_delay),
         (["U-Boot#".to_owned()].as_slice(), Duration::from_millis(5))
@@ -179,7 +249,10 @@ fn every_built_in_board_type_is_valid_and_named_after_its_file() {
         let board_type = BoardType::parse(&Source::read(&path).unwrap()).unwrap_or_else(|p| panic!("{p}"));
         assert_eq!(path.file_stem().unwrap().to_str().unwrap(), board_type.name);
         assert!(BoardType::built_in(&board_type.name).is_some(), "{} is not built in", board_type.name);
-        assert!(["nfs", "ramdisk"].iter().all(|name| board_type.uboot.commands.contains_key(*name)));
+        // Boards that are reached over SSH have no U-Boot.
+        let has_lists =
+            |uboot: UbootSettings| ["nfs", "ramdisk"].iter().all(|name| uboot.commands.contains_key(*name));
+        assert!(board_type.uboot.is_none_or(has_lists));
         files += 1;
     }
     assert_eq!(files, BoardType::built_in_names().count());
@@ -216,7 +289,7 @@ uboot = { kernel_addr = "high", prompts = ["("] }
     bench.toml:13:1: error[invalid-console]: `baud` is only for a console that is a device
     bench.toml:14:1: error[invalid-address]: `192.168.1.2` is not free in the virtual boards' network 10.77.0.1/24
     bench.toml:17:11: error[invalid-console]: `serial` is not a console (write a device such as `/dev/ttyUSB0`, `tcp://host:port`, `telnet://host:port`, a list of a command and its arguments, or `qemu`)
-    bench.toml:18:25: error[invalid-address]: `kernel_addr` must be an address such as `0x82000000`
+    bench.toml:18:25: error[invalid-address]: `kernel_addr` must be an address such as `0x82000000`, or a variable such as `${loadaddr}`
     bench.toml:18:44: error[invalid-regex]: `prompts` is not a regular expression: unclosed group (escape characters that have a meaning in regular expressions with `\`)
     ");
 }
@@ -255,7 +328,6 @@ fn problems_of_a_board_type_file_are_told_with_its_name() {
     insta::assert_snapshot!(text, @"
     bench.toml:5:8: error[unreadable-board-type]: cannot read `DIR/none.toml`: No such file or directory (os error 2)
     DIR/mine.toml:1:1: error[missing-key]: `board type` needs `console`
-    DIR/mine.toml:1:1: error[missing-key]: `board type` needs `uboot`
     DIR/mine.toml:1:1: error[missing-key]: `board type` needs `linux`
     DIR/mine.toml:2:8: error[unknown-value]: `arch` cannot be `armv8` (did you mean `armv7`? it is one of `armv7`, `aarch64`, `x86_64`, `riscv64`)
     ");

@@ -11,7 +11,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
-use crate::cli::{agent, message, replay, rootfs, run, validate};
+use crate::cli::{agent, cache, explain, import, message, replay, rootfs, run, schema, validate};
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
@@ -30,7 +30,17 @@ Examples:
   host-runner run job.yaml                        bench.toml of this directory, or of ~/.config/host-runner
   host-runner run job.yaml --bench lab/bench.toml --out results
   host-runner validate job.yaml --bench lab/bench.toml
-  host-runner replay runs/20260102T030405Z-my-job";
+  host-runner replay runs/20260102T030405Z-my-job
+  host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  host-runner validate job.yaml
+  host-runner validate --plan job.yaml
+  host-runner validate jobs/*.yaml --format json
+  host-runner validate jobs/*.yaml --format sarif >problems.sarif
+
+`host-runner explain CODE` tells more of a problem, such as `host-runner explain unknown-key`.";
 
 const AGENT_EXAMPLES: &str = "\
 TARGET is a root filesystem, told by what is in it:
@@ -65,16 +75,28 @@ enum Command {
     /// Runs a job on the boards of a bench
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
-    /// Checks a job file, and against a bench if one is given, without touching a board
+    /// Checks job files, and against a bench if one is given, without touching a board
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
-    /// Prints what the terminal printed during a stored run
+    /// Tells what a problem of a file means, and how it is mended
+    Explain(ExplainArgs),
+    /// Prints the JSON Schema of a kind of file, for completion and help in an editor
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(schema::SchemaArgs),
+    /// Prints what the terminal printed during a stored run; with --out, writes its reports again
     Replay(ReplayArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(RootfsCommand),
+    /// Lists what was downloaded and unpacked, removes what nobody uses any more, or finds what is damaged
+    #[command(subcommand, after_help = cache::EXAMPLES)]
+    Cache(cache::CacheCommand),
     /// Puts the agent into a board's own root filesystem for good, looks at it there, removes it
     #[command(subcommand, after_help = AGENT_EXAMPLES)]
     Agent(AgentCommand),
+    /// Makes a bench file of the configuration that a lab has already: LAVA's or labgrid's
+    #[command(subcommand, after_help = import::EXAMPLES)]
+    Import(import::ImportCommand),
     /// Holds the network of the virtual boards; started by `run`
     #[command(name = virtual_network::HELPER_COMMAND, hide = true)]
     VirtualNetwork,
@@ -252,9 +274,30 @@ pub(super) struct ValidateArgs {
     /// The LAVA job files
     #[arg(required = true)]
     pub(super) jobs: Vec<PathBuf>,
-    /// Also binds the job to the boards of this bench file
+    /// Also binds the jobs to the boards of this bench file
     #[arg(long, value_name = "FILE")]
     pub(super) bench: Option<PathBuf>,
+    /// Shows what each node would do, step by step
+    #[arg(long)]
+    pub(super) plan: bool,
+    /// Text for people, one JSON object a line and file, or SARIF 2.1.0 for code scanning
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: ValidateFormat,
+}
+
+/// How `validate` tells what it has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ValidateFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
+/// `host-runner explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The code of the problem, such as `unknown-key`; without it, all codes are listed
+    pub(super) code: Option<String>,
 }
 
 /// `host-runner replay`.
@@ -262,6 +305,9 @@ pub(super) struct ValidateArgs {
 pub(super) struct ReplayArgs {
     /// The directory of the run
     pub(super) directory: PathBuf,
+    /// Writes every report of the run again into this directory, which must not exist yet
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) display: DisplayArgs,
 }
@@ -336,9 +382,13 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Schema(args) => schema::schema(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
+        Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),
+        Command::Import(command) => import::import(&command),
         Command::VirtualNetwork => return virtual_network::helper_main(),
     };
     let class = match result {

@@ -2,12 +2,18 @@
 
 mod agent;
 mod args;
+mod cache;
+mod explain;
+mod import;
 mod message;
+mod output;
 pub mod problems;
 mod replay;
+mod reports;
 mod rootfs;
 mod run;
 mod runtime;
+mod schema;
 mod validate;
 
 pub use args::main;

@@ -5,7 +5,7 @@ mod list;
 mod show;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use self::find::{Opened, fault, open, remove};
 use crate::cli::args::{KeptArgs, RootfsCommand};
 use crate::cli::message::Failure;
+use crate::cli::output::print;
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::nfs::{self, Exports};
@@ -40,17 +41,6 @@ pub(super) fn rootfs(command: &RootfsCommand) -> Result<Option<Class>, Failure> 
     }
 }
 
-/// Prints to standard output; a reader that has seen enough is no error.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Option<Class>, Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fault::from_error(Class::Infrastructure, "standard output", &error).into())
-        }
-        _ => Ok(None),
-    }
-}
-
 fn diff(kept: &KeptArgs, json: bool) -> Result<Option<Class>, Failure> {
     let opened = open(kept, "diff")?;
     let show = if json { print_json } else { print_difference };
@@ -59,7 +49,7 @@ fn diff(kept: &KeptArgs, json: bool) -> Result<Option<Class>, Failure> {
     let printed = print(|out| {
         let mut written = Ok(());
         compared = opened.layer.differences(&mut |difference| {
-            written = show(out, difference);
+            written = show(out, &opened.on_board(difference));
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         written
@@ -71,7 +61,7 @@ fn diff(kept: &KeptArgs, json: bool) -> Result<Option<Class>, Failure> {
 fn list_files(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     let opened = open(kept, "ls")?;
     let layer = &opened.layer;
-    let found = find_file(kept, layer, path)?;
+    let found = find_file(kept, &opened, path)?;
     let mut all = Vec::new();
     let mut add = |name: &[u8], is: Attributes| {
         let target = (is.kind == Kind::Symlink).then(|| layer.read_link(is.ino)).and_then(Result::ok);
@@ -91,20 +81,22 @@ fn list_files(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     print(|out| print_list(out, &all))
 }
 
-fn find_file(kept: &KeptArgs, layer: &Layer, path: &Path) -> Result<Attributes, Fault> {
-    layer.find(path).map_err(|error| Fault::from_error(Class::Job, kept.rootfs.to_string(), &error))
+fn find_file(kept: &KeptArgs, opened: &Opened, path: &Path) -> Result<Attributes, Fault> {
+    opened
+        .layer
+        .find(opened.in_layer(path))
+        .map_err(|error| Fault::from_error(Class::Job, kept.rootfs.to_string(), &error))
 }
 
 fn cat(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     let opened = open(kept, "cat")?;
-    let layer = &opened.layer;
-    let found = find_file(kept, layer, path)?;
+    let found = find_file(kept, &opened, path)?;
     let refused = |what: &str| {
         let place = kept.rootfs.to_string();
         Fault::new(Class::Job, place, format!("{} in the root filesystem is {what}", path.display()))
     };
     match found.kind {
-        Kind::Regular => print(|out| layer.copy_file(path, out)),
+        Kind::Regular => print(|out| opened.layer.copy_file(&opened.in_layer(path), out)),
         Kind::Directory => {
             Err(refused("a directory").with_help("`host-runner rootfs ls` lists what is in it").into())
         }

@@ -1,23 +1,17 @@
 //! `host-runner run JOB`: runs a job on the boards of a bench.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::board::{Bench, BenchError};
 use crate::cli::args::{BenchArgs, RunArgs};
 use crate::cli::message::{Failure, print_warnings};
+use crate::cli::reports;
 use crate::cli::runtime::block_on;
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::Plan;
-use crate::report::console_log::ConsoleLogs;
-use crate::report::jsonl::Jsonl;
-use crate::report::junit::Junit;
-use crate::report::results_json::ResultsJson;
-use crate::report::terminal::Terminal;
-use crate::report::{Reporter, file_name};
+use crate::report::file_name;
 use crate::run::{self, Emitter, JobRun};
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
@@ -29,8 +23,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let started = jiff::Timestamp::now();
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, started));
     let lease = run::take_leases(&plan, &bench, &out, started)?;
-    make_out_directory(&out)?;
-    let emitter = Emitter::new(reports(args, &out)?);
+    reports::make_out_directory(&out)?;
+    let mut all = reports::files(&out)?;
+    all.extend(reports::printed(&args.display, true)?);
+    let emitter = Emitter::new(all);
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let run = JobRun { plan, bench, started, keep_rootfs, emitter: emitter.clone(), cancel };
@@ -96,37 +92,4 @@ fn usual_benches() -> Vec<PathBuf> {
 fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
     let name = file_name(job_name);
     Path::new("runs").join(format!("{}-{name}", started.strftime("%Y%m%dT%H%M%SZ")))
-}
-
-/// Creates the directory for the results, which must not exist yet.
-fn make_out_directory(path: &Path) -> Result<(), Fault> {
-    let fault = |error: &io::Error| {
-        let fault = Fault::from_error(Class::Infrastructure, path.display().to_string(), error);
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => Fault { class: Class::Job, ..fault }.with_help(
-                "results are never overwritten; give a directory that does not exist with --out DIR",
-            ),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                fault.with_help("name a directory that you may write with --out DIR")
-            }
-            _ => fault,
-        }
-    };
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|error| fault(&error))?;
-    }
-    fs::create_dir(path).and_then(|()| fs::create_dir(path.join("console"))).map_err(|error| fault(&error))
-}
-
-/// The reports of a run.
-fn reports(args: &RunArgs, out: &Path) -> Result<Vec<Box<dyn Reporter>>, Fault> {
-    let jsonl = Jsonl::create(&out.join("run.jsonl"))
-        .map_err(|error| Fault::from_error(Class::Infrastructure, out.display().to_string(), &error))?;
-    Ok(vec![
-        Box::new(jsonl),
-        Box::new(ResultsJson::new(out.join("results.json"))),
-        Box::new(Junit::new(out.join("junit.xml"))),
-        Box::new(ConsoleLogs::new(out.join("console"))),
-        Box::new(Terminal::new(Box::new(io::stdout()), args.display.terminal(true))),
-    ])
 }

@@ -2,10 +2,15 @@
 //!
 //! Job, bench and board type files share this form, so that every problem of a file is told at once and shown alike.
 
+mod code;
 mod problem;
 mod source;
 mod suggest;
 
+pub use code::Code;
 pub use problem::{Diagnostic, Diagnostics, Label, Severity};
 pub use source::{MAX_FILE_BYTES, ReadError, Source, Span};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, nearest};
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::code::Code;
 use super::source::{Source, Span};
 use crate::fault::{Class, Fault};
 
@@ -26,8 +27,8 @@ pub struct Label {
 /// One problem of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Stable name of the kind of problem, such as `unknown-key`.
-    pub code: &'static str,
+    /// The kind of problem.
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong: a fragment without a final stop.
@@ -40,13 +41,13 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error at `span`.
-    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
         let labels = vec![Label { span, text: String::new() }];
         Self { code, severity: Severity::Error, message: message.into(), labels, help: None }
     }
 
     /// A warning at `span`.
-    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 

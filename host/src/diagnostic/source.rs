@@ -45,11 +45,13 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// The file is not text.
-    #[error("`{}` is not UTF-8 text (byte {offset})", path.display())]
+    #[error("`{}` is not UTF-8 text (line {line}, byte {offset} of the file)", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// The first byte that is not UTF-8.
+        /// The line of the first byte that is not UTF-8, from 1.
+        line: usize,
+        /// That byte, from 0.
         offset: usize,
     },
 }
@@ -72,9 +74,10 @@ impl Source {
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge { path: path.to_owned() });
         }
-        let text = String::from_utf8(bytes).map_err(|error| ReadError::NotText {
-            path: path.to_owned(),
-            offset: error.utf8_error().valid_up_to(),
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let line = error.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
+            ReadError::NotText { path: path.to_owned(), line, offset }
         })?;
         Ok(Self::new(path.display().to_string(), text))
     }

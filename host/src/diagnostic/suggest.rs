@@ -2,13 +2,28 @@
 
 /// The one of `known` that `word` was most likely meant to be, as a help text; `None` if none is near.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The one of `known` that `word` was most likely meant to be; `None` if none is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|&(distance, _)| distance <= limit)
-        .min_by_key(|&(distance, candidate)| (distance, !candidate.starts_with(word)))
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        // Letters are left out more often than replaced.
+        .min_by_key(|&(distance, candidate)| {
+            let longer = candidate.len().abs_diff(word.len());
+            (distance, !has_letters_of(candidate, word), longer)
+        })
+        .map(|(_, candidate)| candidate)
+}
+
+/// Whether `candidate` has all letters of `word`, in their order.
+fn has_letters_of(candidate: &str, word: &str) -> bool {
+    let mut letters = candidate.chars();
+    word.chars().all(|letter| letters.any(|other| other == letter))
 }
 
 /// Edit distance: insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
@@ -43,6 +58,7 @@ mod tests {
         assert_eq!(did_you_mean("nfsroofts", known).as_deref(), Some("did you mean `nfsrootfs`?"));
         assert_eq!(did_you_mean("kernle", known).as_deref(), Some("did you mean `kernel`?"));
         assert_eq!(did_you_mean("nfs-rootfs", known).as_deref(), Some("did you mean `nfsrootfs`?"));
+        assert_eq!(did_you_mean("actios", ["action", "actions"]).as_deref(), Some("did you mean `actions`?"));
         assert_eq!(did_you_mean("of", ["on", "off"]).as_deref(), Some("did you mean `off`?"));
         assert_eq!(did_you_mean("completely", known), None);
         assert_eq!(did_you_mean("", known), None);

@@ -33,6 +33,8 @@ impl Expired {
     }
 }
 
+impl std::error::Error for Expired {}
+
 impl fmt::Display for Expired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { awaited, waited, limit, last_output, garbage } = self;

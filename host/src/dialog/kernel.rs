@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use protocol::frame::START;
 use regex::bytes::Regex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scan::EscapeFilter;
@@ -48,7 +49,7 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// What a complaint of the kernel is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ComplaintKind {
     /// Something in the kernel broke, and was ended.

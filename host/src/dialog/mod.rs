@@ -6,21 +6,25 @@
 //! power on ─▶ Uboot ─▶ Login ─▶ Upload ─▶ (agent) ─▶ ShellPrompt ─▶ Shutdown
 //! ```
 
+mod exchange;
 mod expired;
 mod installed_agent;
 mod kernel;
 mod login;
+mod monitor;
 mod scan;
 mod shell;
 mod shutdown;
 mod uboot;
 mod upload;
 
+pub use exchange::{Answer, Exchange, ExchangeSettings};
 pub use expired::Expired;
 pub(crate) use expired::LastOutput;
 pub use installed_agent::InstalledAgent;
 pub use kernel::{Complaint, ComplaintKind, Complaints, KernelFailure, KernelLog};
 pub use login::{AutoLogin, LoggedIn, Login, LoginError, LoginLimits, LoginSettings};
+pub use monitor::{Listening, MonitorSettings, OnResult};
 pub use scan::Scan;
 pub use shell::{ShellError, ShellPrompt};
 pub use shutdown::{Shutdown, ShutdownError};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::node::{Node, Value};
 use super::reader::Reader;
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 
 /// The keys of one mapping. Asking for a key makes it known.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Fields<'n> {
     /// Where the mapping is.
     pub(crate) span: Span,
     entries: Vec<(&'n str, Span, &'n Node)>,
-    known: RefCell<Vec<&'static str>>,
+    known: RefCell<Vec<&'n str>>,
 }
 
 impl<'n> Fields<'n> {
@@ -29,17 +29,54 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, ..)| *name == key).map(|&(.., node)| node)
     }
 
-    /// The value of `key`; its absence is noted as a problem.
+    /// The value of `key`; its absence is noted as a problem. Where the key is misspelt, that is the problem, and the
+    /// value is taken all the same, so that the rest of the file is checked as it was meant.
     pub(crate) fn require(&self, reader: &mut Reader<'_>, key: &'static str) -> Option<&'n Node> {
-        let node = self.get(key);
+        let node = self.get_misspelt(reader, key);
         if node.is_none() {
-            let message = format!("`{}` needs `{key}`", self.what);
-            let near = self.unknown().find_map(|(name, ..)| did_you_mean(name, [key]).map(|_| name));
-            if near.is_none() {
-                reader.report(Diagnostic::error("missing-key", self.span, message));
-            }
+            let problem = match self.key_span(key) {
+                Some(span) => Diagnostic::error(
+                    Code::EmptyValue,
+                    span,
+                    format!("`{key}` of `{}` has no value", self.what),
+                ),
+                None => {
+                    Diagnostic::error(Code::MissingKey, self.span, format!("`{}` needs `{key}`", self.what))
+                }
+            };
+            reader.report(problem);
         }
         node
+    }
+
+    /// The value of `key`, or of one that looks like it and is noted as misspelt: of the keys that were not asked for yet.
+    pub(crate) fn get_misspelt(&self, reader: &mut Reader<'_>, key: &'static str) -> Option<&'n Node> {
+        if let Some(node) = self.get(key) {
+            return Some(node);
+        }
+        let near = |(name, span, node)| did_you_mean(name, [key]).map(|help| (name, span, node, help));
+        let (name, span, node, help) = self.unknown().find_map(near)?;
+        let message = format!("`{}` has no key `{name}`", self.what);
+        reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_help(help));
+        // It is told once.
+        self.known.borrow_mut().push(name);
+        Some(node).filter(|node| node.value != Value::Null)
+    }
+
+    /// Notes that none of `keys` is there, or which of them was misspelt; `help` says what they are for.
+    pub(crate) fn require_one_of(&self, reader: &mut Reader<'_>, keys: &[&'static str], help: &str) {
+        self.accept(keys);
+        let mut near = self
+            .unknown()
+            .filter_map(|(name, span, _)| Some((name, span, did_you_mean(name, keys.iter().copied())?)));
+        if let Some((name, span, help)) = near.next() {
+            let message = format!("`{}` has no key `{name}`", self.what);
+            reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_help(help));
+            return;
+        }
+        let names: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let message = format!("`{}` needs one of {}", self.what, names.join(", "));
+        reader.report(Diagnostic::error(Code::MissingKey, self.span, message).with_help(help));
     }
 
     /// Where `key` is written.
@@ -58,7 +95,7 @@ impl<'n> Fields<'n> {
         for key in keys {
             if let Some(span) = self.key_span(key) {
                 let message = format!("`{key}` of `{}` has no effect here", self.what);
-                reader.report(Diagnostic::warning("ignored-key", span, message));
+                reader.report(Diagnostic::warning(Code::IgnoredKey, span, message));
             }
         }
     }
@@ -69,7 +106,7 @@ impl<'n> Fields<'n> {
         for key in keys {
             if let Some(span) = self.key_span(key) {
                 let message = format!("`{key}` of `{}` is not supported", self.what);
-                reader.report(Diagnostic::error("unsupported-key", span, message));
+                reader.report(Diagnostic::error(Code::UnsupportedKey, span, message));
             }
         }
     }
@@ -84,7 +121,24 @@ impl<'n> Fields<'n> {
         for (key, span, _) in self.unknown() {
             let message = format!("`{}` has no key `{key}`", self.what);
             let help = did_you_mean(key, self.known.borrow().iter().copied());
-            reader.report(Diagnostic::error("unknown-key", span, message).with_optional_help(help));
+            reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_optional_help(help));
+        }
+    }
+
+    /// Notes every key that nobody asked for: as an error if it is near one that is known, else as a warning.
+    pub(crate) fn finish_near(&self, reader: &mut Reader<'_>) {
+        for (key, span, _) in self.unknown() {
+            let problem = match did_you_mean(key, self.known.borrow().iter().copied()) {
+                Some(help) => {
+                    let message = format!("`{}` has no key `{key}`", self.what);
+                    Diagnostic::error(Code::UnknownKey, span, message).with_help(help)
+                }
+                None => {
+                    let message = format!("`{key}` of `{}` is not known and has no effect", self.what);
+                    Diagnostic::warning(Code::UnknownKey, span, message)
+                }
+            };
+            reader.report(problem);
         }
     }
 
@@ -93,7 +147,7 @@ impl<'n> Fields<'n> {
         for (key, span, _) in self.unknown() {
             let message = format!("`{key}` of `{}` is not known and has no effect", self.what);
             let help = did_you_mean(key, self.known.borrow().iter().copied());
-            reader.report(Diagnostic::warning("unknown-key", span, message).with_optional_help(help));
+            reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_optional_help(help));
         }
     }
 
@@ -116,7 +170,7 @@ impl Reader<'_> {
             let entry = (key.name.as_str(), key.span, value);
             if let Some(earlier) = entries.iter_mut().find(|(name, ..)| *name == key.name) {
                 let message = format!("`{}` is written twice in `{what}`; the last counts", key.name);
-                let problem = Diagnostic::warning("duplicate-key", key.span, message);
+                let problem = Diagnostic::warning(Code::DuplicateKey, key.span, message);
                 self.report(problem.with_label(earlier.1, "first here"));
                 *earlier = entry;
             } else {

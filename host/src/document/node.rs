@@ -52,6 +52,16 @@ impl Node {
     }
 }
 
+/// Whether `before`, the text of a file up to a value, ends with the `|` or `>` that makes the value a block of text.
+pub(super) fn ends_with_block_header(before: &str) -> bool {
+    let Some((above, indent)) = before.rsplit_once('\n') else { return false };
+    let header = above.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let header = header.split(" #").next().unwrap_or_default().trim_end();
+    let header = header.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    let before = header.strip_suffix(['|', '>']);
+    indent.trim().is_empty() && before.is_some_and(|before| before.is_empty() || before.ends_with(' '))
+}
+
 impl Value {
     /// What kind of value it is, for messages.
     pub(crate) const fn kind(&self) -> &'static str {

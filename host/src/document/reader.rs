@@ -2,13 +2,20 @@
 
 use regex::Regex;
 
-use super::node::{Node, Value};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source, Span, did_you_mean};
+use super::node::{Node, Value, ends_with_block_header};
+use super::python_pattern::from_python;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Source, Span, did_you_mean};
 
 /// Whether `name` may be part of the name of a file: not empty, of letters, digits, `-`, `_` and `.`, and not hidden.
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
+}
+
+/// Whether a shell can have a variable of that name.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    first && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Reads values of one file and collects the problems.
@@ -34,10 +41,16 @@ impl<'a> Reader<'a> {
         self.problems.sort_by_key(|problem| (problem.span().offset, problem.severity));
         self.problems.dedup();
         let failed = self.problems.iter().any(|problem| problem.severity == Severity::Error);
+        debug_assert!(failed || value.is_some(), "nothing says why {} cannot be used", self.source.name);
         match value {
             Some(value) if !failed => Ok((value, self.problems)),
             _ => Err(Diagnostics { source: self.source.clone(), problems: self.problems }),
         }
+    }
+
+    /// Number of errors so far; warnings are not among them.
+    pub(crate) fn error_count(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
     /// `file:line:column` of `span`.
@@ -48,7 +61,7 @@ impl<'a> Reader<'a> {
     /// Notes that `node` is not the `expected` kind of value.
     pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, expected: &str) -> Diagnostic {
         Diagnostic::error(
-            "wrong-type",
+            Code::WrongType,
             node.span,
             format!("`{what}` must be {expected}, not {}", node.value.kind()),
         )
@@ -57,11 +70,35 @@ impl<'a> Reader<'a> {
     /// Text, or a number or truth value as it is written.
     pub(crate) fn string(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = node.text(self.source).map(str::to_owned);
+        self.check_folding(node, what);
         if text.is_none() {
             let problem = self.wrong_type(node, what, "text");
             self.report(problem);
         }
         text
+    }
+
+    /// Notes a line that looks like an entry of a list and is part of the text above it, as it is indented deeper.
+    fn check_folding(&mut self, node: &Node, what: &str) {
+        let (Value::Text(_), Span { offset, len }) = (&node.value, node.span) else { return };
+        let written = self.source.text.get(offset..offset + len).unwrap_or_default();
+        let before = self.source.text.get(..offset).unwrap_or_default();
+        if !written.contains('\n') || written.starts_with(['"', '\'']) || ends_with_block_header(before) {
+            return;
+        }
+        let Some(entry) = written.match_indices('\n').find_map(|(index, _)| {
+            let line = written.get(index + 1..)?;
+            let rest = line.trim_start_matches(' ');
+            rest.starts_with("- ").then_some(index + 1 + line.len() - rest.len())
+        }) else {
+            return;
+        };
+        let span = Span { offset: offset + entry, len: 1 };
+        let message = format!("this line is part of the text above it in `{what}`, and no entry of its own");
+        let problem =
+            Diagnostic::warning(Code::SurprisingValue, span, message).with_label(node.span, "the text");
+        self.problems
+            .push(problem.with_help("indent it as much as the entry above, or put the text in quotes"));
     }
 
     /// Checks the name of `what`: names of boards, roles and definitions become parts of names of files.
@@ -70,7 +107,7 @@ impl<'a> Reader<'a> {
         if !valid {
             let message = format!("`{name}` cannot be the name of a {what}");
             let help = "use letters, digits, `-`, `_` and `.`; begin with another character than `.`";
-            self.report(Diagnostic::error("invalid-name", span, message).with_help(help));
+            self.report(Diagnostic::error(Code::InvalidName, span, message).with_help(help));
         }
         valid
     }
@@ -79,7 +116,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn non_empty(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.string(node, what)?;
         if text.trim().is_empty() {
-            self.report(Diagnostic::error("empty-value", node.span, format!("`{what}` is empty")));
+            self.report(Diagnostic::error(Code::EmptyValue, node.span, format!("`{what}` is empty")));
             return None;
         }
         Some(text)
@@ -95,6 +132,20 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// Notes a whole number that is another one than it seems: in YAML 1.1 `010` is octal, and `1:30` is ninety.
+    pub(crate) fn check_reading(&mut self, node: &Node, what: &str) {
+        let (Value::Integer(value), Some(written)) = (&node.value, node.text(self.source)) else { return };
+        let digits = written.trim_start_matches(['+', '-']);
+        let is_octal = matches!(digits.as_bytes(), [b'0', b'0'..=b'9' | b'_', ..]);
+        if is_octal || digits.contains(':') {
+            let message = format!("`{written}` of `{what}` is read as {value}");
+            let help =
+                "in YAML a number that begins with `0` is octal, and `1:30` is 1 × 60 + 30; write it without";
+            self.problems
+                .push(Diagnostic::warning(Code::SurprisingValue, node.span, message).with_help(help));
+        }
+    }
+
     /// A whole number from `min` to `max`.
     pub(crate) fn integer(&mut self, node: &Node, what: &str, min: u32, max: u32) -> Option<u32> {
         let Value::Integer(value) = node.value else {
@@ -102,11 +153,12 @@ impl<'a> Reader<'a> {
             self.report(problem);
             return None;
         };
+        self.check_reading(node, what);
         match u32::try_from(value) {
             Ok(value) if (min..=max).contains(&value) => Some(value),
             _ => {
                 let message = format!("`{what}` must be from {min} to {max}, not {value}");
-                self.report(Diagnostic::error("out-of-range", node.span, message));
+                self.report(Diagnostic::error(Code::OutOfRange, node.span, message));
                 None
             }
         }
@@ -144,6 +196,22 @@ impl<'a> Reader<'a> {
         pairs
     }
 
+    /// Shell variables: names that a shell accepts, with their values.
+    pub(crate) fn variables(&mut self, node: &Node, what: &str) -> Vec<(String, String)> {
+        let Some(fields) = self.fields(node, what) else { return Vec::new() };
+        let mut variables = Vec::new();
+        for (name, value) in self.pairs(node, what) {
+            if is_variable_name(&name) {
+                variables.push((name, value));
+            } else {
+                let span = fields.key_span(&name).unwrap_or(fields.span);
+                let message = format!("`{name}` cannot be the name of a shell variable");
+                self.report(Diagnostic::error(Code::InvalidName, span, message));
+            }
+        }
+        variables
+    }
+
     /// One of the `choices`, by name.
     pub(crate) fn choice<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.string(node, what)?;
@@ -158,13 +226,13 @@ impl<'a> Reader<'a> {
             _ => format!("it is one of {}", names.join(", ")),
         };
         let help = near.map_or(all.clone(), |near| format!("{near} {all}"));
-        self.report(Diagnostic::error("unknown-value", node.span, message).with_help(help));
+        self.report(Diagnostic::error(Code::UnknownValue, node.span, message).with_help(help));
         None
     }
 
-    /// A regular expression that compiles, as text.
+    /// A regular expression that compiles, as text. It is read as Python's, in which job files are written.
     pub(crate) fn regex(&mut self, node: &Node, what: &str) -> Option<String> {
-        let text = self.non_empty(node, what)?;
+        let text = from_python(&self.non_empty(node, what)?);
         match Regex::new(&text) {
             Ok(_) => Some(text),
             Err(error) => {
@@ -172,7 +240,7 @@ impl<'a> Reader<'a> {
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 let message = format!("`{what}` is not a regular expression: {reason}");
                 let help = "escape characters that have a meaning in regular expressions with `\\`";
-                self.report(Diagnostic::error("invalid-regex", node.span, message).with_help(help));
+                self.report(Diagnostic::error(Code::InvalidRegex, node.span, message).with_help(help));
                 None
             }
         }

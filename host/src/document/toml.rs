@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::node::{Key, Node, Value};
-use crate::diagnostic::{Diagnostic, Source, Span};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 
 /// Parses `source`.
 ///
@@ -17,7 +17,7 @@ pub(crate) fn parse_toml(source: &Source) -> Result<Node, Vec<Diagnostic>> {
     if !errors.is_empty() {
         let problem = |error: &toml::de::Error| {
             let span = error.span().map(to_span).unwrap_or_default();
-            Diagnostic::error("toml-syntax", span, error.message())
+            Diagnostic::error(Code::TomlSyntax, span, error.message())
         };
         return Err(errors.iter().map(problem).collect());
     }

@@ -1,19 +1,29 @@
 //! YAML, as PyYAML's users write it.
 
+mod lines;
+mod mistake;
+mod open;
+mod scalar;
+mod structure;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{DuplicateKeyPolicy, Error, NonFiniteFloatPolicy, Spanned};
 
-use super::node::{Key, Node, Value};
-use crate::diagnostic::{Diagnostic, Source, Span};
+use self::mistake::Mistake;
+use super::node::{Key, Node, Value, ends_with_block_header};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 /// Most values that are read, aliases counted wherever they are used.
 const MAX_NODES: usize = 20_000;
 
-/// Parses the one document of `source`.
+/// Parses the one document of `source`. Plain scalars have the values that they have for PyYAML, which LAVA uses.
 ///
 /// # Errors
 /// It is not YAML, or too deep or too large; the first such problem.
@@ -21,18 +31,100 @@ pub(crate) fn parse_yaml(source: &Source) -> Result<Node, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(&source.text, options).map_err(|error| {
-        let span = error.location().map(|location| span_of_error(location, source)).unwrap_or_default();
-        Box::new(Diagnostic::error("yaml-syntax", span, message_of(&error)))
-    })
+    let mut node: Node = serde_saphyr::from_str_with_options(&source.text, options)
+        .map_err(|error| Box::new(problem(&error, source)))?;
+    resolve(&mut node, &source.text);
+    Ok(node)
+}
+
+/// Gives plain scalars the values that they have for PyYAML.
+fn resolve(node: &mut Node, text: &str) {
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|item| resolve(item, text)),
+        Value::Mapping(entries) => entries.iter_mut().for_each(|(_, value)| resolve(value, text)),
+        Value::Null => {}
+        value @ (Value::Bool(_) | Value::Integer(_) | Value::Other | Value::Text(_)) => {
+            let Span { offset, len } = node.span;
+            let Some(written) = text.get(offset..offset + len) else { return };
+            let before = text.get(..offset).unwrap_or_default();
+            // Of quoted text, text in a block and text on several lines it is clear that it is text.
+            let is_plain = match value {
+                Value::Text(text) => text == written,
+                _ => true,
+            };
+            let is_plain = is_plain && !ends_with_tag(before) && !ends_with_block_header(before);
+            if is_plain && !written.contains('\n') {
+                *value = scalar::resolve(written.trim());
+            }
+        }
+    }
+}
+
+/// Whether what follows has a tag, which says what it is.
+fn ends_with_tag(before: &str) -> bool {
+    let word = before.trim_end().rsplit([' ', '\t', '\n']).next().unwrap_or_default();
+    let last = word.rsplit(['[', '{', ',']).next().unwrap_or_default();
+    word.contains("!<") || last.starts_with('!')
+}
+
+/// The parser's error in words for people.
+fn problem(error: &Error, source: &Source) -> Diagnostic {
+    let span = error.location().map(|location| span_of_error(location, source)).unwrap_or_default();
+    let at = |message: String, help: &str| Diagnostic::error(Code::YamlSyntax, span, message).with_help(help);
+    let mut root = error;
+    while let Error::AliasError { error, .. } = root {
+        root = error;
+    }
+    match root {
+        Error::MultipleDocuments { .. } => {
+            let before = source.text.get(..span.offset + span.len).unwrap_or(&source.text);
+            let offset = before.rfind("\n---").map_or(span.offset, |index| index + 1);
+            let help = "put each document in a file of its own";
+            Diagnostic::error(Code::YamlSyntax, Span { offset, len: 3 }, "a second document begins here")
+                .with_help(help)
+        }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            at(format!("lists and mappings are nested deeper than {MAX_DEPTH}"), "nest them less deep")
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => at(
+            format!("the file has more than {MAX_NODES} values, or too many aliases"),
+            "an alias such as `*name` counts as all that it stands for",
+        ),
+        Error::NullIntoString { .. } => at("a key cannot be empty".to_owned(), "write the key in quotes"),
+        Error::Unexpected { expected: "string scalar", .. } => {
+            at("a key must be text, not a list or a mapping".to_owned(), "put it in quotes if it is text")
+        }
+        Error::InvalidBinaryBase64 { .. } | Error::BinaryNotUtf8 { .. } => {
+            at("`!!binary` needs text in base64".to_owned(), "leave `!!binary` out if it is plain text")
+        }
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => at(
+            "`<<` needs a mapping, or a list of mappings".to_owned(),
+            "write `<<: *name` for a mapping with `&name`",
+        ),
+        _ => {
+            let reason = message_of(error);
+            let mistake = Mistake::find(&source.text, span.offset, &reason);
+            mistake.map_or_else(
+                || Diagnostic::error(Code::YamlSyntax, span, &reason),
+                |Mistake { span, message, help, other }| {
+                    let problem = Diagnostic::error(Code::YamlSyntax, span, message).with_help(help);
+                    other.into_iter().fold(problem, |problem, (span, text)| problem.with_label(span, text))
+                },
+            )
+        }
+    }
 }
 
 /// The parser's message without the place, which the diagnostic tells in its own way.
-fn message_of(error: &serde_saphyr::Error) -> String {
+fn message_of(error: &Error) -> String {
     let text = error.to_string();
-    let end = text.find(" at line ").or_else(|| text.find("\n")).unwrap_or(text.len());
+    let end = text.find(" at line ").or_else(|| text.find('\n')).unwrap_or(text.len());
     text.get(..end).unwrap_or(&text).trim().to_owned()
 }
 

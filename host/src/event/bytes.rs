@@ -1,17 +1,23 @@
 //! Bytes of consoles and tests, as they are stored.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes that are kept exactly: `"text"` where they are UTF-8, `"base64"` where not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
-#[derive(Serialize, Deserialize)]
+/// Bytes as they are stored.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum EncodedBytes {
+    /// Bytes that are UTF-8.
     Text(String),
+    /// Bytes that are not, in base64 (RFC 4648, with padding).
     Base64(String),
 }
 
@@ -31,5 +37,15 @@ impl<'de> Deserialize<'de> for Bytes {
             EncodedBytes::Text(text) => Ok(Self(text.into_bytes())),
             EncodedBytes::Base64(text) => BASE64.decode(text).map(Self).map_err(serde::de::Error::custom),
         }
+    }
+}
+
+impl JsonSchema for Bytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        EncodedBytes::json_schema(generator)
     }
 }

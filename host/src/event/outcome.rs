@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Class, Fault};
 
 /// Result of a test case, LAVA's four.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TestResult {
     /// Passed.
@@ -21,7 +22,7 @@ pub enum TestResult {
 }
 
 /// How a phase, definition, node or run ended, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// As it should.
@@ -59,13 +60,27 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl fmt::Display for TestResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl TestResult {
+    /// The result of that name, in letters of either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pass, Self::Fail, Self::Skip, Self::Unknown]
+            .into_iter()
+            .find(|result| name.eq_ignore_ascii_case(result.name()))
+    }
+
+    /// Its name in LAVA.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Skip => "skip",
             Self::Unknown => "unknown",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TestResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }

@@ -4,15 +4,18 @@
 //! text ─▶ document (values with places) ─▶ check (all problems at once) ─▶ model (typed) ─▶ plan
 //! ```
 
-mod check;
+pub(crate) mod check;
 mod model;
 pub mod part;
 pub mod testdef;
 
 pub use model::{
-    ArtifactSpec, AutoLogin, Block, BlockKind, BootCommands, BootImage, BootSsh, BootUboot, DefinitionSource,
-    DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest, InstallPart, Job, Located,
-    ProtocolCall, Role, RoleKind, TestBlock, Timeouts,
+    ArtifactSpec, AutoLogin, Block, BlockKind, BootBootloader, BootCommands, BootImage, BootMinimal, BootSsh,
+    BootUboot, Context, DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest,
+    InstallPart, InteractiveAction, InteractiveCommand, InteractiveFailure, InteractiveScript,
+    InteractiveStep, Job, Located, Monitor, NewConnection, OverlayFormat, OverlaySpec, PersistentNfs,
+    ProtocolCall, RamdiskSpec, Reset, Retries, Role, RoleKind, RootfsSpec, ShellSpec, SshAddress, TestBlock,
+    Timeouts,
 };
 pub use part::Part;
 pub use testdef::TestDefinition;

@@ -2,7 +2,11 @@
 //!
 //! Source: the `name` of LAVA's actions, as `lava-run` writes them into a job's pipeline description.
 
+mod table;
+
 use std::fmt::Write as _;
+
+use table::{BOUNDS, Bound, IDLE, Idle};
 
 /// A part of a run that has a time of its own if the job names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,12 +23,16 @@ pub enum Part {
     HttpDownload,
     /// Reading one local file.
     FileDownload,
+    /// Fetching one file over SSH, with all attempts.
+    ScpDownload,
     /// Making a root filesystem ready to be served, once it is fetched.
     PrepareRootfs,
     /// Reading the tar of a root filesystem, once it is fetched.
     ExtractRootfs,
     /// Unpacking kernel modules over a root filesystem, once they are fetched.
     ExtractModules,
+    /// Putting modules, overlays and tests into a RAM disk, once they are fetched.
+    PrepareRamdisk,
     /// A `deploy: to: ssh` block.
     DeploySsh,
     /// A request to the group that has no `timeout` of its own.
@@ -53,10 +61,22 @@ pub enum Part {
     SshConnect,
     /// Writing the agent over SSH.
     SshUpload,
+    /// A `boot: method: bootloader` block.
+    BootBootloader,
+    /// A `boot: method: minimal` block.
+    BootMinimal,
+    /// A `boot: method: new_connection` block.
+    NewConnection,
     /// A `test` block.
     Test,
     /// The definitions of a `test` block.
     TestShell,
+    /// A `test` block with `interactive`.
+    Interactive,
+    /// A `test` block with `monitors`.
+    Monitors,
+    /// A `command` block.
+    Command,
     /// Switching the board off at the end.
     PowerOff,
 }
@@ -70,10 +90,22 @@ pub(crate) enum Owner {
     DeploySsh,
     /// `boot: method: u-boot`.
     BootUboot,
+    /// `boot: method: bootloader`.
+    BootBootloader,
+    /// `boot: method: minimal`.
+    BootMinimal,
+    /// `boot: method: new_connection`.
+    NewConnection,
     /// `boot: method: ssh`.
     BootSsh,
-    /// `test`.
+    /// `test` with `definitions`.
     Test,
+    /// `test` with `interactive`.
+    Interactive,
+    /// `test` with `monitors`.
+    Monitors,
+    /// `command`.
+    Command,
     /// What follows the last block.
     End,
 }
@@ -85,8 +117,14 @@ impl Owner {
             Self::DeployTftp => "`deploy: to: tftp`",
             Self::DeploySsh => "`deploy: to: ssh`",
             Self::BootUboot => "`boot: method: u-boot`",
+            Self::BootBootloader => "`boot: method: bootloader`",
+            Self::BootMinimal => "`boot: method: minimal`",
+            Self::NewConnection => "`boot: method: new_connection`",
             Self::BootSsh => "`boot: method: ssh`",
-            Self::Test => "`test`",
+            Self::Test => "`test: definitions`",
+            Self::Interactive => "`test: interactive`",
+            Self::Monitors => "`test: monitors`",
+            Self::Command => "`command`",
             Self::End => "the end of the job",
         }
     }
@@ -97,11 +135,47 @@ impl Owner {
             Self::DeployTftp => Part::DeployTftp,
             Self::DeploySsh => Part::DeploySsh,
             Self::BootUboot => Part::BootUboot,
+            Self::BootBootloader => Part::BootBootloader,
+            Self::BootMinimal => Part::BootMinimal,
+            Self::NewConnection => Part::NewConnection,
             Self::BootSsh => Part::BootSsh,
             Self::Test => Part::Test,
+            Self::Interactive => Part::Interactive,
+            Self::Monitors => Part::Monitors,
+            Self::Command => Part::Command,
             Self::End => Part::PowerOff,
         }
     }
+
+    /// The name that jobs usually give for the whole block.
+    pub(crate) const fn usual_caller(self) -> &'static str {
+        match self {
+            Self::DeployTftp => "tftp-deploy",
+            Self::DeploySsh => "prepare-scp-overlay",
+            Self::BootUboot => "uboot-action",
+            Self::BootBootloader => "bootloader-action",
+            Self::BootMinimal => "minimal-boot",
+            Self::NewConnection => "new-connection",
+            Self::BootSsh => "login-ssh",
+            Self::Test => "multinode-test",
+            Self::Interactive => "lava-test-interactive",
+            Self::Monitors => "lava-test-monitor",
+            Self::Command => "user-command",
+            Self::End => "finalize",
+        }
+    }
+
+    /// Whether it is a test.
+    pub(crate) const fn is_test(self) -> bool {
+        matches!(self, Self::Test | Self::Interactive | Self::Monitors)
+    }
+}
+
+/// The names of actions that a block of the kind `owner` has in LAVA: those at which it can ask something of the group.
+pub(crate) fn callers(owner: Owner) -> impl Iterator<Item = &'static str> {
+    let bounds = BOUNDS.iter().filter(move |bound| bound.owners.contains(&owner)).map(|bound| bound.name);
+    let idle = IDLE.iter().filter(move |idle| idle.owners.contains(&owner));
+    bounds.chain(idle.flat_map(|idle| idle.names.iter().copied()))
 }
 
 /// What a name of LAVA's does here.
@@ -113,6 +187,8 @@ pub(crate) enum Effect {
         part: Part,
         /// What it belongs to.
         owners: &'static [Owner],
+        /// The part in words.
+        what: &'static str,
         /// What its time in `timeouts: connections` bounds, if anything.
         answer: Option<&'static str>,
     },
@@ -123,15 +199,15 @@ pub(crate) enum Effect {
 /// What the name `name` of LAVA's does here; `None` if LAVA has no such name.
 pub(crate) fn effect(name: &str) -> Option<Effect> {
     if let Some(bound) = BOUNDS.iter().find(|bound| bound.name == name) {
-        let Bound { part, owners, answer, .. } = *bound;
-        return Some(Effect::Bounds { part, owners, answer });
+        let Bound { part, owners, what, answer, .. } = *bound;
+        return Some(Effect::Bounds { part, owners, what, answer });
     }
-    IDLE.iter().find(|(names, _)| names.contains(&name)).map(|(_, reason)| Effect::Nothing(reason))
+    IDLE.iter().find(|idle| idle.names.contains(&name)).map(|idle| Effect::Nothing(idle.reason))
 }
 
 /// All names that are known.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let idle = IDLE.iter().flat_map(|(names, _)| names.iter().copied());
+    let idle = IDLE.iter().flat_map(|idle| idle.names.iter().copied());
     BOUNDS.iter().map(|bound| bound.name).chain(idle)
 }
 
@@ -144,163 +220,12 @@ pub fn tables() -> String {
         let _ = writeln!(text, "| `{name}` | {owners} | {what} | {} |", answer.unwrap_or("no effect"));
     }
     text.push_str("\n| names | why they have no effect |\n|---|---|\n");
-    for (names, reason) in IDLE {
+    for Idle { names, reason, .. } in IDLE {
         let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(text, "| {} | {reason} |", names.join(", "));
     }
     text
 }
-
-/// A name that bounds a part.
-struct Bound {
-    name: &'static str,
-    part: Part,
-    owners: &'static [Owner],
-    what: &'static str,
-    answer: Option<&'static str>,
-}
-
-const fn bound(name: &'static str, part: Part, owners: &'static [Owner], what: &'static str) -> Bound {
-    Bound { name, part, owners, what, answer: None }
-}
-
-impl Bound {
-    const fn with_answer(self, answer: &'static str) -> Self {
-        Self { answer: Some(answer), ..self }
-    }
-}
-
-const TFTP: &[Owner] = &[Owner::DeployTftp];
-const DEPLOY: &[Owner] = &[Owner::DeployTftp, Owner::DeploySsh];
-const SSH_DEPLOY: &[Owner] = &[Owner::DeploySsh];
-const UBOOT: &[Owner] = &[Owner::BootUboot];
-const SSH: &[Owner] = &[Owner::BootSsh];
-const TEST: &[Owner] = &[Owner::Test];
-const END: &[Owner] = &[Owner::End];
-
-const ALL_TESTS: &str = "fetching and checking all that the node's tests need, before the first action";
-const RESET: &str = "switching the board on, or restarting it";
-const ATTEMPT: &str = "one attempt, instead of its share of the block's time";
-const LOGIN: &str = "from U-Boot's last words to the shell: kernel, login, login commands";
-const OFF: &str = "switching the board off";
-const STEP: &str = "each step: the kernel's first message, login prompt, shell prompt";
-const AGENT: &str = "the agent's first answer";
-
-const BOUNDS: &[Bound] = &[
-    bound("tftp-deploy", Part::DeployTftp, TFTP, "the whole block"),
-    bound("lava-overlay", Part::Overlay, DEPLOY, ALL_TESTS),
-    bound("test-definition", Part::Overlay, DEPLOY, ALL_TESTS),
-    bound("git-repo-action", Part::Repository, DEPLOY, "fetching one git repository with test definitions"),
-    bound("download-retry", Part::Download, TFTP, "fetching one file, with all attempts"),
-    bound("http-download", Part::HttpDownload, TFTP, "fetching one `http` or `https` URL, with all attempts"),
-    bound("file-download", Part::FileDownload, TFTP, "reading one `file` URL"),
-    bound(
-        "prepare-tftp-overlay",
-        Part::PrepareRootfs,
-        TFTP,
-        "making a fetched root filesystem ready to be served",
-    ),
-    bound("extract-nfsrootfs", Part::ExtractRootfs, TFTP, "reading the tar of a fetched root filesystem"),
-    bound(
-        "extract-modules",
-        Part::ExtractModules,
-        TFTP,
-        "unpacking fetched modules over the root filesystem",
-    ),
-    bound("scp-overlay", Part::DeploySsh, SSH_DEPLOY, "the whole block, without its requests to the group"),
-    bound("prepare-scp-overlay", Part::Request, SSH_DEPLOY, "a request to the group that has no `timeout`"),
-    bound("uboot-action", Part::BootUboot, UBOOT, "the whole block, with all attempts"),
-    bound("uboot-commands", Part::Attempt, UBOOT, ATTEMPT),
-    bound("uboot-retry", Part::Attempt, UBOOT, ATTEMPT),
-    bound("connect-device", Part::Connect, UBOOT, "opening the console"),
-    bound("reset-device", Part::Reset, UBOOT, RESET),
-    bound("pdu-reboot", Part::Reset, UBOOT, RESET),
-    bound("send-reboot-commands", Part::SoftReset, UBOOT, "the `soft_reboot` commands"),
-    bound("bootloader-interrupt", Part::Interrupt, UBOOT, "from the board's start to U-Boot's prompt")
-        .with_answer("the autoboot prompt, and then U-Boot's, each"),
-    bound("bootloader-commands", Part::Commands, UBOOT, "all commands together, to the kernel's start")
-        .with_answer("each command"),
-    bound("auto-login-action", Part::Login, UBOOT, LOGIN).with_answer(STEP),
-    bound("login-action", Part::Login, UBOOT, LOGIN).with_answer(STEP),
-    bound(
-        "expect-shell-connection",
-        Part::Shell,
-        UBOOT,
-        "the shell's prompt, once nothing else is to come before it",
-    ),
-    bound("login-ssh", Part::BootSsh, SSH, "the whole block"),
-    bound("ssh-connection", Part::SshConnect, SSH, "connecting and authenticating, with all attempts"),
-    bound("scp-deploy", Part::SshUpload, SSH, "writing the agent to the target"),
-    bound("lava-test-retry", Part::Test, TEST, "the whole block").with_answer(AGENT),
-    bound("lava-test-shell", Part::TestShell, TEST, "the definitions of the block").with_answer(AGENT),
-    bound("multinode-test", Part::TestShell, TEST, "the definitions of the block").with_answer(AGENT),
-    bound("finalize", Part::PowerOff, END, OFF),
-    bound("power-off", Part::PowerOff, END, OFF),
-];
-
-/// Names that LAVA has and that do nothing here, and why.
-const IDLE: &[(&[&str], &str)] = &[
-    (
-        &[
-            "test-overlay",
-            "test-install-overlay",
-            "test-runscript-overlay",
-            "inline-repo-action",
-            "compress-overlay",
-            "lava-multinode-overlay",
-            "ssh-authorize",
-            "apply-overlay-tftp",
-            "deploy-device-env",
-            "bootloader-overlay",
-            "uboot-from-media",
-            "prepare-ssh",
-            "prepare-kernel",
-            "uboot-prepare-kernel",
-        ],
-        "it is done at once, in memory",
-    ),
-    (
-        &["export-device-env", "overlay-unpack", "scp-overlay-unpack"],
-        "environment and definitions are part of the root filesystem, or come with the agent: nothing is typed for them",
-    ),
-    (
-        &[
-            "extract-overlay-ramdisk",
-            "compress-ramdisk",
-            "extract-rootfs",
-            "configure-preseed-file",
-            "persistent-nfs-overlay",
-        ],
-        "RAM disks and installers are served as they are",
-    ),
-    (&["read-feedback"], "there are no other namespaces to read from"),
-    (&["power-on", "pre-power-command", "pre-os-command"], "the bench file has no such command"),
-    (&["scp-download", "rclone-download"], "files are not fetched in that way"),
-    (
-        &["lava-test-monitor", "lava-test-interactive", "lava-docker-test-shell"],
-        "tests of that kind are not supported",
-    ),
-    (
-        &[
-            "boot-image-retry",
-            "bootloader-action",
-            "bootloader-retry",
-            "depthcharge-action",
-            "depthcharge-retry",
-            "fastboot-boot",
-            "fastboot-deploy",
-            "fastboot-flash-action",
-            "grub-main-action",
-            "minimal-boot",
-            "nbd-deploy",
-            "new-connection",
-            "schroot-login",
-            "storage-deploy",
-        ],
-        "boots and deployments of that kind are not supported",
-    ),
-    (&["lava-vland-overlay", "lxc-create-udev-rule-action"], "LAVA itself has dropped it"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -317,9 +242,21 @@ mod tests {
 
     #[test]
     fn the_whole_of_every_kind_of_block_has_a_name() {
-        for owner in
-            [Owner::DeployTftp, Owner::DeploySsh, Owner::BootUboot, Owner::BootSsh, Owner::Test, Owner::End]
-        {
+        for owner in [
+            Owner::DeployTftp,
+            Owner::DeploySsh,
+            Owner::BootUboot,
+            Owner::BootBootloader,
+            Owner::BootMinimal,
+            Owner::NewConnection,
+            Owner::BootSsh,
+            Owner::Test,
+            Owner::Interactive,
+            Owner::Monitors,
+            Owner::Command,
+            Owner::End,
+        ] {
+            assert!(callers(owner).any(|caller| caller == owner.usual_caller()), "{owner:?}");
             let named =
                 BOUNDS.iter().any(|bound| bound.part == owner.whole() && bound.owners.contains(&owner));
             assert!(named, "{owner:?}");

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::model::GroupRequest;
+use crate::diagnostic::Span;
 use crate::limit::Limit;
 use crate::shell::is_whole;
 
@@ -21,6 +23,8 @@ pub struct TestDefinition {
     pub params: Vec<(String, String)>,
     /// `run: steps`: shell commands.
     pub steps: Vec<RunStep>,
+    /// What the steps visibly ask of the group.
+    pub requests: Vec<StepRequest>,
     /// `run: timeout`, an extension of LAVA's language: how long its steps may take together.
     pub timeout: Option<Limit>,
     /// `parse: pattern`: a regular expression with named groups `test_case_id`, `result`, `measurement`, `units`.
@@ -40,6 +44,19 @@ pub struct RunStep {
     pub command: String,
     /// How long it may take, an extension of LAVA's language.
     pub timeout: Option<Limit>,
+}
+
+/// A request to the group that is written in a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRequest {
+    /// What is asked.
+    pub request: GroupRequest,
+    /// The message's id, as it is written: a shell may still expand it.
+    pub id: String,
+    /// The role of a `lava-wait-all`.
+    pub role: Option<String>,
+    /// The step.
+    pub span: Span,
 }
 
 impl From<&str> for RunStep {
@@ -111,7 +128,7 @@ impl GitRepo {
 #[cfg(test)]
 mod tests {
     use super::{GitRepo, TestDefinition, whole_groups};
-    use crate::diagnostic::Source;
+    use crate::diagnostic::{Code, Source};
     use crate::limit::Limit;
 
     const FULL: &str = r"
@@ -174,7 +191,26 @@ expected: [boot]
         let text = "metadata: {name: x}\nrun: {steps: 'echo a'}\nsteps: [echo b]\n";
         let (definition, warnings) = TestDefinition::parse(&source(text)).unwrap();
         assert_eq!(definition.steps, ["echo a".into()]);
-        assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["unknown-key"]);
+        assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::UnknownKey]);
+    }
+
+    #[test]
+    fn a_step_that_is_indented_too_deep_is_told_and_a_block_of_text_is_none() {
+        let warnings = |steps: &str| {
+            let text = format!("metadata: {{name: x}}\nrun:\n  steps:\n{steps}");
+            TestDefinition::parse(&source(&text))
+                .unwrap()
+                .1
+                .into_iter()
+                .map(|warning| warning.code)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(warnings("  - echo\n    - foo\n"), [Code::SurprisingValue]);
+        for block in
+            ["  - |\n    echo\n    - foo\n", "  - >-\n    echo\n    - foo\n", "  - 'echo\n    - foo'\n"]
+        {
+            assert_eq!(warnings(block), [], "{block}");
+        }
     }
 
     #[test]

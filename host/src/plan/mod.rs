@@ -2,14 +2,23 @@
 
 mod assign;
 mod bind;
+mod blocks;
+mod boot;
+mod outline;
 mod script;
 mod step;
 mod substitute;
 #[cfg(test)]
 mod tests;
 
+pub use outline::{NodeOutline, StepOutline, outline};
 pub use script::{
     Script, ScriptStep, definition_directory, environment_script, install_script, run_script, secrets_script,
 };
-pub use step::{Action, BootUboot, NodeKind, NodePlan, Plan, PrepareTimeouts, Step, TestAction};
-pub use substitute::{BootValues, NfsValues, RamdiskValues, substitute};
+pub use step::{
+    Action, BootBootloader, BootMinimal, BootUboot, LoaderCommands, LoaderSettings, NewConnection, NodeKind,
+    NodePlan, Plan, PrepareTimeouts, ResetPlan, ShellPlan, Step, TestAction, TestLine, TftpDeployment,
+    UserCommand,
+};
+pub use substitute::{BootValues, NfsValues, RamdiskValues, replace, substitute, values};
+pub(crate) use substitute::{is_known_placeholder, is_never_given, placeholders};

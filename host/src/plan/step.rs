@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::board::Board;
+use crate::board::{AgentLink, Board};
 use crate::job::{
-    AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, Located, Timeouts,
+    AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, InteractiveScript,
+    Located, Monitor, ProtocolCall, Timeouts,
 };
 use crate::limit::Limit;
 
@@ -45,13 +46,24 @@ pub struct NodePlan {
     pub steps: Vec<Step>,
     /// Variables for the test scripts: the job's, then the role's.
     pub environment: Vec<(String, String)>,
+    /// The agent's directory on the target, an absolute path; `%s` in it is the node's id.
+    pub directory: String,
 }
 
 impl NodePlan {
+    /// Whether its `board` fetches something from this PC, or connects to it.
+    pub fn needs_services(&self, board: &Board) -> bool {
+        self.steps.iter().any(|step| match &step.action {
+            Action::DeployTftp(_) => true,
+            Action::Test(_) => board.agent_link == AgentLink::Tcp,
+            _ => false,
+        })
+    }
+
     /// The persistent root filesystems that it deploys, each time that it does.
     pub fn persistent_rootfs(&self) -> impl Iterator<Item = &Located<String>> {
         self.steps.iter().filter_map(|step| match &step.action {
-            Action::DeployTftp(deploy) => deploy.persistent.as_ref(),
+            Action::DeployTftp(deploy) => deploy.spec.rootfs.as_ref()?.persistent.as_ref(),
             _ => None,
         })
     }
@@ -86,6 +98,14 @@ pub enum NodeKind {
 pub struct Step {
     /// Name, unique on the node: `deploy-tftp`, `boot-u-boot`, `test-0`, …
     pub phase: String,
+    /// Whose files and connections it works with; empty in a job without namespaces.
+    pub namespace: String,
+    /// Requests to the group that come first, with times of their own.
+    pub calls: Vec<ProtocolCall>,
+    /// How often it is tried in all, at least 1.
+    pub attempts: u32,
+    /// How long to wait before it is tried again.
+    pub retry_interval: Duration,
     /// Its time and that of its parts.
     pub timeouts: Timeouts,
     /// `file:line:column` in the job.
@@ -98,44 +118,137 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Fetches files and serves them by TFTP and NFS.
-    DeployTftp(Box<DeployTftp>),
-    /// Makes the requests that an SSH connection needs.
+    DeployTftp(Box<TftpDeployment>),
+    /// Gets ready for an SSH connection.
     DeploySsh(DeploySsh),
     /// Boots a board through U-Boot.
     BootUboot(Box<BootUboot>),
+    /// Boots a board to U-Boot's prompt.
+    BootBootloader(Box<BootBootloader>),
+    /// Boots what is on a board.
+    BootMinimal(Box<BootMinimal>),
+    /// Opens another connection to a board.
+    NewConnection(Box<NewConnection>),
     /// Logs in over SSH.
     BootSsh(BootSsh),
     /// Runs test definitions.
     Test(TestAction),
+    /// Types scripts on a connection.
+    Interactive(TestLine<InteractiveScript>),
+    /// Listens for results on a connection.
+    Monitors(TestLine<Monitor>),
+    /// Runs a command of the bench.
+    Command(UserCommand),
+}
+
+/// Files for a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TftpDeployment {
+    /// What is fetched.
+    pub spec: DeployTftp,
+    /// Whether the kernel, which the board's U-Boot does not start as it is, is given U-Boot's header, and for which
+    /// address in the board's memory.
+    pub kernel_header: Option<String>,
 }
 
 /// A boot by U-Boot commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootUboot {
+    /// What is typed.
+    pub loader: LoaderCommands,
+    /// U-Boot's last words, a regular expression.
+    pub bootloader_final_message: String,
+    /// How the board is restarted before.
+    pub reset: ResetPlan,
+    /// How a shell is reached.
+    pub shell: ShellPlan,
+}
+
+/// A boot that ends at U-Boot's prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootBootloader {
+    /// What is typed.
+    pub loader: LoaderCommands,
+    /// U-Boot's prompts: regular expressions that compile, at least one.
+    pub prompts: Vec<String>,
+    /// How the board is restarted before.
+    pub reset: ResetPlan,
+}
+
+/// What is typed into U-Boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoaderCommands {
     /// Templates of the commands: `{KERNEL_ADDR}` and the like are still in.
     pub commands: Vec<String>,
     /// Kind of the kernel image, which decides `{BOOTX}`.
     pub image: BootImage,
-    /// Shell prompts: regular expressions that compile.
+    /// What of the templates' values does not come from the deployment.
+    pub settings: LoaderSettings,
+}
+
+/// Values for templates of U-Boot's commands that do not come from the deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoaderSettings {
+    /// Where the kernel is loaded.
+    pub kernel_addr: String,
+    /// Where the RAM disk is loaded.
+    pub ramdisk_addr: String,
+    /// Where the device tree is loaded.
+    pub dtb_addr: String,
+    /// The device tree that the kernel is started with, where it is not the job's: an address or `${variable}`.
+    pub boot_dtb_addr: Option<String>,
+    /// Where other files are loaded, by the names of their placeholders: `TEE_ADDR`, `DTBO_ADDR`.
+    pub other_addrs: Vec<(String, String)>,
+    /// `ttyS0,115200n8`.
+    pub console: String,
+    /// `context: extra_kernel_args`, with a blank before it; may be empty.
+    pub extra_kernel_args: String,
+    /// `context: extra_nfsroot_args`; may be empty.
+    pub extra_nfsroot_args: String,
+}
+
+/// A boot of what is on the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootMinimal {
+    /// How the board is restarted before.
+    pub reset: ResetPlan,
+    /// How a shell is reached.
+    pub shell: ShellPlan,
+}
+
+/// Another connection to a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewConnection {
+    /// Its name in the bench file.
+    pub connection: String,
+    /// How a shell is reached.
+    pub shell: ShellPlan,
+}
+
+/// How a board is restarted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetPlan {
+    /// Whether it is at all.
+    pub wanted: bool,
+    /// Commands that restart a running Linux; the first that does is enough. For boards without power commands.
+    pub soft_reboot: Vec<String>,
+    /// What the kernel says when it restarts, a regular expression.
+    pub shutdown_message: String,
+}
+
+/// How a shell is reached. Texts are regular expressions that compile, unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellPlan {
+    /// The shell's prompts. Empty if no shell is waited for.
     pub prompts: Vec<String>,
     /// How to log in; without it, a shell comes up by itself.
     pub auto_login: Option<AutoLogin>,
-    /// What the kernel says when it restarts, a regular expression.
-    pub shutdown_message: String,
-    /// The kernel's first words, a regular expression.
-    pub kernel_start_message: String,
-    /// U-Boot's last words, a regular expression.
-    pub bootloader_final_message: String,
-    /// Text that means that the boot failed, a regular expression.
+    /// The kernel's first words; `None` where no kernel starts.
+    pub kernel_start_message: Option<String>,
+    /// What means that the boot failed.
     pub failure_message: Option<String>,
-    /// Commands that restart a running Linux; the first that does is enough. For boards without power commands.
-    pub soft_reboot: Vec<String>,
     /// Whether kernel warnings are left alone.
     pub ignore_kernel_messages: bool,
-    /// How often the boot is tried in all, at least 1.
-    pub attempts: u32,
-    /// How long to wait before it is tried again.
-    pub retry_interval: Duration,
 }
 
 /// A run of test definitions.
@@ -147,4 +260,24 @@ pub struct TestAction {
     pub definitions: Vec<DefinitionSpec>,
     /// `os` of the node, such as `debian`: decides which packages `install: deps` names.
     pub os: Option<String>,
+}
+
+/// A test that runs on a connection alone.
+#[derive(Clone, Debug)]
+pub struct TestLine<T> {
+    /// What its results' names begin with: ordinal of the node's next test step with definitions, from 0.
+    pub stage: u32,
+    /// Its scripts or monitors, in order; at least one.
+    pub items: Vec<T>,
+}
+
+/// A command of the bench.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserCommand {
+    /// Its name.
+    pub name: String,
+    /// A program and its arguments.
+    pub run: Vec<String>,
+    /// What undoes it at the end of the job; may be empty.
+    pub undo: Vec<String>,
 }

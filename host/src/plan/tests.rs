@@ -60,12 +60,33 @@ fn the_seed_becomes_one_board_and_three_connections_to_it() {
 fn the_boots_commands_and_messages_come_from_the_board_type() {
     let plan = Plan::bind(&job(&fixture("seed.yaml")), &bench(VIRTUAL)).unwrap();
     let Action::BootUboot(boot) = &plan.nodes[0].steps[1].action else { panic!("{plan:?}") };
-    assert_eq!(boot.image, BootImage::Zimage);
-    assert_eq!(boot.commands.last().unwrap(), "{BOOTX}");
-    assert_eq!(boot.shutdown_message, "reboot: Restarting system");
-    assert_eq!(boot.kernel_start_message, "Linux version [0-9]");
+    assert_eq!(boot.loader.image, BootImage::Zimage);
+    assert_eq!(boot.loader.commands.last().unwrap(), "{BOOTX}");
+    assert_eq!(boot.reset.shutdown_message, "reboot: Restarting system");
+    assert_eq!(boot.shell.kernel_start_message.as_deref(), Some("Linux version [0-9]"));
     let Action::Test(test) = &plan.nodes[0].steps[2].action else { panic!("{plan:?}") };
     assert_eq!((test.stage, test.os.as_deref()), (0, Some("debian")));
+}
+
+#[test]
+fn a_boards_own_variables_and_restart_commands_are_for_jobs_that_have_none() {
+    let bench = bench(&format!(
+        "{VIRTUAL}environment = {{ RACK = '3', DEBUG = 'board' }}\nlinux = {{ soft_reboot = ['reboot'] }}\n"
+    ));
+    let text = fixture("single-node.yaml");
+    let restarts = |plan: &Plan| match &plan.nodes[0].steps[1].action {
+        Action::BootUboot(boot) => boot.reset.soft_reboot.clone(),
+        other => panic!("{other:?}"),
+    };
+    let plan = Plan::bind(&job(&text), &bench).unwrap();
+    let value = |name: &str| {
+        let of_name = plan.nodes[0].environment.iter().filter(|(key, _)| key == name);
+        of_name.map(|(_, value)| value.as_str()).next_back()
+    };
+    assert_eq!((value("RACK"), value("DEBUG")), (Some("3"), Some("0")));
+    assert_eq!(restarts(&plan), ["reboot"]);
+    let own = text.replace("commands: nfs", "commands: nfs\n    soft_reboot: [init 6]");
+    assert_eq!(restarts(&Plan::bind(&job(&own), &bench).unwrap()), ["init 6"]);
 }
 
 #[test]
@@ -94,12 +115,14 @@ fn every_node_needs_a_board_of_its_own() {
     let text = fixture("seed.yaml")
         .replace("count: 1", "count: 2")
         .replace("host_role: host", "device_type: beaglebone-black");
-    let text = text.replace("count: 3", "count: 1").replace("        connection: ssh\n", "");
+    let text = ["        connection: ssh\n", "        request: lava-start\n", "        expect_role: host\n"]
+        .iter()
+        .fold(text.replace("count: 3", "count: 1"), |text, line| text.replace(line, ""));
     let text = text.split("actions:").next().unwrap().to_owned()
         + "actions:\n- deploy: {to: tftp, role: [host, guest], kernel: {url: \"https://a.example.org/zImage\"}}\n";
     insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
     bench job.yaml:24:22: no board is left for node `host-2`, a `beaglebone-black` (add another such board to bench.toml)
-    bench job.yaml:38:22: no board is left for node `guest`, a `beaglebone-black` (add another such board to bench.toml)
+    bench job.yaml:36:22: no board is left for node `guest`, a `beaglebone-black` (add another such board to bench.toml)
     ");
 }
 
@@ -116,9 +139,36 @@ fn commands_must_exist_and_hold_known_placeholders() {
 }
 
 #[test]
-fn kernels_that_the_board_cannot_start_are_refused() {
+fn kernels_that_the_board_cannot_start_get_a_header_of_u_boots() {
     let text = fixture("single-node.yaml").replace("type: zimage", "type: image");
-    insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
+    let plan = Plan::bind(&job(&text), &bench(VIRTUAL)).unwrap();
+    let [deploy, boot, ..] = plan.nodes[0].steps.as_slice() else { panic!("{plan:?}") };
+    let Action::DeployTftp(deploy) = &deploy.action else { panic!("{deploy:?}") };
+    assert_eq!(deploy.kernel_header.as_deref(), Some("0x40400000"));
+    let Action::BootUboot(boot) = &boot.action else { panic!("{boot:?}") };
+    assert_eq!(boot.loader.image, BootImage::Uimage);
+}
+
+#[test]
+fn a_kind_of_image_is_loaded_where_the_board_says() {
+    let addresses = "kernel_addr = '0x1', ramdisk_addr = '0x2', dtb_addr = '0x3'";
+    let bench = bench(&format!("{VIRTUAL}[boards.vb1.uboot.addresses]\nuimage = {{ {addresses} }}\n"));
+    let kernel = |kind: &str| {
+        let text = fixture("single-node.yaml").replace("type: zimage", &format!("type: {kind}"));
+        let plan = Plan::bind(&job(&text), &bench).unwrap();
+        match &plan.nodes[0].steps[1].action {
+            Action::BootUboot(boot) => boot.loader.settings.kernel_addr.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((kernel("zimage").as_str(), kernel("uimage").as_str()), ("0x40400000", "0x1"));
+}
+
+#[test]
+fn kernels_that_the_board_cannot_start_at_all_are_refused() {
+    let text = fixture("single-node.yaml").replace("type: zimage", "type: image");
+    let bench = bench(&format!("{VIRTUAL}[boards.vb1.uboot]\nimages = [\"zimage\"]\n"));
+    insta::assert_snapshot!(faults(&text, &bench), @"
     job job.yaml:19:3: board type `qemu-virt-arm` cannot start a kernel of type Image (-)
     ");
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use crate::event::{Event, EventKind};
-use crate::report::Reporter;
+use crate::report::{Reporter, Results};
 
 /// Longest line that is read back: a console chunk in base64 with room to spare.
 const MAX_LINE: u64 = 4 << 20;
@@ -31,7 +31,7 @@ impl Reporter for Jsonl {
         "run.jsonl"
     }
 
-    fn report(&mut self, event: &Event) -> io::Result<()> {
+    fn report(&mut self, event: &Event, _: &Results) -> io::Result<()> {
         serde_json::to_writer(&mut self.file, event)?;
         self.file.write_all(b"\n")?;
         // Console chunks are many and small; everything else must survive a kill of the runner.

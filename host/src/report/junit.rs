@@ -1,7 +1,11 @@
 //! `junit.xml`: a test suite per node and definition, `failure` for tests and `error` for everything else.
+//!
+//! A run knows when a definition began and how long it took, but not how long each case did: cases have no time. The
+//! last lines of a node that did not pass are its `system-out`, which GitLab and Jenkins show beside the failure.
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -9,19 +13,28 @@ use crate::event::{self, Event, EventKind, Outcome, TestResult};
 use crate::fault::Fault;
 use crate::report::results::{DefinitionResult, NodeResults};
 use crate::report::results_json::replace_file;
+use crate::report::tail::{Limit, Tail, Tails};
 use crate::report::{Reporter, Results};
+
+/// What is shown of a node that did not pass.
+const TAIL: Limit = Limit { lines: 100, bytes: 32 * 1024 };
 
 /// Writes `junit.xml` at the end of the run.
 #[derive(Debug)]
 pub struct Junit {
     path: PathBuf,
-    results: Results,
+    tails: Tails,
 }
 
 impl Junit {
     /// Will write to `path`.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, results: Results::default() }
+        Self { path, tails: Tails::new(TAIL) }
+    }
+
+    fn write(&self, results: &Results) -> io::Result<()> {
+        let xml = render(results, &self.tails).to_string().map_err(io::Error::other)?;
+        replace_file(&self.path, xml.as_bytes())
     }
 }
 
@@ -30,32 +43,63 @@ impl Reporter for Junit {
         "junit.xml"
     }
 
-    fn report(&mut self, event: &Event) -> io::Result<()> {
-        self.results.add(event);
-        if matches!(event.kind, EventKind::RunFinished { .. }) {
-            let xml = render(&self.results).to_string().map_err(io::Error::other)?;
-            replace_file(&self.path, xml.as_bytes())?;
-        }
-        Ok(())
+    fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
+        self.tails.add(event);
+        if matches!(event.kind, EventKind::RunFinished { .. }) { self.write(so_far) } else { Ok(()) }
+    }
+
+    fn cut_off(&mut self, so_far: &Results) -> io::Result<()> {
+        self.tails.cut_off(so_far.last_event());
+        self.write(so_far)
     }
 }
 
 /// The report as quick-junit's tree.
-fn render(results: &Results) -> Report {
+fn render(results: &Results, tails: &Tails) -> Report {
     let mut report = Report::new(results.job.as_str());
     report.set_time(results.duration);
     for node in &results.nodes {
-        let mut suite = TestSuite::new(node.name.as_str());
-        suite.set_time(node.phases.iter().map(|phase| phase.took).sum());
-        suite.add_property(("role", node.role.as_str()));
-        suite.add_property(("board", node.board.as_str()));
-        suite.add_test_case(node_case(node));
-        report.add_test_suite(suite);
-        for definition in &node.definitions {
-            report.add_test_suite(definition_suite(node, definition));
+        report.add_test_suite(node_suite(results, node, tails.of(&node.name)));
+        for (definition, cases) in node.definitions_and_cases() {
+            report.add_test_suite(definition_suite(results, node, definition, &cases));
         }
     }
     report
+}
+
+/// A suite with the attributes that JUnit's schema wants of each: when it began, and on which machine.
+fn suite(results: &Results, name: &str, node: &NodeResults, began: Duration, took: Duration) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    if let Some(started) = results.started {
+        let at = (started + began).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        suite.extra.insert("timestamp".into(), at.into());
+    }
+    suite.extra.insert("hostname".into(), node.board.as_str().into());
+    suite.set_time(took);
+    suite
+}
+
+fn node_suite(results: &Results, node: &NodeResults, tail: Option<&Tail>) -> TestSuite {
+    let began = node.phases.first().map(|phase| phase.began).unwrap_or_default();
+    let mut suite = suite(results, &node.name, node, began, time_of_phases(node));
+    suite.add_property(("version", results.version.as_str()));
+    suite.add_property(("role", node.role.as_str()));
+    suite.add_property(("board", node.board.as_str()));
+    for phase in &node.phases {
+        let outcome = phase.outcome.map_or_else(|| "cut off".to_owned(), |outcome| outcome.to_string());
+        let value = format!("{outcome} {:.1} s", phase.took.as_secs_f64());
+        suite.add_property((format!("phase.{}", phase.name), value));
+    }
+    suite.add_test_case(node_case(node));
+    if let Some(tail) = tail.filter(|_| node.outcome != Some(Outcome::Pass)) {
+        let lines: Vec<&str> = tail.lines().map(|line| line.text.as_str()).collect();
+        suite.set_system_out(lines.join("\n"));
+    }
+    suite
+}
+
+fn time_of_phases(node: &NodeResults) -> Duration {
+    node.phases.iter().map(|phase| phase.took).sum()
 }
 
 /// One case that says how the node as a whole ended: boot failures must not look like an empty, green suite.
@@ -67,14 +111,21 @@ fn node_case(node: &NodeResults) -> TestCase {
     };
     let mut case = TestCase::new("run", status);
     case.set_classname(node.name.as_str());
-    case.set_time(node.phases.iter().map(|phase| phase.took).sum());
+    case.set_time(time_of_phases(node));
     case
 }
 
-fn definition_suite(node: &NodeResults, definition: &DefinitionResult) -> TestSuite {
+fn definition_suite(
+    results: &Results,
+    node: &NodeResults,
+    definition: &DefinitionResult,
+    cases: &[&event::TestCase],
+) -> TestSuite {
     let name = format!("{}.{}", node.name, definition.name);
-    let mut suite = TestSuite::new(name.as_str());
-    suite.set_time(definition.took);
+    let mut suite = suite(results, &name, node, definition.began, definition.took);
+    if let Some(place) = &definition.place {
+        suite.add_property(("place", place.as_str()));
+    }
     let status = match (definition.outcome, &definition.reason) {
         (Some(Outcome::Pass), _) => TestCaseStatus::success(),
         (Some(Outcome::Fail), reason) => {
@@ -95,7 +146,7 @@ fn definition_suite(node: &NodeResults, definition: &DefinitionResult) -> TestSu
     if !complaints.is_empty() {
         suite.set_system_err(complaints.join("\n"));
     }
-    for test in node.tests.iter().filter(|test| test.definition == definition.name) {
+    for test in cases {
         suite.add_test_case(test_case(&name, test));
     }
     suite
@@ -111,8 +162,7 @@ fn test_case(suite: &str, test: &event::TestCase) -> TestCase {
         TestResult::Unknown => skipped("result: unknown"),
         TestResult::Skip => TestCaseStatus::skipped(),
     };
-    let name = test.set.as_ref().map_or_else(|| test.case.clone(), |set| format!("{set}.{}", test.case));
-    let mut case = TestCase::new(name, status);
+    let mut case = TestCase::new(test.full_name(), status);
     case.set_classname(suite);
     if let Some(value) = test.measurement {
         let units = test.units.as_deref().unwrap_or_default();

@@ -2,33 +2,41 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dialog::ComplaintKind;
-use crate::event::{Event, EventKind, Outcome, ScriptKind, StepId, TestCase, TestResult, Usage, seconds};
+use crate::event::{
+    Event, EventKind, Node, Outcome, ScriptKind, StepId, TestCase, TestResult, Usage, UsageSchema, seconds,
+};
 use crate::fault::Fault;
 
 /// Complaints of a kernel that are listed; run.jsonl has all.
 const MAX_COMPLAINTS: usize = 1000;
 
 /// What a run came to; `results.json` is this value.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Results {
     /// The job's `job_name`.
     pub job: String,
+    /// host-runner's version.
+    pub version: String,
+    /// When the run started, by the bench PC's clock; `None` before its first event.
+    pub started: Option<jiff::Timestamp>,
     /// How the run ended; `None` while it goes on, or when it was cut off.
     pub outcome: Option<Outcome>,
     /// The fault that decided it.
     pub fault: Option<Fault>,
     /// Time from the first event to the last, in seconds.
     #[serde(rename = "duration_s", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub duration: Duration,
     /// The nodes, in the order of the job's roles.
     pub nodes: Vec<NodeResults>,
 }
 
 /// What one node came to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct NodeResults {
     /// Unique name.
     pub name: String,
@@ -46,33 +54,82 @@ pub struct NodeResults {
     pub definitions: Vec<DefinitionResult>,
     /// Its test cases, in order.
     pub tests: Vec<TestCase>,
+    /// Beside each of `tests`, which of `definitions` reported it: several may have one name. `None` if none
+    /// of its name had begun.
+    #[serde(skip)]
+    pub reporters: Vec<Option<usize>>,
+    /// Attempts that failed and were followed by others, with what they had reported: none of that counts.
+    pub attempts: Vec<FailedAttempt>,
     /// What its kernel complained of, the first thousand times.
     pub kernel: Vec<KernelResult>,
     /// How often it complained after that.
     pub more_of_kernel: u64,
+    /// What had been reported when the phase that runs now began.
+    #[serde(skip)]
+    pub phase_begin: PhaseBegin,
+}
+
+/// How much had been reported when a phase began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhaseBegin {
+    /// Number of definitions.
+    pub definitions: usize,
+    /// Number of test cases.
+    pub tests: usize,
+}
+
+/// An attempt at a phase that failed and was followed by another.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FailedAttempt {
+    /// The phase.
+    pub phase: String,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// How many there were at most.
+    pub of: u32,
+    /// Why it failed.
+    pub reason: String,
+    /// The definitions that it had begun.
+    pub definitions: Vec<DefinitionResult>,
+    /// The test cases that it had reported.
+    pub tests: Vec<TestCase>,
 }
 
 /// What one phase came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseResult {
     /// Name such as `deploy-tftp`.
     pub name: String,
-    /// How long it took.
+    /// Where the job asks for it, `file:line:column`; `None` for what the runner does by itself.
+    pub place: Option<String>,
+    /// When it began: time since the run started.
+    #[serde(rename = "began_s", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
+    pub began: Duration,
+    /// How long it took; zero while it goes on.
     #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub took: Duration,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// How it ended; `None` while it goes on, or when it was cut off.
+    pub outcome: Option<Outcome>,
 }
 
 /// What one definition came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DefinitionResult {
     /// Name such as `0_ssh-inline`.
     pub name: String,
+    /// Where the job asks for the test action, `file:line:column`.
+    pub place: Option<String>,
+    /// When it began: time since the run started.
+    #[serde(rename = "began_s", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
+    pub began: Duration,
     /// How it ended; `None` while it runs, or when it was cut off.
     pub outcome: Option<Outcome>,
     /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub took: Duration,
     /// Why it did not pass.
     pub reason: Option<String>,
@@ -83,7 +140,7 @@ pub struct DefinitionResult {
 }
 
 /// What one script of a definition came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ScriptResult {
     /// Which one.
     pub script: ScriptKind,
@@ -91,13 +148,15 @@ pub struct ScriptResult {
     pub status: String,
     /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub took: Duration,
     /// What it used.
+    #[schemars(with = "Option<UsageSchema>")]
     pub usage: Option<Usage>,
 }
 
 /// A step that a script has begun.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StepResult {
     /// The step.
     #[serde(flatten)]
@@ -106,14 +165,16 @@ pub struct StepResult {
     pub command: String,
     /// When it began: time since the run started.
     #[serde(rename = "began_s", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub began: Duration,
     /// How long it took, as far as that is known: to the next step or the script's end.
     #[serde(rename = "seconds", serialize_with = "seconds::serialize")]
+    #[schemars(with = "f64")]
     pub took: Duration,
 }
 
 /// A complaint of a kernel.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct KernelResult {
     /// What about.
     pub complaint: ComplaintKind,
@@ -137,27 +198,20 @@ impl DefinitionResult {
 }
 
 impl Results {
+    /// When the last event happened; the beginning of Unix time before the first one.
+    pub fn last_event(&self) -> jiff::Timestamp {
+        self.started.map_or(jiff::Timestamp::UNIX_EPOCH, |started| started + self.duration)
+    }
+
     /// Takes the next event into account.
     pub fn add(&mut self, event: &Event) {
         self.duration = event.elapsed;
         match &event.kind {
-            EventKind::RunStarted { job, nodes, .. } => {
+            EventKind::RunStarted { job, version, nodes } => {
                 self.job.clone_from(job);
-                self.nodes = nodes
-                    .iter()
-                    .map(|node| NodeResults {
-                        name: node.name.clone(),
-                        role: node.role.clone(),
-                        board: node.board.clone(),
-                        outcome: None,
-                        fault: None,
-                        phases: Vec::new(),
-                        definitions: Vec::new(),
-                        tests: Vec::new(),
-                        kernel: Vec::new(),
-                        more_of_kernel: 0,
-                    })
-                    .collect();
+                self.version.clone_from(version);
+                self.started = Some(event.at);
+                self.nodes = nodes.iter().map(NodeResults::of).collect();
             }
             EventKind::RunFinished { outcome, fault } => {
                 self.outcome = Some(*outcome);
@@ -174,13 +228,48 @@ impl Results {
 }
 
 impl NodeResults {
+    /// Those of a node that has done nothing yet.
+    fn of(node: &Node) -> Self {
+        let Node { name, role, board } = node.clone();
+        Self { name, role, board, ..Self::default() }
+    }
+
     fn add(&mut self, kind: &EventKind, now: Duration) {
         match kind {
+            EventKind::PhaseStarted { phase, place, .. } => {
+                self.phase_begin =
+                    PhaseBegin { definitions: self.definitions.len(), tests: self.tests.len() };
+                self.phases.push(PhaseResult {
+                    name: phase.clone(),
+                    place: place.clone(),
+                    began: now,
+                    took: Duration::ZERO,
+                    outcome: None,
+                });
+            }
             EventKind::PhaseFinished { phase, took, outcome } => {
-                self.phases.push(PhaseResult { name: phase.clone(), took: *took, outcome: *outcome });
+                let open = self.phases.iter_mut().rev().find(|open| open.name == *phase);
+                if let Some(open) = open {
+                    open.took = *took;
+                    open.outcome = Some(*outcome);
+                }
+            }
+            EventKind::AttemptFailed { phase, attempt, of, reason } => {
+                let begin = self.phase_begin;
+                self.reporters.truncate(begin.tests);
+                self.attempts.push(FailedAttempt {
+                    phase: phase.clone(),
+                    attempt: *attempt,
+                    of: *of,
+                    reason: reason.clone(),
+                    definitions: self.definitions.split_off(begin.definitions.min(self.definitions.len())),
+                    tests: self.tests.split_off(begin.tests.min(self.tests.len())),
+                });
             }
             EventKind::DefinitionStarted { definition } => self.definitions.push(DefinitionResult {
                 name: definition.clone(),
+                place: self.phases.last().and_then(|phase| phase.place.clone()),
+                began: now,
                 outcome: None,
                 took: Duration::ZERO,
                 reason: None,
@@ -216,7 +305,10 @@ impl NodeResults {
                     result.reason.clone_from(reason);
                 }
             }
-            EventKind::TestCase(case) => self.tests.push(case.clone()),
+            EventKind::TestCase(case) => {
+                self.reporters.push(self.definitions.iter().rposition(|begun| begun.name == case.definition));
+                self.tests.push(case.clone());
+            }
             EventKind::NodeFinished { outcome, fault } => {
                 self.outcome = Some(*outcome);
                 self.fault.clone_from(fault);
@@ -225,9 +317,27 @@ impl NodeResults {
         }
     }
 
+    /// Each definition with the test cases that it reported.
+    pub(super) fn definitions_and_cases(&self) -> impl Iterator<Item = (&DefinitionResult, Vec<&TestCase>)> {
+        self.definitions.iter().enumerate().map(|(index, definition)| {
+            let cases = self.tests.iter().zip(&self.reporters);
+            (definition, cases.filter_map(|(case, by)| (*by == Some(index)).then_some(case)).collect())
+        })
+    }
+
+    /// The latest definition of that name.
+    pub(super) fn latest(&self, name: &str) -> Option<&DefinitionResult> {
+        self.definitions.iter().rev().find(|definition| definition.name == name)
+    }
+
     /// The latest definition of that name: one that is run again starts again.
     fn definition(&mut self, name: &str) -> Option<&mut DefinitionResult> {
         self.definitions.iter_mut().rev().find(|definition| definition.name == name)
+    }
+
+    /// The phase that the node is in, or was in when the run was cut off.
+    pub fn open_phase(&self) -> Option<&PhaseResult> {
+        self.phases.last().filter(|phase| phase.outcome.is_none())
     }
 
     /// How many cases had `result`.

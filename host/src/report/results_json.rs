@@ -10,13 +10,18 @@ use crate::report::{Reporter, Results};
 #[derive(Debug)]
 pub struct ResultsJson {
     path: PathBuf,
-    results: Results,
 }
 
 impl ResultsJson {
     /// Will write to `path`.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, results: Results::default() }
+        Self { path }
+    }
+
+    fn write(&self, results: &Results) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(results)?;
+        text.push(b'\n');
+        replace_file(&self.path, &text)
     }
 }
 
@@ -25,19 +30,18 @@ impl Reporter for ResultsJson {
         "results.json"
     }
 
-    fn report(&mut self, event: &Event) -> io::Result<()> {
-        self.results.add(event);
+    fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
         match event.kind {
             EventKind::RunStarted { .. }
             | EventKind::DefinitionFinished { .. }
             | EventKind::NodeFinished { .. }
-            | EventKind::RunFinished { .. } => {
-                let mut text = serde_json::to_vec_pretty(&self.results)?;
-                text.push(b'\n');
-                replace_file(&self.path, &text)
-            }
+            | EventKind::RunFinished { .. } => self.write(so_far),
             _ => Ok(()),
         }
+    }
+
+    fn cut_off(&mut self, so_far: &Results) -> io::Result<()> {
+        self.write(so_far)
     }
 }
 

@@ -30,8 +30,11 @@ pub struct Origin {
     pub sha256: String,
     /// Address of the board.
     pub board: IpAddr,
-    /// Path that the board mounts.
+    /// Path of the export; the board mounts `root` below it.
     pub export: String,
+    /// The board's root directory in the tar, such as `/jessie`; empty if that is the whole of it.
+    #[serde(default)]
+    pub root: String,
     /// Where NFS and MOUNT were served.
     pub server: SocketAddr,
     /// How the layer is kept.

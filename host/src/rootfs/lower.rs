@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::FIRST_COOKIE;
 use super::meta::Meta;
 use super::sparse::Extent;
-use super::{FsError, Ino, Kind, RootfsError, page_cache, tar_index};
+use super::{Attributes, FsError, Ino, Kind, RootfsError, page_cache, tar_index};
 
 /// Largest file, in bytes: what programs on the board can address.
 pub(super) const MAX_FILE: u64 = i64::MAX as u64;
@@ -141,6 +141,13 @@ impl Lower {
         self.inodes.get((ino.get() - Ino::ROOT.get()) as usize)
     }
 
+    /// What is known about an inode besides its data; `None` if there is none.
+    pub(crate) fn attributes_of(&self, ino: Ino) -> Option<Attributes> {
+        let LowerInode { meta, size, .. } = *self.get(ino)?;
+        let Meta { kind, mode, nlink, uid, gid, device, atime, mtime, ctime } = meta;
+        Some(Attributes { ino, kind, mode, nlink, uid, gid, size, used: size, device, atime, mtime, ctime })
+    }
+
     /// The first inode number that is not in use here.
     pub(super) fn next_ino(&self) -> Option<Ino> {
         Ino::new(u32::try_from(self.inodes.len()).ok()?.checked_add(Ino::ROOT.get())?)
@@ -206,7 +213,7 @@ impl Lower {
     }
 
     /// The names of a directory with cookies above `after`, in the order of the cookies.
-    pub(super) fn list(
+    pub(crate) fn list(
         &self,
         dir: Ino,
         after: u32,
@@ -220,7 +227,7 @@ impl Lower {
     }
 
     /// The target of a symbolic link.
-    pub(super) fn target(&self, ino: Ino) -> Result<&[u8], FsError> {
+    pub(crate) fn target(&self, ino: Ino) -> Result<&[u8], FsError> {
         match self.get(ino).ok_or(FsError::Stale)?.content {
             LowerContent::Target(name) => Ok(self.bytes_of(name)),
             _ => Err(FsError::Invalid),
@@ -228,7 +235,7 @@ impl Lower {
     }
 
     /// Fills `buffer` from byte `offset` of a regular file; the caller keeps to the file's size.
-    pub(super) fn read(&self, ino: Ino, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+    pub(crate) fn read(&self, ino: Ino, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
         match self.get(ino).ok_or(FsError::Stale)?.content {
             LowerContent::Data { offset: start } => self.read_archive(start + offset, buffer),
             LowerContent::Sparse { first, count } => {

@@ -52,7 +52,7 @@ pub use layer::{
 };
 pub use lower::Lower;
 pub use overlay::OverlayError;
-pub(crate) use path::components;
+pub(crate) use path::{MAX_SYMLINKS, components};
 pub(crate) use persistent::AUTHORIZED_KEYS;
 pub use persistent::{Persistent, list_persistent};
 pub(crate) use tar_index::{Span, begins_tar, spans};

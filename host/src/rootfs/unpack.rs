@@ -23,6 +23,16 @@ impl Layer {
     /// # Errors
     /// [`OverlayError`] names the member, for example if a directory is in its way or the budget is used up.
     pub fn unpack(&self, archive: &Lower) -> Result<(), OverlayError> {
+        self.unpack_in(archive, "/")
+    }
+
+    /// Unpacks `archive` in the directory `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// As of [`unpack`](Self::unpack).
+    pub fn unpack_in(&self, archive: &Lower, path: &str) -> Result<(), OverlayError> {
+        self.make_dirs(path, DIRECTORY_MODE)?;
+        let top = self.find(path)?.ino;
         let unpacking = Unpacking {
             layer: self,
             archive,
@@ -30,7 +40,7 @@ impl Layer {
             made: HashMap::new(),
             buffer: vec![0; CHUNK],
         };
-        unpacking.run()
+        unpacking.run(top, path.trim_end_matches('/'))
     }
 }
 
@@ -44,10 +54,10 @@ struct Unpacking<'a> {
 }
 
 impl Unpacking<'_> {
-    fn run(mut self) -> Result<(), OverlayError> {
+    fn run(mut self, top: Ino, path: &str) -> Result<(), OverlayError> {
         let archive = self.archive;
         // Directories of the archive, what they are in the layer, and their paths.
-        let mut left = vec![(Ino::ROOT, Ino::ROOT, String::new())];
+        let mut left = vec![(Ino::ROOT, top, path.to_owned())];
         while let Some((from, to, path)) = left.pop() {
             let failed = |path: &str, source| {
                 let path = PathBuf::from(path);

@@ -10,9 +10,13 @@ use crate::fault::{Class, Fault};
 const INSTALLED_AGENTS: &str = "/usr/lib/host-runner/agent";
 
 /// The cache: what the bench file says, else the user's.
-pub(super) fn cache_directory(bench: &Bench) -> Result<PathBuf, Fault> {
+///
+/// # Errors
+/// There is no place for it.
+pub fn cache_directory(bench: Option<&Bench>) -> Result<PathBuf, Fault> {
+    let named = bench.and_then(|bench| bench.cache_directory.clone());
     let usual = || users_directory("XDG_CACHE_HOME", ".cache");
-    bench.cache_directory.clone().or_else(usual).ok_or_else(|| {
+    named.or_else(usual).ok_or_else(|| {
         Fault::new(
             Class::Bench,
             "artifact cache",

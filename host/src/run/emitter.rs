@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::event::{Bytes, Direction, Event, EventKind, seconds};
 use crate::report::results::NodeResults;
-use crate::report::{Reporter, Results};
+use crate::report::{Reporter, Reports};
 use crate::run::mask::Mask;
 
 /// Makes events and hands them to the reports; a clone speaks for the same run.
@@ -18,8 +18,7 @@ pub struct Emitter {
 struct Shared {
     started: Instant,
     next: u64,
-    reports: Vec<Box<dyn Reporter>>,
-    results: Results,
+    reports: Reports,
     broken: Vec<String>,
     mask: Mask,
 }
@@ -30,8 +29,7 @@ impl Emitter {
         let shared = Shared {
             started: Instant::now(),
             next: 0,
-            reports,
-            results: Results::default(),
+            reports: Reports::new(reports),
             broken: Vec::new(),
             mask: Mask::default(),
         };
@@ -77,7 +75,7 @@ impl Emitter {
     /// What `node` has come to so far.
     pub(crate) fn node_results(&self, node: &str) -> Option<NodeResults> {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.results.nodes.iter().find(|results| results.name == node).cloned()
+        shared.reports.results().nodes.iter().find(|results| results.name == node).cloned()
     }
 
     /// The reports that could not be written, each with its error.
@@ -96,16 +94,8 @@ impl Shared {
             kind: kind.rounded(),
         };
         self.next += 1;
-        self.results.add(&event);
-        let mut failed = Vec::new();
-        self.reports.retain_mut(|report| match report.report(&event) {
-            Ok(()) => true,
-            Err(error) => {
-                failed.push(format!("{} cannot be written: {error}", report.name()));
-                false
-            }
-        });
-        for text in failed {
+        for broken in self.reports.report(&event) {
+            let text = broken.to_string();
             self.broken.push(text.clone());
             self.publish(None, EventKind::Warning { text });
         }

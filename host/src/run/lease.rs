@@ -36,7 +36,7 @@ pub fn take_leases(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timestam
             ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
                 keys.push(Key::port(host, *port));
             }
-            ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => {}
+            ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => {}
         }
     }
     let holder = Holder {

@@ -259,6 +259,7 @@ fn texts(kind: &mut EventKind) -> Vec<&mut String> {
         EventKind::TestSet { set, .. } => set.iter_mut().collect(),
         EventKind::StepStarted { command, .. } => vec![command],
         EventKind::DefinitionFinished { reason, .. } => reason.iter_mut().collect(),
+        EventKind::AttemptFailed { reason, .. } => vec![reason],
         EventKind::NodeFinished { fault, .. } | EventKind::RunFinished { fault, .. } => {
             fault.iter_mut().flat_map(fault_texts).collect()
         }

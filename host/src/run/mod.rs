@@ -25,9 +25,9 @@ mod scratch;
 mod signals;
 mod verdict;
 
-pub use bench::persistent_directory;
 pub(crate) use bench::usual_agent_directories;
-pub(crate) use context::{HostAccess, NodeContext, Resources};
+pub use bench::{cache_directory, persistent_directory};
+pub(crate) use context::{HostAccess, Line, NodeContext, Resources};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};

@@ -92,7 +92,7 @@ impl Networks {
             let seats = names.zip(network.seats()).collect();
             networks.virtual_boards = Some(VirtualBoards { network, services, seats });
         }
-        if boards().any(|(_, board)| !board.is_virtual()) {
+        if boards().any(|(node, board)| !board.is_virtual() && node.needs_services(board)) {
             let address = job.bench.address.ok_or_else(|| {
                 Fault::new(
                     Class::Bench,

@@ -9,13 +9,13 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::action::{self, Deployed, Overlay};
+use crate::action::{self, Attempts, Deployed, Overlay, within_attempt};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
 use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
-use crate::report::results::NodeResults;
+use crate::report::results::{DefinitionResult, NodeResults};
 use crate::run::{NodeContext, Phase, Resources, verdict};
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
@@ -80,17 +80,45 @@ async fn steps(node: &NodeContext, resources: &mut Resources) -> Result<(), Faul
 /// Time of a step. Calls to the group have their own, which comes on top: waiting for others is not the step's work.
 fn time_of(step: &Step) -> Limit {
     let total = &step.timeouts.total;
-    match &step.action {
-        Action::DeploySsh(deploy) if !deploy.protocol_calls.is_empty() => {
-            let calls = deploy.protocol_calls.iter().map(|call| call.timeout.time);
-            let time = calls.fold(total.time, Duration::saturating_add);
-            Limit::new(time, format!("{}, and the time of its requests", total.origin))
+    if step.calls.is_empty() {
+        return total.clone();
+    }
+    let time = step.calls.iter().map(|call| call.timeout.time).fold(total.time, Duration::saturating_add);
+    Limit::new(time, format!("{}, and the time of its requests", total.origin))
+}
+
+/// Makes the step's requests to the group, then does its work, as often as it may be tried.
+async fn perform(
+    node: &NodeContext,
+    step: &Step,
+    phase: &Phase,
+    overlay: &Overlay,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    resources.enter(&step.namespace);
+    action::call_group(node, phase, &step.calls, resources).await?;
+    let phase = phase.part(Some(&step.timeouts.total));
+    let mut attempts = Attempts::of(step);
+    loop {
+        let part = attempts.begin(&phase);
+        let result = within_attempt(&part, act(node, step, &part, overlay, resources)).await;
+        // A definition that did not run to its end is a result, until another attempt can mend it.
+        let unfinished = || verdict::unfinished(&node.definitions_of_phase(), &part.place);
+        let result =
+            result.and_then(|()| if attempts.left() { unfinished().map_or(Ok(()), Err) } else { Ok(()) });
+        let Err(fault) = result else { return Ok(()) };
+        if step.timeouts.skip && part.left().is_zero() {
+            node.emitter.warn(format!("{}; the job goes on, as `skip` says", fault.message));
+            return Ok(());
         }
-        _ => total.clone(),
+        let reason = fault.message.clone();
+        node.emitter.warn(attempts.failed(&phase, fault)?);
+        node.emitter.emit(attempts.event(&step.phase, reason));
+        tokio::time::sleep(step.retry_interval).await;
     }
 }
 
-async fn perform(
+async fn act(
     node: &NodeContext,
     step: &Step,
     phase: &Phase,
@@ -101,10 +129,17 @@ async fn perform(
         Action::DeployTftp(deploy) => {
             action::deploy_tftp(node, phase, step, deploy, overlay, resources).await
         }
-        Action::DeploySsh(deploy) => action::deploy_ssh(node, phase, deploy, resources).await,
+        // What LAVA deploys here, the overlay, goes over the connection itself once it is up.
+        Action::DeploySsh(_) => Ok(()),
         Action::BootUboot(boot) => action::boot_uboot(node, phase, step, boot, resources).await,
+        Action::BootBootloader(boot) => action::boot_bootloader(node, phase, step, boot, resources).await,
+        Action::BootMinimal(boot) => action::boot_minimal(node, phase, step, boot, resources).await,
+        Action::NewConnection(boot) => action::new_connection(node, phase, step, boot, resources).await,
         Action::BootSsh(boot) => action::boot_ssh(node, phase, step, boot, overlay, resources).await,
         Action::Test(test) => action::test(node, phase, step, test, overlay, resources).await,
+        Action::Interactive(test) => action::interactive(node, phase, step, test, resources).await,
+        Action::Monitors(test) => action::monitors(node, phase, test, resources).await,
+        Action::Command(command) => action::command(node, phase, command, resources).await,
     }
 }
 
@@ -155,21 +190,30 @@ async fn end(node: &NodeContext, fault: Option<&Fault>) {
 /// Gives back what the node has acquired; power goes off whatever happened.
 async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fault> {
     let mut resources = std::mem::take(&mut *resources.lock().await);
-    if let Some((_, Some(session))) = resources.ssh.take() {
-        // The guest's agent has ended or is beyond reach; either way the connection goes.
-        let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
+    let (power, undo) = (resources.power.take(), std::mem::take(&mut resources.undo));
+    // They are served until the board is off.
+    let mut spaces: Vec<_> = resources.into_spaces().collect();
+    for space in &mut spaces {
+        if let Some((_, Some(session))) = space.ssh.take() {
+            if matches!(node.plan.kind, NodeKind::Board { .. }) {
+                action::clear_board(node, &session).await;
+            }
+            // The agent has ended or is beyond reach; either way the connection goes.
+            let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
+        }
+        if let Some(mut line) = space.line.take() {
+            // A program that is the console may clean up after itself.
+            let _ = tokio::time::timeout(TIMEOUT_GRACE, line.console.shutdown()).await;
+        }
+        if let Some(activity) = space.deployed.as_ref().and_then(Deployed::activity)
+            && (activity.calls > 0 || power.is_some())
+        {
+            // Where a boot failed: how far it came.
+            node.emitter.note(activity.to_string());
+        }
     }
-    if let Some(mut console) = resources.console.take() {
-        // A program that is the console may clean up after itself.
-        let _ = tokio::time::timeout(TIMEOUT_GRACE, console.shutdown()).await;
-    }
-    if let Some(activity) = resources.deployed.as_ref().and_then(Deployed::activity)
-        && (activity.calls > 0 || resources.power.is_some())
-    {
-        // Where a boot failed: how far it came.
-        node.emitter.note(activity.to_string());
-    }
-    let power = resources.power.take()?;
+    action::undo_commands(node, undo).await;
+    let power = power?;
     // Also when the job's time is over.
     let limit = &node.plan.power_off;
     let deadline = Instant::now() + limit.time;
@@ -180,12 +224,16 @@ async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fa
 impl NodeContext {
     fn phase(&self, name: &str, place: &str, limit: &Limit) -> Phase {
         let node = &self.plan.name;
-        let place =
-            if place.is_empty() { format!("{node}, {name}") } else { format!("{node}, {name} ({place})") };
+        let asked_at = (!place.is_empty()).then(|| place.to_owned());
+        let place = match &asked_at {
+            None => format!("{node}, {name}"),
+            Some(place) => format!("{node}, {name} ({place})"),
+        };
         let now = Instant::now();
         let job = Phase {
             name: name.to_owned(),
             place,
+            asked_at,
             deadline: self.run.deadline.max(now),
             limit: self.run.limit.clone(),
         };
@@ -200,7 +248,8 @@ impl NodeContext {
     ) -> Result<T, Fault> {
         let started = Instant::now();
         let timeout = phase.deadline - started;
-        self.emitter.emit(EventKind::PhaseStarted { phase: phase.name.clone(), timeout });
+        let (name, place) = (phase.name.clone(), phase.asked_at.clone());
+        self.emitter.emit(EventKind::PhaseStarted { phase: name, timeout, place });
         let mut open = OpenPhase { node: self, phase: &phase, started, outcome: None };
         let before = self.results();
         let result = within(&phase, work(&phase)).await;
@@ -210,6 +259,12 @@ impl NodeContext {
             Ok(_) => verdict::tests_since(&before, &self.results()),
         });
         result
+    }
+
+    /// What the phase that runs now has reported so far.
+    fn definitions_of_phase(&self) -> Vec<DefinitionResult> {
+        let results = self.results();
+        results.definitions.get(results.phase_begin.definitions..).unwrap_or_default().to_vec()
     }
 
     fn results(&self) -> NodeResults {

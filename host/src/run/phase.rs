@@ -16,6 +16,8 @@ pub(crate) struct Phase {
     pub(crate) name: String,
     /// Node, phase and `file:line:column`, for faults.
     pub(crate) place: String,
+    /// Where the job asks for it, `file:line:column`.
+    pub(crate) asked_at: Option<String>,
     /// When its time is over.
     pub(crate) deadline: Instant,
     /// What sets that.

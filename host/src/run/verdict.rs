@@ -2,7 +2,15 @@
 
 use crate::event::{Outcome, TestResult};
 use crate::fault::{Class, Fault};
-use crate::report::results::NodeResults;
+use crate::report::results::{DefinitionResult, NodeResults};
+
+/// Why a phase with these definitions is to be tried again, if so: one of them did not run to its end. Cases that fail are
+/// results, which another attempt would only hide.
+pub(crate) fn unfinished(definitions: &[DefinitionResult], place: &str) -> Option<Fault> {
+    let unfinished = definitions.iter().find(|definition| definition.outcome != Some(Outcome::Pass))?;
+    let reason = unfinished.reason.as_deref().unwrap_or("it did not run to its end");
+    Some(Fault::new(Class::Test, place, format!("definition {}: {reason}", unfinished.name)))
+}
 
 /// What a node's tests say, if nothing else went wrong with it.
 ///

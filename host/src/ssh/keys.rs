@@ -1,13 +1,19 @@
 //! Keys: the job's own pair, and those by which the host is known.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey, ssh_key};
 
-/// A key pair of the runner, made for one job. Clones share it.
+/// Bytes of a private key that are read.
+const MAX_KEY_FILE: u64 = 64 << 10;
+
+/// A key pair of the runner, made for one job, or one of the bench. Clones share it.
 #[derive(Clone)]
 pub struct KeyPair(Arc<PrivateKey>);
 
@@ -15,6 +21,18 @@ impl KeyPair {
     /// Makes a new Ed25519 key pair.
     pub fn generate() -> Self {
         Self(Arc::new(PrivateKey::from(Ed25519Keypair::random(&mut safe_rng()))))
+    }
+
+    /// Reads a private key that OpenSSH has written.
+    ///
+    /// # Errors
+    /// Those of the file; one that is no private key, or that a passphrase protects.
+    pub fn read(path: &Path) -> Result<Self, ReadKeyError> {
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(ReadKeyError::File)?;
+        file.take(MAX_KEY_FILE).read_to_end(&mut bytes).map_err(ReadKeyError::File)?;
+        let key = PrivateKey::from_openssh(&bytes).map_err(ReadKeyError::Malformed)?;
+        if key.is_encrypted() { Err(ReadKeyError::Encrypted) } else { Ok(Self(Arc::new(key))) }
     }
 
     /// The line for `authorized_keys`, without a final newline.
@@ -35,6 +53,20 @@ impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("KeyPair").field(&self.0.fingerprint(HashAlg::Sha256).to_string()).finish()
     }
+}
+
+/// Why a private key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadKeyError {
+    /// The file cannot be read.
+    #[error("the file cannot be read")]
+    File(#[source] io::Error),
+    /// It is no private key in OpenSSH's format.
+    #[error("it is no private key in OpenSSH's format")]
+    Malformed(#[source] ssh_key::Error),
+    /// A passphrase protects it, and nobody is there to type it.
+    #[error("a passphrase protects it: make one without for the bench, with `ssh-keygen -N ''`")]
+    Encrypted,
 }
 
 /// The keys by which a host is known: any of them is right, no other.

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::address::Addresses;
@@ -104,6 +104,14 @@ impl Flow {
     pub fn run(&self) -> Finished {
         self.bench.start_text(&Self::job()).finish()
     }
+
+    /// As [`Testbench::differing_files_of_a_replay`].
+    ///
+    /// # Panics
+    /// As that.
+    pub fn differing_files_of_a_replay(&self) -> Vec<PathBuf> {
+        self.bench.differing_files_of_a_replay()
+    }
 }
 
 /// A port of 127.0.0.1 that belongs to the bench as its network does: below those that the system gives out.
@@ -112,7 +120,7 @@ fn ssh_port(addresses: &Addresses) -> u16 {
     7168 + u16::from(x - 100) * 256 + u16::from(y)
 }
 
-fn make_programs(bench: &Testbench) -> std::path::PathBuf {
+fn make_programs(bench: &Testbench) -> PathBuf {
     let directory = bench.path().join("bin");
     fs::create_dir(&directory).expect("an own directory");
     for (name, command) in BOARD_PROGRAMS {

@@ -1,5 +1,6 @@
 //! A bench with one fake board.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -264,4 +265,35 @@ reset = {reset}
     pub fn replay(&self) -> Finished {
         self.start_with(&["replay", "out"]).finish()
     }
+
+    /// Prints a stored run and writes its reports again; the files that differ from those of the run, or are in one of the
+    /// two directories only.
+    ///
+    /// # Panics
+    /// When the replay fails, or a directory cannot be read.
+    pub fn differing_files_of_a_replay(&self) -> Vec<PathBuf> {
+        let replay = self.start_with(&["replay", "out", "--out", "again"]).finish();
+        assert_eq!(replay.code, Some(0), "{replay}");
+        let (run, again) = (contents(&self.path().join("out")), contents(&self.path().join("again")));
+        let names: BTreeSet<_> = run.keys().chain(again.keys()).cloned().collect();
+        names.into_iter().filter(|name| run.get(name) != again.get(name)).collect()
+    }
+}
+
+/// All files below a directory, by their names in it.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in fs::read_dir(&next).expect("a directory of results can be read") {
+            let path = entry.expect("a directory of results can be read").path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                let name = path.strip_prefix(directory).expect("it is below").to_owned();
+                found.insert(name, fs::read(&path).expect("a file of results can be read"));
+            }
+        }
+    }
+    found
 }

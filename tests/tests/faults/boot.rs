@@ -128,4 +128,5 @@ fn a_failed_run_is_replayed_word_for_word() {
     // Reading the run is what can fail here, not the run.
     assert_eq!(replay.code, Some(0), "{replay}");
     assert_eq!(replay.stdout, run.stdout);
+    assert!(bench.differing_files_of_a_replay().is_empty());
 }

@@ -22,6 +22,7 @@ fn a_job_runs_from_power_on_to_its_results_and_is_replayed_word_for_word() {
     let replay = bench.replay();
     assert_eq!(replay.code, Some(0), "{replay}");
     assert_eq!(replay.stdout, run.stdout);
+    assert!(bench.differing_files_of_a_replay().is_empty());
 }
 
 #[test]

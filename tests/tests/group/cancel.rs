@@ -13,7 +13,7 @@ use crate::outcome::Results;
 fn ctrl_c_ends_all_members_of_a_group_and_keeps_their_results() {
     let bench = bench();
     let stays = Definition::new("guest", &["lava-test-case there --result pass", "sleep 100"]);
-    let later = Definition::new("later", &["true"]);
+    let later = Definition::new("later", &["lava-sync clients"]);
     let run = bench.start_text(&job(&bench).guests(2).guest(&[stays, later]).to_yaml());
     run.wait_for("guest-1    pass    there");
     run.wait_for("guest-2    pass    there");

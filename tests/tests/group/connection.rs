@@ -93,6 +93,7 @@ fn a_guest_whose_connection_dies_is_named_to_the_others_at_once() {
             // The agent, and the session of sshd that it belongs to.
             "kill -9 $(ps -o ppid= -p $PPID) $PPID",
             "sleep 60",
+            "lava-sync clients",
         ],
     );
     let run = run(&bench, &job(&bench).guest(&[dies]));

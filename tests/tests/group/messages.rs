@@ -19,7 +19,9 @@ fn announce(bench: &Testbench, steps: &[&str]) -> Definition {
 #[test]
 fn guests_of_a_host_that_fails_before_lava_start_are_told_and_the_hosts_fault_decides() {
     let bench = bench();
-    let fails = Definition::new("announce", &["lava-test-case ready --result pass", "false"]);
+    let after = ["lava-send ipv4 ipaddr=$(hostname -I)", "lava-send lava_start", "lava-sync clients"];
+    let fails = ["lava-test-case ready --result pass", "false"];
+    let fails = Definition::new("announce", &[fails.as_slice(), &after].concat());
     let run = run(&bench, &job(&bench).host(&[fails]));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
@@ -71,8 +73,8 @@ fn a_host_that_ends_before_its_guests_is_the_jobs_fault_and_says_what_to_do() {
 fn a_deadlock_names_who_waits_for_what() {
     let bench = bench();
     let job = job(&bench)
-        .host(&[announce(&bench, &["lava-wait from-guest"])])
-        .guest(&[Definition::new("guest", &["lava-wait from-host"])]);
+        .host(&[announce(&bench, &["lava-wait from-guest", "lava-send from-host"])])
+        .guest(&[Definition::new("guest", &["lava-wait from-host", "lava-send from-guest"])]);
     let run = run(&bench, &job);
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
@@ -89,7 +91,7 @@ fn a_deadlock_names_who_waits_for_what() {
 #[test]
 fn a_barrier_that_a_failed_member_will_not_reach_is_refused_at_once() {
     let bench = bench();
-    let run = run(&bench, &job(&bench).guest(&[Definition::new("guest", &["false"])]));
+    let run = run(&bench, &job(&bench).guest(&[Definition::new("guest", &["false", "lava-sync clients"])]));
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
     assert_eq!(
@@ -102,14 +104,14 @@ fn a_barrier_that_a_failed_member_will_not_reach_is_refused_at_once() {
 }
 
 #[test]
-fn a_wait_for_what_nobody_sends_ends_after_the_time_of_the_group() {
+fn a_wait_for_what_is_not_sent_in_time_ends_after_the_time_of_the_group() {
     let bench = bench();
     // The guest is busy, not waiting: this is no deadlock.
     let wait = "lava-wait never && exit 9; lava-test-case after --result pass; lava-send enough; exit 4";
     let job = job(&bench)
         .group_seconds(3)
         .host(&[announce(&bench, &[wait])])
-        .guest(&[Definition::new("guest", &["sleep 5"])]);
+        .guest(&[Definition::new("guest", &["sleep 5", "lava-send never"])]);
     let run = run(&bench, &job);
     assert_eq!(run.code, Some(1), "{run}");
     let results = Results::of(&run);
@@ -126,7 +128,8 @@ fn a_wait_for_what_nobody_sends_ends_after_the_time_of_the_group() {
 #[test]
 fn a_wait_for_a_role_that_does_not_exist_is_refused_to_its_caller_alone() {
     let bench = bench();
-    let steps = ["lava-wait-all x nobody && exit 9; lava-sync clients"];
+    // What a shell makes up cannot be checked before.
+    let steps = ["id=x role=nobody; lava-wait-all $id $role && exit 9; lava-sync clients"];
     let run = run(&bench, &job(&bench).host(&[announce(&bench, &steps)]));
     assert_eq!(run.code, Some(0), "{run}");
     assert!(

@@ -162,7 +162,11 @@ fn no_part_of_a_secret_is_stored_where_a_text_is_cut_or_the_kernel_writes_into_a
     let kernel = "[10 bytes of a damaged frame][    9.100000] usb 1-1: new";
     assert!(run.file(&log).contains(kernel), "{}", run.file(&log));
     assert_eq!(run.results()["nodes"][0]["kernel"][0]["text"], "WARNING: CPU: 0 PID: 7 at kernel/x.c:1");
-    for file in ["run.jsonl", "results.json", "junit.xml", &log, &raw] {
+    let lava = ["logs", "results", "result"].map(|name| format!("lava/{NODE}/{name}.yaml"));
+    let others = ["run.jsonl", "results.json", "junit.xml", "results.tap", "index.html"];
+    for file in
+        others.into_iter().chain([&log, &raw].map(String::as_str)).chain(lava.iter().map(String::as_str))
+    {
         let text = run.file(file);
         assert!(!text.contains("s3cr") && !text.contains("et-token"), "{file}:\n{text}");
     }

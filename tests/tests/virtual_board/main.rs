@@ -6,6 +6,7 @@
 
 mod debian;
 mod flood;
+mod interactive;
 mod jobs;
 mod lab;
 mod nodes;

@@ -12,7 +12,14 @@ protocols:
   lava-multinode:
     roles:
       host: {device_type: qemu-virt-arm, count: 1}
-      guest: {request: lava-start, expect_role: host, connection: ssh, host_role: host, count: 3}
+      guest:
+        request: lava-start
+        expect_role: host
+        connection: ssh
+        host_role: host
+        count: 3
+        # Without it, LAVA's default of 30 s, in which a board on a busy PC has not booted.
+        timeout: {minutes: 5}
 actions:
 - deploy:
     role: [host]

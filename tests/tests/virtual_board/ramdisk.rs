@@ -27,6 +27,8 @@ fn a_job_on_a_ram_disk_uploads_its_agent_and_runs_its_tests() {
     image.resize(image.len().next_multiple_of(4), 0);
     image.extend(archive(&[("init", REGULAR | 0o755, INIT), ("TRAILER!!!", 0, "")]));
     fs::write(&ramdisk, image).unwrap();
+    let modules = home.path().join("modules.tar");
+    fs::write(&modules, tar("lib/modules/6.1/extra/answer.txt", "42\n")).unwrap();
     let job = format!(
         "job_name: stays in its RAM disk
 device_type: qemu-virt-arm
@@ -37,6 +39,7 @@ actions:
     os: oe
     kernel: {{url: 'https://lab.example.org/bbb/zImage', type: zimage}}
     ramdisk: {{url: 'file://{}'}}
+    modules: {{url: 'file://{}'}}
 - boot:
     method: u-boot
     commands: ramdisk
@@ -52,16 +55,28 @@ actions:
           steps:
           - lava-test-case root-is-in-memory --shell 'grep \"^rootfs / rootfs\" /proc/mounts'
           - lava-test-case arm --shell 'test $(uname -m) = armv7l'
+          - lava-test-case modules --shell 'grep 42 /lib/modules/6.1/extra/answer.txt'
 ",
-        ramdisk.display()
+        ramdisk.display(),
+        modules.display()
     );
     let ended = home.run("run", &job).wait();
     assert_eq!(ended.code, Some(0), "{ended:?}\n{}", ended.output());
-    assert_eq!(ended.tests(), ["root-is-in-memory pass", "arm pass"]);
+    assert_eq!(ended.tests(), ["root-is-in-memory pass", "arm pass", "modules pass"]);
     let events = fs::read_to_string(home.path().join("run/run.jsonl")).unwrap();
     let notes: Vec<_> = events.lines().filter(|line| line.contains("agent uploaded to ")).collect();
     assert!(matches!(&notes[..], [note] if note.contains("agent uploaded to /lava-")), "{notes:?}");
     home.assert_nothing_left();
+}
+
+/// A tar with one file.
+fn tar(name: &str, content: &str) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, name, content.as_bytes()).unwrap();
+    builder.into_inner().unwrap()
 }
 
 /// An archive in the format `newc` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).

@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 19] = [
+const PEERS: [&str; 20] = [
     "atftp",
     "busybox",
     "bzip2",
@@ -82,6 +82,7 @@ const PEERS: [&str; 19] = [
     "rpcbind",
     "squashfs-tools",
     "tftp-hpa",
+    "u-boot-tools",
     "util-linux",
     "xz-utils",
     "zstd",

@@ -118,7 +118,7 @@ impl CaseBook {
         }
         let fixup = self.fixups.iter().find(|(word, _)| word == report.result);
         let result = fixup.map_or(report.result, |(_, result)| result.as_str());
-        let result = parse_result(result).unwrap_or_else(|| {
+        let result = TestResult::from_name(result).unwrap_or_else(|| {
             problems.push(format!("result `{}` is none of pass, fail, skip, unknown", clip(report.result)));
             TestResult::Fail
         });
@@ -321,16 +321,6 @@ impl CaseBook {
             failed.push(self.failed_case("lava-test-case", problem));
         }
         failed.into_iter().map(EventKind::TestCase).collect()
-    }
-}
-
-fn parse_result(text: &str) -> Option<TestResult> {
-    match text.to_ascii_lowercase().as_str() {
-        "pass" => Some(TestResult::Pass),
-        "fail" => Some(TestResult::Fail),
-        "skip" => Some(TestResult::Skip),
-        "unknown" => Some(TestResult::Unknown),
-        _ => None,
     }
 }
 

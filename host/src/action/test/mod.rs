@@ -10,11 +10,16 @@ mod calls;
 mod case_book;
 mod console_watch;
 mod definition;
+mod interactive;
+mod monitor;
 mod output_pattern;
+mod reported;
 mod script;
 mod stage;
 mod text_signal;
 mod upload;
 
 pub(crate) use case_book::ResultRules;
+pub(crate) use interactive::interactive;
+pub(crate) use monitor::monitors;
 pub(crate) use stage::test;

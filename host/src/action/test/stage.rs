@@ -21,7 +21,7 @@ use crate::job::Part;
 use crate::limit::Limit;
 use crate::link::{Console, Stream, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
-use crate::run::{NodeContext, Phase, Resources};
+use crate::run::{Line, NodeContext, Phase, Resources};
 use crate::shell::quote;
 use crate::ssh::{ExecStatus, LastingChannel, SshError};
 
@@ -68,10 +68,10 @@ pub(crate) async fn test(
     let answers = [Part::Test, Part::TestShell].into_iter().filter_map(|part| step.timeouts.answer(part));
     let connection = answers.min_by_key(|limit| limit.time).unwrap_or(&step.timeouts.connection).clone();
     let run = StageRun { node, phase, connection, stage, overlay };
-    match &node.plan.kind {
-        NodeKind::Board { board } => run.on_console(board, resources).await,
-        NodeKind::Secondary { .. } => run.over_ssh(resources).await,
+    if resources.space().ssh.is_some() || matches!(node.plan.kind, NodeKind::Secondary { .. }) {
+        return run.over_ssh(resources).await;
     }
+    run.on_console(node.own_board(phase)?, resources).await
 }
 
 /// One run of a test step.
@@ -87,15 +87,16 @@ struct StageRun<'a> {
 impl StageRun<'_> {
     /// On the board's console: the agent is started at the shell prompt and gives it back at the end.
     async fn on_console(&self, board: &Board, resources: &mut Resources) -> Result<(), Fault> {
-        let Some(mut console) = resources.console.take() else {
+        let Some(mut line) = resources.space().line.take() else {
             return Err(self.fault("the board was not booted: there is no shell to run tests in"));
         };
-        if self.stage.number > 0 {
-            self.await_prompt(&mut console, &resources.prompts).await?;
+        if line.owes_prompt {
+            self.await_prompt(&mut line.console, &line.prompts).await?;
         }
+        let (mut console, prompts) = (line.console, line.prompts);
         let baud = line_speed(board);
-        let source = self.agent_source(&mut console, resources, bytes_per_s(baud)).await?;
-        let watch = ConsoleWatch::new(resources.prompts.clone());
+        let source = self.agent_source(&mut console, &prompts, resources, bytes_per_s(baud)).await?;
+        let watch = ConsoleWatch::new(prompts.clone());
         let mut console = match board.agent_link {
             AgentLink::Console => {
                 let command =
@@ -110,10 +111,10 @@ impl StageRun<'_> {
         };
         if source != AgentSource::Served && self.overlay.is_last(self.stage.number) {
             let directory = source.directory(&self.node.agent_directory()).to_owned();
-            self.clear(&mut console, &resources.prompts, &directory).await;
+            self.clear(&mut console, &prompts, &directory).await;
             resources.uploaded = None;
         }
-        resources.console = Some(console);
+        resources.space().line = Some(Line { console, prompts, owes_prompt: true, ..line });
         Ok(())
     }
 
@@ -166,16 +167,17 @@ impl StageRun<'_> {
     async fn agent_source(
         &self,
         console: &mut Console,
+        prompts: &[Regex],
         resources: &mut Resources,
         bytes_per_s: Option<u32>,
     ) -> Result<AgentSource, Fault> {
-        if resources.deployed.as_ref().is_some_and(|deployed| deployed.layer.is_some()) {
+        if resources.is_served {
             return Ok(AgentSource::Served);
         }
         if let Some(directory) = &resources.uploaded {
             return Ok(AgentSource::Uploaded(directory.clone()));
         }
-        match self.ask_board(console, &resources.prompts).await? {
+        match self.ask_board(console, prompts).await? {
             Some(build) if build.is_compatible() => return Ok(AgentSource::Installed(build)),
             Some(build) => self.node.emitter.note(format!(
                 "the agent that is installed on the board, {build}, speaks another protocol than this runner, which \
@@ -184,7 +186,7 @@ impl StageRun<'_> {
             None => {}
         }
         let directory = upload_agent(self.node, self.phase, self.overlay, console, bytes_per_s).await?;
-        self.await_prompt(console, &resources.prompts).await?;
+        self.await_prompt(console, prompts).await?;
         Ok(AgentSource::Uploaded(resources.uploaded.insert(directory).clone()))
     }
 
@@ -198,7 +200,7 @@ impl StageRun<'_> {
 
     /// Over the secondary connection: the agent runs in the background there, whether or not there is a connection.
     async fn over_ssh(&self, resources: &mut Resources) -> Result<(), Fault> {
-        let Some((target, session)) = resources.ssh.take() else {
+        let Some((target, session)) = resources.space().ssh.take() else {
             return Err(self.fault("the guest was not booted: there is no connection to run tests over"));
         };
         let directory = self.node.agent_directory();
@@ -223,7 +225,7 @@ impl StageRun<'_> {
         // The channel ends with the agent: no shell comes back.
         let watch = ConsoleWatch::new(Vec::new());
         let ended = self.run(console, Config::default(), watch, &AgentSource::Sent).await?;
-        resources.ssh = Some((target, ended.stream.into_inner().into_session()));
+        resources.space().ssh = Some((target, ended.stream.into_inner().into_session()));
         Ok(())
     }
 
@@ -296,6 +298,6 @@ fn line_speed(board: &Board) -> Option<u32> {
     match &board.console {
         ConsoleTarget::Line(Target::Serial { baud, .. }) => Some(*baud),
         ConsoleTarget::Line(Target::Tcp { .. } | Target::Telnet { .. }) => Some(board.linux_console.baud),
-        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) => None,
+        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => None,
     }
 }

@@ -1,5 +1,6 @@
 //! A commit's list of files, and their bytes.
 
+use std::fs::File;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -50,17 +51,19 @@ pub struct GitTree {
     mirrored: Option<String>,
     commit: String,
     entries: Vec<GitEntry>,
+    _claim: File,
 }
 
 impl GitTree {
     pub(super) fn new(
         git: Git,
+        claim: File,
         url: String,
         mirrored: Option<String>,
         commit: String,
         entries: Vec<GitEntry>,
     ) -> Self {
-        Self { git, url, mirrored, commit, entries }
+        Self { git, url, mirrored, commit, entries, _claim: claim }
     }
 
     /// Returns the id of the commit.

@@ -2,6 +2,7 @@
 
 use super::BenchFile;
 use crate::board::BoardInfo;
+use crate::diagnostic::Code;
 use crate::document::{Fields, Node};
 
 impl BenchFile<'_> {
@@ -21,7 +22,7 @@ impl BenchFile<'_> {
     fn word(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.reader.non_empty(node, what)?;
         if text.contains(char::is_whitespace) {
-            self.error("invalid-info", node.span, format!("`{what}` must not have spaces"));
+            self.error(Code::InvalidInfo, node.span, format!("`{what}` must not have spaces"));
             return None;
         }
         Some(text)

@@ -4,18 +4,22 @@ use std::path::PathBuf;
 
 use super::BenchFile;
 use crate::board::QemuSettings;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Fields;
 
 /// U-Boot of Debian's `u-boot-qemu`.
 const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+
+/// Least and most memory, in MiB.
+pub(crate) const MIN_MEMORY_MB: u32 = 64;
+pub(crate) const MAX_MEMORY_MB: u32 = 3072;
 
 impl BenchFile<'_> {
     /// Refuses `qemu` where there is no emulator.
     pub(super) fn no_qemu(&mut self, parent: &Fields<'_>) {
         if let Some(node) = parent.get("qemu") {
             let message = "`qemu` is only for boards with `console = \"qemu\"`";
-            self.reader.report(Diagnostic::error("invalid-console", node.span, message));
+            self.reader.report(Diagnostic::error(Code::InvalidConsole, node.span, message));
         }
     }
 
@@ -28,7 +32,8 @@ impl BenchFile<'_> {
         let initrd = self.path(&fields, "initrd");
         let firmware = self.path(&fields, "firmware");
         let memory = fields.get("memory_mb");
-        let memory = memory.and_then(|node| self.reader.integer(node, "memory_mb", 64, 3072));
+        let memory =
+            memory.and_then(|node| self.reader.integer(node, "memory_mb", MIN_MEMORY_MB, MAX_MEMORY_MB));
         fields.finish(&mut self.reader);
         QemuSettings {
             initrd,

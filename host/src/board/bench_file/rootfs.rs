@@ -7,7 +7,7 @@ use crate::document::Fields;
 pub(super) const DEFAULT_BUDGET: u64 = 8 << 30;
 
 /// Largest budget, in MiB: 4 TiB, the largest file that a layer can hold.
-const MAX_BUDGET_MB: u32 = 4 << 20;
+pub(crate) const MAX_BUDGET_MB: u32 = 4 << 20;
 
 impl BenchFile<'_> {
     /// `budget_mb`, in bytes.

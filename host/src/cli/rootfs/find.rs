@@ -10,7 +10,7 @@ use crate::cli::message::Failure;
 use crate::cli::run::load_bench_if_any;
 use crate::document::is_name;
 use crate::fault::{Class, Fault};
-use crate::rootfs::{Layer, Origin, remove_kept};
+use crate::rootfs::{Difference, Layer, Origin, remove_kept};
 use crate::run::persistent_directory;
 
 /// An opened root filesystem.
@@ -19,6 +19,24 @@ pub(super) struct Opened {
     pub(super) origin: Origin,
     /// Of a persistent one.
     pub(super) lease: Option<Lease>,
+}
+
+impl Opened {
+    /// Where a path of the board is in the layer.
+    pub(super) fn in_layer(&self, path: &Path) -> PathBuf {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        Path::new("/").join(self.origin.root.trim_start_matches('/')).join(path)
+    }
+
+    /// A difference with its path on the board, where it is one that the board can see.
+    pub(super) fn on_board(&self, difference: &Difference) -> Difference {
+        let mut difference = difference.clone();
+        let below = difference.path.strip_prefix(self.origin.root.as_bytes());
+        if let Some(below) = below.filter(|below| below.starts_with(b"/")) {
+            difference.path = below.to_vec();
+        }
+        difference
+    }
 }
 
 /// Where a root filesystem is, and the right to use it.

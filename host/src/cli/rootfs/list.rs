@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::print;
 use crate::board::lease::{Holder, Key};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
+use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
 use crate::rootfs::{Persistent, list_persistent};

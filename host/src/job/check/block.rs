@@ -1,16 +1,28 @@
-//! The list of action blocks.
+//! The list of action blocks, and the keys that all kinds of them have.
+
+use std::time::Duration;
 
 use super::role::{self, Roles};
 use super::timeout::JobTimeouts;
-use super::{boot, deploy, test_block};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use super::{boot, command, deploy, protocol, test};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
-use crate::job::model::Block;
+use crate::job::model::{Block, Located, Retries};
+use crate::job::part::Owner;
 
-/// Most action blocks of a job.
-const MAX_BLOCKS: usize = 200;
+/// Most action blocks of a job, each counted as often as it is repeated.
+pub(crate) const MAX_BLOCKS: usize = 200;
 
-const KINDS: [&str; 3] = ["deploy", "boot", "test"];
+/// Most attempts at a block, and most times that it is done.
+pub(crate) const MAX_TIMES: u32 = 100;
+
+/// Longest time between two attempts, in seconds.
+pub(crate) const MAX_INTERVAL: u32 = 3600;
+
+const KINDS: [&str; 4] = ["deploy", "boot", "test", "command"];
+
+/// Names of namespaces that LAVA keeps for itself.
+const RESERVED: [&str; 2] = ["common", "docker-test-shell"];
 
 /// Reads `actions`; `None` if one of them is wrong, after all were read.
 pub(crate) fn read(
@@ -26,45 +38,124 @@ pub(crate) fn read(
     };
     if items.is_empty() || items.len() > MAX_BLOCKS {
         let message = format!("`actions` must have from 1 to {MAX_BLOCKS} entries, not {}", items.len());
-        reader.report(Diagnostic::error("out-of-range", node.span, message));
+        reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
         return None;
     }
     let blocks: Vec<_> = items.iter().map(|item| block(reader, item, timeouts, roles)).collect();
-    blocks.into_iter().collect()
+    let blocks: Vec<Block> = blocks.into_iter().collect::<Option<_>>()?;
+    let times: usize = blocks.iter().map(|block| block.retries.repeat as usize).sum();
+    if times > MAX_BLOCKS {
+        let message = format!("with `repeat`, `actions` has {times} entries; {MAX_BLOCKS} are allowed");
+        reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
+    }
+    Some(blocks)
 }
 
 fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &Roles) -> Option<Block> {
     let entry = reader.fields(node, "action")?;
     let mut entries = entry.rest();
     let (Some((kind, body)), None) = (entries.next(), entries.next()) else {
-        let message = "an action must be one of `deploy`, `boot` and `test`, with its keys below it";
-        let help = "indent the keys of an action deeper than its name";
-        reader.report(Diagnostic::error("not-an-action", entry.span, message).with_help(help));
+        report_not_an_action(reader, &entry);
         return None;
     };
     let span = entry.key_span(kind).unwrap_or(entry.span);
     if !KINDS.contains(&kind) {
-        let problem = if kind == "command" {
-            Diagnostic::error("unsupported-action", span, "action `command` is not supported")
-        } else {
-            Diagnostic::error("unknown-action", span, format!("there is no action `{kind}`"))
-        };
-        reader.report(problem.with_optional_help(did_you_mean(kind, KINDS)));
+        report_no_kind(reader, kind, span);
         return None;
     }
     let mut fields = reader.fields(body, kind)?;
     fields.span = span;
     let roles = role::of_block(reader, &fields, roles);
-    refuse_namespaces(reader, &fields);
-    let (kind, timeouts) = match kind {
-        "deploy" => deploy::read(reader, &fields, timeouts),
-        "boot" => boot::read(reader, &fields, timeouts),
-        _ => test_block::read(reader, &fields, timeouts),
+    let namespace = namespace(reader, &fields, "namespace");
+    let connection_namespace = namespace_of_connection(reader, &fields, kind);
+    let retries = retries(reader, &fields);
+    let owner = match kind {
+        "deploy" => deploy::owner(reader, &fields),
+        "boot" => boot::owner(reader, &fields),
+        "test" => test::owner(reader, &fields),
+        _ => Some(Owner::Command),
     }?;
-    Some(Block { kind, roles, timeouts, span })
+    let timeouts = timeouts.of_block(reader, &fields, owner);
+    let calls = protocol::calls(reader, &fields, owner, &timeouts);
+    let kind = match kind {
+        "deploy" => Some(deploy::read(reader, &fields, owner)),
+        "boot" => boot::read(reader, &fields, owner),
+        "test" => test::read(reader, &fields, owner),
+        _ => command::read(reader, &fields),
+    };
+    fields.finish(reader);
+    let kind = kind?;
+    Some(Block { kind, roles, namespace, connection_namespace, calls, retries, timeouts, span })
 }
 
-/// Namespaces let one job drive several devices at once; running their blocks on one would be wrong.
-fn refuse_namespaces(reader: &mut Reader<'_>, fields: &Fields<'_>) {
-    fields.refuse(reader, &["namespace", "connection-namespace"]);
+fn report_not_an_action(reader: &mut Reader<'_>, entry: &Fields<'_>) {
+    let message = "an action must be one of `deploy`, `boot`, `test` and `command`, with its keys below it";
+    let help = "indent the keys of an action deeper than its name";
+    let is_kind = |key: &str| KINDS.contains(&key);
+    let name = entry.rest().find(|(key, _)| is_kind(key)).and_then(|(key, _)| entry.key_span(key));
+    let stray = entry.rest().find(|(key, _)| !is_kind(key)).and_then(|(key, _)| entry.key_span(key));
+    let problem = match (name, stray) {
+        (Some(name), Some(stray)) => {
+            Diagnostic::error(Code::NotAnAction, stray, message).with_label(name, "the action's name")
+        }
+        _ => Diagnostic::error(Code::NotAnAction, entry.span, message),
+    };
+    reader.report(problem.with_help(help));
+}
+
+fn report_no_kind(reader: &mut Reader<'_>, kind: &str, span: Span) {
+    let problem = if kind == "repeat" {
+        Diagnostic::error(Code::UnsupportedAction, span, "the action `repeat` is not supported")
+            .with_help("LAVA has dropped it: write `repeat` into the actions themselves")
+    } else {
+        let all = "it is one of `deploy`, `boot`, `test`, `command`";
+        Diagnostic::error(Code::UnknownAction, span, format!("there is no action `{kind}`"))
+            .with_help(did_you_mean(kind, KINDS).map_or(all.to_owned(), |near| format!("{near} {all}")))
+    };
+    reader.report(problem);
+}
+
+fn namespace(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &'static str) -> Option<Located<String>> {
+    let node = fields.get_misspelt(reader, key)?;
+    let value = reader.non_empty(node, key)?;
+    if RESERVED.contains(&value.as_str()) {
+        let message = format!("`{value}` is LAVA's own name for a namespace");
+        let problem = Diagnostic::error(Code::InvalidName, node.span, message);
+        reader.report(problem.with_help("give another name"));
+    }
+    Some(Located { value, span: node.span })
+}
+
+/// Only tests use the connection of another namespace.
+fn namespace_of_connection(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    kind: &str,
+) -> Option<Located<String>> {
+    let namespace = namespace(reader, fields, "connection-namespace");
+    if kind != "test" && namespace.is_some() {
+        fields.ignore(reader, &["connection-namespace"]);
+        return None;
+    }
+    namespace
+}
+
+fn retries(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Retries {
+    let usual = Retries::default();
+    let mut times = |key: &'static str| {
+        fields.get(key).and_then(|node| reader.integer(node, key, 1, MAX_TIMES)).unwrap_or(1)
+    };
+    let (attempts, repeat) = (times("failure_retry"), times("repeat"));
+    let interval = fields.get("failure_retry_interval");
+    let interval = interval.and_then(|node| reader.integer(node, "failure_retry_interval", 0, MAX_INTERVAL));
+    if attempts > 1 && repeat > 1 {
+        // As in LAVA, where one replaces the other in the loop.
+        let span = fields.key_span("repeat").unwrap_or(fields.span);
+        let message = format!("`repeat` and `failure_retry` of `{}` exclude each other", fields.what);
+        let problem = Diagnostic::error(Code::ExclusiveKeys, span, message);
+        let other = fields.key_span("failure_retry").unwrap_or(fields.span);
+        reader.report(problem.with_label(other, "the other one"));
+    }
+    let interval = interval.map_or(usual.interval, |seconds| Duration::from_secs(seconds.into()));
+    Retries { attempts, interval, repeat }
 }

@@ -1,20 +1,18 @@
 //! From values to the typed model, one topic a file. Every problem is noted and the check goes on, so that a file's
 //! problems are told all at once.
 
-mod artifact;
-mod block;
+pub(crate) mod block;
 mod boot;
+mod command;
+pub(crate) mod context;
 mod deploy;
+mod messages;
+mod namespace;
 mod order;
-#[cfg(test)]
-mod problem_tests;
 mod protocol;
-mod role;
-#[cfg(test)]
-mod role_problem_tests;
-mod test_block;
-mod testdef;
+pub(crate) mod role;
+pub(crate) mod test;
 #[cfg(test)]
 mod tests;
-mod timeout;
+pub(crate) mod timeout;
 mod top_level;

@@ -1,18 +1,18 @@
 //! Roles of a group, or the one node of a job without.
 
+use super::context;
 use super::protocol::{self, Multinode};
-use super::testdef;
 use super::timeout;
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, nearest};
 use crate::document::{Fields, Node, Reader, Value};
-use crate::job::model::{DelayedStart, Located, Role, RoleKind};
+use crate::job::model::{Context, DelayedStart, Located, Role, RoleKind};
 use crate::limit::Limit;
 
 /// Name of the role of a job without roles.
 const ONLY_ROLE: &str = "board";
 
 /// Most nodes of one role.
-const MAX_COUNT: u32 = 100;
+pub(crate) const MAX_COUNT: u32 = 100;
 
 /// The roles of a job.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>, multinode: Option<
     if let Some(node) = device_type {
         let message = "`device_type` at the top level and `roles` exclude each other";
         let help = "give each role its `device_type`";
-        reader.report(Diagnostic::error("device-type-and-roles", node.span, message).with_help(help));
+        reader.report(Diagnostic::error(Code::DeviceTypeAndRoles, node.span, message).with_help(help));
     }
     let roles = all_roles(reader, multinode);
     for role in &roles.checked {
@@ -65,6 +65,8 @@ fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
         delayed_start: None,
         group_timeout: timeout::default_limit(),
         environment: Vec::new(),
+        context: Context::default(),
+        tags: Vec::new(),
     })
 }
 
@@ -79,7 +81,7 @@ fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
         roles.checked.extend(role(reader, name, node, multinode.timeout.clone()));
     }
     if fields.rest().next().is_none() {
-        reader.report(Diagnostic::error("no-roles", fields.span, "`roles` names no role"));
+        reader.report(Diagnostic::error(Code::NoRoles, fields.span, "`roles` names no role"));
     }
     roles
 }
@@ -93,12 +95,14 @@ fn role(
     let fields = reader.fields(node, &name.value)?;
     // A failed member is told to all the others, essential or not.
     fields.accept(&["essential"]);
-    fields.ignore(reader, &["context", "device", "tags", "worker"]);
+    fields.ignore(reader, &["device", "worker"]);
+    let context = fields.get("context").map(|node| context::read(reader, node)).unwrap_or_default();
+    let tags = fields.get("tags").map(|node| tags(reader, node)).unwrap_or_default();
     let count = fields.get("count").map_or(Some(1), |node| reader.integer(node, "count", 1, MAX_COUNT));
     let own_timeout = protocol::limit(reader, &fields, &format!("role `{}`", name.value));
     let kind = kind(reader, &fields);
     let delayed_start = delayed_start(reader, &fields, own_timeout.clone());
-    let environment = fields.get("environment").map(|node| testdef::variables(reader, node, "environment"));
+    let environment = fields.get("environment").map(|node| reader.variables(node, "environment"));
     fields.finish(reader);
     Some(Role {
         name,
@@ -107,12 +111,19 @@ fn role(
         delayed_start,
         group_timeout: group_timeout.or(own_timeout).unwrap_or_else(timeout::default_limit),
         environment: environment.unwrap_or_default(),
+        context,
+        tags,
     })
 }
 
+/// `tags`: words that a board must have.
+pub(crate) fn tags(reader: &mut Reader<'_>, node: &Node) -> Vec<Located<String>> {
+    reader.list(node, |reader, item| located(reader, item, "tags"))
+}
+
 fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RoleKind> {
-    let device_type = fields.get("device_type");
-    let host_role = fields.get("host_role");
+    let device_type = fields.get_misspelt(reader, "device_type");
+    let host_role = fields.get_misspelt(reader, "host_role");
     if let Some(node) = fields.get("connection") {
         reader.choice(node, "connection", &[("ssh", ())])?;
     }
@@ -122,13 +133,13 @@ fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RoleKind> {
         (Some(_), Some(node)) => {
             let message = format!("role `{}` has both `device_type` and `host_role`", fields.what);
             let help = "a role runs either on a board of its own or on a connection to another role's board";
-            reader.report(Diagnostic::error("device-type-and-host-role", node.span, message).with_help(help));
+            reader.report(Diagnostic::error(Code::DeviceTypeAndHostRole, node.span, message).with_help(help));
             None
         }
         (None, None) => {
             let message = format!("role `{}` has neither `device_type` nor `host_role`", fields.what);
             let help = "give it a `device_type`, or `connection: ssh` and the `host_role` to connect to";
-            reader.report(Diagnostic::error("missing-key", fields.span, message).with_help(help));
+            reader.report(Diagnostic::error(Code::MissingKey, fields.span, message).with_help(help));
             None
         }
     }
@@ -145,7 +156,7 @@ fn delayed_start(
     let Some(request) = request else {
         if let Some(node) = expected {
             let message = "`expect_role` without `request: lava-start` has no effect";
-            reader.report(Diagnostic::warning("ignored-key", node.span, message));
+            reader.report(Diagnostic::warning(Code::IgnoredKey, node.span, message));
         }
         return None;
     };
@@ -172,7 +183,7 @@ fn check_references(reader: &mut Reader<'_>, role: &Role, roles: &Roles) {
         return;
     };
     reader.report(
-        Diagnostic::error("host-role", host_role.span, problem).with_label(host.name.span, "that role"),
+        Diagnostic::error(Code::HostRole, host_role.span, problem).with_label(host.name.span, "that role"),
     );
 }
 
@@ -187,7 +198,7 @@ fn check_reference(
 ) -> bool {
     if target == role.name.value {
         let message = format!("`{key}` of role `{target}` names the role itself");
-        reader.report(Diagnostic::error("own-role", span, message));
+        reader.report(Diagnostic::error(Code::OwnRole, span, message));
         return false;
     }
     if roles.is_unknown(target) {
@@ -200,34 +211,40 @@ fn check_reference(
 fn report_unknown(reader: &mut Reader<'_>, name: &str, span: Span, who: &str, roles: &Roles) {
     let message = format!("{who} no role of this job: `{name}`");
     let help = did_you_mean(name, roles.declared.iter().map(String::as_str));
-    reader.report(Diagnostic::error("unknown-role", span, message).with_optional_help(help));
+    reader.report(Diagnostic::error(Code::UnknownRole, span, message).with_optional_help(help));
 }
 
 /// Reads an action block's `role`: a name or a list of names. Without it, all roles, which is right only for a job
 /// that has none of its own.
 pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Roles) -> Vec<String> {
-    let Some(node) = block.get("role") else {
+    let Some(node) = block.get_misspelt(reader, "role") else {
         if roles.grouped {
             let message = format!("`{}` needs `role`: every action of a job with roles does", block.what);
-            reader.report(Diagnostic::error("missing-key", block.span, message));
+            reader.report(Diagnostic::error(Code::MissingKey, block.span, message));
             return Vec::new();
         }
         return roles.declared.clone();
     };
     if !roles.grouped {
         let message = "`role` needs roles in `protocols: lava-multinode`, and this job has none";
-        reader.report(Diagnostic::error("unknown-role", node.span, message));
+        reader.report(Diagnostic::error(Code::UnknownRole, node.span, message));
         return Vec::new();
     }
-    let items = match &node.value {
+    let items: Vec<&Node> = match &node.value {
         Value::Sequence(items) => items.iter().collect(),
         _ => vec![node],
     };
+    if items.is_empty() && !roles.declared.is_empty() {
+        let message = format!("`role` of `{}` is empty: nobody would do it", block.what);
+        reader.report(Diagnostic::error(Code::EmptyValue, node.span, message));
+    }
     let mut names = Vec::new();
     for item in items {
         let Some(name) = reader.string(item, "role") else { continue };
         if roles.is_unknown(&name) {
             report_unknown(reader, &name, item.span, "`role` names", roles);
+            // The block is taken for that of the role that was meant, so that the others are told what is true of them.
+            names.extend(nearest(&name, roles.declared.iter().map(String::as_str)).map(str::to_owned));
         } else if !names.contains(&name) {
             names.push(name);
         }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::diagnostic::{Severity, Source};
-use crate::job::{BlockKind, BootCommands, BootImage, DefinitionSource, GroupRequest, Job, Part, RoleKind};
+use crate::diagnostic::{Code, Severity, Source};
+use crate::job::{
+    BlockKind, BootCommands, BootImage, DefinitionSource, GroupRequest, Job, Part, RoleKind, SshAddress,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -44,7 +46,7 @@ fn the_seeds_old_forms_are_understood() {
     let kinds: Vec<_> = job.blocks.iter().map(|block| &block.kind).collect();
     let [
         BlockKind::DeployTftp(tftp),
-        BlockKind::DeploySsh(ssh),
+        BlockKind::DeploySsh(_),
         BlockKind::BootUboot(uboot),
         BlockKind::BootSsh(login),
         BlockKind::Test(host),
@@ -56,8 +58,8 @@ fn the_seeds_old_forms_are_understood() {
     assert!(tftp.authorize_ssh && tftp.kernel_type.is_none());
     assert_eq!(uboot.image, Some(BootImage::Zimage));
     assert_eq!(uboot.commands.value, BootCommands::Named("nfs".to_owned()));
-    assert_eq!(uboot.shutdown_message.as_deref(), Some("reboot: Restarting system"));
-    let [call] = ssh.protocol_calls.as_slice() else { panic!("{ssh:?}") };
+    assert_eq!(uboot.reset.shutdown_message.as_deref(), Some("reboot: Restarting system"));
+    let [call] = job.blocks[1].calls.as_slice() else { panic!("{:?}", job.blocks[1]) };
     assert_eq!((call.request, call.message_id.as_str()), (GroupRequest::Wait, "ipv4"));
     assert_eq!(call.message, [("ipaddr".to_owned(), "$ipaddr".to_owned())]);
     assert_eq!(call.timeout.time, 5 * MINUTE);
@@ -66,7 +68,8 @@ fn the_seeds_old_forms_are_understood() {
         "{}",
         call.timeout.origin
     );
-    assert_eq!((login.host_id.as_str(), login.host_key.as_str()), ("ipv4", "ipaddr"));
+    let address = SshAddress::Message { host_id: "ipv4".to_owned(), host_key: "ipaddr".to_owned() };
+    assert_eq!(login.address, address);
     assert_eq!(host.name.as_deref(), Some("install-ssh-server"));
     let dirs: Vec<_> = host.definitions.iter().chain(&guest.definitions).map(|spec| &spec.dir).collect();
     assert_eq!(dirs, ["0_ssh-inline", "1_smoke-tests", "0_smoke-tests", "1_ssh-client"]);
@@ -86,7 +89,7 @@ fn a_timeout_beside_the_protocol_is_accepted_with_a_warning() {
     );
     let job = Job::parse(&Source::new("seed.yaml", text)).unwrap();
     let codes: Vec<_> = job.warnings.iter().map(|warning| (warning.code, warning.severity)).collect();
-    assert_eq!(codes, [("misplaced-timeout", Severity::Warning)]);
+    assert_eq!(codes, [(Code::MisplacedTimeout, Severity::Warning)]);
 }
 
 #[test]
@@ -112,7 +115,10 @@ fn times_longer_than_the_jobs_are_cut_with_a_warning() {
     let text = source("single-node.yaml").text.replace("timeout: {minutes: 4}", "timeout: {hours: 1}");
     let job = Job::parse(&Source::new("job.yaml", text)).unwrap();
     assert_eq!(job.blocks[1].timeouts.total.time, 20 * MINUTE);
-    assert_eq!(job.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["timeout-exceeds-job"]);
+    assert_eq!(
+        job.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(),
+        [Code::TimeoutExceedsJob]
+    );
 }
 
 /// The single-node job with `lines` below its `timeouts`, each indented by two.
@@ -160,7 +166,7 @@ fn names_without_effect_are_told_with_the_reason() {
         )
         .replace(
             "    auto-login-action: {minutes: 2}\n",
-            "    lava-test-monitor: {minutes: 2}\n    warp-drive: {minutes: 2}\n",
+            "    lava-docker-test-shell: {minutes: 2}\n    warp-drive: {minutes: 2}\n",
         )
         .replace("      bootloader-commands: {minutes: 1}\n", "      http-download: {minutes: 1}\n");
     let job = Job::parse(&Source::new("job.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
@@ -172,13 +178,13 @@ fn names_without_effect_are_told_with_the_reason() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @"
-    job.yaml:8:5: the time of `lava-test-monitor` has no effect: tests of that kind are not supported (-)
+    job.yaml:8:5: the time of `lava-docker-test-shell` has no effect: tests of that kind are not supported (-)
     job.yaml:9:5: the time of `warp-drive` has no effect: no action of that name is known here (-)
     job.yaml:12:5: the connection time of `export-device-env` has no effect: environment and definitions are part of the root filesystem, or come with the agent: nothing is typed for them (-)
     job.yaml:13:5: the connection time of `http-download` has no effect: no single answer is waited for in it (its whole time can be named in `timeouts: actions`)
     job.yaml:28:7: the time of `http-download` has no effect in `boot: method: u-boot` (it is a part of `deploy: to: tftp`; name it there or in the job's `timeouts: actions`)
     ");
-    assert!(job.warnings.iter().all(|warning| warning.code == "ignored-timeout"));
+    assert!(job.warnings.iter().all(|warning| warning.code == Code::IgnoredTimeout));
 }
 
 #[test]
@@ -203,7 +209,7 @@ fn anchors_merge_keys_and_doubled_keys_are_read_as_pyyaml_reads_them() {
         .replace("  action: {minutes: 5}\n", "  action: &five {minutes: 5}\n  actions: *five\n");
     // `actions` is written twice: the later one counts.
     let job = Job::parse(&Source::new("job.yaml", text)).unwrap();
-    assert_eq!(job.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), ["duplicate-key"]);
+    assert_eq!(job.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::DuplicateKey]);
     assert_eq!(job.blocks[2].timeouts.total.time, 3 * MINUTE);
     let text = source("single-node.yaml")
         .text
@@ -232,7 +238,7 @@ fn our_own_example_is_accepted_without_a_warning() {
 fn deep_and_large_files_are_refused() {
     for text in ["[".repeat(100_000), "a: &a [x, x, x, x, x, x, x, x]\n".to_owned() + &billion_laughs()] {
         let problems = Job::parse(&Source::new("job.yaml", text)).unwrap_err();
-        assert_eq!(problems.problems[0].code, "yaml-syntax");
+        assert_eq!(problems.problems[0].code, Code::YamlSyntax);
     }
 }
 
@@ -253,31 +259,24 @@ fn a_root_filesystem_may_have_a_name_under_which_it_is_kept() {
     };
     let job = with("build-1").unwrap();
     let BlockKind::DeployTftp(deploy) = &job.blocks[0].kind else { panic!("{:?}", job.blocks[0]) };
-    assert_eq!(deploy.persistent.as_ref().map(|name| name.value.as_str()), Some("build-1"));
+    let persistent = deploy.rootfs.as_ref().unwrap().persistent.as_ref();
+    assert_eq!(persistent.map(|name| name.value.as_str()), Some("build-1"));
     for name in ["../build", ".build", "a/b", "'a b'"] {
         let problems = with(name).unwrap_err();
-        assert!(problems.problems.iter().any(|problem| problem.code == "invalid-name"), "{problems}");
+        assert!(problems.problems.iter().any(|problem| problem.code == Code::InvalidName), "{problems}");
     }
 }
 
 #[test]
-fn modules_go_into_the_root_filesystem_and_are_refused_where_lava_puts_them_elsewhere_too() {
-    let with = |more: &str, rootfs: &str| {
-        let modules = "modules: {url: 'https://artifacts.example.org/bbb/modules.tar.xz', compression: xz}";
-        let text = source("single-node.yaml").text;
-        let text = text.replace("    nfsrootfs: {", &format!("    {modules}\n{more}    {rootfs}"));
-        let job = Job::parse(&Source::new("job.yaml", text)).map_err(|problems| problems.to_string())?;
-        assert_eq!(job.warnings, []);
-        let BlockKind::DeployTftp(deploy) = &job.blocks[0].kind else { panic!("{:?}", job.blocks[0]) };
-        Ok::<_, String>(deploy.modules.is_some())
-    };
-    let nfsrootfs = "nfsrootfs: {";
-    let ramdisk = |keys: &str| format!("    ramdisk: {{url: 'https://artifacts.example.org/rd.gz'{keys}}}\n");
-    assert_eq!(with("", nfsrootfs), Ok(true));
-    assert_eq!(with("", "nfsrootfs: {install_modules: false, "), Ok(false));
-    assert_eq!(with(&ramdisk(", install_modules: false"), nfsrootfs), Ok(true));
-    let refused = with(&ramdisk(""), nfsrootfs).unwrap_err();
-    assert!(refused.contains("`modules` cannot be put into a RAM disk"), "{refused}");
-    let nowhere = with("", "dtb: {").unwrap_err();
-    assert!(nowhere.contains("`modules` have nowhere to go"), "{nowhere}");
+fn modules_need_somewhere_to_go() {
+    let modules = "modules: {url: 'https://artifacts.example.org/bbb/modules.tar.xz', compression: xz}";
+    let text = source("single-node.yaml")
+        .text
+        .replace("    nfsrootfs: {", &format!("    {modules}\n    nfsrootfs: {{"));
+    let job = Job::parse(&Source::new("job.yaml", text.as_str())).unwrap();
+    let BlockKind::DeployTftp(deploy) = &job.blocks[0].kind else { panic!("{:?}", job.blocks[0]) };
+    assert!(deploy.modules.is_some() && deploy.rootfs.as_ref().unwrap().takes_modules);
+    let nowhere =
+        Job::parse(&Source::new("job.yaml", text.replace("    nfsrootfs:", "    dtb:"))).unwrap_err();
+    assert!(nowhere.to_string().contains("`modules` have nowhere to go"), "{nowhere}");
 }

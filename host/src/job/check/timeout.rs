@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::Timeouts;
 use crate::job::part::{self, Effect, Owner, Part};
@@ -13,7 +13,7 @@ use crate::limit::Limit;
 const DEFAULT: Duration = Duration::from_secs(30);
 
 /// Longest time that can be written in one unit: ten years.
-const MAX_SECONDS: u64 = 10 * 365 * 24 * 3600;
+pub(crate) const MAX_SECONDS: u32 = 10 * 365 * 24 * 3600;
 
 const UNITS: [(&str, u64); 4] = [("days", 24 * 3600), ("hours", 3600), ("minutes", 60), ("seconds", 1)];
 
@@ -79,7 +79,7 @@ impl JobTimeouts {
         let connection = bounded("connection");
         let actions = named(reader, &fields, "actions", Table::Actions, &job);
         let connections = named(reader, &fields, "connections", Table::Connections, &job);
-        fields.finish(reader);
+        fields.finish_near(reader);
         Self { job, action, connection, actions, connections }
     }
 
@@ -107,8 +107,22 @@ impl JobTimeouts {
         }
         let answers = shortest(&self.connections, owner);
         let connection = self.connection.clone().unwrap_or_else(default_limit).shorter(&total);
-        Timeouts { total, connection, parts, answers }
+        Timeouts { total, connection, parts, answers, skip: skip(reader, block, owner) }
     }
+}
+
+/// `timeout: skip`: in LAVA, tests only ask for it.
+fn skip(reader: &mut Reader<'_>, block: &Fields<'_>, owner: Owner) -> bool {
+    let Some(fields) = block.get("timeout").and_then(|node| reader.fields(node, "timeout")) else {
+        return false;
+    };
+    let Some(skip) = fields.get("skip").and_then(|node| reader.boolean(node, "skip")) else { return false };
+    if skip && !owner.is_test() {
+        let span = fields.key_span("skip").unwrap_or(fields.span);
+        let message = format!("`skip` has no effect in {}: only tests can be skipped", owner.name());
+        reader.report(Diagnostic::warning(Code::IgnoredKey, span, message));
+    }
+    skip && owner.is_test()
 }
 
 /// The `timeout` of a definition, of its run or of a step, which are extensions of LAVA's language.
@@ -146,7 +160,7 @@ fn warn_strangers(reader: &mut Reader<'_>, block: &Fields<'_>, owner: Owner) {
                 owners.join(" and of ")
             );
             let span = fields.key_span(name).unwrap_or(fields.span);
-            reader.report(Diagnostic::warning("ignored-timeout", span, message).with_help(help));
+            reader.report(Diagnostic::warning(Code::IgnoredTimeout, span, message).with_help(help));
         }
     }
 }
@@ -162,11 +176,22 @@ impl Reader<'_> {
         self.duration_with(node, "timeout", &["skip"])
     }
 
-    fn duration_with(&mut self, node: &Node, what: &str, ignored: &[&'static str]) -> Option<Duration> {
+    /// LAVA adds the units up where its schema lets them through, and refuses them where it does not.
+    fn check_units(&mut self, fields: &Fields<'_>, what: &str) {
+        let mut units = UNITS.iter().filter_map(|(unit, _)| fields.key_span(unit));
+        if let (Some(first), Some(second)) = (units.next(), units.next()) {
+            let message = format!("`{what}` has two units: they are added up here, and LAVA refuses them");
+            let problem =
+                Diagnostic::warning(Code::TwoUnits, second, message).with_label(first, "the other one");
+            self.report(problem.with_help("write the whole time in one unit"));
+        }
+    }
+
+    fn duration_with(&mut self, node: &Node, what: &str, others: &[&'static str]) -> Option<Duration> {
         if let Value::Integer(number) = node.value {
             let message = format!("`{what}` needs a unit");
             let help = format!("write `{what}: {{ seconds: {number} }}`");
-            self.report(Diagnostic::error("invalid-timeout", node.span, message).with_help(help));
+            self.report(Diagnostic::error(Code::InvalidTimeout, node.span, message).with_help(help));
             return None;
         }
         let fields = self.fields(node, what)?;
@@ -176,17 +201,19 @@ impl Reader<'_> {
             let Some(value) = fields.get(unit) else { continue };
             match value.value {
                 Value::Integer(number) if number >= 1 => {
-                    let number = u64::try_from(number).unwrap_or(MAX_SECONDS);
-                    total += Duration::from_secs(number.saturating_mul(seconds).min(MAX_SECONDS));
+                    self.check_reading(value, unit);
+                    let number = u64::try_from(number).unwrap_or(u64::MAX);
+                    total += Duration::from_secs(number.saturating_mul(seconds).min(MAX_SECONDS.into()));
                 }
                 _ => {
                     let message = format!("`{unit}` must be a whole number from 1");
-                    self.report(Diagnostic::error("invalid-timeout", value.span, message));
+                    self.report(Diagnostic::error(Code::InvalidTimeout, value.span, message));
                     complete = false;
                 }
             }
         }
-        fields.ignore(self, ignored);
+        fields.accept(others);
+        self.check_units(&fields, what);
         if fields.rest().next().is_some() {
             fields.finish(self);
             return None;
@@ -194,7 +221,7 @@ impl Reader<'_> {
         if complete && total.is_zero() {
             let message = format!("`{what}` names no time");
             let help = "write `days`, `hours`, `minutes` or `seconds`";
-            self.report(Diagnostic::error("invalid-timeout", fields.span, message).with_help(help));
+            self.report(Diagnostic::error(Code::InvalidTimeout, fields.span, message).with_help(help));
         }
         (complete && !total.is_zero()).then_some(total)
     }
@@ -229,11 +256,15 @@ fn named(
 fn known(reader: &mut Reader<'_>, name: &str, span: Span, table: Table) -> Option<(Part, &'static [Owner])> {
     let no_effect = |why: &str| {
         let what = if table == Table::Actions { "time" } else { "connection time" };
-        Diagnostic::warning("ignored-timeout", span, format!("the {what} of `{name}` has no effect: {why}"))
+        Diagnostic::warning(
+            Code::IgnoredTimeout,
+            span,
+            format!("the {what} of `{name}` has no effect: {why}"),
+        )
     };
     let problem = match (part::effect(name), table) {
         (Some(Effect::Bounds { part, owners, .. }), Table::Actions)
-        | (Some(Effect::Bounds { part, owners, answer: Some(_) }), Table::Connections) => {
+        | (Some(Effect::Bounds { part, owners, answer: Some(_), .. }), Table::Connections) => {
             return Some((part, owners));
         }
         (Some(Effect::Bounds { .. }), Table::Connections) => {
@@ -244,7 +275,7 @@ fn known(reader: &mut Reader<'_>, name: &str, span: Span, table: Table) -> Optio
         (None, _) => match did_you_mean(name, part::names()) {
             Some(help) => {
                 let message = format!("there is no action `{name}`: its time would bound nothing");
-                Diagnostic::error("unknown-timeout", span, message).with_help(help)
+                Diagnostic::error(Code::UnknownTimeout, span, message).with_help(help)
             }
             None => no_effect("no action of that name is known here"),
         },
@@ -263,6 +294,6 @@ fn bound(reader: &mut Reader<'_>, node: &Node, what: &str, limit: Limit, job: &L
         limit.time.as_secs(),
         job.time.as_secs()
     );
-    reader.report(Diagnostic::warning("timeout-exceeds-job", node.span, message));
+    reader.report(Diagnostic::warning(Code::TimeoutExceedsJob, node.span, message));
     job.clone()
 }

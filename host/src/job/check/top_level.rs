@@ -1,14 +1,16 @@
 //! The top level of a job file.
 
 use super::block;
+use super::context;
+use super::messages;
+use super::namespace;
 use super::order;
 use super::protocol;
 use super::role;
-use super::testdef;
 use super::timeout::JobTimeouts;
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::document::{Fields, Node, Reader, parse_yaml};
-use crate::job::model::Job;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::document::{Fields, Node, Reader, Value, parse_yaml};
+use crate::job::model::{Job, Located, Role};
 
 /// Longest `job_name`, in characters, as in LAVA.
 const MAX_NAME: usize = 200;
@@ -31,35 +33,102 @@ impl Job {
 
 fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let top = reader.fields(node, "job")?;
-    accept_recorded(reader, &top);
+    if protocol::is_servers_form(reader, &top) {
+        return None;
+    }
+    let recorded = recorded(reader, &top);
     let name = top.require(reader, "job_name").and_then(|node| job_name(reader, node));
     let timeouts = JobTimeouts::read(reader, &top);
     let multinode = protocol::multinode(reader, &top);
     let roles = role::read(reader, &top, multinode.as_ref());
-    let environment = top.get("environment").map(|node| testdef::variables(reader, node, "environment"));
-    let secrets = top.get("secrets").map(|node| testdef::variables(reader, node, "secrets"));
+    let context = top.get("context").map(|node| context::read(reader, node)).unwrap_or_default();
+    let tags = top.get("tags").map(|node| role::tags(reader, node)).unwrap_or_default();
+    let environment = top.get("environment").map(|node| reader.variables(node, "environment"));
+    let secrets = top.get("secrets").map(|node| reader.variables(node, "secrets"));
     let actions = top.require(reader, "actions");
     let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
     top.finish(reader);
     let blocks = blocks?;
-    order::check(reader, &roles.checked, &blocks);
+    let roles: Vec<Role> = roles
+        .checked
+        .into_iter()
+        .map(|role| Role {
+            context: role.context.or(&context),
+            tags: [tags.clone(), role.tags].concat(),
+            ..role
+        })
+        .collect();
+    let in_namespaces = namespace::check(reader, &blocks);
+    // Without the roles or the namespace of every block it is not known what comes before what.
+    let in_roles = blocks.iter().all(|block| !block.roles.is_empty());
+    if in_roles && in_namespaces {
+        order::check(reader, &roles, &blocks);
+    }
+    if in_roles {
+        messages::check(reader, &roles, &blocks);
+    }
     Some(Job {
         source: reader.source.clone(),
         name: name?,
         power_off: timeouts.power_off(),
         timeout: timeouts.job,
-        roles: roles.checked,
+        roles,
         blocks,
         environment: environment.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
+        recorded,
         warnings: Vec::new(),
     })
 }
 
-/// Keys for a server that plans and shows jobs: nothing to do for a program that runs one.
-fn accept_recorded(reader: &mut Reader<'_>, top: &Fields<'_>) {
-    top.accept(&["visibility", "priority", "metadata"]);
-    top.ignore(reader, &["notify", "context", "tags", "device", "worker", "reboot_to_fastboot"]);
+/// Keys for a server that plans and shows jobs, and tells of them: nothing to do for a program that runs one. Those that
+/// the job has.
+fn recorded(reader: &mut Reader<'_>, top: &Fields<'_>) -> Vec<Located<String>> {
+    const KEYS: [&str; 8] = [
+        "visibility",
+        "priority",
+        "metadata",
+        "notify",
+        "device",
+        "worker",
+        "reboot_to_fastboot",
+        // What a server adds to the definition of a job that it shows.
+        "compatible",
+    ];
+    top.accept(&KEYS);
+    if let Some(node) = top.get("visibility") {
+        visibility(reader, node);
+    }
+    if let Some(node) = top.get("priority") {
+        priority(reader, node);
+    }
+    let located = |key: &&str| Some(Located { value: (*key).to_owned(), span: top.key_span(key)? });
+    KEYS.iter().filter_map(located).collect()
+}
+
+/// `public`, `personal`, or a mapping with the groups that may see the job.
+fn visibility(reader: &mut Reader<'_>, node: &Node) {
+    if !matches!(node.value, Value::Mapping(_)) {
+        reader.choice(node, "visibility", &[("public", ()), ("personal", ())]);
+        return;
+    }
+    let Some(fields) = reader.fields(node, "visibility") else { return };
+    if let Some(node) = fields.require(reader, "group") {
+        reader.strings(node, "group");
+    }
+    fields.finish(reader);
+}
+
+/// A word, or a number from 0 to 100.
+fn priority(reader: &mut Reader<'_>, node: &Node) {
+    match node.value {
+        Value::Integer(_) => {
+            reader.integer(node, "priority", 0, 100);
+        }
+        _ => {
+            reader.choice(node, "priority", &[("high", ()), ("medium", ()), ("low", ())]);
+        }
+    }
 }
 
 fn job_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
@@ -67,7 +136,7 @@ fn job_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let length = name.chars().count();
     if length > MAX_NAME {
         let message = format!("`job_name` has {length} characters; {MAX_NAME} are allowed");
-        reader.report(Diagnostic::error("out-of-range", node.span, message));
+        reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
     }
     Some(name)
 }

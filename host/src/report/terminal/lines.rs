@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::event::{Event, EventKind, Outcome, TestCase, TestResult};
-use crate::report::console_log::LineSplitter;
+use crate::report::lines::LineSplitter;
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,9 @@ impl Style {
                 lines.extend(nodes.iter().map(|n| format!("  {}: role {} on {}", n.name, n.role, n.board)));
                 lines
             }
-            EventKind::PhaseStarted { phase, timeout } => {
+            // The warning before it has said so.
+            EventKind::AttemptFailed { .. } => Vec::new(),
+            EventKind::PhaseStarted { phase, timeout, .. } => {
                 vec![self.dim(&format!("{phase} … (at most {})", span(timeout.as_secs_f64().round() as u64)))]
             }
             EventKind::PhaseFinished { phase, took, outcome } => {

@@ -31,7 +31,6 @@ pub struct Terminal {
     out: Box<dyn Write + Send>,
     options: Options,
     live: Option<Live>,
-    results: Results,
     console: ConsoleLines,
     style: lines::Style,
 }
@@ -42,7 +41,6 @@ impl Terminal {
         Self {
             out,
             live: options.live.then(Live::new),
-            results: Results::default(),
             console: ConsoleLines::default(),
             style: lines::Style { colours: options.colours },
             options,
@@ -56,7 +54,7 @@ impl Terminal {
         }
     }
 
-    fn console_lines(&mut self, event: &Event) -> io::Result<()> {
+    fn console_lines(&mut self, event: &Event, width: usize) -> io::Result<()> {
         let (source, data) = match &event.kind {
             EventKind::Console { direction: Direction::Rx, data } => (None, data),
             EventKind::Output { definition, data, .. } => (Some(definition.as_str()), data),
@@ -69,7 +67,6 @@ impl Terminal {
                 live.last_line(node, &text);
             }
             if is_shown {
-                let width = self.node_width();
                 let line = self.style.console(event, width, source, &text);
                 self.line(&line)?;
             }
@@ -77,18 +74,14 @@ impl Terminal {
         Ok(())
     }
 
-    fn node_width(&self) -> usize {
-        self.results.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).max(4)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, results: &Results) -> io::Result<()> {
         if let Some(live) = self.live.take() {
             live.clear()?;
         }
         let text = [
-            nodes_table(&self.results, self.style),
-            phases_table(&self.results, self.style),
-            faults(&self.results, self.style),
+            nodes_table(results, self.style),
+            phases_table(results, self.style),
+            faults(results, self.style),
         ];
         for part in text.iter().filter(|part| !part.is_empty()) {
             write!(self.out, "\n{part}")?;
@@ -102,18 +95,23 @@ impl Reporter for Terminal {
         "terminal"
     }
 
-    fn report(&mut self, event: &Event) -> io::Result<()> {
-        self.results.add(event);
+    fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
+        let width = node_width(so_far);
         if let Some(live) = &mut self.live {
             live.update(event);
         }
-        self.console_lines(event)?;
-        for text in self.style.event(event, self.node_width()) {
+        self.console_lines(event, width)?;
+        for text in self.style.event(event, width) {
             self.line(&text)?;
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
-            self.finish()?;
+            self.finish(so_far)?;
         }
         Ok(())
     }
+}
+
+/// Columns that the longest name of a node needs.
+fn node_width(results: &Results) -> usize {
+    results.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).max(4)
 }

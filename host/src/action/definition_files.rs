@@ -1,0 +1,206 @@
+//! Files of a test definition that comes as a tar, or that is a directory of this PC.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::overlay::{MAX_DEFINITION_BYTES, OverlayFile};
+use crate::fault::Class;
+
+/// Most files of a definition.
+const MAX_FILES: usize = 20_000;
+
+/// Why the files cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FilesError {
+    /// The system refused.
+    #[error("`{}` cannot be read", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The tar is damaged, or none.
+    #[error("it is no tar, or damaged")]
+    Tar(#[source] io::Error),
+    /// They are more, or larger, than a definition may bring.
+    #[error("it has more than {MAX_FILES} files or {MAX_DEFINITION_BYTES} bytes")]
+    TooLarge,
+    /// The task that reads them ended badly.
+    #[error("reading them ended badly: {0}")]
+    Task(String),
+}
+
+impl FilesError {
+    /// Whose fault it is.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Class::Job,
+            Self::Io { .. } => Class::Infrastructure,
+            Self::Tar(_) | Self::TooLarge => Class::Job,
+            Self::Task(_) => Class::Bug,
+        }
+    }
+}
+
+/// Files as they are collected, within bounds.
+#[derive(Default)]
+struct Files {
+    files: Vec<OverlayFile>,
+    bytes: u64,
+}
+
+impl Files {
+    fn add(&mut self, path: &Path, mode: u32, size: u64, content: &mut impl io::Read) -> io::Result<bool> {
+        self.bytes += size;
+        if self.files.len() == MAX_FILES || self.bytes > MAX_DEFINITION_BYTES {
+            return Ok(false);
+        }
+        // What is not text could not be typed by the definition either.
+        let Some(path) = path.to_str() else { return Ok(true) };
+        let mut bytes = Vec::new();
+        content.take(size).read_to_end(&mut bytes)?;
+        let mode = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
+        self.files.push(OverlayFile { path: path.to_owned(), mode, content: bytes });
+        Ok(true)
+    }
+}
+
+/// The regular files of the tar at `path`; `strip` leading parts of their names are left out, and files with no more parts.
+pub(super) async fn of_tar(path: PathBuf, strip: u32) -> Result<Vec<OverlayFile>, FilesError> {
+    blocking(move || read_tar(&path, strip as usize)).await
+}
+
+/// The regular files below `directory`, but for those of version control.
+pub(super) async fn of_directory(directory: PathBuf) -> Result<Vec<OverlayFile>, FilesError> {
+    blocking(move || {
+        let mut files = Files::default();
+        read_directory(&directory, Path::new(""), &mut files)?;
+        Ok(files.files)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, FilesError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(FilesError::Task(error.to_string())),
+    }
+}
+
+fn read_tar(path: &Path, strip: usize) -> Result<Vec<OverlayFile>, FilesError> {
+    let file = File::open(path).map_err(|source| FilesError::Io { path: path.to_owned(), source })?;
+    let mut archive = tar::Archive::new(io::BufReader::new(file));
+    let mut files = Files::default();
+    for entry in archive.entries().map_err(FilesError::Tar)? {
+        let mut entry = entry.map_err(FilesError::Tar)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = entry.path().map_err(FilesError::Tar)?;
+        let parts = name.components().filter(|part| !matches!(part, Component::CurDir | Component::RootDir));
+        let parts: Vec<_> = parts.skip(strip).collect();
+        // A name that leads out of the tar is nobody's file.
+        let escapes = parts.iter().any(|part| !matches!(part, Component::Normal(_)));
+        if parts.is_empty() || escapes {
+            continue;
+        }
+        let (name, mode) = (parts.iter().collect::<PathBuf>(), entry.header().mode().unwrap_or(0o644));
+        let size = entry.size();
+        if !files.add(&name, mode, size, &mut entry).map_err(FilesError::Tar)? {
+            return Err(FilesError::TooLarge);
+        }
+    }
+    Ok(files.files)
+}
+
+/// Symbolic links are left out: they may point anywhere on the target.
+fn read_directory(root: &Path, below: &Path, files: &mut Files) -> Result<(), FilesError> {
+    let directory = root.join(below);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FilesError::Io { path, source }
+    };
+    let entries = fs::read_dir(&directory).map_err(failed(&directory))?;
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(failed(&directory))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, name) = (entry.path(), below.join(entry.file_name()));
+        let metadata = entry.metadata().map_err(failed(&path))?;
+        if metadata.is_dir() && entry.file_name() != ".git" {
+            read_directory(root, &name, files)?;
+        } else if metadata.is_file() {
+            let mut file = File::open(&path).map_err(failed(&path))?;
+            let mode = metadata.permissions().mode();
+            if !files.add(&name, mode, metadata.len(), &mut file).map_err(failed(&path))? {
+                return Err(FilesError::TooLarge);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(files: &[OverlayFile]) -> Vec<(&str, u32)> {
+        files.iter().map(|file| (file.path.as_str(), file.mode)).collect()
+    }
+
+    fn tar(entries: &[(&str, u32, &str)]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut builder = tar::Builder::new(file.reopen().unwrap());
+        for (name, mode, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_mode(*mode);
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            builder.append(&header, content.as_bytes()).unwrap();
+        }
+        builder.into_inner().unwrap();
+        file
+    }
+
+    #[tokio::test]
+    async fn leading_parts_are_left_out_and_names_that_lead_out_are_passed_over() {
+        let file = tar(&[
+            ("./top/smoke.yaml", 0o644, "a"),
+            ("top/bin/run.sh", 0o750, "bb"),
+            ("README", 0o644, "c"),
+            ("top/../../etc/passwd", 0o644, "d"),
+        ]);
+        let files = of_tar(file.path().to_owned(), 1).await.unwrap();
+        assert_eq!(names(&files), [("smoke.yaml", 0o644), ("bin/run.sh", 0o755)]);
+        assert_eq!(files[1].content, b"bb");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_tar_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), [b'x'; 2000]).unwrap();
+        let error = of_tar(file.path().to_owned(), 0).await.unwrap_err();
+        assert_eq!(error.class(), Class::Job, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_directory_comes_with_its_files_and_without_links_and_version_control() {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, content) in [("smoke.yaml", "a"), ("lib/x.sh", "b"), (".git/config", "c")] {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link")).unwrap();
+        let files = of_directory(directory.path().to_owned()).await.unwrap();
+        assert_eq!(names(&files), [("lib/x.sh", 0o644), ("smoke.yaml", 0o644)]);
+        let missing = of_directory(directory.path().join("nothing")).await.unwrap_err();
+        assert_eq!(missing.class(), Class::Job);
+    }
+}

@@ -1,0 +1,110 @@
+//! `host-runner validate`: checks job files, and against a bench if one is given, without touching a board.
+
+mod json;
+mod sarif;
+mod text;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::board::Bench;
+use crate::cli::args::{ValidateArgs, ValidateFormat};
+use crate::cli::message::Failure;
+use crate::cli::run::load_bench;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::fault::{Class, Fault};
+use crate::job::Job;
+use crate::plan::{NodeOutline, Plan, outline};
+
+/// Checks every file and tells all that is wrong with all of them.
+pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
+    let bench = args.bench.as_deref().map(load_bench).transpose()?;
+    let mut worst = None;
+    let mut checked = Vec::new();
+    for path in &args.jobs {
+        let file = Checked::of(path, bench.as_ref());
+        worst = worst.or(file.class());
+        match args.format {
+            // As it goes: a thousand files are told one after the other.
+            ValidateFormat::Text => text::print(&file, args)?,
+            ValidateFormat::Json => print(&json::line(&file, args))?,
+            ValidateFormat::Sarif => checked.push(file),
+        }
+    }
+    if args.format == ValidateFormat::Sarif {
+        print(&sarif::log(&checked))?;
+    }
+    Ok(worst)
+}
+
+/// A job file, and what came of checking it.
+struct Checked {
+    /// Its name, as it was given.
+    name: String,
+    /// Its text, if it could be read.
+    source: Option<Source>,
+    problems: Vec<Diagnostic>,
+    /// What is wrong beside the file's own problems: it cannot be read, or the bench cannot run it.
+    faults: Vec<Fault>,
+    job: Option<Job>,
+    /// Bound to the bench, if there is one.
+    plan: Option<Plan>,
+}
+
+impl Checked {
+    fn of(path: &Path, bench: Option<&Bench>) -> Self {
+        let name = path.display().to_string();
+        let mut checked = Self {
+            name: name.clone(),
+            source: None,
+            problems: Vec::new(),
+            faults: Vec::new(),
+            job: None,
+            plan: None,
+        };
+        let source = match Source::read(path) {
+            Ok(source) => source,
+            Err(error) => {
+                checked.faults.push(Fault::from_error(Class::Job, name, &error));
+                return checked;
+            }
+        };
+        match Job::parse(&source) {
+            Ok(job) => {
+                checked.problems.clone_from(&job.warnings);
+                match bench.map(|bench| Plan::bind(&job, bench)).transpose() {
+                    Ok(plan) => checked.plan = plan,
+                    Err(faults) => checked.faults = faults,
+                }
+                checked.job = Some(job);
+            }
+            Err(Diagnostics { problems, .. }) => checked.problems = problems,
+        }
+        checked.source = Some(source);
+        checked
+    }
+
+    /// Whose fault it is that the job cannot be run, if it cannot.
+    fn class(&self) -> Option<Class> {
+        let invalid = self.job.is_none().then_some(Class::Job);
+        self.faults.first().map(|fault| fault.class).or(invalid)
+    }
+
+    /// The nodes and their steps, with the boards that they run on where a bench was given.
+    fn outline(&self) -> Vec<NodeOutline> {
+        let mut nodes = self.job.as_ref().map(outline).unwrap_or_default();
+        for node in &mut nodes {
+            let planned = self.plan.iter().flat_map(|plan| &plan.nodes).find(|plan| plan.name == node.node);
+            if let Some(planned) = planned {
+                node.runs_on = planned.on().to_owned();
+            }
+        }
+        nodes
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Fault::from_error(Class::Infrastructure, "standard output", &error).into())
+}

@@ -1,0 +1,155 @@
+//! `boot` blocks.
+
+mod bootloader;
+mod login;
+mod uboot;
+
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Fields, Node, Reader, Value};
+use crate::job::model::{
+    BlockKind, BootCommands, BootMinimal, BootSsh, Located, NewConnection, Reset, SshAddress,
+};
+use crate::job::part::Owner;
+
+/// The supported ways to boot.
+const METHODS: [(&str, Owner); 5] = [
+    ("u-boot", Owner::BootUboot),
+    ("bootloader", Owner::BootBootloader),
+    ("minimal", Owner::BootMinimal),
+    ("new_connection", Owner::NewConnection),
+    ("ssh", Owner::BootSsh),
+];
+
+/// What is supported, for messages.
+const SUPPORTED: &str = "supported are `u-boot`, `bootloader`, `minimal`, `new_connection` and `ssh`";
+
+/// LAVA's other ways to boot.
+const UNSUPPORTED: [&str; 33] = [
+    "avh",
+    "barebox",
+    "cmsis-dap",
+    "depthcharge",
+    "dfu",
+    "docker",
+    "fastboot",
+    "flasher",
+    "fvp",
+    "gdb",
+    "grub",
+    "grub-efi",
+    "ipxe",
+    "jlink",
+    "kexec",
+    "lxc",
+    "monitor",
+    "musca",
+    "nodebooter",
+    "openocd",
+    "pyocd",
+    "qdl",
+    "qemu",
+    "qemu-iso",
+    "qemu-monitor",
+    "qemu-nfs",
+    "recovery",
+    "schroot",
+    "ser-ctl",
+    "uefi",
+    "uefi-menu",
+    "uuu",
+    "xenstore",
+];
+
+/// What kind of boot it is; others are reported.
+pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owner> {
+    let node = fields.require(reader, "method")?;
+    let method = reader.string(node, "method")?;
+    if let Some(&(_, owner)) = METHODS.iter().find(|(name, _)| *name == method) {
+        return Some(owner);
+    }
+    let problem = if UNSUPPORTED.contains(&method.as_str()) {
+        let message = format!("`boot: method: {method}` is not supported");
+        Diagnostic::error(Code::UnsupportedBoot, node.span, message).with_help(SUPPORTED)
+    } else {
+        let message = format!("`boot` knows no `method: {method}`");
+        let near = did_you_mean(&method, METHODS.map(|(name, _)| name));
+        Diagnostic::error(Code::UnknownBoot, node.span, message)
+            .with_help(near.map_or(SUPPORTED.to_owned(), |near| format!("{near} {SUPPORTED}")))
+    };
+    reader.report(problem);
+    None
+}
+
+/// Reads a `boot` block of the kind `owner`.
+pub(crate) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, owner: Owner) -> Option<BlockKind> {
+    Some(match owner {
+        Owner::BootBootloader => BlockKind::BootBootloader(Box::new(bootloader::read(reader, fields)?)),
+        Owner::BootMinimal => BlockKind::BootMinimal(Box::new(minimal(reader, fields))),
+        Owner::NewConnection => BlockKind::NewConnection(Box::new(new_connection(reader, fields)?)),
+        Owner::BootSsh => BlockKind::BootSsh(ssh(reader, fields)?),
+        _ => BlockKind::BootUboot(Box::new(uboot::read(reader, fields)?)),
+    })
+}
+
+fn minimal(reader: &mut Reader<'_>, fields: &Fields<'_>) -> BootMinimal {
+    fields.accept(&["connection"]);
+    // LAVA asks the device for these commands; a bench has none that come before switching on.
+    fields.ignore(reader, &["pre_power_command", "pre_os_command"]);
+    let parameters = login::Parameters::read(reader, fields);
+    let shell = login::shell(reader, fields, &parameters);
+    let reset = reset(reader, fields, &parameters);
+    parameters.finish(reader);
+    BootMinimal { reset, shell }
+}
+
+fn new_connection(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<NewConnection> {
+    let node = fields.require(reader, "connection");
+    let name = node.and_then(|node| reader.non_empty(node, "connection"));
+    let parameters = login::Parameters::read(reader, fields);
+    let shell = login::shell(reader, fields, &parameters);
+    parameters.finish(reader);
+    Some(NewConnection { connection: Located { value: name?, span: node?.span }, shell })
+}
+
+fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
+    fields.refuse(reader, &["schroot"]);
+    // An older form that says what `method` says already.
+    fields.accept(&["connection"]);
+    // The agent needs no prompt and no login: it has a channel of its own.
+    login::prompts(reader, fields);
+    fields.accept(&["auto_login", "ignore_kernel_messages", "soft_reboot", "transfer_overlay"]);
+    let Some(parameters) = fields.get("parameters").and_then(|node| reader.fields(node, "parameters")) else {
+        return Some(BootSsh { address: SshAddress::Board });
+    };
+    // Kernel messages do not come over SSH.
+    parameters.accept(&["kernel-start-message", "shutdown-message", "bootloader-final-message"]);
+    let (id, key) = (parameters.get("hostID"), parameters.get("host_key"));
+    if id.is_none() && key.is_none() {
+        parameters.finish(reader);
+        return Some(BootSsh { address: SshAddress::Board });
+    }
+    let host_id = parameters.require(reader, "hostID").and_then(|node| reader.non_empty(node, "hostID"));
+    let host_key = parameters.require(reader, "host_key").and_then(|node| reader.non_empty(node, "host_key"));
+    parameters.finish(reader);
+    Some(BootSsh { address: SshAddress::Message { host_id: host_id?, host_key: host_key? } })
+}
+
+/// `reset`, `soft_reboot` and `shutdown-message`.
+fn reset(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &login::Parameters<'_>) -> Reset {
+    let wanted = fields.get("reset").and_then(|node| reader.boolean(node, "reset"));
+    let soft_reboot = fields.get("soft_reboot").map(|node| reader.strings(node, "soft_reboot"));
+    Reset {
+        wanted: wanted.unwrap_or(true),
+        soft_reboot: soft_reboot.unwrap_or_default(),
+        shutdown_message: parameters.message(reader, "shutdown-message"),
+    }
+}
+
+/// `commands`: the name of a list, or the commands.
+fn commands(reader: &mut Reader<'_>, node: &Node) -> Option<Located<BootCommands>> {
+    let value = match &node.value {
+        Value::Sequence(_) => BootCommands::Inline(reader.strings(node, "commands")),
+        _ => BootCommands::Named(reader.non_empty(node, "commands")?),
+    };
+    Some(Located { value, span: node.span })
+}

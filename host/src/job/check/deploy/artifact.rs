@@ -1,0 +1,152 @@
+//! Files to fetch.
+
+use crate::artifact::{Checksums, Compression};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Fields, Node, Reader, Value};
+use crate::job::model::{ArtifactSpec, OverlayFormat, OverlaySpec};
+
+const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
+
+/// What all artifacts have, and what some have beside it.
+#[derive(Debug)]
+pub(crate) struct ArtifactKeys<T> {
+    /// The file.
+    pub(crate) artifact: ArtifactSpec,
+    /// `overlays`.
+    pub(crate) overlays: Vec<OverlaySpec>,
+    /// `overlays: lava`: whether the tests are put into it.
+    pub(crate) takes_lava: Option<bool>,
+    /// What only this kind of artifact has.
+    pub(crate) extra: T,
+}
+
+/// Reads an artifact; `extra` sees the mapping first, to ask for keys that only this kind of artifact has. `format` is
+/// what LAVA calls the files of this kind that overlays can be put into, if there are such.
+pub(crate) fn read<T: Default>(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &'static str,
+    format: Option<&'static str>,
+    extra: impl FnOnce(&mut Reader<'_>, &Fields<'_>) -> T,
+) -> Option<ArtifactKeys<T>> {
+    if let Value::Text(text) = &node.value {
+        let problem = reader.wrong_type(node, what, "a mapping");
+        reader.report(problem.with_help(format!("write `{what}: {{ url: {text} }}`")));
+        return None;
+    }
+    let fields = reader.fields(node, what)?;
+    let extra = extra(reader, &fields);
+    let artifact = base(reader, &fields);
+    let (mut overlays, mut takes_lava) = (Vec::new(), None);
+    match format {
+        Some(format) => {
+            if let Some(node) = fields.get("format") {
+                reader.choice(node, "format", &[(format, ())]);
+            }
+            if let Some(node) = fields.get("overlays") {
+                (overlays, takes_lava) = self::overlays(reader, node);
+            }
+        }
+        None => fields.refuse(reader, &["format", "overlays"]),
+    }
+    fields.finish(reader);
+    Some(ArtifactKeys { artifact: artifact?, overlays, takes_lava, extra })
+}
+
+/// The keys that every artifact has.
+fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
+    let url_node = fields.require(reader, "url");
+    let url = url_node.and_then(|node| url(reader, node, "url"));
+    let compression = fields.get("compression").and_then(|node| compression(reader, node));
+    let checksums = Checksums {
+        md5: checksum(reader, fields, "md5sum", 32),
+        sha256: checksum(reader, fields, "sha256sum", 64),
+        sha512: checksum(reader, fields, "sha512sum", 128),
+    };
+    let in_tar = fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", ())]));
+    fields.refuse(reader, &["headers"]);
+    let filename = fields.get("filename").and_then(|node| {
+        let name = reader.non_empty(node, "filename")?;
+        reader.check_name(&name, node.span, "file").then_some(name)
+    });
+    fields.accept(&["use_cache"]);
+    let place = reader.place(url_node?.span);
+    Some(ArtifactSpec { url: url?, filename, compression, in_tar: in_tar.is_some(), checksums, place })
+}
+
+/// A URL that can be fetched.
+pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let url = reader.non_empty(node, what)?;
+    if SCHEMES.iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme)) {
+        return Some(url);
+    }
+    let message = format!("`{url}` cannot be fetched");
+    let help = "begin the URL with `http://`, `https://` or `file://`";
+    reader.report(Diagnostic::error(Code::UnsupportedUrl, node.span, message).with_help(help));
+    None
+}
+
+/// `compression`: LAVA's names, some of which are not those of the programs.
+pub(crate) fn compression(reader: &mut Reader<'_>, node: &Node) -> Option<Compression> {
+    const OTHERS: [(&str, &str); 5] =
+        [("gzip", "gz"), ("bzip2", "bz2"), ("zst", "zstd"), ("lzma", "xz"), ("tgz", "gz")];
+    let text = reader.string(node, "compression")?;
+    if let Some((_, name)) = OTHERS.iter().find(|(other, _)| *other == text) {
+        let message = format!("`compression` cannot be `{text}`");
+        let problem = Diagnostic::error(Code::UnknownValue, node.span, message);
+        reader.report(problem.with_help(format!("LAVA calls it `{name}`")));
+        return None;
+    }
+    let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
+    reader.choice(node, "compression", &compressions)
+}
+
+fn checksum(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    key: &'static str,
+    digits: usize,
+) -> Option<String> {
+    let node = fields.get(key)?;
+    let text = reader.string(node, key)?.to_ascii_lowercase();
+    if text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(text);
+    }
+    let message = format!("`{key}` must be {digits} hexadecimal digits, not {} characters", text.len());
+    reader.report(Diagnostic::error(Code::InvalidChecksum, node.span, message));
+    None
+}
+
+/// `overlays`: files to put in, by their names, and `lava`, which stands for the tests.
+fn overlays(reader: &mut Reader<'_>, node: &Node) -> (Vec<OverlaySpec>, Option<bool>) {
+    let Some(fields) = reader.fields(node, "overlays") else { return Default::default() };
+    let takes_lava = fields.get("lava").and_then(|node| reader.boolean(node, "lava"));
+    let overlays = fields.rest().filter_map(|(name, node)| overlay(reader, name, node)).collect();
+    (overlays, takes_lava)
+}
+
+fn overlay(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<OverlaySpec> {
+    if !matches!(node.value, Value::Mapping(_)) {
+        let problem = reader.wrong_type(node, name, "a mapping");
+        reader.report(problem.with_help("give it `url`, `format` and `path`"));
+        return None;
+    }
+    let fields = reader.fields(node, name)?;
+    let artifact = base(reader, &fields);
+    let formats = [("tar", OverlayFormat::Tar), ("file", OverlayFormat::File)];
+    let format = fields.require(reader, "format").and_then(|node| reader.choice(node, "format", &formats));
+    let path = fields.require(reader, "path").and_then(|node| target_path(reader, node));
+    fields.finish(reader);
+    Some(OverlaySpec { name: name.to_owned(), artifact: artifact?, format: format?, path: path? })
+}
+
+/// A path on the target, with or without `/` before it.
+fn target_path(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let path = reader.non_empty(node, "path")?;
+    if path.split('/').any(|part| part == "..") {
+        let message = "`path` cannot have `..` in it";
+        reader.report(Diagnostic::error(Code::InvalidPath, node.span, message));
+        return None;
+    }
+    Some(path)
+}

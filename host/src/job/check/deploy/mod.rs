@@ -1,0 +1,86 @@
+//! `deploy` blocks.
+
+mod artifact;
+mod tftp;
+
+pub(super) use artifact::{compression, url as artifact_url};
+
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Fields, Reader};
+use crate::job::model::{BlockKind, DeploySsh};
+use crate::job::part::Owner;
+
+/// What is supported, for messages.
+const SUPPORTED: &str = "supported are `tftp` and `ssh`";
+
+/// LAVA's other ways to deploy.
+const UNSUPPORTED: [&str; 31] = [
+    "avh",
+    "docker",
+    "download",
+    "downloads",
+    "fastboot",
+    "fastboot-ftp",
+    "flasher",
+    "fvp",
+    "image",
+    "iso-installer",
+    "isoinstaller",
+    "lxc",
+    "mps",
+    "musca",
+    "nbd",
+    "nfs",
+    "overlay",
+    "qdl",
+    "recovery",
+    "removable",
+    "removeable",
+    "sata",
+    "sd",
+    "ssd",
+    "tmpfs",
+    "u-boot-ums",
+    "usb",
+    "usbg-ms",
+    "uuu",
+    "vemsd",
+    "vexpress",
+];
+
+/// What kind of deployment it is; others are reported.
+pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owner> {
+    let node = fields.require(reader, "to")?;
+    let to = reader.string(node, "to")?;
+    let problem = match to.as_str() {
+        "tftp" => return Some(Owner::DeployTftp),
+        "ssh" => return Some(Owner::DeploySsh),
+        name if UNSUPPORTED.contains(&name) => {
+            let message = format!("`deploy: to: {to}` is not supported");
+            Diagnostic::error(Code::UnsupportedDeploy, node.span, message).with_help(SUPPORTED)
+        }
+        _ => {
+            let message = format!("`deploy` knows no `to: {to}`");
+            let near = did_you_mean(&to, ["tftp", "ssh"]);
+            Diagnostic::error(Code::UnknownDeploy, node.span, message)
+                .with_help(near.map_or(SUPPORTED.to_owned(), |near| format!("{near} {SUPPORTED}")))
+        }
+    };
+    reader.report(problem);
+    None
+}
+
+/// Reads a `deploy` block of the kind `owner`.
+pub(crate) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, owner: Owner) -> BlockKind {
+    if owner == Owner::DeployTftp {
+        return BlockKind::DeployTftp(Box::new(tftp::read(reader, fields)));
+    }
+    // An older form that says what `to` says already.
+    fields.accept(&["connection"]);
+    fields.refuse(reader, &["firmware", "kernel", "dtb", "rootfs", "modules"]);
+    BlockKind::DeploySsh(DeploySsh { os: os(reader, fields) })
+}
+
+fn os(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
+    fields.get("os").and_then(|node| reader.non_empty(node, "os"))
+}

@@ -1,0 +1,188 @@
+//! Messages of the group: that somebody sends what others wait for, and that all come to a `lava-sync`.
+//!
+//! Only what is written in the job can be seen. Where a role's tests come from elsewhere, or bring scripts of their own,
+//! it may send anything.
+
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::document::Reader;
+use crate::job::model::{
+    Block, BlockKind, DefinitionSource, GroupRequest, InteractiveAction, Role, RoleKind,
+};
+
+/// What a role asks of the group, as far as the job says it.
+struct Asked<'a> {
+    role: &'a Role,
+    requests: Vec<Asking<'a>>,
+    /// Whether it may ask more than can be seen.
+    is_opaque: bool,
+}
+
+/// One request.
+struct Asking<'a> {
+    request: GroupRequest,
+    id: &'a str,
+    role: Option<&'a str>,
+    span: Span,
+}
+
+impl Asked<'_> {
+    /// Whether it makes the request, or may make it out of sight.
+    fn may(&self, request: GroupRequest, id: &str) -> bool {
+        self.is_opaque || self.requests.iter().any(|asking| asking.request == request && asking.is(id))
+    }
+}
+
+impl Asking<'_> {
+    /// Whether it may be about the message `id`: one that a shell makes up may be any.
+    fn is(&self, id: &str) -> bool {
+        self.id == id || self.is_made_up()
+    }
+
+    fn is_made_up(&self) -> bool {
+        self.id.contains(['$', '`', '{'])
+    }
+}
+
+/// Checks the messages of all roles.
+pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
+    if roles.iter().all(|role| role.count == 1) && roles.len() < 2 {
+        return;
+    }
+    let all: Vec<Asked<'_>> = roles.iter().map(|role| asked(role, blocks)).collect();
+    for asked in &all {
+        for asking in asked.requests.iter().filter(|asking| !asking.is_made_up()) {
+            check_role(reader, asking, roles);
+            match asking.request {
+                GroupRequest::Wait | GroupRequest::WaitAll => check_wait(reader, asking, &all),
+                GroupRequest::Sync => check_sync(reader, asking, &all),
+                GroupRequest::Send => {}
+            }
+        }
+        check_start(reader, asked, &all);
+        check_end(reader, asked, &all);
+    }
+}
+
+fn asked<'a>(role: &'a Role, blocks: &'a [Block]) -> Asked<'a> {
+    let mut asked = Asked { role, requests: Vec::new(), is_opaque: false };
+    for block in blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
+        asked.requests.extend(block.calls.iter().map(|call| Asking {
+            request: call.request,
+            id: &call.message_id,
+            role: call.role.as_deref(),
+            span: call.span,
+        }));
+        match &block.kind {
+            BlockKind::Test(test) => {
+                for spec in &test.definitions {
+                    let DefinitionSource::Inline(definition) = &spec.source else {
+                        asked.is_opaque = true;
+                        continue;
+                    };
+                    asked.is_opaque |= !definition.install.git_repos.is_empty();
+                    asked.requests.extend(definition.requests.iter().map(|request| Asking {
+                        request: request.request,
+                        id: &request.id,
+                        role: request.role.as_deref(),
+                        span: request.span,
+                    }));
+                }
+            }
+            BlockKind::Interactive(scripts) => {
+                for step in scripts.iter().flat_map(|script| &script.steps) {
+                    let InteractiveAction::Group { request, words } = &step.action else { continue };
+                    let mut words = words.split_whitespace();
+                    let id = words.next().unwrap_or_default();
+                    let role = words.next().and_then(|word| word.strip_prefix("role="));
+                    asked.requests.push(Asking { request: *request, id, role, span: step.span });
+                }
+            }
+            _ => {}
+        }
+    }
+    asked
+}
+
+fn check_role(reader: &mut Reader<'_>, asking: &Asking<'_>, roles: &[Role]) {
+    let Some(name) = asking.role.filter(|name| !name.contains('$')) else { return };
+    if roles.iter().any(|role| role.name.value == name) {
+        return;
+    }
+    let message = format!("`lava-wait-all {}` names no role of this job: `{name}`", asking.id);
+    let help = did_you_mean(name, roles.iter().map(|role| role.name.value.as_str()));
+    reader.report(Diagnostic::error(Code::UnknownRole, asking.span, message).with_optional_help(help));
+}
+
+fn check_wait(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    if all.iter().any(|asked| asked.may(GroupRequest::Send, asking.id)) {
+        return;
+    }
+    let sent: Vec<&str> = all
+        .iter()
+        .flat_map(|asked| &asked.requests)
+        .filter(|other| other.request == GroupRequest::Send)
+        .map(|other| other.id)
+        .collect();
+    let message = format!("nobody sends the message `{}`: this would wait for ever", asking.id);
+    let help = did_you_mean(asking.id, sent.iter().copied()).unwrap_or_else(|| match sent.as_slice() {
+        [] => format!("send it with `lava-send {}` in a test of another role", asking.id),
+        _ => format!("messages that are sent: `{}`", sent.join("`, `")),
+    });
+    reader.report(Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help));
+}
+
+/// A `lava-sync` ends when all nodes have come to it.
+fn check_sync(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    for asked in all.iter().filter(|asked| !asked.may(GroupRequest::Sync, asking.id)) {
+        let name = &asked.role.name.value;
+        let message =
+            format!("role `{name}` never comes to `lava-sync {}`: this would wait for ever", asking.id);
+        let syncs = asked.requests.iter().filter(|other| other.request == GroupRequest::Sync);
+        let help = did_you_mean(asking.id, syncs.map(|other| other.id))
+            .unwrap_or_else(|| format!("every role of the group must call `lava-sync {}`", asking.id));
+        let problem = Diagnostic::error(Code::MissingSync, asking.span, message).with_help(help);
+        reader.report(problem.with_label(asked.role.name.span, "this role"));
+    }
+}
+
+/// A role that waits for the start of another waits for its `lava_start`.
+fn check_start(reader: &mut Reader<'_>, asked: &Asked<'_>, all: &[Asked<'_>]) {
+    let Some(start) = &asked.role.delayed_start else { return };
+    if start.expect_role == asked.role.name.value {
+        return;
+    }
+    let expected = all.iter().find(|other| other.role.name.value == start.expect_role);
+    let Some(expected) = expected.filter(|other| !other.may(GroupRequest::Send, "lava_start")) else {
+        return;
+    };
+    let message = format!(
+        "role `{}` never sends `lava_start`, for which role `{}` waits",
+        start.expect_role, asked.role.name.value
+    );
+    let problem = Diagnostic::error(Code::UnsentMessage, asked.role.name.span, message);
+    let help = format!("add the step `lava-send lava_start` to a test of `{}`", start.expect_role);
+    reader.report(problem.with_label(expected.role.name.span, "this role").with_help(help));
+}
+
+/// A connection ends with the board that it goes to: the host must wait for its guests.
+fn check_end(reader: &mut Reader<'_>, guest: &Asked<'_>, all: &[Asked<'_>]) {
+    let RoleKind::Connection { host_role } = &guest.role.kind else { return };
+    let Some(host) = all.iter().find(|other| other.role.name.value == host_role.value) else { return };
+    if guest.is_opaque || host.is_opaque {
+        return;
+    }
+    let waits = host.requests.iter().any(|asking| match asking.request {
+        GroupRequest::Sync => guest.may(GroupRequest::Sync, asking.id),
+        GroupRequest::Wait | GroupRequest::WaitAll => guest.may(GroupRequest::Send, asking.id),
+        GroupRequest::Send => false,
+    });
+    if waits {
+        return;
+    }
+    let (host, guest_name) = (&host.role.name, &guest.role.name.value);
+    let message =
+        format!("nothing makes role `{}` wait for `{guest_name}`, whose board it switches off", host.value);
+    let help = format!("end the tests of `{}` and of `{guest_name}` with the same `lava-sync`", host.value);
+    let problem = Diagnostic::warning(Code::OutlivesHost, guest.role.name.span, message).with_help(help);
+    reader.report(problem.with_label(host.span, "the host"));
+}

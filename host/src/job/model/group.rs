@@ -1,0 +1,59 @@
+//! The group: waits for its start, and requests that blocks make of it.
+
+use crate::diagnostic::Span;
+use crate::limit::Limit;
+
+/// A wait for another role's `lava_start`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelayedStart {
+    /// The role whose `lava_start` releases the node.
+    pub expect_role: String,
+    /// How long to wait for it.
+    pub timeout: Limit,
+}
+
+/// A request to the group from an action block's `protocols: lava-multinode`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolCall {
+    /// The part of the block that makes it, such as `prepare-scp-overlay`.
+    pub action: String,
+    /// What is asked.
+    pub request: GroupRequest,
+    /// `messageID`.
+    pub message_id: String,
+    /// `message`: keys and values in the file's order; a value that begins with `$` is replaced from the answer.
+    pub message: Vec<(String, String)>,
+    /// `role`, for `lava-wait-all`.
+    pub role: Option<String>,
+    /// How long it may wait.
+    pub timeout: Limit,
+    /// `file:line:column` of the call.
+    pub place: String,
+    /// The same in bytes.
+    pub span: Span,
+}
+
+/// Requests that a job may make of the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GroupRequest {
+    /// `lava-send`.
+    Send,
+    /// `lava-wait`.
+    Wait,
+    /// `lava-wait-all`.
+    WaitAll,
+    /// `lava-sync`.
+    Sync,
+}
+
+impl GroupRequest {
+    /// Its name in LAVA.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Send => "lava-send",
+            Self::Wait => "lava-wait",
+            Self::WaitAll => "lava-wait-all",
+            Self::Sync => "lava-sync",
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! From a role's action blocks to the steps of its nodes.
+
+use std::collections::BTreeMap;
+
+use super::bind::Binder;
+use super::step::{Action, NodeKind, Step, TestAction, TestLine, TftpDeployment, UserCommand};
+use crate::board::Board;
+use crate::diagnostic::did_you_mean;
+use crate::fault::Class;
+use crate::job::{Block, BlockKind, BootImage, DeployTftp, Located, Role, SshAddress};
+
+/// What earlier blocks of a node mean for later ones.
+pub(super) struct NodeState<'a> {
+    pub(super) role: &'a Role,
+    pub(super) kind: &'a NodeKind,
+    /// Ordinal of the next test with definitions.
+    stage: u32,
+    /// By namespace.
+    spaces: BTreeMap<&'a str, Space>,
+}
+
+/// What earlier blocks of a namespace mean for later ones.
+#[derive(Default)]
+pub(super) struct Space {
+    os: Option<String>,
+    /// Kind of the kernel image as it is served.
+    pub(super) kernel_type: Option<BootImage>,
+}
+
+impl<'a> NodeState<'a> {
+    fn space(&mut self, block: &'a Block) -> &mut Space {
+        self.spaces.entry(namespace(block)).or_default()
+    }
+}
+
+fn namespace(block: &Block) -> &str {
+    block.namespace.as_ref().map_or("", |name| &name.value)
+}
+
+/// Where a test's connection is.
+fn connection_namespace(block: &Block) -> &str {
+    block.connection_namespace.as_ref().map_or_else(|| namespace(block), |name| &name.value)
+}
+
+impl Binder<'_> {
+    /// The steps of a node of `role` that runs on `kind`.
+    pub(super) fn steps(&mut self, role: &Role, kind: &NodeKind) -> Vec<Step> {
+        let job = self.job;
+        let mut state = NodeState { role, kind, stage: 0, spaces: BTreeMap::new() };
+        let mut steps: Vec<Step> = Vec::new();
+        for block in job.blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
+            for time in 0..block.retries.repeat {
+                let Some((base, action)) = self.action(block, &mut state) else { break };
+                let same = |step: &&Step| step.phase == base || step.phase.starts_with(&format!("{base}-"));
+                let phase = match steps.iter().filter(same).count() {
+                    0 => base,
+                    count => format!("{base}-{}", count + 1),
+                };
+                steps.push(Step {
+                    phase,
+                    namespace: connection_namespace(block).to_owned(),
+                    // They are made once, whatever is repeated.
+                    calls: if time == 0 { block.calls.clone() } else { Vec::new() },
+                    attempts: block.retries.attempts,
+                    retry_interval: block.retries.interval,
+                    timeouts: block.timeouts.clone(),
+                    place: job.source.place(block.span),
+                    action,
+                });
+            }
+        }
+        steps
+    }
+
+    /// The name of a block's phase, and what is done in it.
+    fn action<'a>(&mut self, block: &'a Block, state: &mut NodeState<'a>) -> Option<(String, Action)> {
+        Some(match &block.kind {
+            BlockKind::DeployTftp(deploy) => {
+                let deployment = self.deploy_tftp(deploy, block, state)?;
+                ("deploy-tftp".to_owned(), Action::DeployTftp(Box::new(deployment)))
+            }
+            BlockKind::DeploySsh(deploy) => {
+                state.space(block).os.clone_from(&deploy.os);
+                ("deploy-ssh".to_owned(), Action::DeploySsh(deploy.clone()))
+            }
+            BlockKind::BootUboot(boot) => {
+                let kernel_type = state.space(block).kernel_type;
+                let boot = self.boot_uboot(boot, block, state, kernel_type)?;
+                ("boot-u-boot".to_owned(), Action::BootUboot(Box::new(boot)))
+            }
+            BlockKind::BootBootloader(boot) => {
+                let kernel_type = state.space(block).kernel_type;
+                let boot = self.boot_bootloader(boot, block, state, kernel_type)?;
+                ("boot-bootloader".to_owned(), Action::BootBootloader(Box::new(boot)))
+            }
+            BlockKind::BootMinimal(boot) => {
+                let boot = self.boot_minimal(boot, state)?;
+                ("boot-minimal".to_owned(), Action::BootMinimal(Box::new(boot)))
+            }
+            BlockKind::NewConnection(boot) => {
+                let connection = self.new_connection(boot, state)?;
+                ("new-connection".to_owned(), Action::NewConnection(Box::new(connection)))
+            }
+            BlockKind::BootSsh(boot) => {
+                if boot.address == SshAddress::Board {
+                    self.check_ssh(block, state);
+                }
+                ("boot-ssh".to_owned(), Action::BootSsh(boot.clone()))
+            }
+            BlockKind::Test(test) => {
+                let stage = state.stage;
+                state.stage += 1;
+                let os = state.space(block).os.clone();
+                let definitions = test.definitions.clone();
+                (format!("test-{stage}"), Action::Test(TestAction { stage, definitions, os }))
+            }
+            BlockKind::Interactive(scripts) => {
+                let test = TestLine { stage: state.stage, items: scripts.clone() };
+                ("test-interactive".to_owned(), Action::Interactive(test))
+            }
+            BlockKind::Monitors(monitors) => {
+                let test = TestLine { stage: state.stage, items: monitors.clone() };
+                ("test-monitors".to_owned(), Action::Monitors(test))
+            }
+            BlockKind::Command(name) => {
+                let command = self.command(name, state)?;
+                (format!("command-{}", name.value), Action::Command(command))
+            }
+        })
+    }
+
+    fn deploy_tftp<'a>(
+        &mut self,
+        deploy: &DeployTftp,
+        block: &'a Block,
+        state: &mut NodeState<'a>,
+    ) -> Option<TftpDeployment> {
+        let NodeKind::Board { board } = state.kind else { return None };
+        self.check_reachable(block, board);
+        let uboot = board.uboot.as_ref();
+        // LAVA's `mkimage`: for a kernel that the board's U-Boot cannot start as it is.
+        let images = uboot.map(|uboot| uboot.images.as_slice()).unwrap_or_default();
+        let foreign = deploy.kernel_type.filter(|kind| !images.contains(kind));
+        let convert = foreign.is_some() && images.contains(&BootImage::Uimage);
+        let header = uboot.filter(|_| convert).map(|uboot| uboot.uimage_addr.clone());
+        let space = state.space(block);
+        space.os.clone_from(&deploy.os);
+        space.kernel_type = if convert { Some(BootImage::Uimage) } else { deploy.kernel_type };
+        Some(TftpDeployment { spec: deploy.clone(), kernel_header: header })
+    }
+
+    /// A real board fetches its files from this PC's address, which nobody but the bench file knows.
+    fn check_reachable(&mut self, block: &Block, board: &Board) {
+        if !board.is_virtual() && self.bench.address.is_none() {
+            let message =
+                format!("board `{}` cannot fetch files: the bench file does not say from where", board.name);
+            let help = "add `[network]` with `address`, this PC's address on the board's network";
+            self.fault(Class::Bench, block.span, message, Some(help.to_owned()));
+        }
+    }
+
+    /// A login over SSH to a board that is up by itself.
+    fn check_ssh(&mut self, block: &Block, state: &NodeState<'_>) {
+        let NodeKind::Board { board } = state.kind else { return };
+        if board.ssh.is_none() {
+            let message =
+                format!("the bench file does not say how board `{}` is reached over SSH", board.name);
+            let help =
+                format!("add `[boards.{}.ssh]` with `host`, `identity_file` and `host_key`", board.name);
+            self.fault(Class::Bench, block.span, message, Some(help));
+        }
+    }
+
+    /// A command of the bench, by its name.
+    fn command(&mut self, name: &Located<String>, state: &NodeState<'_>) -> Option<UserCommand> {
+        let NodeKind::Board { board } = state.kind else {
+            let message = format!("role `{}` is a connection: it has no commands", state.role.name.value);
+            self.fault(Class::Job, name.span, message, None);
+            return None;
+        };
+        let Some(command) = board.commands.iter().find(|command| command.name == name.value) else {
+            let names: Vec<&str> = board.commands.iter().map(|command| command.name.as_str()).collect();
+            let help =
+                did_you_mean(&name.value, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
+                    [] => format!(
+                        "add it with `[boards.{}.commands.{}]` and `do` in the bench file",
+                        board.name, name.value
+                    ),
+                    _ => format!("it has: {}", names.join(", ")),
+                });
+            let message = format!("board `{}` has no command `{}`", board.name, name.value);
+            self.fault(Class::Bench, name.span, message, Some(help));
+            return None;
+        };
+        Some(UserCommand { name: command.name.clone(), run: command.run.clone(), undo: command.undo.clone() })
+    }
+}

@@ -1,0 +1,100 @@
+//! `index.html`: the run on one page that needs nothing else, for people.
+//!
+//! One file per section. Everything that comes from outside goes through the template's escaping; beside that the page
+//! forbids the browser to load anything, and to run any script but its own.
+//!
+//! What is kept of a run besides its results: the last 2000 lines of every node (at most 256 KiB), the first 500 messages of
+//! the group and the first 200 warnings. Of a definition with more than 1000 cases, the page lists those that failed.
+
+mod console;
+mod page;
+mod results;
+mod sequence;
+mod text;
+mod timeline;
+mod verdict;
+mod warnings;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::event::{Event, EventKind};
+use crate::report::bounded::Bounded;
+use crate::report::results_json::replace_file;
+use crate::report::tail::{Limit, Tails};
+use crate::report::{Reporter, Results};
+use crate::text::clip;
+
+const CONSOLE: Limit = Limit { lines: 2000, bytes: 256 * 1024 };
+const MAX_MESSAGES: usize = 500;
+const MAX_WARNINGS: usize = 200;
+/// Longest message or warning, in bytes.
+const MAX_TEXT: usize = 2 * 1024;
+
+/// Writes `index.html` at the end of the run.
+#[derive(Debug)]
+pub struct HtmlPage {
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// What the page shows besides the results.
+#[derive(Debug)]
+struct Seen {
+    consoles: Tails,
+    messages: Bounded<Said>,
+    warnings: Bounded<Said>,
+}
+
+/// Something that was said at some time.
+#[derive(Debug)]
+struct Said {
+    /// Time since the run started.
+    elapsed: Duration,
+    /// By which node; `None` for the run as a whole.
+    node: Option<String>,
+    text: String,
+}
+
+impl HtmlPage {
+    /// Will write to `path`. The page refers to the console logs beside it.
+    pub fn new(path: PathBuf) -> Self {
+        let consoles = Tails::new(CONSOLE);
+        let (messages, warnings) = (Bounded::new(MAX_MESSAGES), Bounded::new(MAX_WARNINGS));
+        Self { path, seen: Seen { consoles, messages, warnings } }
+    }
+
+    fn write(&self, results: &Results) -> io::Result<()> {
+        let page = page::page(results, &self.seen).into_string();
+        replace_file(&self.path, page.as_bytes())
+    }
+}
+
+impl Said {
+    fn new(event: &Event, text: &str) -> Self {
+        Self { elapsed: event.elapsed, node: event.node.clone(), text: clip(text, MAX_TEXT) }
+    }
+}
+
+impl Reporter for HtmlPage {
+    fn name(&self) -> &'static str {
+        "index.html"
+    }
+
+    fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
+        self.seen.consoles.add(event);
+        match &event.kind {
+            EventKind::Group { text } => self.seen.messages.push(Said::new(event, text)),
+            EventKind::Warning { text } => self.seen.warnings.push(Said::new(event, text)),
+            EventKind::RunFinished { .. } => self.write(so_far)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn cut_off(&mut self, so_far: &Results) -> io::Result<()> {
+        self.seen.consoles.cut_off(so_far.last_event());
+        self.write(so_far)
+    }
+}

@@ -1,0 +1,115 @@
+//! The schema of bench files.
+
+use schemars::Schema;
+use serde_json::{Value, json};
+
+use super::board_type::{self, Part};
+use super::shape::{
+    Keys, any_text, document, integer, list, names, one_or_list, one_or_some, some, text, values, word,
+};
+use crate::board::bench_file::{MAX_BUDGET_MB, MAX_MEMORY_MB, MIN_MEMORY_MB};
+
+/// The schema.
+pub(super) fn schema() -> Schema {
+    let network = Keys::new().may("address", "This PC's address in the boards' network.", text());
+    let virtual_network = Keys::new().may("address", "Address and prefix, such as `10.77.0.1/24`.", text());
+    let directory = |about: &str| Keys::new().may("directory", about, text()).schema();
+    let rootfs = budget().may("directory", "Where root filesystems are kept.", text());
+    let mirror = Keys::new().needs("from", "The beginning of URLs.", text()).needs(
+        "to",
+        "What stands in for it: a URL, or a directory.",
+        text(),
+    );
+    let mut boards = names(&board());
+    boards["minProperties"] = json!(1);
+    let keys = Keys::new()
+        .needs("boards", "The boards, by their names.", boards)
+        .may("network", "The boards' network.", network.schema())
+        .may("virtual_network", "The network of the virtual boards.", virtual_network.schema())
+        .may("agent", "The agents.", directory("Where the agents are: ARCH/lava-agent."))
+        .may("cache", "Files that were fetched.", directory("Where they are kept."))
+        .may("rootfs", "Root filesystems.", rootfs.schema())
+        .may("mirror", "Places that stand in for others.", list(&mirror.schema()));
+    document("A host-runner bench file", keys.schema())
+}
+
+fn budget() -> Keys {
+    Keys::new().may(
+        "budget_mb",
+        "MiB that a job may write into its root filesystem.",
+        integer(1, MAX_BUDGET_MB),
+    )
+}
+
+/// A program and its arguments.
+fn command() -> Value {
+    some(&any_text())
+}
+
+/// A line of the bench: a device, an address, or a command.
+fn line() -> Value {
+    json!({ "anyOf": [text(), command()] })
+}
+
+fn board() -> Value {
+    let about = "`/dev/…`, `tcp://host:port`, `telnet://host:port`, a command, `qemu`, or `none`.";
+    let environment = "Variables of the tests' environment.";
+    let info = Keys::new()
+        .may("mac", "The board's MAC address.", text())
+        .may("probe_ip", "The address of a probe on it.", text())
+        .may("probe_channel", "The channel of that probe.", text())
+        .may("storage", "Storage media, by method.", names(&text()));
+    let qemu = Keys::new()
+        .may("initrd", "A RAM disk that Linux starts with.", text())
+        .may("firmware", "U-Boot.", text())
+        .may("memory_mb", "MiB of memory.", integer(MIN_MEMORY_MB, MAX_MEMORY_MB));
+    let bench_command = Keys::new().needs("do", "The command and its arguments.", command()).may(
+        "undo",
+        "What undoes it at the job's end.",
+        command(),
+    );
+    Keys::new()
+        .needs("type", "The board type: its name, or a path that ends in `.toml`.", text())
+        .needs("console", about, line())
+        .may("baud", "The console's speed, if not the type's.", board_type::baud())
+        .may("linux_console", "The console's device in Linux, if not the type's.", text())
+        .may("address", "The board's address.", text())
+        .may("agent_link", "How the agent is spoken to.", word(["console", "tcp"]))
+        .may("arch", "The agent's architecture, if not the type's.", board_type::arch())
+        .may("device_types", "The `device_type`s of jobs that it runs.", one_or_list(&any_text()))
+        .may("tags", "Words that jobs can ask for.", one_or_list(&any_text()))
+        .may("ssh_port", "Where its secondary connections go.", integer(1, u16::MAX.into()))
+        .may("ssh", "How it is reached when it is up by itself.", ssh())
+        .may("consoles", "Further connections, by name.", names(&line()))
+        .may("commands", "For a job's `command` actions.", names(&bench_command.schema()))
+        .may("power", "How it is switched.", power())
+        .may("rootfs", "Its root filesystem.", budget().schema())
+        .may("info", "What its tests may know of it.", info.schema())
+        .may("static_info", "Names and values that its tests may know.", names(&any_text()))
+        .may("environment", environment, values())
+        .may("qemu", "For `console = \"qemu\"`: what the emulator needs.", qemu.schema())
+        .may("uboot", "Where its U-Boot differs from the type's.", board_type::uboot(Part::Override))
+        .may("linux", "Where its Linux differs from the type's.", board_type::linux(Part::Override))
+        .schema()
+}
+
+fn ssh() -> Value {
+    Keys::new()
+        .needs("host", "Its name or address.", text())
+        .needs("identity_file", "The private key.", text())
+        .needs("host_key", "The public keys that it may have.", one_or_some(&any_text()))
+        .may("port", "Its port.", integer(1, u16::MAX.into()))
+        .may("user", "Who logs in; `root` if not said.", text())
+        .schema()
+}
+
+fn power() -> Value {
+    let commands = || json!({ "anyOf": [command(), some(&command())] });
+    let keys = Keys::new()
+        .may("on", "Switches the board on: a command, or a list of commands.", commands())
+        .may("off", "Switches it off.", commands())
+        .may("reset", "Restarts it.", commands());
+    let mut power = keys.schema();
+    power["anyOf"] = json!([{ "required": ["reset"] }, { "required": ["on", "off"] }]);
+    power
+}
