@@ -1,6 +1,7 @@
 //! `host-runner cache`: what was downloaded, unpacked and cloned.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
@@ -91,11 +92,14 @@ enum Fate {
 pub(super) fn cache(command: &CacheCommand) -> Result<Option<Class>, Failure> {
     match command {
         CacheCommand::List { bench, json } => {
-            let cache = open(bench)?;
-            let found = cache.inventory().map_err(|error| fault(&error))?;
+            let directory = directory(bench)?;
+            let found = match open(&directory)? {
+                Some(cache) => cache.inventory().map_err(|error| fault(&error))?,
+                None => Inventory::default(),
+            };
             print(|out| {
                 show(out, &found, None, *json)?;
-                summary(out, &format!("in {}", cache.directory().display()), &found, *json)
+                summary(out, &format!("in {}", directory.display()), &found, *json)
             })
         }
         CacheCommand::Prune { bench, unused_for, dry_run, json } => {
@@ -108,7 +112,10 @@ pub(super) fn cache(command: &CacheCommand) -> Result<Option<Class>, Failure> {
 fn prune(bench: &BenchArgs, days: u16, dry_run: bool, json: bool) -> Result<Option<Class>, Failure> {
     let age = Duration::from_secs(u64::from(days) * 24 * 3600);
     let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-    let Pruned { removed, in_use } = open(bench)?.prune(before, dry_run).map_err(|error| fault(&error))?;
+    let Pruned { removed, in_use } = match open(&directory(bench)?)? {
+        Some(cache) => cache.prune(before, dry_run).map_err(|error| fault(&error))?,
+        None => Pruned::default(),
+    };
     let (fate, done) = match dry_run {
         true => (Fate::WouldBeRemoved, "would be removed"),
         false => (Fate::Removed, "removed"),
@@ -131,7 +138,10 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
             eprint!("\r\x1b[Kreading {} ({})", short(&file.sha256), megabytes(file.bytes));
         }
     };
-    let damaged = open(bench)?.remove_damaged(&mut progress).map_err(|error| fault(&error));
+    let damaged = match open(&directory(bench)?)? {
+        Some(cache) => cache.remove_damaged(&mut progress).map_err(|error| fault(&error)),
+        None => Ok(Pruned::default()),
+    };
     if live {
         eprint!("\r\x1b[K");
     }
@@ -149,9 +159,14 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
     Ok((!is_whole).then_some(Class::Infrastructure))
 }
 
-fn open(bench: &BenchArgs) -> Result<Cache, Failure> {
-    let directory = cache_directory(load_bench_if_any(bench)?.as_ref())?;
-    Ok(Cache::open(&directory).map_err(|error| fault(&error))?)
+fn directory(bench: &BenchArgs) -> Result<PathBuf, Failure> {
+    Ok(cache_directory(load_bench_if_any(bench)?.as_ref())?)
+}
+
+/// The cache in `directory`; none if no run has made one there yet.
+fn open(directory: &Path) -> Result<Option<Cache>, Failure> {
+    let cache = directory.is_dir().then(|| Cache::open(directory)).transpose();
+    Ok(cache.map_err(|error| fault(&error))?)
 }
 
 fn fault(error: &dyn std::error::Error) -> Fault {

@@ -1,10 +1,22 @@
 //! Shows problems of files with the lines that they are about.
+//!
+//! What a file holds reaches the terminal as text that steers nothing, and in bounds: a long line is cut around the place
+//! that is shown, a long message behind its beginning.
 
-use std::fmt;
+mod excerpt;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use std::fmt::{self, Write as _};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan};
+
+use self::excerpt::Excerpts;
+use crate::diagnostic::{Diagnostic, Diagnostics, MAX_PROBLEMS, Severity, Source};
+
+/// Most problems of a file that are shown.
+const MAX_SHOWN: usize = 100;
+
+/// Longest message and help, in characters.
+const MAX_TEXT: usize = 2000;
 
 /// Renders problems as text with excerpts of the file; with colours and box drawing if `fancy`.
 pub fn render(diagnostics: &Diagnostics, fancy: bool) -> String {
@@ -13,28 +25,54 @@ pub fn render(diagnostics: &Diagnostics, fancy: bool) -> String {
 
 /// Renders some problems of `source`, such as the warnings of a file that can be used.
 pub fn render_problems(source: &Source, problems: &[Diagnostic], fancy: bool) -> String {
+    if problems.is_empty() {
+        return String::new();
+    }
     let theme = if fancy { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    let code = NamedSource::new(&source.name, source.text.to_string());
+    let excerpts = Excerpts::new(source);
     let mut text = String::new();
-    for problem in problems {
-        let report = Report { problem, code: &code };
+    for problem in problems.iter().take(MAX_SHOWN) {
+        let report = Report { problem, excerpts: &excerpts, message: shown(&problem.message) };
         // Writing to a string cannot fail.
         let _ = handler.render_report(&mut text, &report);
     }
+    if let Some(more) = problems.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        let at_least = if problems.len() == MAX_PROBLEMS { "at least " } else { "" };
+        let _ = writeln!(text, "… and {at_least}{more} more");
+    }
     text
+}
+
+/// Whether `c` steers a terminal, or turns the direction of what follows.
+pub(super) fn steers(c: char) -> bool {
+    c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` as a terminal may have it: what steers one is escaped, and what is too long cut.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len().min(MAX_TEXT));
+    for (index, c) in text.chars().enumerate() {
+        if index == MAX_TEXT {
+            shown.push('…');
+            break;
+        }
+        if steers(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// A problem together with its file, as miette wants it.
 #[derive(Debug)]
 struct Report<'a> {
     problem: &'a Diagnostic,
-    code: &'a NamedSource<String>,
+    excerpts: &'a Excerpts,
+    message: String,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -53,17 +91,18 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.problem.help.as_ref().map(|help| Box::new(shown(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(self.code)
+        Some(self.excerpts)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.problem.labels.iter().map(|label| {
-            let text = Some(label.text.clone()).filter(|text| !text.is_empty());
-            LabeledSpan::new(text, label.span.offset, label.span.len)
+            let text = Some(shown(&label.text)).filter(|text| !text.is_empty());
+            let span = self.excerpts.visible(label.span);
+            LabeledSpan::new(text, span.offset, span.len)
         })))
     }
 }

@@ -156,6 +156,8 @@ codes! {
     UnknownKey => "unknown-key",
     /// There is no such namespace.
     UnknownNamespace => "unknown-namespace",
+    /// Nothing replaces a placeholder in a command for U-Boot.
+    UnknownPlaceholder => "unknown-placeholder",
     /// There is no such role.
     UnknownRole => "unknown-role",
     /// There is no action whose time could be bounded so.

@@ -8,9 +8,9 @@ mod source;
 mod suggest;
 
 pub use code::Code;
-pub use problem::{Diagnostic, Diagnostics, Label, Severity};
+pub use problem::{Diagnostic, Diagnostics, Label, MAX_PROBLEMS, Severity};
 pub use source::{MAX_FILE_BYTES, ReadError, Source, Span};
-pub use suggest::{did_you_mean, nearest};
+pub use suggest::{did_you_mean, meant, nearest};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,9 @@ use super::code::Code;
 use super::source::{Source, Span};
 use crate::fault::{Class, Fault};
 
+/// Most problems of a file that are kept.
+pub const MAX_PROBLEMS: usize = 1000;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
@@ -70,6 +73,11 @@ impl Diagnostic {
     pub fn with_label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
+    }
+
+    /// Whether the file cannot be used for it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     /// The main place.

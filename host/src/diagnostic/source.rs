@@ -3,19 +3,29 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// One file's name and text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// The name shown to the user, usually the path as it was given.
     pub name: String,
     /// The text.
     pub text: Arc<str>,
+    /// Where its lines begin, once it was asked for a place.
+    lines: Arc<OnceLock<Vec<usize>>>,
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 /// A place in a [`Source`], in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,7 +69,7 @@ pub enum ReadError {
 impl Source {
     /// A source whose text is at hand.
     pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), lines: Arc::default() }
     }
 
     /// Reads `path`, at most [`MAX_FILE_BYTES`].
@@ -88,9 +98,13 @@ impl Source {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = self.text.get(..end).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(index, _)| index + 1);
+            std::iter::once(0).chain(ends).collect()
+        });
+        let line = lines.partition_point(|start| *start <= end);
+        let start = line.checked_sub(1).and_then(|index| lines.get(index)).copied().unwrap_or_default();
+        let column = self.text.get(start..end).unwrap_or_default().chars().count() + 1;
         (line, column)
     }
 

@@ -5,11 +5,18 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
+/// A help text of what was most likely meant, if that is known, and of `all` that there is.
+pub fn meant(near: Option<&str>, all: &str) -> String {
+    near.map_or_else(|| all.to_owned(), |near| format!("did you mean `{near}`? {all}"))
+}
+
 /// The one of `known` that `word` was most likely meant to be; `None` if none is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    let limit = (length / 3).clamp(1, 3);
     known
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|&(distance, _)| distance <= limit)
         // Letters are left out more often than replaced.

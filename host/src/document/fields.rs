@@ -4,7 +4,10 @@ use std::cell::RefCell;
 
 use super::node::{Node, Value};
 use super::reader::Reader;
-use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, nearest};
+
+/// Most keys of one mapping.
+const MAX_KEYS: usize = 1000;
 
 /// The keys of one mapping. Asking for a key makes it known.
 #[derive(Debug)]
@@ -56,27 +59,39 @@ impl<'n> Fields<'n> {
         }
         let near = |(name, span, node)| did_you_mean(name, [key]).map(|help| (name, span, node, help));
         let (name, span, node, help) = self.unknown().find_map(near)?;
-        let message = format!("`{}` has no key `{name}`", self.what);
-        reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_help(help));
+        reader.report(self.no_key(name, span, Some(help)));
         // It is told once.
-        self.known.borrow_mut().push(name);
+        self.know(name);
         Some(node).filter(|node| node.value != Value::Null)
     }
 
-    /// Notes that none of `keys` is there, or which of them was misspelt; `help` says what they are for.
-    pub(crate) fn require_one_of(&self, reader: &mut Reader<'_>, keys: &[&'static str], help: &str) {
+    /// The one of `keys` that is misspelt, which [`Self::require`] and [`Self::get_misspelt`] tell. Notes if there is none:
+    /// `help` says what the keys are for.
+    pub(crate) fn require_one_of(
+        &self,
+        reader: &mut Reader<'_>,
+        keys: &[&'static str],
+        help: &str,
+    ) -> Option<&'static str> {
         self.accept(keys);
-        let mut near = self
-            .unknown()
-            .filter_map(|(name, span, _)| Some((name, span, did_you_mean(name, keys.iter().copied())?)));
-        if let Some((name, span, help)) = near.next() {
-            let message = format!("`{}` has no key `{name}`", self.what);
-            reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_help(help));
-            return;
+        let near = |(name, ..): (&str, Span, &Node)| nearest(name, keys.iter().copied());
+        if let Some(key) = self.unknown().find_map(near) {
+            return Some(key);
         }
         let names: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
         let message = format!("`{}` needs one of {}", self.what, names.join(", "));
         reader.report(Diagnostic::error(Code::MissingKey, self.span, message).with_help(help));
+        None
+    }
+
+    fn no_key(&self, key: &str, span: Span, help: Option<String>) -> Diagnostic {
+        let message = format!("`{}` has no key `{key}`", self.what);
+        Diagnostic::error(Code::UnknownKey, span, message).with_optional_help(help)
+    }
+
+    fn no_effect(&self, key: &str, span: Span) -> Diagnostic {
+        let message = format!("`{key}` of `{}` is not known and has no effect", self.what);
+        Diagnostic::warning(Code::UnknownKey, span, message)
     }
 
     /// Where `key` is written.
@@ -87,6 +102,11 @@ impl<'n> Fields<'n> {
     /// Makes `keys` known: they are accepted and have no effect.
     pub(crate) fn accept(&self, keys: &[&'static str]) {
         self.known.borrow_mut().extend(keys);
+    }
+
+    /// Makes `key`, of those that were not asked for, known.
+    pub(crate) fn know(&self, key: &'n str) {
+        self.known.borrow_mut().push(key);
     }
 
     /// Accepts `keys` with a warning that they have no effect.
@@ -118,36 +138,30 @@ impl<'n> Fields<'n> {
 
     /// Notes every key that nobody asked for as an error.
     pub(crate) fn finish(&self, reader: &mut Reader<'_>) {
-        for (key, span, _) in self.unknown() {
-            let message = format!("`{}` has no key `{key}`", self.what);
-            let help = did_you_mean(key, self.known.borrow().iter().copied());
-            reader.report(Diagnostic::error(Code::UnknownKey, span, message).with_optional_help(help));
-        }
+        self.finish_with(reader, |key, span, near| self.no_key(key, span, near));
     }
 
     /// Notes every key that nobody asked for: as an error if it is near one that is known, else as a warning.
     pub(crate) fn finish_near(&self, reader: &mut Reader<'_>) {
-        for (key, span, _) in self.unknown() {
-            let problem = match did_you_mean(key, self.known.borrow().iter().copied()) {
-                Some(help) => {
-                    let message = format!("`{}` has no key `{key}`", self.what);
-                    Diagnostic::error(Code::UnknownKey, span, message).with_help(help)
-                }
-                None => {
-                    let message = format!("`{key}` of `{}` is not known and has no effect", self.what);
-                    Diagnostic::warning(Code::UnknownKey, span, message)
-                }
-            };
-            reader.report(problem);
-        }
+        self.finish_with(reader, |key, span, near| match near {
+            Some(_) => self.no_key(key, span, near),
+            None => self.no_effect(key, span),
+        });
     }
 
     /// Notes every key that nobody asked for as a warning.
     pub(crate) fn finish_leniently(&self, reader: &mut Reader<'_>) {
+        self.finish_with(reader, |key, span, near| self.no_effect(key, span).with_optional_help(near));
+    }
+
+    fn finish_with(
+        &self,
+        reader: &mut Reader<'_>,
+        problem: impl Fn(&str, Span, Option<String>) -> Diagnostic,
+    ) {
         for (key, span, _) in self.unknown() {
-            let message = format!("`{key}` of `{}` is not known and has no effect", self.what);
-            let help = did_you_mean(key, self.known.borrow().iter().copied());
-            reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_optional_help(help));
+            let near = did_you_mean(key, self.known.borrow().iter().copied());
+            reader.report(problem(key, span, near));
         }
     }
 
@@ -162,9 +176,15 @@ impl Reader<'_> {
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
         let Value::Mapping(mapping) = &node.value else {
             let problem = self.wrong_type(node, what, "a mapping");
-            self.report(problem);
+            let help = colon_without_blank(node, what);
+            self.report(problem.with_optional_help(help));
             return None;
         };
+        if mapping.len() > MAX_KEYS {
+            let message = format!("`{what}` has {} keys; {MAX_KEYS} are allowed", mapping.len());
+            self.report(Diagnostic::error(Code::OutOfRange, node.span, message));
+            return None;
+        }
         let mut entries: Vec<(&str, Span, &Node)> = Vec::new();
         for (key, value) in mapping {
             let entry = (key.name.as_str(), key.span, value);
@@ -179,4 +199,13 @@ impl Reader<'_> {
         }
         Some(Fields { what: what.to_owned(), span: node.span, entries, known: RefCell::default() })
     }
+}
+
+/// What to write for text such as `minutes:15` where a mapping should be.
+fn colon_without_blank(node: &Node, what: &str) -> Option<String> {
+    let Value::Text(text) = &node.value else { return None };
+    let (key, value) = text.split_once(':')?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    (is_key && !value.contains('\n'))
+        .then(|| format!("put a blank behind the colon: `{what}: {{ {key}: {value} }}`"))
 }

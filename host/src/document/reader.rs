@@ -1,10 +1,16 @@
 //! Reads single values, and collects what is wrong with them.
 
-use regex::Regex;
+use regex::RegexBuilder;
 
 use super::node::{Node, Value, ends_with_block_header};
 use super::python_pattern::from_python;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Source, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, MAX_PROBLEMS, Source, Span, meant, nearest};
+
+/// Most regular expressions of a file.
+const MAX_REGEXES: usize = 1000;
+
+/// Most memory that one may take, in bytes.
+const MAX_REGEX_BYTES: usize = 1024 * 1024;
 
 /// Whether `name` may be part of the name of a file: not empty, of letters, digits, `-`, `_` and `.`, and not hidden.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -23,24 +29,36 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
 pub(crate) struct Reader<'a> {
     /// The file.
     pub(crate) source: &'a Source,
+    /// The first [`MAX_PROBLEMS`].
     problems: Vec<Diagnostic>,
+    errors: usize,
+    /// Number of regular expressions so far.
+    regexes: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new() }
+        Self { source, problems: Vec::new(), errors: 0, regexes: 0 }
     }
 
     /// Notes a problem.
     pub(crate) fn report(&mut self, problem: Diagnostic) {
-        self.problems.push(problem);
+        self.errors += usize::from(problem.is_error());
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
+        } else if let Some(warning) = self.problems.iter_mut().rev().find(|_| problem.is_error())
+            && !warning.is_error()
+        {
+            // At least one error is told if there is one.
+            *warning = problem;
+        }
     }
 
     /// Ends the reading: `value` and the warnings, unless there are errors or no value.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Diagnostic>), Diagnostics> {
         self.problems.sort_by_key(|problem| (problem.span().offset, problem.severity));
         self.problems.dedup();
-        let failed = self.problems.iter().any(|problem| problem.severity == Severity::Error);
+        let failed = self.errors > 0;
         debug_assert!(failed || value.is_some(), "nothing says why {} cannot be used", self.source.name);
         match value {
             Some(value) if !failed => Ok((value, self.problems)),
@@ -49,8 +67,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Number of errors so far; warnings are not among them.
-    pub(crate) fn error_count(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    pub(crate) const fn error_count(&self) -> usize {
+        self.errors
     }
 
     /// `file:line:column` of `span`.
@@ -97,8 +115,7 @@ impl<'a> Reader<'a> {
         let message = format!("this line is part of the text above it in `{what}`, and no entry of its own");
         let problem =
             Diagnostic::warning(Code::SurprisingValue, span, message).with_label(node.span, "the text");
-        self.problems
-            .push(problem.with_help("indent it as much as the entry above, or put the text in quotes"));
+        self.report(problem.with_help("indent it as much as the entry above, or put the text in quotes"));
     }
 
     /// Checks the name of `what`: names of boards, roles and definitions become parts of names of files.
@@ -141,8 +158,7 @@ impl<'a> Reader<'a> {
             let message = format!("`{written}` of `{what}` is read as {value}");
             let help =
                 "in YAML a number that begins with `0` is octal, and `1:30` is 1 × 60 + 30; write it without";
-            self.problems
-                .push(Diagnostic::warning(Code::SurprisingValue, node.span, message).with_help(help));
+            self.report(Diagnostic::warning(Code::SurprisingValue, node.span, message).with_help(help));
         }
     }
 
@@ -220,29 +236,48 @@ impl<'a> Reader<'a> {
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
         let message = format!("`{what}` cannot be `{text}`");
-        let near = did_you_mean(&text, choices.iter().map(|(name, _)| *name));
+        let near = nearest(&text, choices.iter().map(|(name, _)| *name));
         let all = match names.as_slice() {
             [only] => format!("it can only be {only}"),
             _ => format!("it is one of {}", names.join(", ")),
         };
-        let help = near.map_or(all.clone(), |near| format!("{near} {all}"));
-        self.report(Diagnostic::error(Code::UnknownValue, node.span, message).with_help(help));
+        self.report(Diagnostic::error(Code::UnknownValue, node.span, message).with_help(meant(near, &all)));
         None
     }
 
     /// A regular expression that compiles, as text. It is read as Python's, in which job files are written.
     pub(crate) fn regex(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = from_python(&self.non_empty(node, what)?);
-        match Regex::new(&text) {
-            Ok(_) => Some(text),
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                let message = format!("`{what}` is not a regular expression: {reason}");
-                let help = "escape characters that have a meaning in regular expressions with `\\`";
-                self.report(Diagnostic::error(Code::InvalidRegex, node.span, message).with_help(help));
-                None
+        self.regexes += 1;
+        if self.regexes > MAX_REGEXES {
+            if self.regexes == MAX_REGEXES + 1 {
+                let message = format!("the file has more than {MAX_REGEXES} regular expressions");
+                self.report(Diagnostic::error(Code::OutOfRange, node.span, message));
             }
+            return None;
         }
+        let error = match RegexBuilder::new(&text).size_limit(MAX_REGEX_BYTES).build() {
+            Ok(_) => return Some(text),
+            Err(error) => error,
+        };
+        let (message, help) = regex_problem(&error, &text);
+        let message = format!("`{what}` is not a regular expression{message}");
+        self.report(Diagnostic::error(Code::InvalidRegex, node.span, message).with_help(help));
+        None
     }
+}
+
+/// What is wrong with a regular expression, and what to write.
+fn regex_problem(error: &regex::Error, text: &str) -> (String, &'static str) {
+    if let regex::Error::CompiledTooBig(_) = error {
+        let message = format!(" that can be used: it takes more than {MAX_REGEX_BYTES} bytes of memory");
+        return (message, "repeat less, as in `x+` for `x{1,5000}`");
+    }
+    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| text.contains(look)) {
+        let message = " that is supported: it looks ahead or behind with `(?=`, `(?!`, `(?<=` or `(?<!`";
+        return (message.to_owned(), "write a pattern that matches the text itself");
+    }
+    let reason = error.to_string();
+    let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    (format!(": {reason}"), "escape characters that have a meaning in regular expressions with `\\`")
 }

@@ -22,6 +22,12 @@ use crate::diagnostic::{Code, Diagnostic, Source, Span};
 const MAX_DEPTH: usize = 64;
 /// Most values that are read, aliases counted wherever they are used.
 const MAX_NODES: usize = 20_000;
+/// Most aliases that are read.
+const MAX_ALIASES: usize = 1000;
+/// Most text that anchors can hold for their aliases, in bytes.
+const MAX_ANCHORED_BYTES: usize = 128 * 1024;
+/// Most of the text before a value that is looked at for what it says of the value, in bytes.
+const MAX_BEFORE: usize = 1000;
 
 /// Parses the one document of `source`. Plain scalars have the values that they have for PyYAML, which LAVA uses.
 ///
@@ -29,7 +35,15 @@ const MAX_NODES: usize = 20_000;
 /// It is not YAML, or too deep or too large; the first such problem.
 pub(crate) fn parse_yaml(source: &Source) -> Result<Node, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_aliases: MAX_ALIASES,
+            max_recorded_anchor_bytes: MAX_ANCHORED_BYTES,
+            // One anchor may well have hundreds of aliases.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 2 * MAX_NODES },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
@@ -49,7 +63,7 @@ fn resolve(node: &mut Node, text: &str) {
         value @ (Value::Bool(_) | Value::Integer(_) | Value::Other | Value::Text(_)) => {
             let Span { offset, len } = node.span;
             let Some(written) = text.get(offset..offset + len) else { return };
-            let before = text.get(..offset).unwrap_or_default();
+            let before = end_of(text.get(..offset).unwrap_or_default());
             // Of quoted text, text in a block and text on several lines it is clear that it is text.
             let is_plain = match value {
                 Value::Text(text) => text == written,
@@ -61,6 +75,12 @@ fn resolve(node: &mut Node, text: &str) {
             }
         }
     }
+}
+
+/// The last [`MAX_BEFORE`] bytes of `text`.
+fn end_of(text: &str) -> &str {
+    let from = text.len().saturating_sub(MAX_BEFORE);
+    (from..=text.len()).find_map(|from| text.get(from..)).unwrap_or_default()
 }
 
 /// Whether what follows has a tag, which says what it is.
@@ -86,16 +106,17 @@ fn problem(error: &Error, source: &Source) -> Diagnostic {
             Diagnostic::error(Code::YamlSyntax, Span { offset, len: 3 }, "a second document begins here")
                 .with_help(help)
         }
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            at(format!("lists and mappings are nested deeper than {MAX_DEPTH}"), "nest them less deep")
+        Error::Budget { breach, .. } => {
+            let (message, help) = too_large(breach);
+            at(message, help)
         }
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => at(
-            format!("the file has more than {MAX_NODES} values, or too many aliases"),
+        Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => at(
+            format!("aliases stand for more than {} values", 2 * MAX_NODES),
             "an alias such as `*name` counts as all that it stands for",
         ),
+        Error::AliasReplayStackDepthExceeded { .. } | Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            at("this alias stands for something that it is part of".to_owned(), "write the value out")
+        }
         Error::NullIntoString { .. } => at("a key cannot be empty".to_owned(), "write the key in quotes"),
         Error::Unexpected { expected: "string scalar", .. } => {
             at("a key must be text, not a list or a mapping".to_owned(), "put it in quotes if it is text")
@@ -118,6 +139,23 @@ fn problem(error: &Error, source: &Source) -> Diagnostic {
                 },
             )
         }
+    }
+}
+
+/// Which bound a file breaks, and what to do.
+fn too_large(breach: &BudgetBreach) -> (String, &'static str) {
+    match breach {
+        BudgetBreach::Depth { .. } => {
+            (format!("lists and mappings are nested deeper than {MAX_DEPTH}"), "nest them less deep")
+        }
+        BudgetBreach::Aliases { .. } => {
+            (format!("the file has more than {MAX_ALIASES} aliases such as `*name`"), "write values out")
+        }
+        BudgetBreach::RecordedAnchorBytes { .. } | BudgetBreach::RecordedAnchorEvents { .. } => (
+            format!("the values with anchors such as `&name` have more than {MAX_ANCHORED_BYTES} bytes"),
+            "take anchors out that no alias needs",
+        ),
+        _ => (format!("the file has more than {MAX_NODES} values"), "split the job"),
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod check;
 mod model;
 pub mod part;
+pub(crate) mod placeholder;
 pub mod testdef;
 
 pub use model::{

@@ -23,8 +23,8 @@ pub struct TestDefinition {
     pub params: Vec<(String, String)>,
     /// `run: steps`: shell commands.
     pub steps: Vec<RunStep>,
-    /// What the steps visibly ask of the group.
-    pub requests: Vec<StepRequest>,
+    /// What the steps ask of the group.
+    pub requests: Requests,
     /// `run: timeout`, an extension of LAVA's language: how long its steps may take together.
     pub timeout: Option<Limit>,
     /// `parse: pattern`: a regular expression with named groups `test_case_id`, `result`, `measurement`, `units`.
@@ -44,6 +44,15 @@ pub struct RunStep {
     pub command: String,
     /// How long it may take, an extension of LAVA's language.
     pub timeout: Option<Limit>,
+}
+
+/// What a definition asks of the group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// What is visible in the steps.
+    pub seen: Vec<StepRequest>,
+    /// Whether there may be more: in scripts, or in text that becomes one.
+    pub may_be_more: bool,
 }
 
 /// A request to the group that is written in a step.

@@ -123,7 +123,11 @@ impl Binder<'_> {
         help: Option<String>,
     ) {
         let fault = Fault::new(class, self.job.source.place(span), message.into());
-        self.faults.push(Fault { help, ..fault });
+        let fault = Fault { help, ..fault };
+        // Nodes of one role and times of one block have the same ones.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// Gives every node with a device type a board of its own.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bind::Binder;
+use super::phase::PhaseNames;
 use super::step::{Action, NodeKind, Step, TestAction, TestLine, TftpDeployment, UserCommand};
 use crate::board::Board;
 use crate::diagnostic::did_you_mean;
@@ -21,10 +22,12 @@ pub(super) struct NodeState<'a> {
 
 /// What earlier blocks of a namespace mean for later ones.
 #[derive(Default)]
-pub(super) struct Space {
+struct Space {
     os: Option<String>,
     /// Kind of the kernel image as it is served.
-    pub(super) kernel_type: Option<BootImage>,
+    kernel_type: Option<BootImage>,
+    /// Whether files were deployed.
+    has_files: bool,
 }
 
 impl<'a> NodeState<'a> {
@@ -48,16 +51,13 @@ impl Binder<'_> {
         let job = self.job;
         let mut state = NodeState { role, kind, stage: 0, spaces: BTreeMap::new() };
         let mut steps: Vec<Step> = Vec::new();
+        let mut phases = PhaseNames::default();
         for block in job.blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
             for time in 0..block.retries.repeat {
-                let Some((base, action)) = self.action(block, &mut state) else { break };
-                let same = |step: &&Step| step.phase == base || step.phase.starts_with(&format!("{base}-"));
-                let phase = match steps.iter().filter(same).count() {
-                    0 => base,
-                    count => format!("{base}-{}", count + 1),
-                };
+                let stage = state.stage;
+                let Some(action) = self.action(block, &mut state) else { break };
                 steps.push(Step {
-                    phase,
+                    phase: phases.next(block, stage),
                     namespace: connection_namespace(block).to_owned(),
                     // They are made once, whatever is repeated.
                     calls: if time == 0 { block.calls.clone() } else { Vec::new() },
@@ -72,59 +72,60 @@ impl Binder<'_> {
         steps
     }
 
-    /// The name of a block's phase, and what is done in it.
-    fn action<'a>(&mut self, block: &'a Block, state: &mut NodeState<'a>) -> Option<(String, Action)> {
+    /// What is done in a block.
+    fn action<'a>(&mut self, block: &'a Block, state: &mut NodeState<'a>) -> Option<Action> {
         Some(match &block.kind {
             BlockKind::DeployTftp(deploy) => {
                 let deployment = self.deploy_tftp(deploy, block, state)?;
-                ("deploy-tftp".to_owned(), Action::DeployTftp(Box::new(deployment)))
+                Action::DeployTftp(Box::new(deployment))
             }
             BlockKind::DeploySsh(deploy) => {
                 state.space(block).os.clone_from(&deploy.os);
-                ("deploy-ssh".to_owned(), Action::DeploySsh(deploy.clone()))
+                Action::DeploySsh(deploy.clone())
             }
             BlockKind::BootUboot(boot) => {
-                let kernel_type = state.space(block).kernel_type;
+                let Space { kernel_type, has_files, .. } = *state.space(block);
+                self.check_files(boot, state, has_files);
                 let boot = self.boot_uboot(boot, block, state, kernel_type)?;
-                ("boot-u-boot".to_owned(), Action::BootUboot(Box::new(boot)))
+                Action::BootUboot(Box::new(boot))
             }
             BlockKind::BootBootloader(boot) => {
                 let kernel_type = state.space(block).kernel_type;
                 let boot = self.boot_bootloader(boot, block, state, kernel_type)?;
-                ("boot-bootloader".to_owned(), Action::BootBootloader(Box::new(boot)))
+                Action::BootBootloader(Box::new(boot))
             }
             BlockKind::BootMinimal(boot) => {
                 let boot = self.boot_minimal(boot, state)?;
-                ("boot-minimal".to_owned(), Action::BootMinimal(Box::new(boot)))
+                Action::BootMinimal(Box::new(boot))
             }
             BlockKind::NewConnection(boot) => {
                 let connection = self.new_connection(boot, state)?;
-                ("new-connection".to_owned(), Action::NewConnection(Box::new(connection)))
+                Action::NewConnection(Box::new(connection))
             }
             BlockKind::BootSsh(boot) => {
                 if boot.address == SshAddress::Board {
                     self.check_ssh(block, state);
                 }
-                ("boot-ssh".to_owned(), Action::BootSsh(boot.clone()))
+                Action::BootSsh(boot.clone())
             }
             BlockKind::Test(test) => {
                 let stage = state.stage;
                 state.stage += 1;
                 let os = state.space(block).os.clone();
                 let definitions = test.definitions.clone();
-                (format!("test-{stage}"), Action::Test(TestAction { stage, definitions, os }))
+                Action::Test(TestAction { stage, definitions, os })
             }
             BlockKind::Interactive(scripts) => {
                 let test = TestLine { stage: state.stage, items: scripts.clone() };
-                ("test-interactive".to_owned(), Action::Interactive(test))
+                Action::Interactive(test)
             }
             BlockKind::Monitors(monitors) => {
                 let test = TestLine { stage: state.stage, items: monitors.clone() };
-                ("test-monitors".to_owned(), Action::Monitors(test))
+                Action::Monitors(test)
             }
             BlockKind::Command(name) => {
                 let command = self.command(name, state)?;
-                (format!("command-{}", name.value), Action::Command(command))
+                Action::Command(command)
             }
         })
     }
@@ -145,6 +146,7 @@ impl Binder<'_> {
         let header = uboot.filter(|_| convert).map(|uboot| uboot.uimage_addr.clone());
         let space = state.space(block);
         space.os.clone_from(&deploy.os);
+        space.has_files = true;
         space.kernel_type = if convert { Some(BootImage::Uimage) } else { deploy.kernel_type };
         Some(TftpDeployment { spec: deploy.clone(), kernel_header: header })
     }

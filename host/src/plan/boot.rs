@@ -6,10 +6,10 @@ use super::step::{
     BootBootloader, BootMinimal, BootUboot, LoaderCommands, LoaderSettings, NewConnection, NodeKind,
     ResetPlan, ShellPlan,
 };
-use super::substitute::{PLACEHOLDERS, unknown_placeholders};
 use crate::board::{Board, UbootSettings};
 use crate::diagnostic::did_you_mean;
 use crate::fault::Class;
+use crate::job::placeholder;
 use crate::job::{self, Block, BootCommands, BootImage, Context, Located, Reset, ShellSpec};
 
 impl Binder<'_> {
@@ -31,6 +31,22 @@ impl Binder<'_> {
             reset: reset(&boot.reset, board),
             shell: shell(&boot.shell, board, true),
         })
+    }
+
+    /// A list of commands that loads files needs a deployment before it.
+    pub(super) fn check_files(&mut self, boot: &job::BootUboot, state: &NodeState<'_>, has_files: bool) {
+        let (BootCommands::Named(name), NodeKind::Board { board }) = (&boot.commands.value, state.kind)
+        else {
+            return;
+        };
+        let list = board.uboot.as_ref().and_then(|uboot| uboot.commands.get(name));
+        let mut used = list.into_iter().flatten().flat_map(|command| placeholder::names(command));
+        let file = used.find(|name| matches!(*name, "KERNEL" | "NFSROOTFS" | "BOOTX"));
+        if let Some(file) = file.filter(|_| !has_files) {
+            let message = format!("the commands `{name}` need `{{{file}}}`, and nothing was deployed before");
+            let help = "put the `deploy` with the files before it".to_owned();
+            self.fault(Class::Job, boot.commands.span, message, Some(help));
+        }
     }
 
     pub(super) fn boot_bootloader(
@@ -132,10 +148,6 @@ impl Binder<'_> {
                 }
             },
         };
-        for name in list.iter().flat_map(|command| unknown_placeholders(command)) {
-            let message = format!("nothing replaces `{{{name}}}` in the commands");
-            self.fault(Class::Job, commands.span, message, did_you_mean(name, PLACEHOLDERS));
-        }
         Some(list.clone())
     }
 }

@@ -5,6 +5,7 @@ mod bind;
 mod blocks;
 mod boot;
 mod outline;
+mod phase;
 mod script;
 mod step;
 mod substitute;
@@ -21,4 +22,3 @@ pub use step::{
     UserCommand,
 };
 pub use substitute::{BootValues, NfsValues, RamdiskValues, replace, substitute, values};
-pub(crate) use substitute::{is_known_placeholder, is_never_given, placeholders};

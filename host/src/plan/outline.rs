@@ -1,10 +1,9 @@
 //! What a job will do, for people and programs to read: nodes, steps, and what each step works with. No bench is needed.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::bind::node_name;
+use super::phase::PhaseNames;
 use crate::job::{
     ArtifactSpec, Block, BlockKind, BootCommands, DefinitionSource, DeployTftp, InteractiveAction, Job,
     Located, ProtocolCall, Role, RoleKind, ShellSpec, SshAddress,
@@ -63,7 +62,7 @@ pub fn outline(job: &Job) -> Vec<NodeOutline> {
 }
 
 fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
-    let (mut steps, mut used) = (Vec::new(), BTreeMap::<String, u32>::new());
+    let (mut steps, mut phases) = (Vec::new(), PhaseNames::default());
     let mut stage = 0;
     if let Some(start) = &role.delayed_start {
         steps.push(StepOutline {
@@ -73,15 +72,13 @@ fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
             timeout_from: start.timeout.origin.clone(),
             attempts: 1,
             place: job.source.place(role.name.span),
-            details: vec![format!("waits for `lava_start` of {}", start.expect_role)],
+            details: vec![format!("waits for `lava_start` of {}", start.expect_role.value)],
         });
     }
     for block in job.blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
         for _ in 0..block.retries.repeat {
-            let base = phase(block, &mut stage);
-            let times = used.entry(base.clone()).or_default();
-            *times += 1;
-            let phase = if *times == 1 { base } else { format!("{base}-{times}") };
+            let phase = phases.next(block, stage);
+            stage += u32::from(matches!(block.kind, BlockKind::Test(_)));
             steps.push(StepOutline {
                 phase,
                 namespace: block.namespace.as_ref().map(|name| name.value.clone()),
@@ -94,26 +91,6 @@ fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
         }
     }
     steps
-}
-
-/// The name of a block's phase, as the plan has it; `stage` counts tests with definitions.
-fn phase(block: &Block, stage: &mut u32) -> String {
-    match &block.kind {
-        BlockKind::DeployTftp(_) => "deploy-tftp".to_owned(),
-        BlockKind::DeploySsh(_) => "deploy-ssh".to_owned(),
-        BlockKind::BootUboot(_) => "boot-u-boot".to_owned(),
-        BlockKind::BootBootloader(_) => "boot-bootloader".to_owned(),
-        BlockKind::BootMinimal(_) => "boot-minimal".to_owned(),
-        BlockKind::NewConnection(_) => "new-connection".to_owned(),
-        BlockKind::BootSsh(_) => "boot-ssh".to_owned(),
-        BlockKind::Test(_) => {
-            *stage += 1;
-            format!("test-{}", *stage - 1)
-        }
-        BlockKind::Interactive(_) => "test-interactive".to_owned(),
-        BlockKind::Monitors(_) => "test-monitors".to_owned(),
-        BlockKind::Command(name) => format!("command-{}", name.value),
-    }
 }
 
 fn call(call: &ProtocolCall) -> String {

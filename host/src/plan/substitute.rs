@@ -5,61 +5,10 @@ use std::net::IpAddr;
 
 use super::step::{LoaderCommands, LoaderSettings};
 use crate::job::BootImage;
-
-/// Every placeholder that LAVA or this program knows. A line with one that has no value is left out.
-pub(super) const PLACEHOLDERS: [&str; 32] = [
-    "APPLY_DTBO_COMMANDS",
-    "BOARD_IP",
-    "BOOTX",
-    "CONSOLE",
-    "DTB",
-    "DTBO_ADDR",
-    "DTB_ADDR",
-    "DTB_BASE_ADDR",
-    "DTB_BASE_RESIZE",
-    "EXTRA_FILES_DIR",
-    "EXTRA_KERNEL_ARGS",
-    "EXTRA_NFSROOT_ARGS",
-    "INITRD",
-    "KERNEL",
-    "KERNEL_ADDR",
-    "LAVA_DISPATCHER_IP",
-    "LAVA_JOB_ID",
-    "LAVA_MAC",
-    "NBDSERVERIP",
-    "NBDSERVERPORT",
-    "NFSROOTFS",
-    "NFS_PORT",
-    "NFS_SERVER_IP",
-    "PRESEED_CONFIG",
-    "PRESEED_LOCAL",
-    "RAMDISK",
-    "RAMDISK_ADDR",
-    "ROOT",
-    "ROOT_PART",
-    "SERVER_IP",
-    "TEE",
-    "TEE_ADDR",
-];
+use crate::job::placeholder::{Piece, is_known, pieces};
 
 /// Bytes by which a device tree is made larger for its overlays, as in LAVA.
 const DTB_BASE_RESIZE: &str = "1048576";
-
-/// Those of them that never have a value: what they stand for is not supported.
-const NEVER_GIVEN: [&str; 5] = ["NBDSERVERIP", "NBDSERVERPORT", "PRESEED_LOCAL", "ROOT", "ROOT_PART"];
-
-/// Whether something may replace the placeholder `name`, or its line is left out. Those of the device tree's overlays have
-/// numbers.
-pub(crate) fn is_known_placeholder(name: &str) -> bool {
-    let number = name.strip_prefix("DTBO");
-    PLACEHOLDERS.contains(&name)
-        || number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether lines with the placeholder `name` are always left out.
-pub(crate) fn is_never_given(name: &str) -> bool {
-    NEVER_GIVEN.contains(&name)
-}
 
 /// What is known of a boot once its files are served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,21 +127,6 @@ pub fn values(loader: &LoaderCommands, boot: &BootValues<'_>) -> BTreeMap<String
     values
 }
 
-/// The placeholders of `command`, in its order.
-pub(crate) fn placeholders(command: &str) -> Vec<&str> {
-    pieces(command)
-        .filter_map(|piece| match piece {
-            Piece::Placeholder(name) => Some(name),
-            Piece::Text(_) => None,
-        })
-        .collect()
-}
-
-/// The placeholders of `command` that nobody knows.
-pub(super) fn unknown_placeholders(command: &str) -> Vec<&str> {
-    placeholders(command).into_iter().filter(|name| !is_known_placeholder(name)).collect()
-}
-
 /// The command that starts the kernel, if there is one: kernel, RAM disk or `-`, device tree.
 fn bootx(settings: &LoaderSettings, image: BootImage, boot: &BootValues<'_>) -> Option<String> {
     boot.kernel?;
@@ -211,56 +145,25 @@ fn bootx(settings: &LoaderSettings, image: BootImage, boot: &BootValues<'_>) -> 
     })
 }
 
-/// `text` with its placeholders replaced; `None` if one has no value.
+/// `text` with its placeholders replaced; `None` if one that is known has no value. Others are the board's own text.
 pub fn replace(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
     pieces(text)
         .map(|piece| match piece {
             Piece::Text(text) => Some(text),
-            Piece::Placeholder(name) => values.get(name).map(String::as_str),
+            Piece::Placeholder { name, written } => match values.get(name) {
+                Some(value) => Some(value.as_str()),
+                None => (!is_known(name)).then_some(written),
+            },
         })
         .collect()
 }
 
-/// A piece of a command.
-enum Piece<'a> {
-    Text(&'a str),
-    Placeholder(&'a str),
-}
-
-/// Splits a command at its placeholders: `{NAME}`, but not `${NAME}`, which is U-Boot's own variable.
-fn pieces(command: &str) -> impl Iterator<Item = Piece<'_>> {
-    let mut rest = command;
-    let mut pieces = Vec::new();
-    let mut searched = 0;
-    while let Some(found) = rest.get(searched..).and_then(|text| text.find('{')) {
-        let start = searched + found;
-        let (before, after) = rest.split_at(start);
-        let name = after[1..].split_once('}').map(|(name, _)| name).filter(|name| is_name(name));
-        match name {
-            Some(name) if !before.ends_with('$') => {
-                pieces.extend([Piece::Text(before), Piece::Placeholder(name)]);
-                rest = &after[name.len() + 2..];
-                searched = 0;
-            }
-            _ => searched = start + 1,
-        }
-    }
-    pieces.push(Piece::Text(rest));
-    pieces.into_iter()
-}
-
-fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{
-        BootValues, NfsValues, PLACEHOLDERS, RamdiskValues, is_never_given, substitute, unknown_placeholders,
-    };
+    use super::{BootValues, NfsValues, RamdiskValues, substitute};
     use crate::board::BoardType;
     use crate::job::BootImage;
+    use crate::job::placeholder::{PLACEHOLDERS, is_never_given};
     use crate::plan::{LoaderCommands, LoaderSettings};
 
     /// The list of commands `nfs` of a board type, with its addresses.
@@ -376,10 +279,10 @@ mod tests {
     #[test]
     fn lines_with_an_unset_placeholder_are_left_out_and_variables_of_uboot_stay() {
         let commands =
-            ["tftp {TEE_ADDR} {TEE}", "echo ${KERNEL_ADDR} {lower} {", "{SERVER_IP}{LAVA_JOB_ID}é"];
+            ["tftp {TEE_ADDR} {TEE}", "echo ${KERNEL_ADDR} {lower} {OTHER} {", "{SERVER_IP}{LAVA_JOB_ID}é"];
         let commands = commands.map(str::to_owned).to_vec();
         let lines = substitute(&LoaderCommands { commands, ..loader("beaglebone-black") }, &nfs_boot());
-        assert_eq!(lines, ["echo ${KERNEL_ADDR} {lower} {", "10.0.0.17é"]);
+        assert_eq!(lines, ["echo ${KERNEL_ADDR} {lower} {OTHER} {", "10.0.0.17é"]);
     }
 
     #[test]
@@ -393,11 +296,5 @@ mod tests {
         let lines = ["fdt resize 1048576", "tftp 0x89000000 7/a.dtbo", "fdt apply 0x89000000", "x quiet"];
         assert_eq!(substitute(&loader, &boot), lines);
         assert_eq!(substitute(&loader, &nfs_boot()), ["x quiet"]);
-        assert_eq!(unknown_placeholders("{DTBO12} {DTBO} {DTBOX}"), ["DTBO", "DTBOX"]);
-    }
-
-    #[test]
-    fn misspelt_placeholders_are_found() {
-        assert_eq!(unknown_placeholders("tftp {KERNEL_ADR} {KERNEL} ${FOO}"), ["KERNEL_ADR"]);
     }
 }

@@ -145,14 +145,17 @@ async fn act(
 
 /// `request: lava-start`: waits until every member of the role has sent `lava_start`.
 async fn wait_for_start(node: &NodeContext, start: &DelayedStart, phase: &Phase) -> Result<(), Fault> {
-    let role = start.expect_role.clone();
+    let role = start.expect_role.value.clone();
     let request = crate::group::Request::WaitAll { id: "lava_start".to_owned(), role: Some(role) };
     match tokio::time::timeout_at(phase.deadline, node.member.call(request)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(refusal)) => Err(phase.fault(node.member.refusal_class(), refusal)),
         Err(_) => Err(phase.fault(
             Class::Infrastructure,
-            format!("no `lava_start` of role `{}` in time (at most {})", start.expect_role, phase.limit),
+            format!(
+                "no `lava_start` of role `{}` in time (at most {})",
+                start.expect_role.value, phase.limit
+            ),
         )),
     }
 }

@@ -13,6 +13,9 @@ use super::{Cache, CacheError};
 /// Largest record that is read, in bytes.
 const MAX_RECORD: u64 = 64 * 1024;
 
+/// What git writes where the URL of a clone stands.
+const UNNAMED: &str = "Unnamed repository;";
+
 /// All that is in a cache.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -168,7 +171,8 @@ fn repository(path: &Path) -> Option<CachedRepository> {
     let description = path.join(Cache::DESCRIPTION);
     let used = fs::metadata(&description).or_else(|_| fs::metadata(path)).ok()?.modified().ok()?;
     let text = fs::read_to_string(&description).unwrap_or_default();
-    let url = text.contains("://").then(|| text.trim().to_owned());
+    let url = Some(text.trim()).filter(|url| !url.is_empty() && !url.starts_with(UNNAMED));
+    let url = url.map(str::to_owned);
     Some(CachedRepository { url, bytes: bytes_below(path), used, key })
 }
 

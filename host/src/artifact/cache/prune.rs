@@ -49,7 +49,13 @@ impl Cache {
                     pruned.removed.files.push(file);
                 }
                 Claim::InUse => pruned.in_use.files.push(file),
-                Claim::Gone => {}
+                // What was made from it is of no use without it.
+                Claim::Gone => {
+                    if !pretend {
+                        self.remove_derived(&file)?;
+                    }
+                    pruned.removed.files.push(file);
+                }
             }
         }
         for repository in repositories.into_iter().filter(|repository| repository.used < before) {
@@ -108,13 +114,19 @@ impl Cache {
 
     /// Removes a file and what was made from it; what was made goes first, as it is found by the file.
     fn remove_file(&self, file: &CachedFile) -> Result<(), CacheError> {
+        self.remove_derived(file)?;
+        remove(&self.blob_path(&file.sha256))
+    }
+
+    /// Removes what was made from a file.
+    fn remove_derived(&self, file: &CachedFile) -> Result<(), CacheError> {
         let derived = format!("{}.", file.sha256);
         for entry in self.entries("blobs")? {
             if entry.file_name().to_string_lossy().starts_with(&derived) {
                 remove(&entry.path())?;
             }
         }
-        remove(&self.blob_path(&file.sha256))
+        Ok(())
     }
 
     /// Removes records of files, and links to directories, that are not there.

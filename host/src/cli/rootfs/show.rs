@@ -7,16 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::cli::problems::steers;
 use crate::rootfs::{Attributes, Change, Difference, DifferenceKind, Kind, Timestamp};
 
 /// A name as it can be printed: what would steer a terminal, and bytes that are no UTF-8, as `\n`, `\u{1b}`, `\xff`.
 pub(super) fn printable(name: &[u8]) -> String {
-    // Those that turn the direction of what follows.
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if steers(c) { text.extend(c.escape_default()) } else { text.push(c) }
+            if steers(c) || c == '\n' { text.extend(c.escape_default()) } else { text.push(c) }
         }
         for byte in chunk.invalid() {
             let _ = write!(text, "\\x{byte:02x}");

@@ -4,26 +4,26 @@ mod json;
 mod sarif;
 mod text;
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::board::Bench;
 use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::message::Failure;
+use crate::cli::output;
 use crate::cli::run::load_bench;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeOutline, Plan, outline};
 
-/// Checks every file and tells all that is wrong with all of them.
+/// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
     let bench = args.bench.as_deref().map(load_bench).transpose()?;
-    let mut worst = None;
+    let mut first = None;
     let mut checked = Vec::new();
     for path in &args.jobs {
         let file = Checked::of(path, bench.as_ref());
-        worst = worst.or(file.class());
+        first = first.or(file.class());
         match args.format {
             // As it goes: a thousand files are told one after the other.
             ValidateFormat::Text => text::print(&file, args)?,
@@ -34,7 +34,7 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
     if args.format == ValidateFormat::Sarif {
         print(&sarif::log(&checked))?;
     }
-    Ok(worst)
+    Ok(first)
 }
 
 /// A job file, and what came of checking it.
@@ -103,8 +103,7 @@ impl Checked {
     }
 }
 
+/// Prints `text`.
 fn print(text: &str) -> Result<(), Failure> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Fault::from_error(Class::Infrastructure, "standard output", &error).into())
+    output::print(|out| out.write_all(text.as_bytes())).map(|_| ())
 }

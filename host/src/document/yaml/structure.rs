@@ -187,7 +187,12 @@ fn wrong_indent(all: &[Line<'_>], here: usize, before: Line<'_>) -> Option<Mista
         return Some(Mistake::new(line.start(), word(line), message, help));
     }
     let columns: Vec<_> = levels.iter().rev().map(|level| (level.depth + 1).to_string()).collect();
-    let help = format!("lines above begin in the columns {}", columns.join(", "));
+    let help = match columns.as_slice() {
+        [others @ .., last] if !others.is_empty() => {
+            format!("begin it in column {} or {last}, as lines above", others.join(", "))
+        }
+        _ => format!("begin it in column {}", columns.join("")),
+    };
     Some(Mistake::new(line.start(), word(line), "the indent of this line fits no line above", help))
 }
 

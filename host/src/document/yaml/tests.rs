@@ -97,11 +97,24 @@ fn what_is_too_deep_or_too_much_is_refused() {
     }
     for (text, message) in [
         (deep, "lists and mappings are nested deeper than 64"),
-        (laughs, "the file has more than 20000 values, or too many aliases"),
+        (laughs, "the file has more than 20000 values"),
+        ("x,".repeat(20_000), "the file has more than 20000 values"),
+        ("*a,".repeat(1001), "the file has more than 1000 aliases such as `*name`"),
+        ("&b [*b]".to_owned(), "this alias stands for something that it is part of"),
     ] {
+        let text = if text.contains(':') { text } else { format!("[&a 1,{text}]") };
         let problem = parse_yaml(&Source::new("job.yaml", text)).unwrap_err();
         assert_eq!((problem.code, problem.message.as_str()), (Code::YamlSyntax, message));
     }
+}
+
+#[test]
+fn an_anchor_may_have_hundreds_of_aliases() {
+    let text = format!("[&a {{k: v}},{}]", "*a,".repeat(500));
+    let node = parse_yaml(&Source::new("job.yaml", text)).unwrap();
+    let Value::Sequence(items) = &node.value else { panic!("{node:?}") };
+    assert_eq!(items.len(), 501);
+    assert!(items.iter().all(|item| item.value == items[0].value));
 }
 
 /// A good job; its mistakes are made below.
@@ -166,7 +179,7 @@ fn indentation() {
     mistake(
         "    commands",
         "   commands",
-        "9:4 the indent of this line fits no line above (lines above begin in the columns 1, 3, 5)",
+        "9:4 the indent of this line fits no line above (begin it in column 1, 3 or 5, as lines above)",
     );
 }
 

@@ -9,7 +9,7 @@ use crate::board::UbootSettings;
 use crate::diagnostic::Code;
 use crate::import::draft;
 use crate::import::keys::{Item, Keys};
-use crate::plan::{is_known_placeholder, is_never_given, placeholders};
+use crate::job::placeholder;
 
 /// Longest command line that every U-Boot takes, as `boot_uboot` checks it, in bytes.
 const LINE_LIMIT: usize = 511;
@@ -46,8 +46,8 @@ fn lists<'n>(keys: &Keys<'n>) -> Vec<Item<'n>> {
 /// What is different when the runner types `commands`, for a comment; what needs a look is reported as well.
 fn remarks(reader: &mut Reader<'_, '_>, list: &Item<'_>, commands: &[String]) -> String {
     let mut remarks = String::new();
-    let names = || commands.iter().flat_map(|command| placeholders(command));
-    let mut never: Vec<_> = names().filter(|name| is_never_given(name)).collect();
+    let names = || commands.iter().flat_map(|command| placeholder::names(command));
+    let mut never: Vec<_> = names().filter(|name| placeholder::is_never_given(name)).collect();
     never.sort_unstable();
     never.dedup();
     if !never.is_empty() {
@@ -56,7 +56,7 @@ fn remarks(reader: &mut Reader<'_, '_>, list: &Item<'_>, commands: &[String]) ->
             never.join("}, {")
         );
     }
-    for name in names().filter(|name| !is_known_placeholder(name)) {
+    for name in names().filter(|name| !placeholder::is_known(name)) {
         let message = format!("nothing replaces `{{{name}}}` in the commands `{}`", list_name(list));
         reader.findings.warn(
             Code::ImportCheck,

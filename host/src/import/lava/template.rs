@@ -88,7 +88,7 @@ fn environment(templates: &Templates<'_>, loaded: &Arc<Mutex<Vec<Source>>>) -> E
         }
         let source = load(directories, name)?;
         let text = source.as_ref().map(|source| source.text.to_string());
-        loaded.extend(source.map(|source| Source { name: name.to_owned(), ..source }));
+        loaded.extend(source.map(|source| Source::new(name, source.text)));
         Ok(text)
     });
     environment

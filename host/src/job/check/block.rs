@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::role::{self, Roles};
 use super::timeout::JobTimeouts;
 use super::{boot, command, deploy, protocol, test};
-use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, meant, nearest};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{Block, Located, Retries};
 use crate::job::part::Owner;
@@ -59,10 +59,7 @@ fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &R
         return None;
     };
     let span = entry.key_span(kind).unwrap_or(entry.span);
-    if !KINDS.contains(&kind) {
-        report_no_kind(reader, kind, span);
-        return None;
-    }
+    let kind = if KINDS.contains(&kind) { kind } else { misspelt_kind(reader, kind, span)? };
     let mut fields = reader.fields(body, kind)?;
     fields.span = span;
     let roles = role::of_block(reader, &fields, roles);
@@ -103,16 +100,19 @@ fn report_not_an_action(reader: &mut Reader<'_>, entry: &Fields<'_>) {
     reader.report(problem.with_help(help));
 }
 
-fn report_no_kind(reader: &mut Reader<'_>, kind: &str, span: Span) {
-    let problem = if kind == "repeat" {
-        Diagnostic::error(Code::UnsupportedAction, span, "the action `repeat` is not supported")
-            .with_help("LAVA has dropped it: write `repeat` into the actions themselves")
-    } else {
-        let all = "it is one of `deploy`, `boot`, `test`, `command`";
-        Diagnostic::error(Code::UnknownAction, span, format!("there is no action `{kind}`"))
-            .with_help(did_you_mean(kind, KINDS).map_or(all.to_owned(), |near| format!("{near} {all}")))
-    };
-    reader.report(problem);
+/// Notes that there is no such kind; the one that was meant, so that the block is checked as one of that.
+fn misspelt_kind(reader: &mut Reader<'_>, kind: &str, span: Span) -> Option<&'static str> {
+    if kind == "repeat" {
+        let message = "the action `repeat` is not supported";
+        let help = "LAVA has dropped it: write `repeat` into the actions themselves";
+        reader.report(Diagnostic::error(Code::UnsupportedAction, span, message).with_help(help));
+        return None;
+    }
+    let near = nearest(kind, KINDS);
+    let help = meant(near, "it is one of `deploy`, `boot`, `test`, `command`");
+    let message = format!("there is no action `{kind}`");
+    reader.report(Diagnostic::error(Code::UnknownAction, span, message).with_help(help));
+    near
 }
 
 fn namespace(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &'static str) -> Option<Located<String>> {

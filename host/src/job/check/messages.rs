@@ -3,11 +3,19 @@
 //! Only what is written in the job can be seen. Where a role's tests come from elsewhere, or bring scripts of their own,
 //! it may send anything.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::document::Reader;
 use crate::job::model::{
     Block, BlockKind, DefinitionSource, GroupRequest, InteractiveAction, Role, RoleKind,
 };
+
+/// Most ids that are looked at for the one that was meant.
+const MAX_NEAR: usize = 1000;
+
+/// Most ids that a help lists.
+const MAX_TOLD: usize = 8;
 
 /// What a role asks of the group, as far as the job says it.
 struct Asked<'a> {
@@ -15,6 +23,10 @@ struct Asked<'a> {
     requests: Vec<Asking<'a>>,
     /// Whether it may ask more than can be seen.
     is_opaque: bool,
+    /// The ids of the messages that it sends.
+    sends: BTreeSet<&'a str>,
+    /// The ids of what it waits for all to come to.
+    syncs: BTreeSet<&'a str>,
 }
 
 /// One request.
@@ -25,19 +37,81 @@ struct Asking<'a> {
     span: Span,
 }
 
-impl Asked<'_> {
-    /// Whether it makes the request, or may make it out of sight.
-    fn may(&self, request: GroupRequest, id: &str) -> bool {
-        self.is_opaque || self.requests.iter().any(|asking| asking.request == request && asking.is(id))
+impl<'a> Asked<'a> {
+    fn new(role: &'a Role, blocks: &'a [Block]) -> Self {
+        let mut asked = Self {
+            role,
+            requests: Vec::new(),
+            is_opaque: false,
+            sends: BTreeSet::new(),
+            syncs: BTreeSet::new(),
+        };
+        for block in blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
+            asked.add(block);
+        }
+        for asking in &asked.requests {
+            match asking.request {
+                GroupRequest::Send => asked.sends.insert(asking.id),
+                GroupRequest::Sync => asked.syncs.insert(asking.id),
+                GroupRequest::Wait | GroupRequest::WaitAll => continue,
+            };
+            // An id that a shell makes up may be any.
+            asked.is_opaque |= asking.is_made_up();
+        }
+        asked
+    }
+
+    /// What the block asks.
+    fn add(&mut self, block: &'a Block) {
+        self.requests.extend(block.calls.iter().map(|call| Asking {
+            request: call.request,
+            id: &call.message_id,
+            role: call.role.as_deref(),
+            span: call.span,
+        }));
+        match &block.kind {
+            BlockKind::Test(test) => {
+                for spec in &test.definitions {
+                    let DefinitionSource::Inline(definition) = &spec.source else {
+                        self.is_opaque = true;
+                        continue;
+                    };
+                    self.is_opaque |=
+                        definition.requests.may_be_more || !definition.install.git_repos.is_empty();
+                    self.requests.extend(definition.requests.seen.iter().map(|request| Asking {
+                        request: request.request,
+                        id: &request.id,
+                        role: request.role.as_deref(),
+                        span: request.span,
+                    }));
+                }
+            }
+            BlockKind::Interactive(scripts) => {
+                for step in scripts.iter().flat_map(|script| &script.steps) {
+                    let InteractiveAction::Group { request, words } = &step.action else { continue };
+                    let mut words = words.split_whitespace();
+                    let id = words.next().unwrap_or_default();
+                    let role = words.next().and_then(|word| word.strip_prefix("role="));
+                    self.requests.push(Asking { request: *request, id, role, span: step.span });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it sends the message, or may do so out of sight.
+    fn may_send(&self, id: &str) -> bool {
+        self.is_opaque || self.sends.contains(id)
+    }
+
+    /// Whether it comes to the `lava-sync`, or may do so out of sight.
+    fn may_sync(&self, id: &str) -> bool {
+        self.is_opaque || self.syncs.contains(id)
     }
 }
 
 impl Asking<'_> {
-    /// Whether it may be about the message `id`: one that a shell makes up may be any.
-    fn is(&self, id: &str) -> bool {
-        self.id == id || self.is_made_up()
-    }
-
+    /// Whether a shell makes its id up.
     fn is_made_up(&self) -> bool {
         self.id.contains(['$', '`', '{'])
     }
@@ -48,7 +122,7 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
     if roles.iter().all(|role| role.count == 1) && roles.len() < 2 {
         return;
     }
-    let all: Vec<Asked<'_>> = roles.iter().map(|role| asked(role, blocks)).collect();
+    let all: Vec<Asked<'_>> = roles.iter().map(|role| Asked::new(role, blocks)).collect();
     for asked in &all {
         for asking in asked.requests.iter().filter(|asking| !asking.is_made_up()) {
             check_role(reader, asking, roles);
@@ -63,46 +137,6 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
     }
 }
 
-fn asked<'a>(role: &'a Role, blocks: &'a [Block]) -> Asked<'a> {
-    let mut asked = Asked { role, requests: Vec::new(), is_opaque: false };
-    for block in blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
-        asked.requests.extend(block.calls.iter().map(|call| Asking {
-            request: call.request,
-            id: &call.message_id,
-            role: call.role.as_deref(),
-            span: call.span,
-        }));
-        match &block.kind {
-            BlockKind::Test(test) => {
-                for spec in &test.definitions {
-                    let DefinitionSource::Inline(definition) = &spec.source else {
-                        asked.is_opaque = true;
-                        continue;
-                    };
-                    asked.is_opaque |= !definition.install.git_repos.is_empty();
-                    asked.requests.extend(definition.requests.iter().map(|request| Asking {
-                        request: request.request,
-                        id: &request.id,
-                        role: request.role.as_deref(),
-                        span: request.span,
-                    }));
-                }
-            }
-            BlockKind::Interactive(scripts) => {
-                for step in scripts.iter().flat_map(|script| &script.steps) {
-                    let InteractiveAction::Group { request, words } = &step.action else { continue };
-                    let mut words = words.split_whitespace();
-                    let id = words.next().unwrap_or_default();
-                    let role = words.next().and_then(|word| word.strip_prefix("role="));
-                    asked.requests.push(Asking { request: *request, id, role, span: step.span });
-                }
-            }
-            _ => {}
-        }
-    }
-    asked
-}
-
 fn check_role(reader: &mut Reader<'_>, asking: &Asking<'_>, roles: &[Role]) {
     let Some(name) = asking.role.filter(|name| !name.contains('$')) else { return };
     if roles.iter().any(|role| role.name.value == name) {
@@ -114,31 +148,32 @@ fn check_role(reader: &mut Reader<'_>, asking: &Asking<'_>, roles: &[Role]) {
 }
 
 fn check_wait(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
-    if all.iter().any(|asked| asked.may(GroupRequest::Send, asking.id)) {
+    if all.iter().any(|asked| asked.may_send(asking.id)) {
         return;
     }
-    let sent: Vec<&str> = all
-        .iter()
-        .flat_map(|asked| &asked.requests)
-        .filter(|other| other.request == GroupRequest::Send)
-        .map(|other| other.id)
-        .collect();
+    let sent: BTreeSet<&str> = all.iter().flat_map(|asked| &asked.sends).copied().take(MAX_NEAR).collect();
     let message = format!("nobody sends the message `{}`: this would wait for ever", asking.id);
-    let help = did_you_mean(asking.id, sent.iter().copied()).unwrap_or_else(|| match sent.as_slice() {
-        [] => format!("send it with `lava-send {}` in a test of another role", asking.id),
-        _ => format!("messages that are sent: `{}`", sent.join("`, `")),
+    let help = did_you_mean(asking.id, sent.iter().copied()).unwrap_or_else(|| {
+        let shown: Vec<_> = sent.iter().take(MAX_TOLD).map(|id| format!("`{id}`")).collect();
+        match shown.as_slice() {
+            [] => format!("send it with `lava-send {}` in a test of another role", asking.id),
+            _ => format!(
+                "messages that are sent: {}{}",
+                shown.join(", "),
+                if sent.len() > MAX_TOLD { ", …" } else { "" }
+            ),
+        }
     });
     reader.report(Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help));
 }
 
 /// A `lava-sync` ends when all nodes have come to it.
 fn check_sync(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
-    for asked in all.iter().filter(|asked| !asked.may(GroupRequest::Sync, asking.id)) {
+    for asked in all.iter().filter(|asked| !asked.may_sync(asking.id)) {
         let name = &asked.role.name.value;
         let message =
             format!("role `{name}` never comes to `lava-sync {}`: this would wait for ever", asking.id);
-        let syncs = asked.requests.iter().filter(|other| other.request == GroupRequest::Sync);
-        let help = did_you_mean(asking.id, syncs.map(|other| other.id))
+        let help = did_you_mean(asking.id, asked.syncs.iter().copied().take(MAX_NEAR))
             .unwrap_or_else(|| format!("every role of the group must call `lava-sync {}`", asking.id));
         let problem = Diagnostic::error(Code::MissingSync, asking.span, message).with_help(help);
         reader.report(problem.with_label(asked.role.name.span, "this role"));
@@ -148,19 +183,19 @@ fn check_sync(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
 /// A role that waits for the start of another waits for its `lava_start`.
 fn check_start(reader: &mut Reader<'_>, asked: &Asked<'_>, all: &[Asked<'_>]) {
     let Some(start) = &asked.role.delayed_start else { return };
-    if start.expect_role == asked.role.name.value {
+    if start.expect_role.value == asked.role.name.value {
         return;
     }
-    let expected = all.iter().find(|other| other.role.name.value == start.expect_role);
-    let Some(expected) = expected.filter(|other| !other.may(GroupRequest::Send, "lava_start")) else {
+    let expected = all.iter().find(|other| other.role.name.value == start.expect_role.value);
+    let Some(expected) = expected.filter(|other| !other.may_send("lava_start")) else {
         return;
     };
     let message = format!(
         "role `{}` never sends `lava_start`, for which role `{}` waits",
-        start.expect_role, asked.role.name.value
+        start.expect_role.value, asked.role.name.value
     );
-    let problem = Diagnostic::error(Code::UnsentMessage, asked.role.name.span, message);
-    let help = format!("add the step `lava-send lava_start` to a test of `{}`", start.expect_role);
+    let problem = Diagnostic::error(Code::UnsentMessage, start.expect_role.span, message);
+    let help = format!("add the step `lava-send lava_start` to a test of `{}`", start.expect_role.value);
     reader.report(problem.with_label(expected.role.name.span, "this role").with_help(help));
 }
 
@@ -172,8 +207,8 @@ fn check_end(reader: &mut Reader<'_>, guest: &Asked<'_>, all: &[Asked<'_>]) {
         return;
     }
     let waits = host.requests.iter().any(|asking| match asking.request {
-        GroupRequest::Sync => guest.may(GroupRequest::Sync, asking.id),
-        GroupRequest::Wait | GroupRequest::WaitAll => guest.may(GroupRequest::Send, asking.id),
+        GroupRequest::Sync => guest.may_sync(asking.id),
+        GroupRequest::Wait | GroupRequest::WaitAll => guest.may_send(asking.id),
         GroupRequest::Send => false,
     });
     if waits {

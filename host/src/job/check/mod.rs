@@ -10,6 +10,8 @@ mod messages;
 mod namespace;
 mod order;
 mod protocol;
+#[cfg(test)]
+mod recovery_tests;
 pub(crate) mod role;
 pub(crate) mod test;
 #[cfg(test)]

@@ -164,11 +164,12 @@ fn line(shell: &ShellSpec, span: Span) -> Line {
     if shell.prompts.is_empty() { Line::Unknown(span) } else { Line::Shell }
 }
 
-/// Whether a boot asks for files of a deployment: by their placeholders, or by a list of the board type.
+/// Whether a boot asks for files of a deployment: by their placeholders, or by a list that has them on every board. What
+/// another list of the board type asks for is known when it is bound to a bench.
 fn needs_files(boot: &BootUboot) -> bool {
     let names = ["{KERNEL}", "{RAMDISK}", "{DTB}", "{NFSROOTFS}", "{BOOTX}"];
     match &boot.commands.value {
-        BootCommands::Named(_) => true,
+        BootCommands::Named(name) => matches!(name.as_str(), "nfs" | "ramdisk"),
         BootCommands::Inline(commands) => {
             commands.iter().any(|command| names.iter().any(|name| command.contains(name)))
         }

@@ -21,11 +21,27 @@ pub(crate) struct Roles {
     pub(crate) checked: Vec<Role>,
     /// Names of all that are declared, errors or not.
     declared: Vec<String>,
-    /// Whether the job declares roles: only then blocks name theirs.
-    grouped: bool,
+    form: Form,
+}
+
+/// What a job is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// One board: blocks name no role.
+    Single,
+    /// A group: blocks name their roles.
+    Group,
+    /// Neither is written, or not so that it can be read.
+    #[default]
+    Unknown,
 }
 
 impl Roles {
+    /// Whether all that are declared are there.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.checked.is_empty() && self.checked.len() == self.declared.len()
+    }
+
     /// Whether no role is called `name`; never if the table of roles itself could not be read.
     fn is_unknown(&self, name: &str) -> bool {
         !self.declared.is_empty() && self.declared.iter().all(|declared| declared != name)
@@ -38,10 +54,10 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>, multinode: Option<
     let Some(multinode) = multinode else {
         // A group whose table could not be read was reported already.
         if top.key_span("protocols").is_some() && device_type.is_none() {
-            return Roles { grouped: true, ..Roles::default() };
+            return Roles::default();
         }
-        let checked: Vec<_> = only_role(reader, top).into_iter().collect();
-        return Roles { declared: vec![ONLY_ROLE.to_owned()], checked, grouped: false };
+        let Some(role) = only_role(reader, top) else { return Roles::default() };
+        return Roles { declared: vec![ONLY_ROLE.to_owned()], checked: vec![role], form: Form::Single };
     };
     if let Some(node) = device_type {
         let message = "`device_type` at the top level and `roles` exclude each other";
@@ -71,7 +87,7 @@ fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
 }
 
 fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
-    let mut roles = Roles { grouped: true, ..Roles::default() };
+    let mut roles = Roles { form: Form::Group, ..Roles::default() };
     let Some(fields) = reader.fields(multinode.roles, "roles") else { return roles };
     for (name, node) in fields.rest() {
         let span = fields.key_span(name).unwrap_or(fields.span);
@@ -162,13 +178,20 @@ fn delayed_start(
     };
     reader.choice(request, "request", &[("lava-start", ())])?;
     let expect_role = fields.require(reader, "expect_role")?;
-    let expect_role = reader.string(expect_role, "expect_role")?;
+    let expect_role = located(reader, expect_role, "expect_role")?;
     Some(DelayedStart { expect_role, timeout: timeout.unwrap_or_else(timeout::default_limit) })
 }
 
 fn check_references(reader: &mut Reader<'_>, role: &Role, roles: &Roles) {
     if let Some(delayed) = &role.delayed_start {
-        check_reference(reader, role, roles, "expect_role", &delayed.expect_role, role.name.span);
+        check_reference(
+            reader,
+            role,
+            roles,
+            "expect_role",
+            &delayed.expect_role.value,
+            delayed.expect_role.span,
+        );
     }
     let RoleKind::Connection { host_role } = &role.kind else { return };
     if !check_reference(reader, role, roles, "host_role", &host_role.value, host_role.span) {
@@ -218,14 +241,14 @@ fn report_unknown(reader: &mut Reader<'_>, name: &str, span: Span, who: &str, ro
 /// that has none of its own.
 pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Roles) -> Vec<String> {
     let Some(node) = block.get_misspelt(reader, "role") else {
-        if roles.grouped {
+        if roles.form == Form::Group {
             let message = format!("`{}` needs `role`: every action of a job with roles does", block.what);
             reader.report(Diagnostic::error(Code::MissingKey, block.span, message));
             return Vec::new();
         }
         return roles.declared.clone();
     };
-    if !roles.grouped {
+    if roles.form == Form::Single {
         let message = "`role` needs roles in `protocols: lava-multinode`, and this job has none";
         reader.report(Diagnostic::error(Code::UnknownRole, node.span, message));
         return Vec::new();

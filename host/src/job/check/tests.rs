@@ -35,7 +35,7 @@ fn the_seed_has_one_board_and_three_guests_that_wait_for_it() {
     assert!(matches!(&guest.kind, RoleKind::Connection { host_role } if host_role.value == "host"));
     assert_eq!((host.count, guest.count), (1, 3));
     let delayed = guest.delayed_start.as_ref().unwrap();
-    assert_eq!((delayed.expect_role.as_str(), delayed.timeout.time), ("host", 15 * MINUTE));
+    assert_eq!((delayed.expect_role.value.as_str(), delayed.timeout.time), ("host", 15 * MINUTE));
     assert_eq!((host.group_timeout.time, guest.group_timeout.time), (10 * MINUTE, 15 * MINUTE));
     assert_eq!(job.warnings, []);
 }

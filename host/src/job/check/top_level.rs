@@ -49,6 +49,8 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
     top.finish(reader);
     let blocks = blocks?;
+    // A role that cannot be read is told of; what it asks of the group, and the others of it, is not known.
+    let all_roles = roles.is_complete();
     let roles: Vec<Role> = roles
         .checked
         .into_iter()
@@ -64,7 +66,7 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     if in_roles && in_namespaces {
         order::check(reader, &roles, &blocks);
     }
-    if in_roles {
+    if in_roles && all_roles {
         messages::check(reader, &roles, &blocks);
     }
     Some(Job {

@@ -1,5 +1,6 @@
 //! The group: waits for its start, and requests that blocks make of it.
 
+use super::Located;
 use crate::diagnostic::Span;
 use crate::limit::Limit;
 
@@ -7,7 +8,7 @@ use crate::limit::Limit;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DelayedStart {
     /// The role whose `lava_start` releases the node.
-    pub expect_role: String,
+    pub expect_role: Located<String>,
     /// How long to wait for it.
     pub timeout: Limit,
 }

@@ -20,6 +20,7 @@ fn job(id_prefix: &str, sha256: &str) -> Origin {
         sha256: sha256.to_owned(),
         board: BOARD,
         export: format!("/{id_prefix}00/rootfs"),
+        root: String::new(),
         server: (BOARD, 2049).into(),
         options: OPTIONS,
         id_prefix: id_prefix.to_owned(),

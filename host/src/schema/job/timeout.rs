@@ -21,7 +21,9 @@ pub(super) fn of_units() -> Value {
 
 /// The time of an action block.
 pub(super) fn of_block() -> Value {
-    units().may("skip", "Do not run this test.", boolean()).schema()
+    units()
+        .may("skip", "When the time of this test is over, the job goes on with the next block.", boolean())
+        .schema()
 }
 
 fn units() -> Keys {

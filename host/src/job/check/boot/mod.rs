@@ -4,12 +4,13 @@ mod bootloader;
 mod login;
 mod uboot;
 
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean, meant, nearest};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{
     BlockKind, BootCommands, BootMinimal, BootSsh, Located, NewConnection, Reset, SshAddress,
 };
 use crate::job::part::Owner;
+use crate::job::placeholder::{PLACEHOLDERS, unknown};
 
 /// The supported ways to boot.
 const METHODS: [(&str, Owner); 5] = [
@@ -60,24 +61,24 @@ const UNSUPPORTED: [&str; 33] = [
     "xenstore",
 ];
 
-/// What kind of boot it is; others are reported.
+/// What kind of boot it is; others are reported, and one that is misspelt is taken as it was meant.
 pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owner> {
     let node = fields.require(reader, "method")?;
     let method = reader.string(node, "method")?;
-    if let Some(&(_, owner)) = METHODS.iter().find(|(name, _)| *name == method) {
+    let of = |name: &str| METHODS.iter().find(|(known, _)| *known == name).map(|&(_, owner)| owner);
+    if let Some(owner) = of(&method) {
         return Some(owner);
     }
-    let problem = if UNSUPPORTED.contains(&method.as_str()) {
+    if UNSUPPORTED.contains(&method.as_str()) {
         let message = format!("`boot: method: {method}` is not supported");
-        Diagnostic::error(Code::UnsupportedBoot, node.span, message).with_help(SUPPORTED)
-    } else {
-        let message = format!("`boot` knows no `method: {method}`");
-        let near = did_you_mean(&method, METHODS.map(|(name, _)| name));
-        Diagnostic::error(Code::UnknownBoot, node.span, message)
-            .with_help(near.map_or(SUPPORTED.to_owned(), |near| format!("{near} {SUPPORTED}")))
-    };
-    reader.report(problem);
-    None
+        reader.report(Diagnostic::error(Code::UnsupportedBoot, node.span, message).with_help(SUPPORTED));
+        return None;
+    }
+    let near = nearest(&method, METHODS.map(|(name, _)| name));
+    let message = format!("`boot` knows no `method: {method}`");
+    let problem = Diagnostic::error(Code::UnknownBoot, node.span, message);
+    reader.report(problem.with_help(meant(near, SUPPORTED)));
+    near.and_then(of)
 }
 
 /// Reads a `boot` block of the kind `owner`.
@@ -148,8 +149,24 @@ fn reset(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &login::Param
 /// `commands`: the name of a list, or the commands.
 fn commands(reader: &mut Reader<'_>, node: &Node) -> Option<Located<BootCommands>> {
     let value = match &node.value {
-        Value::Sequence(_) => BootCommands::Inline(reader.strings(node, "commands")),
+        Value::Sequence(_) => BootCommands::Inline(reader.list(node, command)),
         _ => BootCommands::Named(reader.non_empty(node, "commands")?),
     };
     Some(Located { value, span: node.span })
+}
+
+/// A command for U-Boot.
+fn command(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let command = reader.string(node, "commands")?;
+    for name in unknown(&command) {
+        let message = format!("nothing replaces `{{{name}}}` in this command");
+        // What looks like none of them may be text for the board.
+        let problem = match did_you_mean(name, PLACEHOLDERS) {
+            Some(near) => Diagnostic::error(Code::UnknownPlaceholder, node.span, message).with_help(near),
+            None => Diagnostic::warning(Code::UnknownPlaceholder, node.span, message)
+                .with_help("U-Boot gets it as it is"),
+        };
+        reader.report(problem);
+    }
+    Some(command)
 }

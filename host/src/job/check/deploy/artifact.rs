@@ -77,13 +77,33 @@ fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
 /// A URL that can be fetched.
 pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
     let url = reader.non_empty(node, what)?;
-    if SCHEMES.iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme)) {
-        return Some(url);
-    }
-    let message = format!("`{url}` cannot be fetched");
-    let help = "begin the URL with `http://`, `https://` or `file://`";
+    let lower = url.to_ascii_lowercase();
+    let rest = SCHEMES.iter().find_map(|scheme| lower.strip_prefix(scheme));
+    let (message, help) = match rest {
+        None => {
+            let help = "begin the URL with `http://`, `https://` or `file://`";
+            (format!("`{url}` cannot be fetched"), help)
+        }
+        Some(_) if url.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            (format!("`{url}` is no URL: it has blanks"), "write `%20` for a blank")
+        }
+        Some(rest) if lower.starts_with("http") && host(rest).is_empty() => {
+            (format!("`{url}` names no host"), "write the name of the server behind `//`")
+        }
+        Some(rest) if lower.starts_with("file") && !rest.trim_start_matches("localhost").starts_with('/') => {
+            (format!("`{url}` is no file of this PC"), "write an absolute path, as in `file:///srv/zImage`")
+        }
+        Some(_) => return Some(url),
+    };
     reader.report(Diagnostic::error(Code::UnsupportedUrl, node.span, message).with_help(help));
     None
+}
+
+/// The host in what follows `//` in a URL (RFC 3986 §3.2).
+fn host(rest: &str) -> &str {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() }
 }
 
 /// `compression`: LAVA's names, some of which are not those of the programs.

@@ -5,10 +5,13 @@ mod tftp;
 
 pub(super) use artifact::{compression, url as artifact_url};
 
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, meant, nearest};
 use crate::document::{Fields, Reader};
 use crate::job::model::{BlockKind, DeploySsh};
 use crate::job::part::Owner;
+
+/// The supported ways to deploy.
+const WAYS: [(&str, Owner); 2] = [("tftp", Owner::DeployTftp), ("ssh", Owner::DeploySsh)];
 
 /// What is supported, for messages.
 const SUPPORTED: &str = "supported are `tftp` and `ssh`";
@@ -48,26 +51,24 @@ const UNSUPPORTED: [&str; 31] = [
     "vexpress",
 ];
 
-/// What kind of deployment it is; others are reported.
+/// What kind of deployment it is; others are reported, and one that is misspelt is taken as it was meant.
 pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owner> {
     let node = fields.require(reader, "to")?;
     let to = reader.string(node, "to")?;
-    let problem = match to.as_str() {
-        "tftp" => return Some(Owner::DeployTftp),
-        "ssh" => return Some(Owner::DeploySsh),
-        name if UNSUPPORTED.contains(&name) => {
-            let message = format!("`deploy: to: {to}` is not supported");
-            Diagnostic::error(Code::UnsupportedDeploy, node.span, message).with_help(SUPPORTED)
-        }
-        _ => {
-            let message = format!("`deploy` knows no `to: {to}`");
-            let near = did_you_mean(&to, ["tftp", "ssh"]);
-            Diagnostic::error(Code::UnknownDeploy, node.span, message)
-                .with_help(near.map_or(SUPPORTED.to_owned(), |near| format!("{near} {SUPPORTED}")))
-        }
-    };
-    reader.report(problem);
-    None
+    let of = |name: &str| WAYS.iter().find(|(known, _)| *known == name).map(|&(_, owner)| owner);
+    if let Some(owner) = of(&to) {
+        return Some(owner);
+    }
+    if UNSUPPORTED.contains(&to.as_str()) {
+        let message = format!("`deploy: to: {to}` is not supported");
+        reader.report(Diagnostic::error(Code::UnsupportedDeploy, node.span, message).with_help(SUPPORTED));
+        return None;
+    }
+    let near = nearest(&to, WAYS.map(|(name, _)| name));
+    let message = format!("`deploy` knows no `to: {to}`");
+    let problem = Diagnostic::error(Code::UnknownDeploy, node.span, message);
+    reader.report(problem.with_help(meant(near, SUPPORTED)));
+    near.and_then(of)
 }
 
 /// Reads a `deploy` block of the kind `owner`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{named_list, test_name, testdef};
 use crate::artifact::{Checksums, Compression};
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, meant, nearest};
 use crate::document::{Fields, Node, Reader};
 use crate::job::check::deploy::{artifact_url, compression};
 use crate::job::check::timeout;
@@ -53,60 +53,81 @@ fn definition(reader: &mut Reader<'_>, node: &Node, index: usize) -> Option<Defi
     })
 }
 
+/// The kinds of `from`.
+#[derive(Clone, Copy)]
+enum From {
+    Inline,
+    Git,
+    Url,
+    Directory,
+}
+
+const FROM: [(&str, From); 4] =
+    [("inline", From::Inline), ("git", From::Git), ("url", From::Url), ("directory", From::Directory)];
+
+/// What is supported, for messages.
+const SUPPORTED: &str = "supported are `inline`, `git`, `url` and `directory`";
+
+/// Reads all keys before it gives up for one of them, so that the others count as known.
 fn definition_source(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<DefinitionSource> {
-    let from_node = fields.require(reader, "from");
+    let from = fields.require(reader, "from").and_then(|node| from(reader, node));
     let repository = fields.require(reader, "repository");
     let path = fields.require(reader, "path").and_then(|node| testdef::relative_path(reader, node, "path"));
-    let from_node = from_node?;
-    let from = reader.string(from_node, "from")?;
-    match from.as_str() {
-        "inline" => {
-            let definition = testdef::read(reader, repository?)?;
+    match from {
+        Some(From::Inline) => {
+            let definition = testdef::inline(reader, repository?)?;
             Some(DefinitionSource::Inline(Box::new(definition)))
         }
-        "git" => git(reader, fields, repository?, path?),
-        "url" => tar(reader, fields, repository?, path?),
-        "directory" => {
+        Some(From::Git) => git(reader, fields, repository, path),
+        Some(From::Url) => tar(reader, fields, repository, path),
+        Some(From::Directory) => {
             let directory = reader.non_empty(repository?, "repository")?;
             let job = Path::new(&reader.source.name).parent().unwrap_or(Path::new(""));
             let directory = job.join(directory).display().to_string();
             Some(DefinitionSource::Directory { directory, path: path? })
         }
-        _ => {
-            report_unknown_source(reader, from_node, &from);
+        None => {
+            fields.accept(&GIT_KEYS);
+            fields.accept(&TAR_KEYS);
             None
         }
     }
 }
 
+/// Keys of `from: git`.
+const GIT_KEYS: [&str; 5] = ["branch", "revision", "recursive", "history", "shallow"];
+
+/// Keys of `from: url`.
+const TAR_KEYS: [&str; 3] = ["compression", "strip-components", "headers"];
+
 fn git(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    repository: &Node,
-    path: String,
+    repository: Option<&Node>,
+    path: Option<String>,
 ) -> Option<DefinitionSource> {
-    let url = reader.non_empty(repository, "repository")?;
     let branch = fields.get("branch").and_then(|node| git_ref(reader, node, "branch"));
     let revision = fields.get("revision").and_then(|node| git_ref(reader, node, "revision"));
     let recursive = fields.get("recursive").and_then(|node| reader.boolean(node, "recursive"));
     // Repositories are never checked out here: how much of their history is fetched cannot be told apart.
-    fields.accept(&["history", "shallow"]);
-    Some(DefinitionSource::Git { url, branch, revision, recursive: recursive.unwrap_or(false), path })
+    fields.accept(&GIT_KEYS);
+    let url = reader.non_empty(repository?, "repository")?;
+    Some(DefinitionSource::Git { url, branch, revision, recursive: recursive.unwrap_or(false), path: path? })
 }
 
 /// `from: url`: a tar, compressed or not.
 fn tar(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    repository: &Node,
-    path: String,
+    repository: Option<&Node>,
+    path: Option<String>,
 ) -> Option<DefinitionSource> {
-    let url = artifact_url(reader, repository, "repository");
     let compression = fields.get("compression").and_then(|node| compression(reader, node));
     let strip = fields.get("strip-components");
     let strip = strip.and_then(|node| reader.integer(node, "strip-components", 0, MAX_STRIP));
     fields.refuse(reader, &["headers"]);
-    let url = url?;
+    let repository = repository?;
+    let url = artifact_url(reader, repository, "repository")?;
     let artifact = ArtifactSpec {
         // As LAVA does where nothing is said.
         compression: compression.or_else(|| Compression::of_name(&url)),
@@ -116,22 +137,26 @@ fn tar(
         checksums: Checksums::default(),
         place: reader.place(repository.span),
     };
-    Some(DefinitionSource::Tar { artifact: Box::new(artifact), strip: strip.unwrap_or(0), path })
+    Some(DefinitionSource::Tar { artifact: Box::new(artifact), strip: strip.unwrap_or(0), path: path? })
 }
 
-fn report_unknown_source(reader: &mut Reader<'_>, node: &Node, from: &str) {
-    let known = ["inline", "git", "url", "directory"];
-    let supported = "supported are `inline`, `git`, `url` and `directory`";
+/// `from`; one that is misspelt is noted and taken as it was meant.
+fn from(reader: &mut Reader<'_>, node: &Node) -> Option<From> {
+    let from = reader.string(node, "from")?;
+    let of = |name: &str| FROM.iter().find(|(known, _)| *known == name).map(|&(_, from)| from);
+    if let Some(from) = of(&from) {
+        return Some(from);
+    }
+    let near = nearest(&from, FROM.map(|(name, _)| name));
     let problem = if from == "bzr" {
         let message = format!("`from: {from}` is not supported");
-        Diagnostic::error(Code::UnsupportedTest, node.span, message).with_help(supported)
+        Diagnostic::error(Code::UnsupportedTest, node.span, message).with_help(SUPPORTED)
     } else {
         let message = format!("`definitions` knows no `from: {from}`");
-        let near = did_you_mean(from, known);
-        Diagnostic::error(Code::UnknownValue, node.span, message)
-            .with_help(near.map_or(supported.to_owned(), |near| format!("{near} {supported}")))
+        Diagnostic::error(Code::UnknownValue, node.span, message).with_help(meant(near, SUPPORTED))
     };
     reader.report(problem);
+    near.and_then(of)
 }
 
 /// A branch or commit. Git would take one that begins with `-` for an option.

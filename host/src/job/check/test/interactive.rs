@@ -75,23 +75,26 @@ fn step(reader: &mut Reader<'_>, node: &Node) -> Option<InteractiveStep> {
 /// What the step does: exactly one of `command`, `delay` and the requests.
 fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAction> {
     const KEYS: [&str; 6] = ["command", "delay", "lava-send", "lava-wait", "lava-wait-all", "lava-sync"];
+    let of_command = ["successes", "failures", "wait_for_prompt"];
     let mut given = KEYS.into_iter().filter(|key| fields.get_or_null(key).is_some());
-    let (first, second) = (given.next(), given.next());
-    if let (Some(first), Some(second)) = (first, second) {
-        let span = fields.key_span(second).unwrap_or(fields.span);
-        fields.accept(&["successes", "failures", "wait_for_prompt"]);
-        let message = format!("`{first}` and `{second}` of one step exclude each other");
-        reader
-            .report(Diagnostic::error(Code::ExclusiveKeys, span, message).with_help("write a step for each"));
-        return None;
-    }
-    let Some(first) = first else {
-        fields.require_one_of(
-            reader,
-            &KEYS,
-            "a step has `command`, `delay`, or a request such as `lava-wait`",
-        );
-        return None;
+    let first = match (given.next(), given.next()) {
+        (Some(first), Some(second)) => {
+            let span = fields.key_span(second).unwrap_or(fields.span);
+            let message = format!("`{first}` and `{second}` of one step exclude each other");
+            let problem = Diagnostic::error(Code::ExclusiveKeys, span, message);
+            reader.report(problem.with_help("write a step for each"));
+            fields.accept(&of_command);
+            return None;
+        }
+        (Some(first), None) => first,
+        _ => {
+            let help = "a step has `command`, `delay`, or a request such as `lava-wait`";
+            let misspelt = fields.require_one_of(reader, &KEYS, help);
+            if misspelt.is_none() {
+                fields.accept(&of_command);
+            }
+            misspelt?
+        }
     };
     if let Some(&(key, request)) = REQUESTS.iter().find(|(key, _)| *key == first) {
         let node = fields.require(reader, key)?;
@@ -105,7 +108,7 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAct
         return Some(InteractiveAction::Delay(Duration::from_secs(seconds.into())));
     }
     // Without a value nothing is typed.
-    let text = fields.get("command").map(|node| reader.string(node, "command"));
+    let text = fields.get_misspelt(reader, "command").map(|node| reader.string(node, "command"));
     let successes = fields.get("successes").map(|node| reader.list(node, success)).unwrap_or_default();
     let failures = fields.get("failures").map(|node| reader.list(node, failure)).unwrap_or_default();
     let wait = fields.get("wait_for_prompt").and_then(|node| reader.boolean(node, "wait_for_prompt"));

@@ -3,6 +3,7 @@
 pub(crate) mod definitions;
 pub(crate) mod interactive;
 mod monitor;
+mod requests;
 mod testdef;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -31,9 +32,9 @@ pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owne
     }
     let mut kinds = KINDS.iter().filter(|(key, _)| fields.get(key).is_some());
     let Some(&(first, owner)) = kinds.next() else {
-        // Where a key is misspelt, that is told.
-        fields.require_one_of(reader, &KINDS.map(|(key, _)| key), SUPPORTED);
-        return None;
+        // Where a key is misspelt, that is told, and the rest checked as it was meant.
+        let meant = fields.require_one_of(reader, &KINDS.map(|(key, _)| key), SUPPORTED)?;
+        return KINDS.iter().find(|(key, _)| *key == meant).map(|&(_, owner)| owner);
     };
     if let Some(&(second, _)) = kinds.next() {
         let span = fields.key_span(second).unwrap_or(fields.span);

@@ -1,17 +1,14 @@
 //! Test definitions: written in a job, or in a file of their own.
 //!
-//! LAVA never checks definitions that come from a file, so keys that nobody knows are no more than a warning.
-
-use std::sync::LazyLock;
-
-use regex::Regex;
+//! LAVA never checks definitions, so keys that nobody knows are no more than a warning: in those of a job they are an
+//! error if they look like one that is known.
 
 use super::definitions::git_ref;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, did_you_mean};
-use crate::document::{Node, Reader, Value, parse_yaml};
+use super::requests::requests;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, did_you_mean, nearest};
+use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::check::timeout;
-use crate::job::model::GroupRequest;
-use crate::job::testdef::{GitRepo, Install, RunStep, StepRequest, TestDefinition, whole_groups};
+use crate::job::testdef::{GitRepo, Install, Requests, RunStep, TestDefinition, whole_groups};
 use crate::limit::Limit;
 
 /// The one format that there is.
@@ -29,17 +26,24 @@ impl TestDefinition {
         let node = parse_yaml(source)
             .map_err(|problem| Diagnostics { source: source.clone(), problems: vec![*problem] })?;
         let mut reader = Reader::new(source);
-        let definition = read(&mut reader, &node);
+        let definition = read(&mut reader, &node, |fields, reader| fields.finish_leniently(reader));
         let (definition, warnings) = reader.finish(definition)?;
         Ok((Self { text: source.text.to_string(), ..definition }, warnings))
     }
 }
 
-/// Reads a definition; its text is JSON.
-pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<TestDefinition> {
+/// What is done about keys that nobody knows.
+type Finish = fn(&Fields<'_>, &mut Reader<'_>);
+
+/// Reads a definition that is written in a job; its text is JSON.
+pub(super) fn inline(reader: &mut Reader<'_>, node: &Node) -> Option<TestDefinition> {
+    read(reader, node, |fields, reader| fields.finish_near(reader))
+}
+
+fn read(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<TestDefinition> {
     let fields = reader.fields(node, "repository")?;
     let metadata = fields.require(reader, "metadata").and_then(|node| metadata(reader, node));
-    let install = fields.get("install").and_then(|node| install(reader, node)).unwrap_or_default();
+    let install = fields.get("install").and_then(|node| install(reader, node, finish)).unwrap_or_default();
     let mut params = Vec::new();
     for key in ["params", "parameters"] {
         if let Some(node) = fields.get(key) {
@@ -47,16 +51,19 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<TestDefinitio
         }
     }
     let run = match fields.get("run") {
-        Some(node) => run(reader, node),
+        Some(node) => run(reader, node, finish),
         None => {
-            let message = "the definition has no `run`: it does nothing but install";
-            reader.report(Diagnostic::warning(Code::MissingRun, node.span, message));
+            // A misspelt one is told as that.
+            if fields.rest().all(|(key, _)| nearest(key, ["run"]).is_none()) {
+                let message = "the definition has no `run`: it does nothing but install";
+                reader.report(Diagnostic::warning(Code::MissingRun, node.span, message));
+            }
             Some(Run::default())
         }
     };
-    let (pattern, fixups) = fields.get("parse").map(|node| parse(reader, node)).unwrap_or_default();
+    let (pattern, fixups) = fields.get("parse").map(|node| parse(reader, node, finish)).unwrap_or_default();
     let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
-    fields.finish_leniently(reader);
+    finish(&fields, reader);
     let (name, description) = metadata?;
     let Run { steps, requests, timeout } = run?;
     let text = to_json(node, reader.source).to_string();
@@ -99,7 +106,7 @@ fn metadata(reader: &mut Reader<'_>, node: &Node) -> Option<(String, Option<Stri
     Some((name?, description.map(str::to_owned)))
 }
 
-fn install(reader: &mut Reader<'_>, node: &Node) -> Option<Install> {
+fn install(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<Install> {
     let fields = reader.fields(node, "install")?;
     let list = |reader: &mut Reader<'_>, key: &'static str| {
         fields.get(key).map(|node| commands(reader, node, key)).unwrap_or_default()
@@ -113,22 +120,20 @@ fn install(reader: &mut Reader<'_>, node: &Node) -> Option<Install> {
         steps: list(reader, "steps"),
     };
     if let Some(node) = fields.get("git-repos") {
-        install.git_repos = reader.list(node, git_repo);
+        install.git_repos = reader.list(node, |reader, item| git_repo(reader, item, finish));
     }
     for (key, node) in fields.rest() {
         if let Some(distro) = key.strip_prefix("deps-") {
             install.deps_by_distro.push((distro.to_owned(), reader.strings(node, key)));
-        } else {
-            let span = fields.key_span(key).unwrap_or(fields.span);
-            let message = format!("`{key}` of `install` is not known and has no effect");
-            reader.report(Diagnostic::warning(Code::UnknownKey, span, message));
+            fields.know(key);
         }
     }
+    finish(&fields, reader);
     Some(install)
 }
 
 /// A repository: its URL, or a mapping.
-fn git_repo(reader: &mut Reader<'_>, node: &Node) -> Option<GitRepo> {
+fn git_repo(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<GitRepo> {
     if !matches!(node.value, Value::Mapping(_)) {
         let url = reader.non_empty(node, "git-repos")?;
         return Some(GitRepo { url, branch: None, destination: None });
@@ -137,7 +142,7 @@ fn git_repo(reader: &mut Reader<'_>, node: &Node) -> Option<GitRepo> {
     let url = fields.require(reader, "url").and_then(|node| reader.non_empty(node, "url"));
     let branch = fields.get("branch").and_then(|node| git_ref(reader, node, "branch"));
     let destination = fields.get("destination").and_then(|node| relative_path(reader, node, "destination"));
-    fields.finish_leniently(reader);
+    finish(&fields, reader);
     Some(GitRepo { url: url?, branch, destination })
 }
 
@@ -156,22 +161,27 @@ pub(super) fn relative_path(reader: &mut Reader<'_>, node: &Node, what: &str) ->
 #[derive(Default)]
 struct Run {
     steps: Vec<RunStep>,
-    requests: Vec<StepRequest>,
+    requests: Requests,
     /// Of the steps together.
     timeout: Option<Limit>,
 }
 
-fn run(reader: &mut Reader<'_>, node: &Node) -> Option<Run> {
+fn run(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<Run> {
     let fields = reader.fields(node, "run")?;
     let steps = fields.require(reader, "steps").map(|node| run_steps(reader, node));
     let timeout = timeout::own(reader, &fields);
-    fields.finish_leniently(reader);
+    finish(&fields, reader);
     let (steps, requests) = steps?;
+    if steps.is_empty() {
+        let span = fields.key_span("steps").unwrap_or(fields.span);
+        let message = "`steps` is empty: the definition does nothing but install";
+        reader.report(Diagnostic::warning(Code::MissingRun, span, message));
+    }
     Some(Run { steps, requests, timeout })
 }
 
 /// Shell commands, each a text or a mapping with its time.
-fn run_steps(reader: &mut Reader<'_>, node: &Node) -> (Vec<RunStep>, Vec<StepRequest>) {
+fn run_steps(reader: &mut Reader<'_>, node: &Node) -> (Vec<RunStep>, Requests) {
     let steps = reader.list(node, |reader, item| {
         if !matches!(&item.value, Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "command")) {
             return Some((command(reader, item, "steps")?.as_str().into(), item.span));
@@ -190,30 +200,8 @@ fn run_steps(reader: &mut Reader<'_>, node: &Node) -> (Vec<RunStep>, Vec<StepReq
             reader.report(Diagnostic::warning(Code::IgnoredTimeout, *span, message));
         }
     }
-    let requests = steps.iter().flat_map(|(step, span)| step_requests(&step.command, *span)).collect();
+    let requests = requests(steps.iter().map(|(step, span)| (step.command.as_str(), *span)));
     (steps.into_iter().map(|(step, _)| step).collect(), requests)
-}
-
-/// The requests to the group in a step, where a command can stand.
-fn step_requests(command: &str, span: Span) -> Vec<StepRequest> {
-    static REQUEST: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)(?:^|[;&|({]|\b(?:do|then|else|if|while|until)\b|!)\s*lava-(send|wait-all|wait|sync)[ \t]+(\S+)(?:[ \t]+([^\s;&|)]+))?")
-            .expect("a constant pattern is valid")
-    });
-    let text = |capture: Option<regex::Match<'_>>| {
-        capture.map(|found| found.as_str().trim_matches(['"', '\'', ';', ')']).to_owned())
-    };
-    let requests = REQUEST.captures_iter(command).filter_map(|found| {
-        let request = match found.get(1)?.as_str() {
-            "send" => GroupRequest::Send,
-            "wait" => GroupRequest::Wait,
-            "wait-all" => GroupRequest::WaitAll,
-            _ => GroupRequest::Sync,
-        };
-        let role = text(found.get(3)).filter(|_| request == GroupRequest::WaitAll);
-        Some(StepRequest { request, id: text(found.get(2))?, role, span })
-    });
-    requests.collect()
 }
 
 /// Shell commands: a list, or one text.
@@ -236,11 +224,11 @@ fn command(reader: &mut Reader<'_>, item: &Node, what: &str) -> Option<String> {
 }
 
 /// `pattern`, which becomes a regular expression, and `fixupdict`.
-fn parse(reader: &mut Reader<'_>, node: &Node) -> (Option<String>, Vec<(String, String)>) {
+fn parse(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> (Option<String>, Vec<(String, String)>) {
     let Some(fields) = reader.fields(node, "parse") else { return Default::default() };
     let pattern = fields.get("pattern").and_then(|node| pattern(reader, node));
     let fixups = fields.get("fixupdict").map(|node| fixups(reader, node));
-    fields.finish_leniently(reader);
+    finish(&fields, reader);
     (pattern, fixups.unwrap_or_default())
 }
 

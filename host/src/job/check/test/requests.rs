@@ -1,0 +1,212 @@
+//! What the steps of a definition ask of the group, as far as it can be seen.
+//!
+//! A shell's text is not run here. What stands where a command can stand is a request; what is written anywhere else, as in
+//! a quoted script, and scripts that are called, may ask anything.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::diagnostic::Span;
+use crate::job::model::GroupRequest;
+use crate::job::testdef::{Requests, StepRequest};
+
+/// Most requests of a definition that are looked at.
+const MAX_REQUESTS: usize = 1000;
+
+/// The message of `lava-network broadcast` and `collect`.
+const NETWORK: &str = "network_info";
+
+/// A helper where a command can stand, with its first two words.
+static REQUEST: LazyLock<Regex> = LazyLock::new(|| {
+    let place = r"(?:^|[;&|({!`]|\b(?:do|then|else|elif|if|while|until|time|exec|command|sudo|env)\b|--shell\b|\btimeout[ \t]+\S+)";
+    let before = r"\s*(?:\w+=\S*\s+)*(?:[\w./-]*/)?";
+    let words = r"[ \t]+([^\s;&|)`]+)(?:[ \t]+([^\s;&|)`]+))?";
+    let helper = r"lava-(send|wait-all|wait|sync|network)";
+    Regex::new(&format!("(?m){place}{before}{helper}{words}")).expect("a constant pattern is valid")
+});
+
+/// A helper anywhere.
+static MENTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\blava-(?:send|wait|sync|network)\b").expect("a constant pattern is valid")
+});
+
+/// A script, or text that becomes one, where a command can stand.
+static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
+    let place = r"(?:^|[;&|({!]|\b(?:do|then|else|if|while|until|exec|sudo)\b|--shell\b)";
+    let script = r"(?:\.{1,2}/|/|\.\s|(?:source|eval|sh|bash|dash|ash|python3?|perl|xargs|make)\b)";
+    Regex::new(&format!(r"(?m){place}\s*(?:\w+=\S*\s+)*{script}")).expect("a constant pattern is valid")
+});
+
+/// The requests in the steps of a definition, each with its place.
+pub(super) fn requests<'s>(steps: impl IntoIterator<Item = (&'s str, Span)>) -> Requests {
+    let mut requests = Requests::default();
+    for (command, span) in steps {
+        let visible = visible(command, &mut requests.may_be_more);
+        let before = requests.seen.len();
+        let room = MAX_REQUESTS.saturating_sub(before);
+        requests
+            .seen
+            .extend(REQUEST.captures_iter(&visible).filter_map(|found| request(&found, span)).take(room));
+        let seen = requests.seen.len() - before;
+        requests.may_be_more |= MENTION.find_iter(&visible).count() > seen || SCRIPT.is_match(&visible);
+    }
+    requests
+}
+
+fn request(found: &regex::Captures<'_>, span: Span) -> Option<StepRequest> {
+    let word = |index| found.get(index).map(|word| word.as_str().to_owned());
+    let (first, second) = (word(2)?, word(3));
+    let (request, id, role) = match found.get(1)?.as_str() {
+        "send" => (GroupRequest::Send, first, None),
+        "wait" => (GroupRequest::Wait, first, None),
+        "wait-all" => (GroupRequest::WaitAll, first, second),
+        "sync" => (GroupRequest::Sync, first, None),
+        _ => match first.as_str() {
+            "broadcast" => (GroupRequest::Send, NETWORK.to_owned(), None),
+            "collect" => (GroupRequest::WaitAll, NETWORK.to_owned(), None),
+            _ => return None,
+        },
+    };
+    Some(StepRequest { request, id, role, span })
+}
+
+/// `command` without comments, here-documents and quoted text of several words. Notes whether one of these has a helper.
+fn visible(command: &str, hidden: &mut bool) -> String {
+    let mut visible = String::with_capacity(command.len());
+    let mut delimiters = Vec::new();
+    let mut rest = command;
+    while let Some(c) = rest.chars().next() {
+        let behind = rest.get(c.len_utf8()..).unwrap_or_default();
+        let begins_word = visible.chars().next_back().is_none_or(|last| " \t\n;&|(".contains(last));
+        match c {
+            '\'' | '"' => {
+                let (text, behind) = quoted(behind, c);
+                let is_word = !text.contains([' ', '\t', '\n', ';', '&', '|']);
+                *hidden |= !is_word && MENTION.is_match(text);
+                visible.push_str(if is_word { text } else { "_" });
+                rest = behind;
+            }
+            '#' if begins_word => {
+                rest = behind.find('\n').and_then(|end| behind.get(end..)).unwrap_or_default()
+            }
+            '\\' if behind.starts_with('\n') => {
+                visible.push(' ');
+                rest = behind.get(1..).unwrap_or_default();
+            }
+            '<' if behind.starts_with('<') && !behind.starts_with("<<") => {
+                let word = behind.trim_start_matches(['<', '-', ' ']);
+                let end = word.find([' ', '\t', '\n', ';', '&', '|', ')']).unwrap_or(word.len());
+                let (delimiter, behind) = word.split_at(end);
+                delimiters.push(delimiter.replace(['\'', '"', '\\'], ""));
+                rest = behind;
+            }
+            '\n' if !delimiters.is_empty() => {
+                visible.push('\n');
+                rest = behind;
+                for delimiter in delimiters.drain(..) {
+                    let (document, behind) = here_document(rest, &delimiter);
+                    *hidden |= MENTION.is_match(document);
+                    rest = behind;
+                }
+            }
+            _ => {
+                visible.push(c);
+                rest = behind;
+            }
+        }
+    }
+    visible
+}
+
+/// What is in the quotes that are open at the beginning of `text`, and what is behind them.
+fn quoted(text: &str, quote: char) -> (&str, &str) {
+    let mut escaped = false;
+    let end = text.char_indices().find(|(_, c)| {
+        let is_end = *c == quote && !escaped;
+        escaped = *c == '\\' && quote == '"' && !escaped;
+        is_end
+    });
+    end.map_or((text, ""), |(end, _)| {
+        (text.get(..end).unwrap_or_default(), text.get(end + 1..).unwrap_or_default())
+    })
+}
+
+/// The here-document that begins with `text`, and what is behind it.
+fn here_document<'t>(text: &'t str, delimiter: &str) -> (&'t str, &'t str) {
+    let mut len = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_end_matches('\n').trim_start_matches('\t') == delimiter {
+            return (text.get(..len).unwrap_or_default(), text.get(len + line.len()..).unwrap_or_default());
+        }
+        len += line.len();
+    }
+    (text, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Requests, requests};
+    use crate::diagnostic::Span;
+
+    fn of(command: &str) -> Requests {
+        requests([(command, Span::default())])
+    }
+
+    fn seen(command: &str) -> Vec<String> {
+        let requests = of(command);
+        let written = requests.seen.iter().map(|request| {
+            let role = request.role.as_deref().map(|role| format!(" {role}")).unwrap_or_default();
+            format!("{} {}{role}", request.request.name(), request.id)
+        });
+        written.collect()
+    }
+
+    #[test]
+    fn helpers_are_seen_where_a_command_can_stand() {
+        for (command, expected) in [
+            ("lava-send ready", "lava-send ready"),
+            ("a && lava-wait 'it is' || exit 1", "lava-wait _"),
+            ("if true; then lava-sync \"end\"; fi", "lava-sync end"),
+            ("for i in 1 2; do lava-wait-all id-$i client; done", "lava-wait-all id-$i client"),
+            ("lava-test-case x --shell lava-send ready ip=1", "lava-send ready"),
+            ("sudo lava-send ready; true", "lava-send ready"),
+            ("timeout 30 lava-wait ready", "lava-wait ready"),
+            ("X=1 lava-send ready", "lava-send ready"),
+            ("/lava-1/bin/lava-send ready", "lava-send ready"),
+            ("x=$(lava-wait ready)", "lava-wait ready"),
+            ("true \\\n && lava-send ready", "lava-send ready"),
+            ("lava-network broadcast eth0", "lava-send network_info"),
+            ("lava-network collect eth0", "lava-wait-all network_info"),
+        ] {
+            assert_eq!(seen(command), [expected], "{command}");
+            assert!(!of(command).may_be_more || command.starts_with('/'), "{command}");
+        }
+    }
+
+    #[test]
+    fn text_is_not_taken_for_a_request_and_scripts_may_ask_anything() {
+        for command in [
+            "bash -c \"lava-send ready\"",
+            "echo 'sent; lava-send ready'",
+            "cat > x.sh <<'EOF'\nlava-send ready\nEOF\nchmod +x x.sh",
+            "echo lava-send ready",
+            "xargs lava-send",
+            "./send.sh",
+            "cd x; sh send.sh",
+            ". /etc/profile",
+        ] {
+            assert_eq!(seen(command), [""; 0], "{command}");
+            assert!(of(command).may_be_more, "{command}");
+        }
+        for command in ["echo hello # lava-send ready", "echo 'it is well'; uname -a", "cat /proc/version"] {
+            assert_eq!(of(command), Requests::default(), "{command}");
+        }
+    }
+
+    #[test]
+    fn many_requests_are_bounded() {
+        let many = of(&"lava-send a;".repeat(5000));
+        assert_eq!((many.seen.len(), many.may_be_more), (1000, true));
+    }
+}
