@@ -270,11 +270,13 @@ fn download_part(url: &str) -> Part {
 }
 
 /// What the cache is asked for.
-fn artifact_request(spec: &ArtifactSpec) -> artifact::Request {
+fn artifact_request(spec: &ArtifactSpec, ssh_config: Option<PathBuf>) -> artifact::Request {
     artifact::Request {
         url: spec.url.clone(),
         compression: spec.compression,
         checksums: spec.checksums.clone(),
+        headers: spec.headers.clone(),
+        ssh_config,
     }
 }
 
@@ -298,12 +300,12 @@ impl NodeContext {
         kind: &str,
         spec: &ArtifactSpec,
     ) -> Result<Artifact, Fault> {
-        let spec = &self.with_static_info(spec)?;
+        let spec = &self.on_bench(spec)?;
         let emitter = self.emitter.clone();
         let what = format!("fetch {kind}");
         let progress =
             move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
-        let request = artifact_request(spec);
+        let request = artifact_request(spec, self.run.ssh_config.clone());
         let artifact = self
             .run
             .cache
@@ -337,16 +339,19 @@ impl NodeContext {
         })
     }
 
-    /// The artifact with `{NAME}` in its URL replaced by what the bench file says of the board (LAVA's `static_info`).
-    fn with_static_info(&self, spec: &ArtifactSpec) -> Result<ArtifactSpec, Fault> {
-        let Some(board) = self.board() else { return Ok(spec.clone()) };
+    /// The artifact with what the bench file says: `{NAME}` in its URL is replaced (LAVA's `static_info`), and values of
+    /// headers that are names of tokens are the tokens.
+    fn on_bench(&self, spec: &ArtifactSpec) -> Result<ArtifactSpec, Fault> {
+        let headers = spec.headers.try_map(|value| self.run.tokens.resolve(value));
+        let headers = headers.map_err(|error| Fault::from_error(Class::Bench, spec.place.clone(), &error))?;
+        let Some(board) = self.board() else { return Ok(ArtifactSpec { headers, ..spec.clone() }) };
         let values = board.static_info.iter().cloned().collect();
         let url = plan::replace(&spec.url, &values).ok_or_else(|| {
             let name = &board.name;
             let text = format!("a `{{NAME}}` in `{}` is not in `static_info` of board `{name}`", spec.url);
             Fault::new(Class::Bench, spec.place.clone(), text)
         })?;
-        Ok(ArtifactSpec { url, ..spec.clone() })
+        Ok(ArtifactSpec { url, headers, ..spec.clone() })
     }
 
     /// The node's own board.

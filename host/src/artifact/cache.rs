@@ -37,7 +37,7 @@ use super::checksum::{Checksums, Digests, name_of};
 use super::copy::Budget;
 use super::error::Reason;
 use super::fetch::Artifact;
-use super::http::Retry;
+use super::retry::Retry;
 
 /// How often a lock of another run is tried again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);

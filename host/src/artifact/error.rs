@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::checksum::{MalformedChecksum, Mismatch};
@@ -47,7 +48,7 @@ impl fmt::Display for Mirrored<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {
     /// The URL is of a kind that cannot be fetched.
-    #[error("only http://, https://, file:// and absolute paths can be fetched")]
+    #[error("only http://, https://, scp://, file:// and absolute paths can be fetched")]
     UnsupportedUrl,
     /// A checksum of the job cannot be one.
     #[error(transparent)]
@@ -84,6 +85,17 @@ pub enum Reason {
     /// The server cannot be reached, or broke off.
     #[error("the download failed")]
     Http(#[source] Box<ureq::Error>),
+    /// `ssh` cannot be run.
+    #[error("`ssh` cannot be run (Debian package openssh-client)")]
+    Ssh(#[source] io::Error),
+    /// `ssh`, or `cat` on the other side, failed.
+    #[error("ssh ended with {status}: {words}")]
+    Remote {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        words: String,
+    },
     /// The server broke off in the file.
     #[error("the download broke off after {got} of {} bytes", Total(*total))]
     BrokenOff {

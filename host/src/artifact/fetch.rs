@@ -13,9 +13,11 @@ use super::checksum::{Checksums, Digests, Hasher, name_of};
 use super::copy::{BUFFER, Budget, CopyError, Progress, copy};
 use super::decompress::{Compression, DecompressError, decompress};
 use super::error::{ArtifactError, Reason};
-use super::http::{Download, Validators, download};
+use super::headers::Headers;
+use super::http::{Download, Source, Validators, download};
 use super::mirror::Mirrors;
-use super::url::{Location, without_secrets};
+use super::scp;
+use super::url::{Location, Remote, without_secrets};
 
 /// How often a local file is copied that changes meanwhile.
 const COPIES: u32 = 2;
@@ -29,6 +31,10 @@ pub struct Request {
     pub compression: Option<Compression>,
     /// Checksums of the file as it is downloaded.
     pub checksums: Checksums,
+    /// Headers that a server is sent, for HTTP.
+    pub headers: Headers,
+    /// A configuration of OpenSSH's client for `scp`, instead of the user's.
+    pub ssh_config: Option<PathBuf>,
 }
 
 /// A file of the cache; it stays there at least as long as this lives.
@@ -68,7 +74,15 @@ struct Origin {
 #[serde(rename_all = "lowercase")]
 enum Version {
     Http(Validators),
-    File { size: u64, modified: (i64, i64), changed: (i64, i64), inode: u64, device: u64 },
+    /// Not known: there is nothing to ask but for the file.
+    Scp,
+    File {
+        size: u64,
+        modified: (i64, i64),
+        changed: (i64, i64),
+        inode: u64,
+        device: u64,
+    },
 }
 
 impl Version {
@@ -181,6 +195,7 @@ impl Fetch<'_> {
         let original = match location {
             Location::File(path) => self.local(path, source, known)?,
             Location::Http(url) => self.remote(url, source, known)?,
+            Location::Scp(remote) => self.over_ssh(remote, source)?,
         };
         self.request.checksums.verify(&original.digests)?;
         Ok(original)
@@ -280,7 +295,8 @@ impl Fetch<'_> {
             _ => (None, None),
         };
         let checksums = &self.request.checksums;
-        match download(self.cache, url, validators.as_ref(), checksums, self.budget, self.progress)? {
+        let from = Source { url, headers: &self.request.headers, known: validators.as_ref() };
+        match download(self.cache, &from, checksums, self.budget, self.progress)? {
             Some(Download { writer, validators }) => {
                 let (blob, digests) = self.cache.keep(writer)?;
                 self.remember(source, Version::Http(validators), &blob, &digests)?;
@@ -290,6 +306,16 @@ impl Fetch<'_> {
                 original.ok_or_else(|| Reason::Status { status: "304 to an unconditional request".into() })
             }
         }
+    }
+
+    fn over_ssh(&self, remote: &Remote, source: &str) -> Result<Original, Reason> {
+        let (config, checksums) = (self.request.ssh_config.as_deref(), &self.request.checksums);
+        let writer = self.cache.retry.run(self.budget, || {
+            scp::download(self.cache, remote, config, checksums, self.budget, self.progress)
+        })?;
+        let (blob, digests) = self.cache.keep(writer)?;
+        self.remember(source, Version::Scp, &blob, &digests)?;
+        Ok(Original { blob, digests, from_cache: false })
     }
 
     fn remember(&self, source: &str, version: Version, blob: &Blob, digests: &Digests) -> Result<(), Reason> {

@@ -46,7 +46,7 @@ impl Mirrors {
     pub fn directory(&self, url: &str) -> Option<PathBuf> {
         match Location::parse(&self.rewrite(url))? {
             Location::File(path) => path.is_dir().then_some(path),
-            Location::Http(_) => None,
+            Location::Http(_) | Location::Scp(_) => None,
         }
     }
 }

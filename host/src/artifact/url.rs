@@ -9,10 +9,41 @@ pub(super) enum Location {
     File(PathBuf),
     /// Behind `http://` or `https://`; the whole URL.
     Http(String),
+    /// A file of another computer, behind SSH.
+    Scp(Remote),
+}
+
+/// A file of another computer: `scp://[user@]host[:port]/path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remote {
+    /// User and host, as `ssh` takes them.
+    pub(super) destination: String,
+    /// The port, where it is not the usual one.
+    pub(super) port: Option<u16>,
+    /// The absolute path.
+    pub(super) path: String,
+}
+
+impl Remote {
+    fn parse(rest: &str) -> Option<Self> {
+        let (authority, path) = rest.split_at(rest.find('/')?);
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        let (host, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+            Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or(rest)),
+            None => host.split_once(':').unwrap_or((host, "")),
+        };
+        let port = if port.is_empty() { None } else { Some(port.parse().ok()?) };
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let named = !host.is_empty() && !host.starts_with('-');
+        named.then(|| Self { destination: format!("{user}{host}"), port, path: percent_decode(path) })
+    }
 }
 
 impl Location {
-    /// Reads a URL (`http`, `https`, `file`) or an absolute path; `None` for anything else.
+    /// Reads a URL (`http`, `https`, `file`, `scp`) or an absolute path; `None` for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.starts_with('/') {
             return Some(Self::File(text.into()));
@@ -20,6 +51,7 @@ impl Location {
         let (scheme, rest) = text.split_once("://")?;
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Some(Self::Http(text.to_owned())),
+            "scp" => Remote::parse(rest).map(Self::Scp),
             "file" => {
                 let path = rest.strip_prefix("localhost").unwrap_or(rest);
                 path.starts_with('/').then(|| Self::File(percent_decode(path).into()))
@@ -64,7 +96,7 @@ pub(super) fn without_secrets(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, percent_decode, without_secrets};
+    use super::{Location, Remote, percent_decode, without_secrets};
 
     #[test]
     fn what_may_be_secret_in_a_url_is_left_out() {
@@ -88,6 +120,23 @@ mod tests {
         assert_eq!(Location::parse("HTTP://h/a"), Some(Location::Http("HTTP://h/a".into())));
         for other in ["ftp://h/a", "file://host/a", "a/b", "", "://"] {
             assert_eq!(Location::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_other_computers_have_a_host_and_an_absolute_path() {
+        let remote = |url: &str| match Location::parse(url) {
+            Some(Location::Scp(Remote { destination, port, path })) => Some((destination, port, path)),
+            _ => None,
+        };
+        let file = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
+        assert_eq!(remote("scp://build/srv/a%20b"), file("build", None, "/srv/a b"));
+        assert_eq!(remote("scp://me@build:2222/a"), file("me@build", Some(2222), "/a"));
+        assert_eq!(remote("scp://me@build:/a"), file("me@build", None, "/a"));
+        assert_eq!(remote("scp://[2001:db8::1]:22/a"), file("2001:db8::1", Some(22), "/a"));
+        for other in ["scp://build", "scp:///a", "scp://-oProxyCommand=x/a", "scp://h:x/a", "scp://h:70000/a"]
+        {
+            assert_eq!(remote(other), None, "{other}");
         }
     }
 

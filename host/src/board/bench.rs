@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
 use super::power::PowerCommands;
+use super::tokens::Tokens;
 use crate::artifact::Mirrors;
 use crate::diagnostic::{Diagnostics, ReadError};
 use crate::link::Target;
@@ -27,6 +28,10 @@ pub struct Bench {
     pub rootfs_directory: Option<PathBuf>,
     /// Rules that rewrite URLs.
     pub mirrors: Mirrors,
+    /// `[scp] config`: a configuration of OpenSSH's client for `scp` URLs, instead of the user's.
+    pub ssh_config: Option<PathBuf>,
+    /// `[tokens]`: secrets that headers of jobs name.
+    pub tokens: Tokens,
     /// The boards, by name.
     pub boards: Vec<Arc<Board>>,
 }

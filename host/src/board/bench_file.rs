@@ -88,6 +88,8 @@ impl BenchFile<'_> {
         let (rootfs_budget, rootfs_directory) = rootfs.unwrap_or_default();
         self.rootfs_budget = rootfs_budget.unwrap_or(self.rootfs_budget);
         let mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
+        let ssh_config = self.table(&fields, "scp", |file, table| file.path(table, "config"));
+        let tokens = self.tokens(&fields);
         let boards = fields.require(&mut self.reader, "boards");
         let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
         fields.finish(&mut self.reader);
@@ -99,6 +101,8 @@ impl BenchFile<'_> {
             cache_directory,
             rootfs_directory,
             mirrors: Mirrors::new(mirrors),
+            ssh_config,
+            tokens,
             boards,
         })
     }

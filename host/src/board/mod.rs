@@ -8,6 +8,7 @@ pub mod power;
 pub mod qemu;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub mod virtual_network;
 
 pub use bench::{
@@ -16,3 +17,4 @@ pub use bench::{
 };
 pub(crate) use board_type::is_load_address;
 pub use board_type::{BoardType, LinuxSettings, LoadAddresses, SerialConsole, UbootSettings};
+pub use tokens::{TokenError, TokenSource, Tokens};

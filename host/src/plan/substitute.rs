@@ -71,7 +71,8 @@ pub fn substitute(loader: &LoaderCommands, boot: &BootValues<'_>) -> Vec<String>
         "{APPLY_DTBO_COMMANDS}" => overlays.as_slice(),
         _ => std::slice::from_ref(line),
     });
-    lines.filter_map(|line| replace(line, &values)).collect()
+    // What is none of them is the board's own text.
+    lines.filter_map(|line| replace_all(line, &values, |name| !is_known(name))).collect()
 }
 
 /// The values of the placeholders that have one, by their names.
@@ -145,14 +146,23 @@ fn bootx(settings: &LoaderSettings, image: BootImage, boot: &BootValues<'_>) -> 
     })
 }
 
-/// `text` with its placeholders replaced; `None` if one that is known has no value. Others are the board's own text.
+/// `text` with its placeholders replaced; `None` if one has no value.
 pub fn replace(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
+    replace_all(text, values, |_| false)
+}
+
+/// `text` with its placeholders replaced, but for those that may stay; `None` if another has no value.
+fn replace_all(
+    text: &str,
+    values: &BTreeMap<String, String>,
+    may_stay: impl Fn(&str) -> bool,
+) -> Option<String> {
     pieces(text)
         .map(|piece| match piece {
             Piece::Text(text) => Some(text),
             Piece::Placeholder { name, written } => match values.get(name) {
                 Some(value) => Some(value.as_str()),
-                None => (!is_known(name)).then_some(written),
+                None => may_stay(name).then_some(written),
             },
         })
         .collect()

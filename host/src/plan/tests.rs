@@ -162,6 +162,46 @@ fn a_kind_of_image_is_loaded_where_the_board_says() {
 }
 
 #[test]
+fn kernels_that_the_board_cannot_start_at_all_are_refused() {
+    let text = fixture("single-node.yaml").replace("type: zimage", "type: image");
+    let bench = bench(&format!("{VIRTUAL}[boards.vb1.uboot]\nimages = [\"zimage\"]\n"));
+    insta::assert_snapshot!(faults(&text, &bench), @"
+    job job.yaml:19:3: board type `qemu-virt-arm` cannot start a kernel of type Image (-)
+    ");
+}
+
+#[test]
+fn a_real_board_needs_to_know_where_its_files_are() {
+    let real = bench("[boards.bbb1]\ntype = \"beaglebone-black\"\nconsole = \"/dev/ttyUSB0\"\n");
+    insta::assert_snapshot!(faults(&fixture("single-node.yaml"), &real), @"
+    bench job.yaml:14:3: board `bbb1` cannot fetch files: the bench file does not say from where (add `[network]` with `address`, this PC's address on the board's network)
+    ");
+    let Err(faults) = Plan::bind(&job(&fixture("single-node.yaml")), &real) else { panic!("bound") };
+    assert_eq!(faults[0].class, Class::Bench);
+}
+
+#[test]
+fn phases_of_a_node_have_distinct_names() {
+    let text = fixture("single-node.yaml");
+    let blocks = text.rsplit_once("\nactions:\n").unwrap().1;
+    let plan = Plan::bind(&job(&format!("{text}{blocks}")), &bench(VIRTUAL)).unwrap();
+    let phases: Vec<_> = plan.nodes[0].steps.iter().map(|step| step.phase.as_str()).collect();
+    assert_eq!(phases, ["deploy-tftp", "boot-u-boot", "test-0", "deploy-tftp-2", "boot-u-boot-2", "test-1"]);
+}
+
+#[test]
+fn a_persistent_root_filesystem_is_wanted_by_one_deployment_alone() {
+    let text = fixture("single-node.yaml").replace("compression: gz}", "compression: gz, persistent: build}");
+    let plan = Plan::bind(&job(&text), &bench(VIRTUAL)).unwrap();
+    let names: Vec<_> = plan.nodes[0].persistent_rootfs().map(|name| name.value.as_str()).collect();
+    assert_eq!(names, ["build"]);
+    let (_, actions) = text.split_once("actions:\n- deploy").unwrap();
+    let twice = format!("{text}- deploy{actions}");
+    let told = faults(&twice, &bench(VIRTUAL));
+    assert!(told.contains("both want the persistent root filesystem `build`"), "{told}");
+}
+
+#[test]
 fn lists_of_commands_that_load_files_need_a_deployment() {
     let text = fixture("single-node.yaml");
     let (before, deploy) = text.split_once("- deploy:").unwrap();

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::action::{Deployed, PoweredBoard};
 use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
-use crate::board::Board;
+use crate::board::{Board, Tokens};
 use crate::fault::{Class, Fault};
 use crate::group::Member;
 use crate::limit::Limit;
@@ -38,6 +38,10 @@ pub(crate) struct RunContext {
     pub(crate) lowers: Lowers,
     /// Rules that rewrite URLs.
     pub(crate) mirrors: Mirrors,
+    /// OpenSSH's configuration for `scp` URLs, instead of the user's.
+    pub(crate) ssh_config: Option<PathBuf>,
+    /// Secrets that headers of jobs name.
+    pub(crate) tokens: Tokens,
     /// Commits with test definitions.
     pub(crate) checkouts: Checkouts,
     /// The job's own key for secondary connections.
@@ -115,6 +119,8 @@ impl RunContext {
             cache: Cache::open(&directory).map_err(|error| cache_fault(&error.source, &error))?,
             lowers: Lowers::default(),
             mirrors: job.bench.mirrors.clone(),
+            ssh_config: job.bench.ssh_config.clone(),
+            tokens: job.bench.tokens.clone(),
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),

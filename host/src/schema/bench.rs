@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::board_type::{self, Part};
 use super::shape::{
-    Keys, any_text, document, integer, list, names, one_or_list, one_or_some, some, text, values, word,
+    Keys, any_text, document, integer, list, names, one_of, one_or_list, one_or_some, some, text, values,
+    word,
 };
 use crate::board::bench_file::{MAX_BUDGET_MB, MAX_MEMORY_MB, MIN_MEMORY_MB};
 
@@ -20,6 +21,10 @@ pub(super) fn schema() -> Schema {
         "What stands in for it: a URL, or a directory.",
         text(),
     );
+    let scp =
+        Keys::new().may("config", "A configuration of OpenSSH's client, instead of the user's.", text());
+    let file = Keys::new().needs("file", "A file with nothing but the token.", text()).schema();
+    let variable = Keys::new().needs("env", "A variable of the environment.", text()).schema();
     let mut boards = names(&board());
     boards["minProperties"] = json!(1);
     let keys = Keys::new()
@@ -29,6 +34,8 @@ pub(super) fn schema() -> Schema {
         .may("agent", "The agents.", directory("Where the agents are: ARCH/lava-agent."))
         .may("cache", "Files that were fetched.", directory("Where they are kept."))
         .may("rootfs", "Root filesystems.", rootfs.schema())
+        .may("scp", "Files behind `scp` URLs.", scp.schema())
+        .may("tokens", "Secrets that headers of jobs name.", names(&one_of([file, variable])))
         .may("mirror", "Places that stand in for others.", list(&mirror.schema()));
     document("A host-runner bench file", keys.schema())
 }

@@ -5,8 +5,10 @@ mod cache;
 mod connections;
 mod definitions;
 mod deployed;
+mod fetched;
 mod primary_ssh;
 mod shell_board;
+mod sshd;
 
 use testbench::harness::Finished;
 

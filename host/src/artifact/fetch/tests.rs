@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::http::Retry;
 use super::super::mirror::Rule;
+use super::super::retry::Retry;
 use super::{Artifact, ArtifactError, Cache, Checksums, Compression, Mirrors, Request};
 use crate::fault::{Chain, Class};
 
+mod headers;
 mod local;
 
 struct Bench {

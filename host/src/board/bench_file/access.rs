@@ -1,7 +1,7 @@
 //! Further ways to a board: named connections, SSH, commands of the bench, and what URLs of jobs may name.
 
 use super::BenchFile;
-use crate::board::{BenchCommand, SshAccess};
+use crate::board::{BenchCommand, SshAccess, TokenSource, Tokens};
 use crate::diagnostic::Code;
 use crate::document::{Fields, Node};
 use crate::link::Target;
@@ -34,6 +34,31 @@ impl BenchFile<'_> {
         self.entries(board, "static_info", |file, name, node| {
             Some((name.to_owned(), file.reader.string(node, name)?))
         })
+    }
+
+    /// `tokens` of the bench: each a file or a variable of the environment.
+    pub(super) fn tokens(&mut self, bench: &Fields<'_>) -> Tokens {
+        Tokens::new(self.entries(bench, "tokens", |file, name, node| {
+            let fields = file.reader.fields(node, name)?;
+            let path = file.path(&fields, "file");
+            let variable = fields.get("env").and_then(|node| file.reader.non_empty(node, "env"));
+            fields.finish(&mut file.reader);
+            let source = match (path, variable) {
+                (Some(path), None) => TokenSource::File(path),
+                (None, Some(variable)) => TokenSource::Variable(variable),
+                (Some(_), Some(_)) => {
+                    let message = format!("`file` and `env` of the token `{name}` exclude each other");
+                    file.error(Code::ExclusiveKeys, node.span, message);
+                    return None;
+                }
+                (None, None) => {
+                    let help = "a token is in a file, or in a variable of the environment";
+                    fields.require_one_of(&mut file.reader, &["file", "env"], help);
+                    return None;
+                }
+            };
+            Some((name.to_owned(), source))
+        }))
     }
 
     /// `ssh`: how the board is reached when it is up by itself.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Located;
-use crate::artifact::{Checksums, Compression};
+use crate::artifact::{Checksums, Compression, Headers};
 
 /// Files for U-Boot to fetch, and a root filesystem to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct ArtifactSpec {
     pub in_tar: bool,
     /// What its bytes, as fetched, must hash to.
     pub checksums: Checksums,
+    /// `headers`: sent to the server, whose name or value they are; a value may be the name of a token of the bench.
+    pub headers: Headers,
     /// `file:line:column` of the URL.
     pub place: String,
 }

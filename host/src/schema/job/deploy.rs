@@ -6,7 +6,9 @@ use super::block;
 use crate::artifact::Compression;
 use crate::job::BootImage;
 use crate::job::part::Owner;
-use crate::schema::shape::{Keys, anything, boolean, defined, names, one_of, one_or_list, text, word};
+use crate::schema::shape::{
+    Keys, any_text, anything, boolean, defined, names, one_of, one_or_list, text, word,
+};
 
 const NO_EFFECT: &str = "It has no effect here.";
 
@@ -53,9 +55,10 @@ pub(super) fn plain_artifact() -> Value {
 /// The keys that every file has.
 fn artifact() -> Keys {
     Keys::new()
-        .needs("url", "Where it is: `http://`, `https://` or `file://`.", url())
+        .needs("url", "Where it is: `http://`, `https://`, `scp://` or `file://`.", url())
         .may("compression", "How it is compressed.", compression())
         .may("archive", "It is the first file of a tar.", word(["tar"]))
+        .may("headers", "Headers for the server; a value may be the name of a token of the bench.", headers())
         .may("filename", "The name that the board sees.", text())
         .may("md5sum", "Its MD5 sum: 32 hexadecimal digits.", checksum(32))
         .may("sha256sum", "Its SHA-256 sum: 64 hexadecimal digits.", checksum(64))
@@ -63,9 +66,13 @@ fn artifact() -> Keys {
         .idle(&["use_cache"], "The cache is always used.")
 }
 
+pub(super) fn headers() -> Value {
+    names(&any_text())
+}
+
 pub(super) fn url() -> Value {
     let mut url = text();
-    url["pattern"] = "^([hH][tT][tT][pP][sS]?|[fF][iI][lL][eE])://".into();
+    url["pattern"] = "^([hH][tT][tT][pP][sS]?|[fF][iI][lL][eE]|[sS][cC][pP])://".into();
     url
 }
 

@@ -58,6 +58,11 @@ fn git() -> Value {
 fn url() -> Value {
     definition("url", "From a tar.", "Its URL.", deploy::url())
         .may("compression", "How it is compressed.", deploy::compression())
+        .may(
+            "headers",
+            "Headers for the server; a value may be the name of a token of the bench.",
+            deploy::headers(),
+        )
         .may("strip-components", "Leading parts of names that are left out.", integer(0, MAX_STRIP))
         .schema()
 }

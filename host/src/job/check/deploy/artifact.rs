@@ -1,11 +1,11 @@
 //! Files to fetch.
 
-use crate::artifact::{Checksums, Compression};
+use crate::artifact::{Checksums, Compression, Headers};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{ArtifactSpec, OverlayFormat, OverlaySpec};
 
-const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
+const SCHEMES: [&str; 4] = ["http://", "https://", "file://", "scp://"];
 
 /// What all artifacts have, and what some have beside it.
 #[derive(Debug)]
@@ -64,14 +64,38 @@ fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
         sha512: checksum(reader, fields, "sha512sum", 128),
     };
     let in_tar = fields.get("archive").and_then(|node| reader.choice(node, "archive", &[("tar", ())]));
-    fields.refuse(reader, &["headers"]);
+    let headers = headers(reader, fields);
     let filename = fields.get("filename").and_then(|node| {
         let name = reader.non_empty(node, "filename")?;
         reader.check_name(&name, node.span, "file").then_some(name)
     });
     fields.accept(&["use_cache"]);
     let place = reader.place(url_node?.span);
-    Some(ArtifactSpec { url: url?, filename, compression, in_tar: in_tar.is_some(), checksums, place })
+    Some(ArtifactSpec {
+        url: url?,
+        filename,
+        compression,
+        in_tar: in_tar.is_some(),
+        checksums,
+        headers,
+        place,
+    })
+}
+
+/// `headers`: names and values, the latter perhaps names of the bench's tokens.
+pub(crate) fn headers(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Headers {
+    let Some(node) = fields.get("headers") else { return Headers::default() };
+    let mut headers = Vec::new();
+    for (name, value) in reader.pairs(node, "headers") {
+        if Headers::is_name(&name) && Headers::is_value(&value) {
+            headers.push((name, value));
+            continue;
+        }
+        let message = format!("`{name}` cannot be sent as a header");
+        let help = "a name has letters, digits and `-`, and a value is one line of ASCII text";
+        reader.report(Diagnostic::error(Code::InvalidName, node.span, message).with_help(help));
+    }
+    Headers::new(headers)
 }
 
 /// A URL that can be fetched.
@@ -81,17 +105,20 @@ pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<St
     let rest = SCHEMES.iter().find_map(|scheme| lower.strip_prefix(scheme));
     let (message, help) = match rest {
         None => {
-            let help = "begin the URL with `http://`, `https://` or `file://`";
+            let help = "begin the URL with `http://`, `https://`, `scp://` or `file://`";
             (format!("`{url}` cannot be fetched"), help)
         }
         Some(_) if url.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             (format!("`{url}` is no URL: it has blanks"), "write `%20` for a blank")
         }
-        Some(rest) if lower.starts_with("http") && host(rest).is_empty() => {
+        Some(rest) if !lower.starts_with("file") && host(rest).is_empty() => {
             (format!("`{url}` names no host"), "write the name of the server behind `//`")
         }
         Some(rest) if lower.starts_with("file") && !rest.trim_start_matches("localhost").starts_with('/') => {
             (format!("`{url}` is no file of this PC"), "write an absolute path, as in `file:///srv/zImage`")
+        }
+        Some(rest) if lower.starts_with("scp") && !rest.contains('/') => {
+            (format!("`{url}` names no file"), "write `scp://user@host/absolute/path`")
         }
         Some(_) => return Some(url),
     };

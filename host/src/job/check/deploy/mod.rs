@@ -3,7 +3,7 @@
 mod artifact;
 mod tftp;
 
-pub(super) use artifact::{compression, url as artifact_url};
+pub(super) use artifact::{compression, headers, url as artifact_url};
 
 use crate::diagnostic::{Code, Diagnostic, meant, nearest};
 use crate::document::{Fields, Reader};

@@ -6,7 +6,7 @@ use super::{named_list, test_name, testdef};
 use crate::artifact::{Checksums, Compression};
 use crate::diagnostic::{Code, Diagnostic, meant, nearest};
 use crate::document::{Fields, Node, Reader};
-use crate::job::check::deploy::{artifact_url, compression};
+use crate::job::check::deploy::{artifact_url, compression, headers};
 use crate::job::check::timeout;
 use crate::job::model::{ArtifactSpec, DefinitionSource, DefinitionSpec, InstallPart};
 
@@ -125,7 +125,7 @@ fn tar(
     let compression = fields.get("compression").and_then(|node| compression(reader, node));
     let strip = fields.get("strip-components");
     let strip = strip.and_then(|node| reader.integer(node, "strip-components", 0, MAX_STRIP));
-    fields.refuse(reader, &["headers"]);
+    let headers = headers(reader, fields);
     let repository = repository?;
     let url = artifact_url(reader, repository, "repository")?;
     let artifact = ArtifactSpec {
@@ -135,6 +135,7 @@ fn tar(
         filename: None,
         in_tar: false,
         checksums: Checksums::default(),
+        headers,
         place: reader.place(repository.span),
     };
     Some(DefinitionSource::Tar { artifact: Box::new(artifact), strip: strip.unwrap_or(0), path: path? })

@@ -1,0 +1,99 @@
+//! Secrets of the bench that jobs name without knowing them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+/// Longest token, in bytes.
+const MAX_TOKEN: u64 = 16 * 1024;
+
+/// The tokens of a bench, by their names: LAVA's "remote artifact tokens".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens(Vec<(String, TokenSource)>);
+
+/// Where a token is. The bench file itself has none: it is checked in, and shown to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A file with nothing else in it.
+    File(PathBuf),
+    /// A variable of host-runner's environment.
+    Variable(String),
+}
+
+/// A token cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Its file cannot be read.
+    #[error("token `{name}`: cannot read {}", path.display())]
+    File {
+        /// The token.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Its variable is not set.
+    #[error("token `{name}`: the environment has no variable `{variable}`")]
+    Variable {
+        /// The token.
+        name: String,
+        /// Its variable.
+        variable: String,
+    },
+}
+
+impl Tokens {
+    /// Tokens by their names.
+    pub const fn new(tokens: Vec<(String, TokenSource)>) -> Self {
+        Self(tokens)
+    }
+
+    /// The token `name`, or `name` itself if there is none: then it is the value.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn resolve(&self, name: &str) -> Result<String, TokenError> {
+        let Some((_, source)) = self.0.iter().find(|(known, _)| known == name) else {
+            return Ok(name.to_owned());
+        };
+        match source {
+            TokenSource::File(path) => {
+                let failed = |source| TokenError::File { name: name.to_owned(), path: path.clone(), source };
+                let mut text = String::new();
+                File::open(path)
+                    .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
+                    .map_err(failed)?;
+                Ok(text.trim().to_owned())
+            }
+            TokenSource::Variable(variable) => std::env::var(variable)
+                .map_err(|_| TokenError::Variable { name: name.to_owned(), variable: variable.clone() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TokenSource, Tokens};
+
+    #[test]
+    fn names_stand_for_tokens_and_everything_else_for_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let tokens = Tokens::new(vec![
+            ("lab".to_owned(), TokenSource::File(path)),
+            ("gone".to_owned(), TokenSource::File(directory.path().join("gone"))),
+            ("unset".to_owned(), TokenSource::Variable("HOST_RUNNER_NO_SUCH_TOKEN".to_owned())),
+        ]);
+        assert_eq!(tokens.resolve("lab").unwrap(), "s3cret");
+        assert_eq!(tokens.resolve("Bearer abc").unwrap(), "Bearer abc");
+        let gone = tokens.resolve("gone").unwrap_err().to_string();
+        assert!(gone.starts_with("token `gone`: cannot read ") && gone.ends_with("/gone"), "{gone}");
+        assert_eq!(
+            tokens.resolve("unset").unwrap_err().to_string(),
+            "token `unset`: the environment has no variable `HOST_RUNNER_NO_SUCH_TOKEN`"
+        );
+    }
+}
