@@ -9,6 +9,7 @@ mod boot_ssh;
 mod boot_uboot;
 mod command;
 mod definition_files;
+mod definition_git;
 mod deploy_tftp;
 mod group_calls;
 mod images;

@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::definition_files::{self, FilesError};
+use super::definition_git;
 use super::test::ResultRules;
-use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
+use crate::artifact::git::GitRequest;
 use crate::board::Board;
 use crate::diagnostic::Source;
 use crate::fault::{Chain, Class, Fault};
-use crate::job::{DefinitionSource, DefinitionSpec, InstallPart, TestDefinition};
+use crate::job::{DefinitionSource, DefinitionSpec, TestDefinition};
 use crate::limit::Limit;
 use crate::plan::{
     Action, NodeKind, Script, ScriptStep, TestAction, definition_directory, environment_script,
@@ -106,7 +106,7 @@ impl Overlay {
         self.stages.iter().all(|stage| stage.number <= number)
     }
 
-    fn add(&mut self, path: impl Into<String>, mode: u32, content: impl Into<Vec<u8>>) {
+    pub(super) fn add(&mut self, path: impl Into<String>, mode: u32, content: impl Into<Vec<u8>>) {
         self.files.push(OverlayFile { path: path.into(), mode, content: content.into() });
     }
 }
@@ -161,13 +161,13 @@ async fn prepare_definition(
     let fetched;
     let definition = match &spec.source {
         DefinitionSource::Inline(definition) => definition.as_ref(),
-        DefinitionSource::Git { url, branch, revision, path, .. } => {
+        DefinitionSource::Git { url, branch, revision, path, recursive } => {
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
-            let tree = checkout(node, phase, spec, &request).await?;
+            let tree = definition_git::checkout(node, phase, spec, &request).await?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
-            let text = tree.read(path).await.map_err(|error| git_fault(spec, &error))?;
+            let text = tree.read(path).await.map_err(|error| definition_git::fault(spec, &error))?;
             fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;
-            copy_tree(node, &tree, &directory, spec, overlay).await?;
+            definition_git::copy(node, phase, spec, tree, &directory, *recursive, overlay).await?;
             &fetched
         }
         DefinitionSource::Tar { artifact, strip, path } => {
@@ -184,7 +184,7 @@ async fn prepare_definition(
             &fetched
         }
     };
-    clone_repositories(node, phase, spec, definition, &directory, overlay).await?;
+    definition_git::copy_repositories(node, phase, spec, definition, &directory, overlay).await?;
     overlay.add(format!("{directory}/testdef.yaml"), 0o644, definition.text.clone());
     overlay.add(format!("{directory}/uuid"), 0o644, format!("{}_{}\n", node.id, spec.dir));
     let mut add = |name: &str, script: Script, timeout: Option<Limit>| {
@@ -234,47 +234,6 @@ fn files_fault(spec: &DefinitionSpec, from: &str, error: &FilesError) -> Fault {
     Fault::new(error.class(), spec.place.clone(), text)
 }
 
-/// Puts the repositories of `install: git-repos` below the definition's directory.
-async fn clone_repositories(
-    node: &NodeContext,
-    phase: &Phase,
-    spec: &DefinitionSpec,
-    definition: &TestDefinition,
-    directory: &str,
-    overlay: &mut Overlay,
-) -> Result<(), Fault> {
-    if spec.skips(InstallPart::GitRepos) {
-        return Ok(());
-    }
-    for repository in &definition.install.git_repos {
-        let request =
-            GitRequest { url: repository.url.clone(), branch: repository.branch.clone(), revision: None };
-        let tree = checkout(node, phase, spec, &request).await?;
-        let target = format!("{directory}/{}", repository.directory());
-        copy_tree(node, &tree, &target, spec, overlay).await?;
-    }
-    Ok(())
-}
-
-async fn checkout(
-    node: &NodeContext,
-    phase: &Phase,
-    spec: &DefinitionSpec,
-    request: &GitRequest,
-) -> Result<Arc<GitTree>, Fault> {
-    let run = &node.run;
-    let phase = phase.part(node.plan.prepare.repository.as_ref());
-    let checkout = run.checkouts.get(request, &run.mirrors, &run.cache, phase.deadline.into_std()).await;
-    checkout.map_err(|error| {
-        let fault = phase.late_error(error.class(), &error, error.is_late());
-        Fault { place: spec.place.clone(), ..fault }
-    })
-}
-
-fn git_fault(spec: &DefinitionSpec, error: &GitError) -> Fault {
-    Fault::from_error(error.class(), spec.place.clone(), error)
-}
-
 /// Reads and checks the text of a definition that came from elsewhere.
 fn parse_definition(
     node: &NodeContext,
@@ -292,49 +251,6 @@ fn parse_definition(
         node.emitter.warn(format!("{}: {}", source.place(warning.span()), warning.message));
     }
     Ok(definition)
-}
-
-/// Copies a git tree into the definition's directory: its scripts come with it.
-async fn copy_tree(
-    node: &NodeContext,
-    tree: &GitTree,
-    directory: &str,
-    spec: &DefinitionSpec,
-    overlay: &mut Overlay,
-) -> Result<(), Fault> {
-    let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
-    if total > MAX_DEFINITION_BYTES {
-        return Err(Fault::new(
-            Class::Job,
-            spec.place.clone(),
-            format!(
-                "the repository of definition `{}` has more than {MAX_DEFINITION_BYTES} bytes",
-                spec.name
-            ),
-        ));
-    }
-    let mut reader = tree.reader().map_err(|error| git_fault(spec, &error))?;
-    let mut left_out = 0;
-    for entry in tree.entries() {
-        let mode = match entry.mode {
-            Mode::File => 0o644,
-            Mode::Executable => 0o755,
-            // A link may point anywhere on the target, and a submodule has no content.
-            Mode::Symlink | Mode::Submodule => {
-                left_out += 1;
-                continue;
-            }
-        };
-        let content = reader.read(entry).await.map_err(|error| git_fault(spec, &error))?;
-        overlay.add(format!("{directory}/{}", entry.path), mode, content);
-    }
-    if left_out > 0 {
-        node.emitter.warn(format!(
-            "definition {}: {left_out} symbolic links and submodules of its repository are left out",
-            spec.name
-        ));
-    }
-    Ok(())
 }
 
 /// The agent's binary for the node's target.

@@ -6,6 +6,7 @@
 mod checkouts;
 mod command;
 mod reader;
+mod submodules;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 pub use self::checkouts::Checkouts;
 use self::command::Git;
 pub use self::reader::{GitEntry, GitReader, GitTree, Mode};
+pub use self::submodules::Submodule;
 use super::cache::Cache;
 use super::checksum::name_of;
 use super::copy::Budget;
@@ -62,9 +64,11 @@ impl GitError {
     /// one, else the infrastructure's.
     pub const fn class(&self) -> Class {
         match &self.reason {
-            GitReason::NoBranch { .. } | GitReason::NoRevision { .. } | GitReason::NoFile { .. } => {
-                Class::Job
-            }
+            GitReason::NoBranch { .. }
+            | GitReason::NoRevision { .. }
+            | GitReason::NoFile { .. }
+            | GitReason::NoSubmodule { .. }
+            | GitReason::SubmoduleUrl { .. } => Class::Job,
             GitReason::Lock(reason) => reason.class(),
             _ => Class::Infrastructure,
         }
@@ -107,6 +111,18 @@ pub enum GitReason {
         /// The commit's id.
         commit: String,
         /// The path.
+        path: String,
+    },
+    /// Nothing says where a submodule comes from.
+    #[error("`.gitmodules` does not say where the submodule `{path}` comes from")]
+    NoSubmodule {
+        /// Its directory.
+        path: String,
+    },
+    /// A submodule is on this PC, and only its repository says so.
+    #[error("the submodule `{path}` has no URL of another computer")]
+    SubmoduleUrl {
+        /// Its directory.
         path: String,
     },
     /// The file is too large.

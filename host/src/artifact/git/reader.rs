@@ -43,6 +43,13 @@ pub struct GitEntry {
     object: String,
 }
 
+impl GitEntry {
+    /// The id of its object: of a submodule, its commit.
+    pub(super) fn object(&self) -> &str {
+        &self.object
+    }
+}
+
 /// The files of one commit.
 #[derive(Debug)]
 pub struct GitTree {
@@ -108,7 +115,17 @@ impl GitTree {
         }
     }
 
-    fn error(&self, reason: GitReason) -> GitError {
+    /// The repository's URL, as in the job.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Git in the clone.
+    pub(super) const fn git(&self) -> &Git {
+        &self.git
+    }
+
+    pub(super) fn error(&self, reason: GitReason) -> GitError {
         GitError { url: self.url.clone(), mirrored: self.mirrored.clone(), reason }
     }
 }

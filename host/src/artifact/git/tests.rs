@@ -251,3 +251,57 @@ async fn nodes_of_a_run_share_a_commit_though_somebody_pushes_meanwhile() {
         assert_eq!(tree.commit(), first);
     }
 }
+
+#[tokio::test]
+async fn submodules_are_named_with_their_urls_and_commits() {
+    let bench = bench();
+    let (path, inner) = (bench.directory.path().join("inner"), bench.directory.path().join("inner/.git"));
+    let run = |arguments: &[&str]| {
+        let status = Command::new("git").args(arguments).current_dir(&path).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    fs::create_dir(&path).unwrap();
+    run(&["init", "--quiet", "--initial-branch=main"]);
+    fs::write(path.join("file"), "inner\n").unwrap();
+    run(&["add", "--all"]);
+    run(&["-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "inner"]);
+    bench.commit("top", "top\n");
+    bench.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        inner.to_str().unwrap(),
+        "lib/inner",
+    ]);
+    // As it is written for a repository that has a place in the world.
+    let modules = fs::read_to_string(bench.repository().join(".gitmodules")).unwrap();
+    let modules = modules.replace(inner.to_str().unwrap(), "../inner/.git");
+    bench.commit(".gitmodules", &modules);
+    let tree = bench.checkout(None, None).await.unwrap();
+    let [submodule] = tree.submodules().await.unwrap().try_into().unwrap();
+    assert_eq!(
+        (submodule.path.as_str(), submodule.url.as_str()),
+        ("lib/inner", "git://dead.example/inner/.git")
+    );
+    let to = path.to_str().unwrap().to_owned() + "/.git";
+    let mirrors = Mirrors::new(vec![Rule { from: submodule.url.clone(), to }]);
+    let request = GitRequest { url: submodule.url, branch: None, revision: Some(submodule.commit) };
+    let until = Instant::now() + Duration::from_secs(60);
+    let inner = checkout(&request, &mirrors, &bench.cache, until).await.unwrap();
+    assert_eq!(inner.read("file").await.unwrap(), b"inner\n");
+}
+
+#[tokio::test]
+async fn a_submodule_of_this_pc_is_refused() {
+    let bench = bench();
+    bench.commit(".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = /srv/private\n");
+    let commit = bench.git(&["rev-parse", "HEAD"]);
+    bench.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},x")]);
+    bench.git(&["commit", "--quiet", "--message", "x"]);
+    let tree = bench.checkout(None, None).await.unwrap();
+    let error = tree.submodules().await.unwrap_err();
+    assert_eq!(error.class(), Class::Job);
+    assert!(Chain(&error).to_string().contains("the submodule `x` has no URL of another computer"));
+}
