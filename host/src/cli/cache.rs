@@ -135,7 +135,9 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
         bytes += file.bytes;
         if live {
             // A file may have gigabytes, and takes as many seconds.
-            eprint!("\r\x1b[Kreading {} ({})", short(&file.sha256), megabytes(file.bytes));
+            let (name, size) = (short(&file.sha256), megabytes(file.bytes));
+            // Progress that nobody can see is no loss.
+            let _ = write!(io::stderr(), "\r\x1b[Kreading {name} ({size})");
         }
     };
     let damaged = match open(&directory(bench)?)? {
@@ -143,7 +145,7 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
         None => Ok(Pruned::default()),
     };
     if live {
-        eprint!("\r\x1b[K");
+        let _ = write!(io::stderr(), "\r\x1b[K");
     }
     let Pruned { removed, in_use } = damaged?;
     print(|out| {

@@ -96,7 +96,7 @@ fn cat(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
         Fault::new(Class::Job, place, format!("{} in the root filesystem is {what}", path.display()))
     };
     match found.kind {
-        Kind::Regular => print(|out| opened.layer.copy_file(&opened.in_layer(path), out)),
+        Kind::Regular => print(|out| opened.layer.copy_file(opened.in_layer(path), out)),
         Kind::Directory => {
             Err(refused("a directory").with_help("`host-runner rootfs ls` lists what is in it").into())
         }

@@ -256,9 +256,8 @@ impl<'a> Reader<'a> {
             }
             return None;
         }
-        let error = match RegexBuilder::new(&text).size_limit(MAX_REGEX_BYTES).build() {
-            Ok(_) => return Some(text),
-            Err(error) => error,
+        let Err(error) = RegexBuilder::new(&text).size_limit(MAX_REGEX_BYTES).build() else {
+            return Some(text);
         };
         let (message, help) = regex_problem(&error, &text);
         let message = format!("`{what}` is not a regular expression{message}");

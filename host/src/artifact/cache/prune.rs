@@ -174,8 +174,8 @@ impl Cache {
     /// Removes clones whose removal was interrupted.
     fn remove_removed(&self) -> Result<(), CacheError> {
         let paths = self.entries("git")?.into_iter().map(|entry| entry.path());
-        let doomed = paths.filter(|path| path.extension().is_some_and(|extension| extension == REMOVED));
-        doomed.map(|path| remove_directory(&path)).collect()
+        let mut doomed = paths.filter(|path| path.extension().is_some_and(|extension| extension == REMOVED));
+        doomed.try_for_each(|path| remove_directory(&path))
     }
 }
 
