@@ -117,6 +117,9 @@ pub enum EventKind {
     DefinitionStarted {
         /// Its name, such as `0_ssh-inline`.
         definition: String,
+        /// `file:line:column` of its action, where that has no phase: the node did not come to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
     },
     /// A script of a definition began a step.
     StepStarted {

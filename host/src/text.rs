@@ -67,6 +67,20 @@ const fn continues_character(byte: u8) -> bool {
     matches!(byte, 0x80..=0xBF)
 }
 
+/// Whether `c` steers a terminal, or turns the direction of what follows.
+pub(crate) const fn steers(c: char) -> bool {
+    matches!(c, '\0'..='\x09' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with escapes such as `\u{1b}` for what steers a terminal. Tabs stay.
+pub(crate) fn without_steering(text: &str) -> Option<String> {
+    let is_bad = |c: char| steers(c) && c != '\t';
+    text.contains(is_bad).then(|| {
+        let escape = |c: char| if is_bad(c) { c.escape_default().collect() } else { String::from(c) };
+        text.chars().map(escape).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

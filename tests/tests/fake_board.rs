@@ -47,6 +47,7 @@ fn uboot_settings() -> UbootSettings {
 
 fn login_settings() -> LoginSettings {
     LoginSettings {
+        from_power_on: false,
         kernel_start: Some(regex("Linux version [0-9]")),
         prompts: vec![regex("root@linaro:"), regex("root@debian:")],
         auto_login: None,

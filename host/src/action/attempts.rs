@@ -105,6 +105,11 @@ impl Attempts {
         Ok(format!("{} {} of {} failed, trying again: {}", self.what, self.number, self.count, fault.message))
     }
 
+    /// The fault that ends the step before its last attempt, with the reason for that.
+    pub(crate) fn given_up(&self, fault: Fault, why: &str) -> Fault {
+        self.last(fault, Some(why.to_owned()))
+    }
+
     fn last(&self, fault: Fault, remark: Option<String>) -> Fault {
         let (what, count) = (self.what, self.count);
         if count == 1 {

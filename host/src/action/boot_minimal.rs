@@ -17,7 +17,7 @@ pub(crate) async fn boot_minimal(
 ) -> Result<(), Fault> {
     let board = node.own_board(phase)?;
     let mut console = power_on(node, phase, step, &boot.reset, board, resources).await?;
-    shell::log_in(node, phase, step, &boot.shell, &mut console).await?;
+    shell::log_in(node, phase, step, &boot.shell, boot.reset.wanted, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
     Ok(())
 }
@@ -43,7 +43,7 @@ pub(crate) async fn new_connection(
             part.bound("open connection", open_console(node, &part, target)).await?
         }
     };
-    shell::log_in(node, phase, step, &boot.shell, &mut console).await?;
+    shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, Some(name.clone()))?);
     Ok(())
 }

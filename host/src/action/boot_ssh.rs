@@ -19,6 +19,9 @@ const USER: &str = "root";
 /// How long removing the agent's directory may take.
 const CLEAR_TIME: Duration = Duration::from_secs(10);
 
+/// How long a connection may take to end.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
 /// Largest host key file that is believed to be one, in bytes.
 const MAX_KEY_FILE: usize = 16 << 10;
 
@@ -97,12 +100,37 @@ async fn own_board(phase: &Phase, board: &Board) -> Result<SshTarget, Fault> {
     Ok(SshTarget { net: Net::Host, address, user: access.user.clone(), key, host_keys })
 }
 
-/// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
-/// there: that it cannot be done is a warning.
-pub(crate) async fn clear_board(node: &NodeContext, session: &SshSession) {
+/// Ends a connection. From a board of the node's own, which would keep it for good, the agent's directory is removed, with
+/// the job's secrets in it: if the connection was lost, over another one.
+pub(crate) async fn leave(
+    node: &NodeContext,
+    phase: &Phase,
+    target: &SshTarget,
+    session: Option<SshSession>,
+) {
+    let is_own = matches!(node.plan.kind, NodeKind::Board { .. });
+    let session = match session {
+        Some(session) => Ok(session),
+        None if is_own => connect(node, phase, target).await,
+        None => return,
+    };
     let directory = node.agent_directory();
+    match session {
+        Ok(session) => {
+            if is_own {
+                clear_board(node, &session, &directory).await;
+            }
+            // The agent has ended or is beyond reach; either way the connection goes.
+            let _ = tokio::time::timeout(CLOSE_TIME, session.close()).await;
+        }
+        Err(fault) => node.emitter.warn(format!("{directory} stays on the board: {fault}")),
+    }
+}
+
+/// The results are there: that it cannot be done is a warning.
+async fn clear_board(node: &NodeContext, session: &SshSession, directory: &str) {
     let cleared = async {
-        let command = session.exec(&format!("rm -rf {}", quote(&directory))).await?;
+        let command = session.exec(&format!("rm -rf {}", quote(directory))).await?;
         command.finish(CLEAR_TIME).await
     };
     let reason = match cleared.await {

@@ -13,7 +13,7 @@ use crate::plan::{self, BootBootloader, BootUboot, BootValues, LoaderCommands, R
 use crate::run::{Line, NodeContext, Phase, Resources};
 
 /// Longest command line that every U-Boot takes: `CONFIG_SYS_CBSIZE` is 512 or more on boards with a network.
-const LINE_LIMIT: usize = 511;
+pub(crate) const UBOOT_LINE_LIMIT: usize = 511;
 
 /// How often a board may start over in the boot loader before that counts as a loop.
 const MAX_RESETS: u32 = 3;
@@ -39,7 +39,7 @@ pub(crate) async fn boot_uboot(
     )
     .await?;
     node.emitter.note("U-Boot started the kernel");
-    shell::log_in(node, phase, step, &boot.shell, &mut console).await?;
+    shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     let deployed = resources.space().deployed.as_ref();
     let is_served = deployed.is_some_and(|deployed| deployed.has_tests);
     if let Some(activity) = deployed.and_then(Deployed::activity) {
@@ -120,7 +120,7 @@ fn uboot_settings(
         prompt: pattern(&any_of(&prompts))?,
         errors: uboot.errors.clone(),
         final_message: pattern(final_message)?,
-        line_limit: LINE_LIMIT,
+        line_limit: UBOOT_LINE_LIMIT,
         character_delay: uboot.character_delay,
         limits: uboot_limits(&step.timeouts),
         max_resets: MAX_RESETS,

@@ -17,7 +17,8 @@ pub(crate) async fn command(
     command: &UserCommand,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    if !command.undo.is_empty() {
+    // Once, however often it is tried or repeated.
+    if !command.undo.is_empty() && resources.undo.iter().all(|other| other.name != command.name) {
         resources.undo.push(command.clone());
     }
     run_program(&command.run, phase.left()).await.map_err(|kind| {

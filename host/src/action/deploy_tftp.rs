@@ -110,8 +110,16 @@ pub(crate) async fn deploy_tftp(
             ))
     })?;
     let services = node.services(board, phase)?;
-    let mut files =
-        Files { node, phase, board, timeouts: &step.timeouts, services, peer, guards: Vec::new() };
+    let mut files = Files {
+        node,
+        phase,
+        board,
+        timeouts: &step.timeouts,
+        services,
+        peer,
+        directory: resources.next_deployment(&node.id),
+        guards: Vec::new(),
+    };
     let mut deployed = Deployed {
         kernel: files.kernel(deployment).await?,
         dtb: files.serve_optional("dtb", deploy.dtb.as_ref()).await?,
@@ -126,7 +134,7 @@ pub(crate) async fn deploy_tftp(
     for (name, spec) in &deploy.extra_files {
         let artifact = node.fetch(phase, &step.timeouts, "extra file", spec).await?;
         files.serve(EXTRA_FILES, name, artifact.path);
-        deployed.extra_files = Some(format!("{}/{EXTRA_FILES}", node.id));
+        deployed.extra_files = Some(format!("{}/{EXTRA_FILES}", files.directory));
     }
     files.ramdisk(deploy, &mut deployed).await?;
     if let Some(spec) = &deploy.rootfs {
@@ -150,6 +158,8 @@ struct Files<'a> {
     timeouts: &'a Timeouts,
     services: &'a Services,
     peer: IpAddr,
+    /// Of the TFTP names and of the NFS export.
+    directory: String,
     guards: Vec<tftp::Guard>,
 }
 
@@ -213,7 +223,7 @@ impl Files<'_> {
         deployed: &mut Deployed,
     ) -> Result<(), Fault> {
         let Self { node, phase, board, timeouts, services, peer, .. } = *self;
-        let export = format!("/{}/rootfs", node.id);
+        let export = format!("/{}/rootfs", self.directory);
         let durability = if spec.persistent.is_some() { Durability::Power } else { Durability::Process };
         let options = LayerOptions { budget: board.rootfs_budget, durability };
         let root = spec.prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
@@ -238,9 +248,9 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// Serves a file under `<id>/<kind>/<name>`.
+    /// Serves a file under `<directory>/<kind>/<name>`.
     fn serve(&mut self, kind: &str, name: &str, path: PathBuf) -> String {
-        let name = format!("{}/{kind}/{name}", self.node.id);
+        let name = format!("{}/{kind}/{name}", self.directory);
         self.guards.push(self.services.files.add(self.peer, &name, tftp::Source::File(path)));
         name
     }

@@ -79,7 +79,8 @@ pub(super) async fn fill_ramdisk(
     let made = async { made.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let made = part.bound("end of the RAM disk", made).await?.map_err(|error| {
         let text = format!("`{}` cannot be filled: {}", spec.artifact.url, Chain(&error));
-        Fault::new(Class::Infrastructure, format!("{} ({})", phase.place, spec.artifact.place), text)
+        let place = format!("{} ({})", phase.place, spec.artifact.place);
+        Fault::new(error.class(), place, text).with_optional_help(error.help().map(str::to_owned))
     })?;
     node.emitter.note("modules and overlays are in the RAM disk");
     Ok(Some(made))
@@ -94,6 +95,24 @@ enum FillError {
     Tar(#[from] RootfsError),
     #[error("an overlay cannot be read: {0}")]
     Read(String),
+}
+
+impl FillError {
+    /// Whose fault it is.
+    const fn class(&self) -> Class {
+        match self {
+            Self::Ramdisk(error) => error.class(),
+            Self::Tar(_) | Self::Read(_) => Class::Infrastructure,
+        }
+    }
+
+    /// What to do about it.
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Ramdisk(error) => error.help(),
+            Self::Tar(_) | Self::Read(_) => None,
+        }
+    }
 }
 
 /// Gives the kernel at `path` U-Boot's header, with which it is copied to `load` and started there.

@@ -302,9 +302,13 @@ fn environment(node: &NodeContext) -> String {
 }
 
 impl NodeContext {
-    /// The agent's directory on the target.
+    /// The agent's directory on the target: one of this node and run alone, which is removed at the end.
     pub(crate) fn agent_directory(&self) -> String {
-        self.plan.directory.replace("%s", &self.id)
+        let directory = &self.plan.directory;
+        match directory.contains("%s") {
+            true => directory.replace("%s", &self.id),
+            false => format!("{}/lava-{}", directory.trim_end_matches('/'), self.id),
+        }
     }
 
     /// The board that is the node's target: its own, or the one it connects to.

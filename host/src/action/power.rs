@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::action::test::await_prompt;
 use crate::board::power::{PowerCommands, PowerError};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::{Board, ConsoleTarget, QemuSettings};
@@ -56,7 +57,9 @@ pub(super) async fn power_on(
 ) -> Result<Console, Fault> {
     let limit = |part| step.timeouts.part(part);
     let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of power commands");
-    let open = resources.take_line(None).map(|line| line.console);
+    let open = resources.take_line(None);
+    let owed_prompts = open.as_ref().filter(|line| line.owes_prompt).map(|line| line.prompts.clone());
+    let open = open.map(|line| line.console);
     let target = match (&board.console, open) {
         (ConsoleTarget::Qemu(_), Some(console)) if !reset.wanted => return Ok(console),
         (ConsoleTarget::Qemu(settings), _) => {
@@ -95,6 +98,10 @@ pub(super) async fn power_on(
         }
         None if !reset.soft_reboot.is_empty() => {
             let part = phase.part(limit(Part::Reset)).part(limit(Part::SoftReset));
+            if let Some(prompts) = owed_prompts {
+                // The commands are typed all the same: whoever does not show a prompt may still take them.
+                let _ = await_prompt(&part, &mut console, &prompts).await;
+            }
             soft_reboot(&part, reset, &mut console).await?;
         }
         None => node.emitter.warn(format!(

@@ -16,12 +16,14 @@ use crate::run::{Line, NodeContext, Phase};
 /// What asks for a password, where the job does not say.
 const PASSWORD_PROMPT: &str = "[Pp]assword:";
 
-/// Waits for the shell, and logs in where that is wanted. Without a prompt nothing is waited for.
+/// Waits for the shell, and logs in where that is wanted. Without a prompt nothing is waited for. A board that was just
+/// switched on has a boot loader that speaks first.
 pub(super) async fn log_in(
     node: &NodeContext,
     phase: &Phase,
     step: &Step,
     shell: &ShellPlan,
+    from_power_on: bool,
     console: &mut Console,
 ) -> Result<(), Fault> {
     if shell.prompts.is_empty() {
@@ -39,6 +41,7 @@ pub(super) async fn log_in(
         }),
     };
     let settings = LoginSettings {
+        from_power_on,
         kernel_start: shell.kernel_start_message.as_deref().map(pattern).transpose()?,
         prompts: patterns(phase, &shell.prompts)?,
         auto_login,

@@ -11,6 +11,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan};
 
 use self::excerpt::Excerpts;
 use crate::diagnostic::{Diagnostic, Diagnostics, MAX_PROBLEMS, Severity, Source};
+use crate::text::steers;
 
 /// Most problems of a file that are shown.
 const MAX_SHOWN: usize = 100;
@@ -42,11 +43,6 @@ pub fn render_problems(source: &Source, problems: &[Diagnostic], fancy: bool) ->
         let _ = writeln!(text, "… and {at_least}{more} more");
     }
     text
-}
-
-/// Whether `c` steers a terminal, or turns the direction of what follows.
-pub(super) fn steers(c: char) -> bool {
-    c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `text` as a terminal may have it: what steers one is escaped, and what is too long cut.

@@ -119,10 +119,7 @@ impl Exchange {
     fn type_on(&mut self, now: Instant) {
         let State::Typing { sent, at } = self.state else { return };
         let line = self.command();
-        let typed = line.get(..sent).unwrap_or_default();
-        let echoed = self.scan.pending().trim_ascii_start().ends_with(typed.trim_ascii());
-        let due = at + if echoed { self.settings.character_delay } else { ECHO_LIMIT };
-        if sent > 0 && now < due {
+        if sent > 0 && now < self.type_at(sent, at) {
             return;
         }
         let group = if self.settings.character_delay.is_zero() { GROUP } else { 1 };
@@ -137,34 +134,50 @@ impl Exchange {
         self.state = State::Typing { sent: end, at: now };
     }
 
-    /// Passes over the command's echo, and over the first line if that is wanted; false while it may still come.
-    fn pass_echo(&mut self) -> bool {
-        let pending = self.scan.pending();
+    /// When the characters behind the first `sent`, of which the last went `at` that time, are typed.
+    fn type_at(&self, sent: usize, at: Instant) -> Instant {
+        let typed = self.command().get(..sent).unwrap_or_default();
+        let echoed = self.scan.pending().trim_ascii().ends_with(typed.trim_ascii());
+        at + if echoed { self.settings.character_delay } else { ECHO_LIMIT }
+    }
+
+    /// Passes over the command's echo, and over the first line if that is wanted; false while it may still come. What the
+    /// board said before the echo is none of the answer: the end of what it was doing, and messages of a kernel.
+    fn pass_echo(&mut self, settled: bool) -> bool {
         let command = self.command().trim_ascii();
-        let end = pending.iter().position(|&byte| byte == b'\n');
-        let line = pending.get(..end.unwrap_or(pending.len())).unwrap_or_default().trim_ascii();
-        let is_echo = !command.is_empty() && line.ends_with(command);
-        match end {
-            Some(end) if is_echo || self.settings.discard_echo => {
-                self.scan.advance(end + 1);
+        let pending = self.scan.pending();
+        let mut end = 0;
+        for line in pending.split_inclusive(|&byte| byte == b'\n') {
+            end += line.len();
+            if line.ends_with(b"\n") && !command.is_empty() && line.trim_ascii().ends_with(command) {
+                self.scan.advance(end);
+                return true;
+            }
+        }
+        // There is none if nothing more comes. A password has none, and a prompt may come at once.
+        let last = pending.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        let is_passed = settled || !may_become_echo(last.trim_ascii(), command);
+        match pending.iter().position(|&byte| byte == b'\n') {
+            Some(first) if self.settings.discard_echo && is_passed => {
+                self.scan.advance(first + 1);
                 true
             }
-            Some(_) => true,
-            // A password has no echo, and a prompt may come at once.
-            None => !self.settings.discard_echo && !is_echo && !command.starts_with(line),
+            None if self.settings.discard_echo => settled,
+            _ => is_passed,
         }
     }
 
     fn look(&mut self, now: Instant) {
+        let settled = self.settled_at.is_some_and(|at| now >= at);
         if let State::Awaiting { past_echo: false } = self.state {
-            let passed = self.pass_echo() || self.settled_at.is_some_and(|at| now >= at);
-            self.state = State::Awaiting { past_echo: passed };
+            let past_echo = self.pass_echo(settled);
+            self.state = State::Awaiting { past_echo };
         }
         if let State::Awaiting { past_echo: true } = self.state {
-            self.look_for_answer(now);
+            self.look_for_answer(settled);
         }
         if let State::AwaitingPrompt(answer) = &self.state
-            && let Some(end) = self.prompt()
+            && let Some(end) = self.prompt(settled)
         {
             let answer = answer.clone();
             self.scan.advance(end);
@@ -172,10 +185,9 @@ impl Exchange {
         }
     }
 
-    fn look_for_answer(&mut self, now: Instant) {
-        let settled = self.settled_at.is_some_and(|at| now >= at);
+    fn look_for_answer(&mut self, settled: bool) {
         let found = self.first_text(settled);
-        let prompt = self.prompt();
+        let prompt = self.prompt(settled);
         let Some((end, answer)) = found else {
             if let Some(end) = prompt {
                 self.scan.advance(end);
@@ -214,13 +226,20 @@ impl Exchange {
         Some((first.1, first.2))
     }
 
-    /// Where a prompt on the last line ends.
-    fn prompt(&self) -> Option<usize> {
+    /// Where a prompt on the last line ends. Nothing but blanks stands behind it, or what may be its own end once the output
+    /// has `settled`; with the command behind it, it is the prompt at which that was typed.
+    fn prompt(&self, settled: bool) -> Option<usize> {
         let pending = self.scan.pending();
-        let start = pending.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+        let start = pending.iter().rposition(|&byte| byte == b'\n').map_or(0, |index| index + 1);
         let line = pending.get(start..).unwrap_or_default();
-        let found = self.settings.prompts.iter().find(|prompt| prompt.is_match(line))?;
-        found.find(line).map(|_| pending.len())
+        let command = self.command().trim_ascii();
+        let is_prompt = |prompt: &Regex| {
+            prompt.find_iter(line).last().is_some_and(|found| {
+                let rest = line.get(found.end()..).unwrap_or_default().trim_ascii();
+                rest.is_empty() || settled && !is_echo(rest, command)
+            })
+        };
+        self.settings.prompts.iter().any(is_prompt).then_some(pending.len())
     }
 
     fn finish(&mut self, answer: Answer) {
@@ -243,6 +262,16 @@ impl Exchange {
             None => awaited,
         }
     }
+}
+
+/// Whether `text` is the echo of the `command`, or the beginning of it.
+fn is_echo(text: &[u8], command: &[u8]) -> bool {
+    !command.is_empty() && (text.ends_with(command) || command.starts_with(text))
+}
+
+/// Whether `line` ends with the echo of the `command`, as far as that has come.
+fn may_become_echo(line: &[u8], command: &[u8]) -> bool {
+    (1..=command.len()).any(|len| command.get(..len).is_some_and(|begun| line.ends_with(begun)))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -283,7 +312,7 @@ impl Dialog for Exchange {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let typing = match self.state {
-            State::Typing { at, .. } => Some(at + self.settings.character_delay.max(ECHO_LIMIT)),
+            State::Typing { sent, at } => Some(self.type_at(sent, at)),
             State::Finished => return None,
             State::Awaiting { .. } | State::AwaitingPrompt(_) => None,
         };

@@ -103,6 +103,7 @@ pub struct KernelLog {
     /// At most one byte more than the longest, which tells that it is cut.
     line: Vec<u8>,
     complaints: Complaints,
+    expects_loader: bool,
 }
 
 /// What a kernel complained of.
@@ -134,6 +135,11 @@ impl KernelLog {
         failure
     }
 
+    /// Whether a boot loader may speak: before the kernel, and not instead of it.
+    pub const fn expect_loader(&mut self, expected: bool) {
+        self.expects_loader = expected;
+    }
+
     /// The complaints that came since they were taken last.
     pub fn take_complaints(&mut self) -> Complaints {
         std::mem::take(&mut self.complaints)
@@ -146,7 +152,7 @@ impl KernelLog {
             (&NO_ROOT, KernelFailure::NoRoot),
             (&PANIC, KernelFailure::Panic),
         ];
-        for (pattern, failure) in failures {
+        for (pattern, failure) in failures.into_iter().skip(usize::from(self.expects_loader)) {
             if let Some(found) = pattern.find(whole) {
                 return Some(failure(text(line, found.start())));
             }

@@ -97,6 +97,7 @@ impl Login {
     fn enter(&mut self, state: State, now: Instant) {
         self.state = state;
         self.since = now;
+        self.kernel.expect_loader(self.settings.from_power_on && state == State::AwaitingKernel);
         if self.shell.is_none() && self.expects_shell() {
             self.shell = Some(self.whole.of_part(now, self.settings.limits.shell.as_ref()));
         }

@@ -8,7 +8,7 @@ use super::step::{Action, NodeKind, Step, TestAction, TestLine, TftpDeployment, 
 use crate::board::Board;
 use crate::diagnostic::did_you_mean;
 use crate::fault::Class;
-use crate::job::{Block, BlockKind, BootImage, DeployTftp, Located, Role, SshAddress};
+use crate::job::{Block, BlockKind, BootImage, DefinitionSpec, DeployTftp, Located, Role, SshAddress};
 
 /// What earlier blocks of a node mean for later ones.
 pub(super) struct NodeState<'a> {
@@ -16,6 +16,8 @@ pub(super) struct NodeState<'a> {
     pub(super) kind: &'a NodeKind,
     /// Ordinal of the next test with definitions.
     stage: u32,
+    /// Ordinal of the next definition.
+    definitions: u32,
     /// By namespace.
     spaces: BTreeMap<&'a str, Space>,
 }
@@ -40,6 +42,16 @@ fn namespace(block: &Block) -> &str {
     block.namespace.as_ref().map_or("", |name| &name.value)
 }
 
+/// The definitions with their numbers on the node, as in LAVA; `next` is that of the next one.
+pub(super) fn numbered(definitions: &[DefinitionSpec], next: &mut u32) -> Vec<DefinitionSpec> {
+    let number = |spec: &DefinitionSpec| {
+        let dir = format!("{next}_{}", spec.name);
+        *next += 1;
+        DefinitionSpec { dir, ..spec.clone() }
+    };
+    definitions.iter().map(number).collect()
+}
+
 /// Where a test's connection is.
 fn connection_namespace(block: &Block) -> &str {
     block.connection_namespace.as_ref().map_or_else(|| namespace(block), |name| &name.value)
@@ -49,11 +61,14 @@ impl Binder<'_> {
     /// The steps of a node of `role` that runs on `kind`.
     pub(super) fn steps(&mut self, role: &Role, kind: &NodeKind) -> Vec<Step> {
         let job = self.job;
-        let mut state = NodeState { role, kind, stage: 0, spaces: BTreeMap::new() };
+        let mut state = NodeState { role, kind, stage: 0, definitions: 0, spaces: BTreeMap::new() };
         let mut steps: Vec<Step> = Vec::new();
         let mut phases = PhaseNames::default();
         for block in job.blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
+            let definitions = state.definitions;
             for time in 0..block.retries.repeat {
+                // They are the same ones each time.
+                state.definitions = definitions;
                 let stage = state.stage;
                 let Some(action) = self.action(block, &mut state) else { break };
                 steps.push(Step {
@@ -112,7 +127,7 @@ impl Binder<'_> {
                 let stage = state.stage;
                 state.stage += 1;
                 let os = state.space(block).os.clone();
-                let definitions = test.definitions.clone();
+                let definitions = numbered(&test.definitions, &mut state.definitions);
                 Action::Test(TestAction { stage, definitions, os })
             }
             BlockKind::Interactive(scripts) => {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::bind::node_name;
+use super::blocks::numbered;
 use super::phase::PhaseNames;
 use crate::job::{
     ArtifactSpec, Block, BlockKind, BootCommands, DefinitionSource, DeployTftp, InteractiveAction, Job,
@@ -63,7 +64,7 @@ pub fn outline(job: &Job) -> Vec<NodeOutline> {
 
 fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
     let (mut steps, mut phases) = (Vec::new(), PhaseNames::default());
-    let mut stage = 0;
+    let (mut stage, mut definitions) = (0, 0);
     if let Some(start) = &role.delayed_start {
         steps.push(StepOutline {
             phase: "lava-start".to_owned(),
@@ -76,8 +77,12 @@ fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
         });
     }
     for block in job.blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
+        let mut block = block.clone();
+        if let BlockKind::Test(test) = &mut block.kind {
+            test.definitions = numbered(&test.definitions, &mut definitions);
+        }
         for _ in 0..block.retries.repeat {
-            let phase = phases.next(block, stage);
+            let phase = phases.next(&block, stage);
             stage += u32::from(matches!(block.kind, BlockKind::Test(_)));
             steps.push(StepOutline {
                 phase,
@@ -86,7 +91,7 @@ fn steps(job: &Job, role: &Role) -> Vec<StepOutline> {
                 timeout_from: block.timeouts.total.origin.clone(),
                 attempts: block.retries.attempts,
                 place: job.source.place(block.span),
-                details: block.calls.iter().map(call).chain(details(block)).collect(),
+                details: block.calls.iter().map(call).chain(details(&block)).collect(),
             });
         }
     }

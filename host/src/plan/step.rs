@@ -141,6 +141,13 @@ pub enum Action {
     Command(UserCommand),
 }
 
+impl Action {
+    /// Whether it runs tests over a connection.
+    pub const fn is_test(&self) -> bool {
+        matches!(self, Self::Test(_) | Self::Interactive(_) | Self::Monitors(_))
+    }
+}
+
 /// Files for a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TftpDeployment {

@@ -266,9 +266,9 @@ impl NodeResults {
                     tests: self.tests.split_off(begin.tests.min(self.tests.len())),
                 });
             }
-            EventKind::DefinitionStarted { definition } => self.definitions.push(DefinitionResult {
+            EventKind::DefinitionStarted { definition, place } => self.definitions.push(DefinitionResult {
                 name: definition.clone(),
-                place: self.phases.last().and_then(|phase| phase.place.clone()),
+                place: place.clone().or_else(|| self.phases.last()?.place.clone()),
                 began: now,
                 outcome: None,
                 took: Duration::ZERO,

@@ -113,7 +113,7 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
                 place: Some("job.yaml:12:3".to_owned()),
             },
         ),
-        (Some("host"), EventKind::DefinitionStarted { definition: phase("0_smoke") }),
+        (Some("host"), EventKind::DefinitionStarted { definition: phase("0_smoke"), place: None }),
         (
             Some("host"),
             EventKind::Output {

@@ -1,24 +1,21 @@
 //! What the actions of a node work with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use regex::bytes::Regex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{Deployed, PoweredBoard};
 use crate::artifact::git::Checkouts;
 use crate::artifact::{Cache, Mirrors};
 use crate::board::{Board, Tokens};
 use crate::fault::{Class, Fault};
 use crate::group::Member;
 use crate::limit::Limit;
-use crate::link::Console;
-use crate::plan::{NodeKind, NodePlan, UserCommand};
+use crate::plan::{NodeKind, NodePlan};
 use crate::rootfs::Layer;
 use crate::run::bench;
 use crate::run::group::GroupHandle;
@@ -26,7 +23,7 @@ use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
 use crate::run::{Emitter, GroupMember, JobRun, Phase};
-use crate::ssh::{KeyPair, SshSession, SshTarget};
+use crate::ssh::KeyPair;
 
 /// What the nodes of a run share.
 pub(crate) struct RunContext {
@@ -311,78 +308,5 @@ impl NodeContext {
             return phase.fault(Class::Bug, "the node's task ended badly");
         }
         self.run.interruption(&self.plan.name).unwrap_or_else(|| phase.timed_out())
-    }
-}
-
-/// What a node has acquired.
-#[derive(Default)]
-pub(crate) struct Resources {
-    /// The board's power, if it was switched on.
-    pub(crate) power: Option<PoweredBoard>,
-    /// Whether the system that runs on the board has its root filesystem, and the agent in it, from this run.
-    pub(crate) is_served: bool,
-    /// The agent's directory on the board, where it was uploaded since the board was booted.
-    pub(crate) uploaded: Option<String>,
-    /// Values that the node took from messages of the group, by message id and key.
-    pub(crate) messages: HashMap<(String, String), String>,
-    /// Commands of the bench that are to be undone, in the order in which they were run.
-    pub(crate) undo: Vec<UserCommand>,
-    spaces: BTreeMap<String, Space>,
-    current: String,
-}
-
-/// What a namespace has.
-#[derive(Default)]
-pub(crate) struct Space {
-    /// Files served to the board.
-    pub(crate) deployed: Option<Deployed>,
-    /// A connection to the board.
-    pub(crate) line: Option<Line>,
-    /// What an SSH connection was made to, and the connection, unless that was lost meanwhile.
-    pub(crate) ssh: Option<(SshTarget, Option<SshSession>)>,
-    /// What `{NAME}` in U-Boot commands stood for at the last boot.
-    pub(crate) values: BTreeMap<String, String>,
-}
-
-/// A connection to a board.
-pub(crate) struct Line {
-    /// The connection.
-    pub(crate) console: Console,
-    /// The prompts of who answers on it; none if nobody was waited for.
-    pub(crate) prompts: Vec<Regex>,
-    /// Its name in the bench file; `None` for the board's console.
-    pub(crate) name: Option<String>,
-    /// Whether U-Boot answers on it.
-    pub(crate) at_loader: bool,
-    /// Whether the prompt is still to come: an agent has just given the shell back.
-    pub(crate) owes_prompt: bool,
-}
-
-impl Resources {
-    /// Goes into a namespace: the empty one if the job has none.
-    pub(crate) fn enter(&mut self, namespace: &str) {
-        namespace.clone_into(&mut self.current);
-    }
-
-    /// What the namespace has.
-    pub(crate) fn space(&mut self) -> &mut Space {
-        self.spaces.entry(self.current.clone()).or_default()
-    }
-
-    /// Takes the connection `name`, or the board's console, from whatever namespace has it: there is one of each.
-    pub(crate) fn take_line(&mut self, name: Option<&str>) -> Option<Line> {
-        let mut spaces = self.spaces.values_mut();
-        spaces.find_map(|space| space.line.take_if(|line| line.name.as_deref() == name))
-    }
-
-    /// Whether U-Boot is at its prompt on the board's console.
-    pub(crate) fn at_loader(&self) -> bool {
-        let lines = self.spaces.values().filter_map(|space| space.line.as_ref());
-        lines.filter(|line| line.name.is_none()).any(|line| line.at_loader)
-    }
-
-    /// Gives all connections and served files back.
-    pub(super) fn into_spaces(self) -> impl Iterator<Item = Space> {
-        self.spaces.into_values()
     }
 }

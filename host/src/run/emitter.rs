@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::event::{Bytes, Direction, Event, EventKind, seconds};
 use crate::report::results::NodeResults;
 use crate::report::{Reporter, Reports};
-use crate::run::mask::Mask;
+use crate::run::mask::{Mask, escape_texts};
 
 /// Makes events and hands them to the reports; a clone speaks for the same run.
 #[derive(Clone)]
@@ -52,7 +52,8 @@ impl Emitter {
     pub fn emit(&self, kind: EventKind) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let node = self.node.as_deref();
-        for kind in shared.mask.apply(node, kind) {
+        for mut kind in shared.mask.apply(node, kind) {
+            escape_texts(&mut kind);
             shared.publish(node, kind);
         }
     }
@@ -99,5 +100,37 @@ impl Shared {
             self.broken.push(text.clone());
             self.publish(None, EventKind::Warning { text });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::report::Results;
+
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Reporter for Notes {
+        fn name(&self) -> &'static str {
+            "notes"
+        }
+
+        fn report(&mut self, event: &Event, _: &Results) -> io::Result<()> {
+            if let EventKind::Note { text } = &event.kind {
+                self.0.lock().unwrap().push(text.clone());
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_before_any_report_has_it() {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let emitter = Emitter::new(vec![Box::new(Notes(Arc::clone(&notes)))]);
+        emitter.note("lava-test-event: \u{1b}]0;x\u{7}\u{202e}\r two\n\tlines ä");
+        assert_eq!(*notes.lock().unwrap(), ["lava-test-event: \\u{1b}]0;x\\u{7}\\u{202e}\\r two\n\tlines ä"]);
     }
 }

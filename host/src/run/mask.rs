@@ -11,7 +11,7 @@ use protocol::frame::Decoder;
 
 use crate::event::{Bytes, Direction, EventKind, StepId, TestCase};
 use crate::fault::Fault;
-use crate::text::{CUT, WithoutDamagedFrames, printable};
+use crate::text::{CUT, WithoutDamagedFrames, printable, without_steering};
 
 /// What stands in place of a secret.
 const MASK: &str = "[secret]";
@@ -241,6 +241,15 @@ fn event(stream: &Stream, data: Vec<u8>) -> EventKind {
         Stream::ToBoard => EventKind::Console { direction: Direction::Tx, data },
         Stream::Output(definition, step) => {
             EventKind::Output { definition: definition.clone(), step: *step, data }
+        }
+    }
+}
+
+/// Escapes what steers a terminal in an event's texts: a board can say anything, and reports print them.
+pub(super) fn escape_texts(kind: &mut EventKind) {
+    for text in texts(kind) {
+        if let Some(escaped) = without_steering(text) {
+            *text = escaped;
         }
     }
 }

@@ -3,7 +3,10 @@
 //! ```text
 //! job_run   the whole run: networks, group, one task per node, the verdict
 //! node      one node: its steps in order under their deadlines, and clean-up on every way out
+//! clean_up  what a node gives back, and how it leaves its board
 //! context   what the actions of a node work with
+//! resources what they have acquired: power, connections, served files
+//! unreached tests that a node has not come to
 //! phase     one action of a node: its name, its place in the job, its time
 //! networks  TFTP, NFS and SNTP for the boards of the run
 //! group     the MultiNode group, as the nodes' tasks use it
@@ -11,6 +14,7 @@
 //! ```
 
 mod bench;
+mod clean_up;
 mod context;
 mod emitter;
 mod group;
@@ -21,17 +25,20 @@ mod mask;
 mod networks;
 mod node;
 mod phase;
+mod resources;
 mod scratch;
 mod signals;
+mod unreached;
 mod verdict;
 
 pub(crate) use bench::usual_agent_directories;
 pub use bench::{cache_directory, persistent_directory};
-pub(crate) use context::{HostAccess, Line, NodeContext, Resources};
+pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use lease::take_leases;
 pub(crate) use networks::Services;
 pub(crate) use phase::Phase;
+pub(crate) use resources::{Line, Resources};
 pub use signals::cancel_on_signals;

@@ -4,19 +4,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::action::{self, Attempts, Deployed, Overlay, within_attempt};
+use crate::action::{self, Attempts, Overlay, within_attempt};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
 use crate::job::DelayedStart;
 use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::{DefinitionResult, NodeResults};
-use crate::run::{NodeContext, Phase, Resources, verdict};
+use crate::run::clean_up::clean_up;
+use crate::run::{NodeContext, Phase, Resources, unreached, verdict};
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
@@ -32,6 +32,9 @@ pub(super) async fn run(node: NodeContext) -> Option<(Instant, Fault)> {
     let node = Arc::new(node);
     let resources = Arc::new(Mutex::new(Resources::default()));
     let fault = run_steps(&node, &resources).await;
+    if let Some(fault) = &fault {
+        unreached::report_rest(&node, &node.results().definitions, fault);
+    }
     let results = node.emitter.node_results(&node.plan.name);
     let fault = fault.or_else(|| verdict::node(&results?)).map(|fault| (Instant::now(), fault));
     end(&node, fault.as_ref().map(|(_, fault)| fault)).await;
@@ -87,7 +90,8 @@ fn time_of(step: &Step) -> Limit {
     Limit::new(time, format!("{}, and the time of its requests", total.origin))
 }
 
-/// Makes the step's requests to the group, then does its work, as often as it may be tried.
+/// Makes the step's requests to the group, then does its work. Tests that were not run are reported, whoever asked for
+/// them.
 async fn perform(
     node: &NodeContext,
     step: &Step,
@@ -98,21 +102,40 @@ async fn perform(
     resources.enter(&step.namespace);
     action::call_group(node, phase, &step.calls, resources).await?;
     let phase = phase.part(Some(&step.timeouts.total));
+    let Err(fault) = attempt(node, step, &phase, overlay, resources).await else { return Ok(()) };
+    unreached::report(node, step, &node.definitions_of_phase(), &fault);
+    // An agent counts in whole seconds, and stops a script that much earlier.
+    let is_over = phase.left() < Duration::from_secs(1);
+    let is_done = matches!(fault.class, Class::Test | Class::Infrastructure) && is_over;
+    if step.timeouts.skip && is_done {
+        node.emitter.warn(format!("{}; the job goes on, as `skip` says", fault.message));
+        return Ok(());
+    }
+    Err(fault)
+}
+
+/// Does the step's work, as often as it may be tried.
+async fn attempt(
+    node: &NodeContext,
+    step: &Step,
+    phase: &Phase,
+    overlay: &Overlay,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
     let mut attempts = Attempts::of(step);
     loop {
-        let part = attempts.begin(&phase);
+        let part = attempts.begin(phase);
         let result = within_attempt(&part, act(node, step, &part, overlay, resources)).await;
         // A definition that did not run to its end is a result, until another attempt can mend it.
         let unfinished = || verdict::unfinished(&node.definitions_of_phase(), &part.place);
         let result =
             result.and_then(|()| if attempts.left() { unfinished().map_or(Ok(()), Err) } else { Ok(()) });
         let Err(fault) = result else { return Ok(()) };
-        if step.timeouts.skip && part.left().is_zero() {
-            node.emitter.warn(format!("{}; the job goes on, as `skip` says", fault.message));
-            return Ok(());
+        if step.action.is_test() && attempts.left() && !resources.is_connected() {
+            return Err(attempts.given_up(fault, "it is not tried again: the connection is lost"));
         }
         let reason = fault.message.clone();
-        node.emitter.warn(attempts.failed(&phase, fault)?);
+        node.emitter.warn(attempts.failed(phase, fault)?);
         node.emitter.emit(attempts.event(&step.phase, reason));
         tokio::time::sleep(step.retry_interval).await;
     }
@@ -137,7 +160,7 @@ async fn act(
         Action::NewConnection(boot) => action::new_connection(node, phase, step, boot, resources).await,
         Action::BootSsh(boot) => action::boot_ssh(node, phase, step, boot, overlay, resources).await,
         Action::Test(test) => action::test(node, phase, step, test, overlay, resources).await,
-        Action::Interactive(test) => action::interactive(node, phase, step, test, resources).await,
+        Action::Interactive(test) => action::interactive(node, phase, test, resources).await,
         Action::Monitors(test) => action::monitors(node, phase, test, resources).await,
         Action::Command(command) => action::command(node, phase, command, resources).await,
     }
@@ -190,42 +213,8 @@ async fn end(node: &NodeContext, fault: Option<&Fault>) {
         .await;
 }
 
-/// Gives back what the node has acquired; power goes off whatever happened.
-async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fault> {
-    let mut resources = std::mem::take(&mut *resources.lock().await);
-    let (power, undo) = (resources.power.take(), std::mem::take(&mut resources.undo));
-    // They are served until the board is off.
-    let mut spaces: Vec<_> = resources.into_spaces().collect();
-    for space in &mut spaces {
-        if let Some((_, Some(session))) = space.ssh.take() {
-            if matches!(node.plan.kind, NodeKind::Board { .. }) {
-                action::clear_board(node, &session).await;
-            }
-            // The agent has ended or is beyond reach; either way the connection goes.
-            let _ = tokio::time::timeout(TIMEOUT_GRACE, session.close()).await;
-        }
-        if let Some(mut line) = space.line.take() {
-            // A program that is the console may clean up after itself.
-            let _ = tokio::time::timeout(TIMEOUT_GRACE, line.console.shutdown()).await;
-        }
-        if let Some(activity) = space.deployed.as_ref().and_then(Deployed::activity)
-            && (activity.calls > 0 || power.is_some())
-        {
-            // Where a boot failed: how far it came.
-            node.emitter.note(activity.to_string());
-        }
-    }
-    action::undo_commands(node, undo).await;
-    let power = power?;
-    // Also when the job's time is over.
-    let limit = &node.plan.power_off;
-    let deadline = Instant::now() + limit.time;
-    let phase = Phase { deadline, limit: limit.clone(), ..node.phase("power-off", "", limit) };
-    node.in_phase(phase, async |phase| power.off(phase).await).await.err()
-}
-
 impl NodeContext {
-    fn phase(&self, name: &str, place: &str, limit: &Limit) -> Phase {
+    pub(super) fn phase(&self, name: &str, place: &str, limit: &Limit) -> Phase {
         let node = &self.plan.name;
         let asked_at = (!place.is_empty()).then(|| place.to_owned());
         let place = match &asked_at {
@@ -244,7 +233,7 @@ impl NodeContext {
     }
 
     /// Runs `work` as a phase: events around it, its deadline over it.
-    async fn in_phase<T>(
+    pub(super) async fn in_phase<T>(
         &self,
         phase: Phase,
         work: impl AsyncFnOnce(&Phase) -> Result<T, Fault>,

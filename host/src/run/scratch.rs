@@ -29,11 +29,11 @@ impl Scratch {
         Ok(Self { directory, _lock: lock })
     }
 
-    /// A new directory in it.
-    pub(crate) fn subdirectory(&self, name: &str) -> io::Result<PathBuf> {
-        let path = self.directory.path().join(name);
-        fs::create_dir(&path)?;
-        Ok(path)
+    /// A new directory in it, whose name begins with `prefix`.
+    pub(crate) fn subdirectory(&self, prefix: &str) -> io::Result<PathBuf> {
+        let made =
+            tempfile::Builder::new().prefix(&format!("{prefix}-")).tempdir_in(self.directory.path())?;
+        Ok(made.keep())
     }
 }
 
@@ -55,6 +55,14 @@ fn sweep(parent: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_has_as_many_directories_as_it_asks_for() {
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(parent.path()).unwrap();
+        let (first, second) = (scratch.subdirectory("node").unwrap(), scratch.subdirectory("node").unwrap());
+        assert!(first.is_dir() && second.is_dir() && first != second);
+    }
 
     #[test]
     fn what_a_killed_run_left_is_removed_and_what_a_running_one_uses_is_not() {

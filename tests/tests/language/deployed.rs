@@ -63,3 +63,15 @@ fn a_prefix_that_the_tar_does_not_have_is_named() {
     assert_ne!(run.code, Some(0), "{run}");
     assert!(run.results()["fault"].to_string().contains("jessie"), "{run}");
 }
+
+#[test]
+fn a_deployment_can_be_repeated() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    let text = Job::new().to_yaml();
+    assert!(text.contains("\n- deploy:\n"), "{text}");
+    bench.write("job.yaml", text.replacen("\n- deploy:\n", "\n- deploy:\n    repeat: 2\n", 1));
+    let run = bench.start_with(&["run", "job.yaml", "--out", "out"]).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.file("console/board.log").contains("-2/kernel/"), "the second one is booted: {run}");
+}

@@ -6,6 +6,7 @@ mod connections;
 mod definitions;
 mod deployed;
 mod fetched;
+mod late;
 mod primary_ssh;
 mod shell_board;
 mod sshd;

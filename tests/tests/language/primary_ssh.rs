@@ -38,3 +38,21 @@ fn a_server_with_another_key_is_not_spoken_to() {
     assert!(run.results()["fault"].to_string().contains("host key"), "{run}");
     assert!(tests(&run).is_empty());
 }
+
+#[test]
+fn nothing_stays_on_a_board_that_is_up_by_itself() {
+    let bench = Testbench::new();
+    let sshd = Sshd::start(&bench);
+    let text = sshd.bench(&bench, &sshd.host_key);
+    let bench = bench.bench_text(&text);
+    let boot =
+        "- deploy: {to: ssh, os: debian}\n- boot: {method: ssh, connection: ssh, prompts: ['root@']}\n";
+    let fails = test("timeout: {seconds: 4}", "late", &["sleep 60"]);
+    for actions in [actions(), [boot, &fails].concat()] {
+        let run = bench.start_text(&job(&bench, &actions)).finish();
+        let left = std::fs::read_dir(bench.path().join("tmp")).expect("the agent's directory was in it");
+        let left: Vec<_> = left.map(|entry| entry.expect("it can be read").file_name()).collect();
+        assert!(left.is_empty(), "{left:?}: {run}");
+        std::fs::remove_dir_all(bench.path().join("out")).expect("the run's own");
+    }
+}

@@ -30,7 +30,7 @@ actions:
         failures: [{message: not alive, exception: InfrastructureError, error: no network}]
       - name: echo-is-no-answer
         command: echo nothing && foo
-        successes: [{message: foo found}]
+        successes: [{message: nothing && foo}]
         failures: [{message: Unknown command}]
       - delay: 1
       - command: version

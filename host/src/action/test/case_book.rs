@@ -269,7 +269,11 @@ impl CaseBook {
         events
     }
 
-    fn failed(&mut self, case: &str, comment: String) -> Result<EventKind, String> {
+    /// Something that should have been a result, as a failed case.
+    ///
+    /// # Errors
+    /// As for [`Self::case`].
+    pub(super) fn failed(&mut self, case: &str, comment: String) -> Result<EventKind, String> {
         let case = self.failed_case(case, comment);
         self.admit(case)
     }

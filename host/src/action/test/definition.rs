@@ -17,19 +17,32 @@ use super::script::{Agent, Ran, Script};
 /// Characters of a step in a message.
 const MAX_EXCERPT: usize = 60;
 
+/// How a definition went.
+enum Went {
+    /// It ran to its end.
+    Well,
+    /// It did not, for this reason. The next one runs.
+    Badly(String),
+    /// It has used up the time of the whole test action, so that nothing can follow. The agent has stopped it, and waits.
+    Late(Fault),
+}
+
 /// Runs a definition. A definition that fails is not a fault: it is a result, and the next one runs.
 async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &mut Agent<'_, S>,
     prepared: &PreparedDefinition,
-) -> Result<(), Fault> {
+) -> Result<Option<Fault>, Fault> {
     let mut open = Open::begin(agent.node(), agent.phase(), prepared);
     let result = run_scripts(agent, prepared, &mut open.book).await;
     open.end = Some(match &result {
-        Ok(None) => (Outcome::Pass, None),
-        Ok(Some(reason)) => (Outcome::Fail, Some(reason.clone())),
-        Err(fault) => (Outcome::of(Some(fault)), Some(fault.message.clone())),
+        Ok(Went::Well) => (Outcome::Pass, None),
+        Ok(Went::Badly(reason)) => (Outcome::Fail, Some(reason.clone())),
+        Ok(Went::Late(fault)) | Err(fault) => (Outcome::of(Some(fault)), Some(fault.message.clone())),
     });
-    result.map(drop)
+    Ok(match result? {
+        Went::Late(fault) => Some(fault),
+        Went::Well | Went::Badly(_) => None,
+    })
 }
 
 /// A definition that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
@@ -44,7 +57,7 @@ struct Open<'a> {
 
 impl<'a> Open<'a> {
     fn begin(node: &'a NodeContext, phase: &'a Phase, prepared: &PreparedDefinition) -> Self {
-        node.emitter.emit(EventKind::DefinitionStarted { definition: prepared.name.clone() });
+        node.emitter.emit(EventKind::DefinitionStarted { definition: prepared.name.clone(), place: None });
         let book = CaseBook::new(&prepared.name, &prepared.rules);
         Self { node, phase, started: Instant::now(), book, end: None }
     }
@@ -82,15 +95,22 @@ impl<'a> Waiting<'a> {
         Self { node, phase, definitions: definitions.iter(), fault: None }
     }
 
-    /// Runs one after the other.
+    /// Runs one after the other, until their time is over: the fault that says so. The agent can still be spoken to then.
+    ///
+    /// # Errors
+    /// The agent, or the board, is beyond reach.
     pub(super) async fn run_all<S: AsyncRead + AsyncWrite + Unpin + Send>(
         mut self,
         agent: &mut Agent<'_, S>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<Fault>, Fault> {
         while let Some(prepared) = self.definitions.next() {
-            run(agent, prepared).await.inspect_err(|fault| self.fault = Some(fault.clone()))?;
+            let late = run(agent, prepared).await.inspect_err(|fault| self.fault = Some(fault.clone()))?;
+            if late.is_some() {
+                self.fault.clone_from(&late);
+                return Ok(late);
+            }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -99,7 +119,9 @@ impl Drop for Waiting<'_> {
         for prepared in self.definitions.by_ref() {
             let fault = self.fault.get_or_insert_with(|| self.node.cut_off(self.phase));
             let definition = prepared.name.clone();
-            self.node.emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
+            self.node
+                .emitter
+                .emit(EventKind::DefinitionStarted { definition: definition.clone(), place: None });
             let reason = Some(format!("not run: {}", fault.message));
             let (outcome, took) = (Outcome::of(Some(fault)), Duration::ZERO);
             self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
@@ -107,12 +129,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Runs the scripts; why the definition did not run to its end, if it did not.
+/// Runs the scripts.
 async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &mut Agent<'_, S>,
     prepared: &PreparedDefinition,
     book: &mut CaseBook,
-) -> Result<Option<String>, Fault> {
+) -> Result<Went, Fault> {
     agent.begin_definition();
     let whole = agent.phase().part(prepared.timeout.as_ref());
     let install = prepared.install.as_ref().map(|install| (ScriptKind::Install, install));
@@ -122,53 +144,53 @@ async fn run_scripts<S: AsyncRead + AsyncWrite + Unpin + Send>(
         let errexit = kind == ScriptKind::Run;
         let script = Script { kind, prepared, shell: "/bin/sh", errexit, time: &time };
         let ran = agent.run_script(&script, book).await?;
-        if let Some(problem) = problem(agent, &script, ran)? {
-            return Ok(Some(problem));
+        match went(agent, &script, ran) {
+            Went::Well => {}
+            other => return Ok(other),
         }
     }
-    Ok(None)
+    Ok(Went::Well)
 }
 
-/// What is wrong with how a script ended.
-///
-/// # Errors
-/// A script that has used up the time of the whole test action, so that nothing can follow.
-fn problem<S: AsyncRead + AsyncWrite + Unpin + Send>(
+/// What the end of a script means for its definition.
+fn went<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &Agent<'_, S>,
     script: &Script<'_>,
     Ran { status, step }: Ran,
-) -> Result<Option<String>, Fault> {
+) -> Went {
     let (kind, phase) = (script.kind, agent.phase());
     let index = step.map(|number| usize::from(number).wrapping_sub(1));
     let step = index.and_then(|index| script.prepared.steps.get(index));
     let place = step.map(|step| format!(" in `{}`", excerpt(&step.command))).unwrap_or_default();
     match status {
-        ExitStatus::Code(0) => Ok(None),
+        ExitStatus::Code(0) => Went::Well,
         ExitStatus::Code(code) => {
             // An installation goes on after a step that fails: which one it was is not known.
             let place = if script.errexit { place.as_str() } else { "" };
             let complaint = agent.complaint().map(|complaint| format!("; {complaint}")).unwrap_or_default();
-            Ok(Some(format!("the {kind} steps ended with exit code {code}{place}{complaint}")))
+            Went::Badly(format!("the {kind} steps ended with exit code {code}{place}{complaint}"))
         }
         ExitStatus::Signal(signal) => {
-            Ok(Some(format!("the {kind} steps were ended by signal {signal}{place}")))
+            Went::Badly(format!("the {kind} steps were ended by signal {signal}{place}"))
         }
-        ExitStatus::Killed => Ok(Some(format!("the {kind} steps were stopped{place}"))),
+        ExitStatus::Killed => Went::Badly(format!("the {kind} steps were stopped{place}")),
         ExitStatus::StepTimedOut => {
             let limit = step.and_then(|step| step.timeout.as_ref()).map(|limit| format!(" ({limit})"));
             let limit = limit.unwrap_or_default();
-            Ok(Some(format!("a step of the {kind} was not done in its time{limit}{place}, and was stopped")))
+            Went::Badly(format!(
+                "a step of the {kind} was not done in its time{limit}{place}, and was stopped"
+            ))
         }
-        ExitStatus::TimedOut if script.time.deadline < phase.deadline => Ok(Some(format!(
+        ExitStatus::TimedOut if script.time.deadline < phase.deadline => Went::Badly(format!(
             "the {kind} steps were not done when their time was over ({}){place}, and were stopped",
             script.time.limit
-        ))),
+        )),
         ExitStatus::TimedOut => {
             let text = format!(
                 "the {kind} steps were not done when the time of `{}` was over ({}){place}, and were stopped",
                 phase.name, phase.limit
             );
-            Err(phase.fault(Class::Test, text))
+            Went::Late(phase.fault(Class::Test, text))
         }
     }
 }

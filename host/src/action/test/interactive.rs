@@ -9,20 +9,19 @@ use tokio::io::AsyncReadExt as _;
 use crate::action::boot_uboot::drive_fault;
 use crate::action::shell::patterns;
 use crate::board::Board;
-use crate::dialog::{Answer, Exchange, ExchangeSettings, ShellPrompt};
-use crate::event::{EventKind, ScriptKind, StepId, TestCase, TestResult};
+use crate::dialog::{Answer, Exchange, ExchangeSettings};
+use crate::event::{EventKind, ScriptKind, StepId, TestResult};
 use crate::fault::{Class, Fault};
 use crate::group::{Released, Request};
 use crate::job::{GroupRequest, InteractiveAction, InteractiveCommand, InteractiveScript, InteractiveStep};
 use crate::limit::Limit;
 use crate::link::{Console, drive};
-use crate::plan::{Step, TestLine};
-use crate::run::{Line, NodeContext, Phase, Resources};
+use crate::plan::TestLine;
+use crate::run::{NodeContext, Phase, Resources};
 
+use super::board_directory::await_prompt;
+use super::case_book::{Report, ResultRules};
 use super::reported::Reported;
-
-/// How long a shell may take to show the prompt that it owes.
-const PROMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that are kept while a step only waits.
 const MAX_UNREAD: usize = 64 << 10;
@@ -31,7 +30,6 @@ const MAX_UNREAD: usize = 64 << 10;
 pub(crate) async fn interactive(
     node: &NodeContext,
     phase: &Phase,
-    step: &Step,
     test: &TestLine<InteractiveScript>,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
@@ -42,24 +40,18 @@ pub(crate) async fn interactive(
         values.entry("SERVER_IP".to_owned()).or_insert_with(|| services.address.to_string());
     }
     let Some(line) = resources.space().line.as_mut() else {
-        return Err(phase.fault(Class::Job, "the board was not booted: there is nobody to talk to"));
+        return Err(resources.unconnected(phase, "there is nobody to talk to"));
     };
     if line.owes_prompt {
-        await_prompt(phase, line).await?;
+        await_prompt(phase, &mut line.console, &line.prompts).await?;
+        line.owes_prompt = false;
     }
     for script in &test.items {
         let name = format!("{}_{}", test.stage, script.name);
-        let mut reported = Reported::begin(node, phase, &name, script.expected.as_deref());
+        let rules = ResultRules { expected: script.expected.clone(), ..ResultRules::default() };
+        let mut reported = Reported::begin(node, phase, &name, &rules);
         let prompts = patterns(phase, &script.prompts)?;
-        let mut typist = Typist {
-            node,
-            phase,
-            answer: &step.timeouts.connection,
-            board,
-            script,
-            prompts,
-            values: &mut values,
-        };
+        let mut typist = Typist { node, phase, board, script, prompts, values: &mut values };
         let result = typist.run(&mut line.console, &mut reported).await;
         reported.end(&result);
         result?;
@@ -67,22 +59,10 @@ pub(crate) async fn interactive(
     Ok(())
 }
 
-/// Waits for the shell's prompt, which an agent has just given back.
-async fn await_prompt(phase: &Phase, line: &mut Line) -> Result<(), Fault> {
-    let part = phase.part(Some(&Limit::new(PROMPT_TIMEOUT, "a fixed limit of a shell's prompt")));
-    let prompt = ShellPrompt::new(line.prompts.clone(), part.end(), Instant::now());
-    let shown = drive(&mut line.console, prompt).await;
-    shown.map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    line.owes_prompt = false;
-    Ok(())
-}
-
 /// Types one script.
 struct Typist<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
-    /// Of one answer.
-    answer: &'a Limit,
     board: &'a Board,
     script: &'a InteractiveScript,
     prompts: Vec<Regex>,
@@ -203,8 +183,7 @@ impl Typist<'_> {
             failures: patterns(self.phase, &failures)?,
             wait_for_prompt: command.wait_for_prompt,
         };
-        let part = self.phase.part(Some(self.answer));
-        let answer = drive(console, Exchange::new(settings, part.end(), Instant::now())).await;
+        let answer = drive(console, Exchange::new(settings, self.phase.end(), Instant::now())).await;
         // Who does not answer has not done what the test asks for.
         let answer = answer.map_err(|error| drive_fault(self.phase, console, &error, |_| Class::Test));
         let answer = match answer {
@@ -259,17 +238,9 @@ impl Typist<'_> {
         comment: Option<&str>,
         reported: &mut Reported<'_>,
     ) {
-        let Some(name) = &step.name else { return };
-        reported.case(TestCase {
-            definition: reported.definition().to_owned(),
-            case: name.clone(),
-            result,
-            set: None,
-            measurement: None,
-            units: None,
-            reference: None,
-            comment: comment.map(str::to_owned),
-        });
+        let Some(id) = &step.name else { return };
+        let result = result.name();
+        reported.case(Report { id, result, measurement: None, units: None, reference: None }, comment);
     }
 }
 

@@ -6,6 +6,7 @@
 //! ```
 
 mod agent_source;
+mod board_directory;
 mod calls;
 mod case_book;
 mod console_watch;
@@ -19,6 +20,7 @@ mod stage;
 mod text_signal;
 mod upload;
 
+pub(crate) use board_directory::{await_prompt, clear_over_console};
 pub(crate) use case_book::ResultRules;
 pub(crate) use interactive::interactive;
 pub(crate) use monitor::monitors;

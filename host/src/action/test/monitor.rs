@@ -5,13 +5,13 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::dialog::{Listening, MonitorSettings};
-use crate::event::{TestCase, TestResult};
 use crate::fault::{Class, Fault};
 use crate::job::Monitor;
 use crate::link::{Console, DriveError, drive};
 use crate::plan::TestLine;
 use crate::run::{NodeContext, Phase, Resources};
 
+use super::case_book::{Report, ResultRules};
 use super::reported::Reported;
 
 /// Runs the monitors, one after the other.
@@ -22,11 +22,13 @@ pub(crate) async fn monitors(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     let Some(line) = resources.space().line.as_mut() else {
-        return Err(phase.fault(Class::Job, "the board was not booted: there is nothing to listen to"));
+        return Err(resources.unconnected(phase, "there is nothing to listen to"));
     };
     for monitor in &test.items {
         let name = format!("{}_{}", test.stage, monitor.name);
-        let mut reported = Reported::begin(node, phase, &name, monitor.expected.as_deref());
+        let rules =
+            ResultRules { expected: monitor.expected.clone(), fixups: monitor.fixups.clone(), pattern: None };
+        let mut reported = Reported::begin(node, phase, &name, &rules);
         let result = listen(phase, monitor, &mut line.console, &mut reported).await;
         reported.end(&result);
         result?;
@@ -53,12 +55,12 @@ async fn listen(
     let ended = loop {
         tokio::select! {
             biased;
-            Some(groups) = results.recv() => reported.case(case(reported.definition(), monitor, groups)),
+            Some(groups) = results.recv() => report(reported, &groups),
             ended = &mut listening => break ended,
         }
     };
     while let Ok(groups) = results.try_recv() {
-        reported.case(case(reported.definition(), monitor, groups));
+        report(reported, &groups);
     }
     let class = |error: &DriveError<_>| match error {
         DriveError::Dialog(_) => Class::Test,
@@ -67,39 +69,23 @@ async fn listen(
     ended.map_err(|error| phase.error(class(&error), &error))
 }
 
-/// A result from the named groups of a match; what is wrong with it makes it a failed case.
-fn case(definition: &str, monitor: &Monitor, groups: Vec<(String, String)>) -> TestCase {
-    let group = |name: &str| groups.iter().find(|(group, _)| group == name).map(|(_, text)| text.trim());
-    let mut problem = None;
-    let measurement = group("measurement").filter(|text| !text.is_empty());
-    let value = measurement.and_then(|text| text.parse::<f64>().ok().filter(|value| value.is_finite()));
-    if let (Some(text), None) = (measurement, value) {
-        problem = Some(format!("the measurement {text:?} is not a number"));
-    }
-    let result = match group("result") {
-        None => TestResult::Pass,
-        Some(word) => {
-            let fixed = monitor.fixups.iter().find(|(from, _)| from == word).map_or(word, |(_, to)| to);
-            TestResult::from_name(fixed).unwrap_or_else(|| {
-                problem = Some(format!("the result {fixed:?} is none of pass, fail, skip, unknown"));
-                TestResult::Fail
-            })
-        }
+/// A result from the named groups of a match.
+fn report(reported: &mut Reported<'_>, groups: &[(String, String)]) {
+    let group = |name: &str| {
+        let found = groups.iter().find(|(group, _)| group == name).map(|(_, text)| text.trim());
+        found.filter(|text| !text.is_empty())
     };
-    let id = group("test_case_id").map(case_id).filter(|id| !id.is_empty()).unwrap_or_else(|| {
-        problem = Some("the pattern has matched no `test_case_id`".to_owned());
-        "unnamed".to_owned()
-    });
-    TestCase {
-        definition: definition.to_owned(),
-        case: id,
-        result: if problem.is_some() { TestResult::Fail } else { result },
-        set: None,
-        measurement: value,
-        units: group("units").filter(|units| !units.is_empty()).map(str::to_owned),
+    let Some(id) = group("test_case_id").map(case_id) else {
+        return reported.failed("unnamed", "the pattern has matched no `test_case_id`");
+    };
+    let report = Report {
+        id: &id,
+        result: group("result").unwrap_or("pass"),
+        measurement: group("measurement"),
+        units: group("units"),
         reference: None,
-        comment: problem,
-    }
+    };
+    reported.case(report, None);
 }
 
 /// A test case id from a text: lower case, with `_` for all that is no part of a word, as in LAVA.
@@ -117,43 +103,11 @@ fn case_id(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn monitor() -> Monitor {
-        Monitor {
-            name: "m".to_owned(),
-            start: String::new(),
-            end: String::new(),
-            pattern: String::new(),
-            fixups: vec![("PASS".to_owned(), "pass".to_owned())],
-            expected: None,
-        }
-    }
-
-    fn read(groups: &[(&str, &str)]) -> TestCase {
-        let groups = groups.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        case("0_m", &monitor(), groups)
-    }
+    use super::case_id;
 
     #[test]
-    fn words_of_the_test_become_results_and_its_names_become_ids() {
-        let case =
-            read(&[("test_case_id", "Kernel: sem - init"), ("result", "PASS"), ("measurement", "1.5")]);
-        assert_eq!((case.case.as_str(), case.result), ("kernel_sem_init", TestResult::Pass));
-        assert_eq!((case.measurement, case.comment), (Some(1.5), None));
-        assert_eq!(read(&[("test_case_id", "x"), ("measurement", "3")]).result, TestResult::Pass);
-    }
-
-    #[test]
-    fn what_cannot_be_a_result_is_a_failed_case_that_says_why() {
-        for groups in [
-            &[("test_case_id", "x"), ("result", "OK")][..],
-            &[("test_case_id", "x"), ("result", "PASS"), ("measurement", "fast")],
-            &[("result", "PASS")],
-        ] {
-            let case = read(groups);
-            assert_eq!(case.result, TestResult::Fail);
-            assert!(case.comment.is_some(), "{groups:?}");
-        }
+    fn names_of_a_test_become_ids() {
+        assert_eq!(case_id("Kernel: sem - init"), "kernel_sem_init");
+        assert_eq!(case_id("already_one"), "already_one");
     }
 }

@@ -1,50 +1,52 @@
 //! The results of a test that runs on a connection alone, as events.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::event::{EventKind, Outcome, TestCase, TestResult};
+use crate::event::{EventKind, Outcome};
 use crate::fault::Fault;
 use crate::run::{NodeContext, Phase};
+
+use super::case_book::{CaseBook, Report, ResultRules};
 
 /// A script or monitor that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
 pub(super) struct Reported<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
-    definition: String,
-    /// Cases that must be reported, and that alone may pass.
-    expected: Option<&'a [String]>,
-    seen: BTreeSet<String>,
+    book: CaseBook,
     started: Instant,
     end: Option<(Outcome, Option<String>)>,
 }
 
 impl<'a> Reported<'a> {
     /// The test `name` begins.
-    pub(super) fn begin(
-        node: &'a NodeContext,
-        phase: &'a Phase,
-        name: &str,
-        expected: Option<&'a [String]>,
-    ) -> Self {
-        let definition = name.to_owned();
-        node.emitter.emit(EventKind::DefinitionStarted { definition: definition.clone() });
-        Self { node, phase, definition, expected, seen: BTreeSet::new(), started: Instant::now(), end: None }
+    pub(super) fn begin(node: &'a NodeContext, phase: &'a Phase, name: &str, rules: &ResultRules) -> Self {
+        node.emitter.emit(EventKind::DefinitionStarted { definition: name.to_owned(), place: None });
+        Self { node, phase, book: CaseBook::new(name, rules), started: Instant::now(), end: None }
     }
 
     /// Its name.
     pub(super) fn definition(&self) -> &str {
-        &self.definition
+        self.book.definition()
     }
 
-    /// A result. One that the job does not expect fails, as in LAVA.
-    pub(super) fn case(&mut self, mut case: TestCase) {
-        self.seen.insert(case.case.clone());
-        if self.expected.is_some_and(|expected| !expected.contains(&case.case)) {
-            case.result = TestResult::Fail;
-            case.comment = Some("it is not one of the `expected` cases".to_owned());
+    /// A result, with a word about it.
+    pub(super) fn case(&mut self, report: Report<'_>, comment: Option<&str>) {
+        // Of those that are too many only the number is kept, and told at the end.
+        let Ok(mut event) = self.book.case(report) else { return };
+        if let (EventKind::TestCase(case), Some(comment)) = (&mut event, comment) {
+            case.comment = Some(match case.comment.take() {
+                Some(problem) => format!("{comment}; {problem}"),
+                None => comment.to_owned(),
+            });
         }
-        self.node.emitter.emit(EventKind::TestCase(case));
+        self.node.emitter.emit(event);
+    }
+
+    /// Something that should have been a result of the case `id`.
+    pub(super) fn failed(&mut self, id: &str, problem: &str) {
+        if let Ok(event) = self.book.failed(id, problem.to_owned()) {
+            self.node.emitter.emit(event);
+        }
     }
 
     /// The test has ended.
@@ -58,27 +60,14 @@ impl<'a> Reported<'a> {
 
 impl Drop for Reported<'_> {
     fn drop(&mut self) {
-        let definition = self.definition.clone();
-        for case in self.expected.unwrap_or_default() {
-            if self.seen.contains(case) {
-                continue;
-            }
-            self.node.emitter.emit(EventKind::TestCase(TestCase {
-                definition: definition.clone(),
-                case: case.clone(),
-                result: TestResult::Fail,
-                set: None,
-                measurement: None,
-                units: None,
-                reference: None,
-                comment: Some("it was expected, and not reported".to_owned()),
-            }));
+        for case in self.book.missing() {
+            self.node.emitter.emit(case);
         }
         let (outcome, reason) = self.end.take().unwrap_or_else(|| {
             let fault = self.node.cut_off(self.phase);
             (Outcome::of(Some(&fault)), Some(fault.message))
         });
-        let took = self.started.elapsed();
+        let (definition, took) = (self.book.definition().to_owned(), self.started.elapsed());
         self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
     }
 }

@@ -21,9 +21,6 @@ use super::console_watch::{ConsoleWatch, Seen};
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
 const MIN_SCRIPT_SECONDS: u64 = 1;
 
-/// Numbers of runs that a stage has: two for each of its definitions.
-const RUNS_PER_STAGE: u32 = 1 << 16;
-
 /// A script of a definition, to be run.
 pub(super) struct Script<'a> {
     /// Which one.
@@ -93,10 +90,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         session: AgentSession<S>,
         watch: ConsoleWatch,
         grace: Duration,
-        stage: u32,
+        next_run: u32,
     ) -> Self {
-        // What an earlier stage has left running does not speak for a script of this one.
-        let next_run = stage * RUNS_PER_STAGE + 1;
         let calls = Calls::new(node.member.clone(), node.plan.group_timeout.clone());
         Self { node, phase, session, calls, watch, grace, complaint: None, next_run, first_run: next_run }
     }
@@ -291,8 +286,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 let definition = running.book.definition().to_owned();
                 let (step, bytes) = (running.step(), Bytes(data.to_vec()));
                 self.emitter().emit(EventKind::Output { definition, step, data: bytes });
-                for case in running.book.printed(data) {
-                    self.emitter().emit(case);
+                // What an installation prints are no results.
+                if running.script.kind == ScriptKind::Run {
+                    for case in running.book.printed(data) {
+                        self.emitter().emit(case);
+                    }
                 }
             }
             AgentToHost::Step { run, step } if run == running.run => {

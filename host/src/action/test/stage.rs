@@ -15,7 +15,7 @@ use crate::action::power::{notice_of, tap_of};
 use crate::agent_install::Build;
 use crate::agent_link::{AgentPort, AgentSession, Config, Ended, OnText};
 use crate::board::{AgentLink, Board, ConsoleTarget};
-use crate::dialog::{InstalledAgent, Scan, ShellPrompt};
+use crate::dialog::{InstalledAgent, Scan};
 use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
@@ -26,6 +26,7 @@ use crate::shell::quote;
 use crate::ssh::{ExecStatus, LastingChannel, SshError};
 
 use super::agent_source::{AgentLine, AgentSource};
+use super::board_directory::{await_prompt, clear_over_console};
 use super::console_watch::ConsoleWatch;
 use super::definition::Waiting;
 use super::script::Agent;
@@ -33,9 +34,6 @@ use super::upload::upload_agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
 const BITS_PER_BYTE: u32 = 10;
-
-/// How long the shell may take to show its prompt again.
-const PROMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the shell may take to tell of an installed agent.
 const ASK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -87,35 +85,53 @@ struct StageRun<'a> {
 impl StageRun<'_> {
     /// On the board's console: the agent is started at the shell prompt and gives it back at the end.
     async fn on_console(&self, board: &Board, resources: &mut Resources) -> Result<(), Fault> {
-        let Some(mut line) = resources.space().line.take() else {
-            return Err(self.fault("the board was not booted: there is no shell to run tests in"));
+        let Some(line) = resources.space().line.take() else {
+            return Err(resources.unconnected(self.phase, "there is no shell to run tests in"));
         };
+        // Whoever is stopped in the midst of it leaves a shell of which nothing is known.
+        resources.space().lost = Some(format!("the console was given up in `{}`", self.phase.name));
+        let (line, late) = self.over_line(board, line, resources).await?;
+        let space = resources.space();
+        (space.line, space.lost) = (Some(line), None);
+        late.map_or(Ok(()), Err)
+    }
+
+    /// Over a connection with a shell, which comes back; why the definitions did not all run, if their time was over.
+    async fn over_line(
+        &self,
+        board: &Board,
+        mut line: Line,
+        resources: &mut Resources,
+    ) -> Result<(Line, Option<Fault>), Fault> {
         if line.owes_prompt {
-            self.await_prompt(&mut line.console, &line.prompts).await?;
+            await_prompt(self.phase, &mut line.console, &line.prompts).await?;
         }
         let (mut console, prompts) = (line.console, line.prompts);
         let baud = line_speed(board);
         let source = self.agent_source(&mut console, &prompts, resources, bytes_per_s(baud)).await?;
+        let own = self.node.agent_directory();
+        let directory = source.directory(&own).to_owned();
+        if source != AgentSource::Served {
+            resources.filled = Some(directory.clone());
+        }
+        let first_run = resources.number_scripts(self.scripts());
         let watch = ConsoleWatch::new(prompts.clone());
-        let mut console = match board.agent_link {
+        let (mut console, late) = match board.agent_link {
             AgentLink::Console => {
-                let command =
-                    source.command(&self.node.agent_directory(), &AgentLine::Console(baud.unwrap_or(0)));
+                let command = source.command(&own, &AgentLine::Console(baud.unwrap_or(0)));
                 self.send(&mut console, &command).await?;
                 let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
-                let mut ended = self.run(console, config, watch, &source).await?;
+                let (mut ended, late) = self.run(console, config, watch, &source, first_run).await?;
                 ended.stream.unread(&ended.text);
-                ended.stream
+                (ended.stream, late)
             }
-            AgentLink::Tcp => self.beside_console(board, console, watch, &source).await?,
+            AgentLink::Tcp => self.beside_console(board, console, watch, &source, first_run).await?,
         };
-        if source != AgentSource::Served && self.overlay.is_last(self.stage.number) {
-            let directory = source.directory(&self.node.agent_directory()).to_owned();
-            self.clear(&mut console, &prompts, &directory).await;
-            resources.uploaded = None;
+        if source != AgentSource::Served && late.is_none() && self.overlay.is_last(self.stage.number) {
+            clear_over_console(self.node, self.phase, &mut console, &prompts, &directory).await;
+            (resources.uploaded, resources.filled) = (None, None);
         }
-        resources.space().line = Some(Line { console, prompts, owes_prompt: true, ..line });
-        Ok(())
+        Ok((Line { console, prompts, owes_prompt: true, ..line }, late))
     }
 
     /// Beside the board's console: the agent is started there and connects to the runner.
@@ -125,7 +141,8 @@ impl StageRun<'_> {
         mut console: Console,
         (watch, on_text): (ConsoleWatch, OnText),
         source: &AgentSource,
-    ) -> Result<Console, Fault> {
+        first_run: u32,
+    ) -> Result<(Console, Option<Fault>), Fault> {
         let services = self.node.services(board, self.phase)?;
         let port = AgentPort::open(&services.net, services.address).await.map_err(|error| {
             let message = format!("cannot listen for the agent at {}: {error}", services.address);
@@ -136,25 +153,17 @@ impl StageRun<'_> {
         // The console's words are not the link's, which would tell them with its errors.
         let said = Arc::new(Mutex::new(Scan::default()));
         let line = port.beside(console, recorded(on_text, Arc::clone(&said)), notice_of(self.node));
-        let ended = self.run(line, Config::default(), (watch, Box::new(|_| {})), source).await;
-        let ended = ended.map_err(|fault| {
+        let ended = self.run(line, Config::default(), (watch, Box::new(|_| {})), source, first_run).await;
+        let (ended, late) = ended.map_err(|fault| {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner).tail();
             Fault { message: format!("{}; the console's last text was {said:?}", fault.message), ..fault }
         })?;
-        Ok(ended.stream.into_console())
+        Ok((ended.stream.into_console(), late))
     }
 
-    /// Removes the agent's directory, with the job's secrets in it, from a board that would keep it for good. The results are
-    /// there: that it cannot be done is a warning.
-    async fn clear(&self, console: &mut Console, prompts: &[Regex], directory: &str) {
-        let cleared = async {
-            self.await_prompt(console, prompts).await?;
-            self.send(console, &format!("rm -rf {directory}\n")).await?;
-            self.await_prompt(console, prompts).await
-        };
-        if let Err(fault) = cleared.await {
-            self.node.emitter.warn(format!("{directory} stays on the board: {fault}"));
-        }
+    /// Numbers that the scripts of the stage need.
+    fn scripts(&self) -> u32 {
+        u32::try_from(2 * self.stage.definitions.len()).unwrap_or(u32::MAX)
     }
 
     async fn send(&self, console: &mut Console, command: &str) -> Result<(), Fault> {
@@ -186,7 +195,7 @@ impl StageRun<'_> {
             None => {}
         }
         let directory = upload_agent(self.node, self.phase, self.overlay, console, bytes_per_s).await?;
-        self.await_prompt(console, prompts).await?;
+        await_prompt(self.phase, console, prompts).await?;
         Ok(AgentSource::Uploaded(resources.uploaded.insert(directory).clone()))
     }
 
@@ -198,11 +207,14 @@ impl StageRun<'_> {
         answer.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
-    /// Over the secondary connection: the agent runs in the background there, whether or not there is a connection.
+    /// Over an SSH connection: the agent runs in the background there, whether or not there is a connection.
     async fn over_ssh(&self, resources: &mut Resources) -> Result<(), Fault> {
         let Some((target, session)) = resources.space().ssh.take() else {
-            return Err(self.fault("the guest was not booted: there is no connection to run tests over"));
+            return Err(resources.unconnected(self.phase, "there is no connection to run tests over"));
         };
+        // Whoever comes after one that was lost makes another.
+        resources.space().ssh = Some((target.clone(), None));
+        let first_run = resources.number_scripts(self.scripts());
         let directory = self.node.agent_directory();
         let failed = |error: SshError| self.phase.error(Class::Infrastructure, &error);
         let session = match session {
@@ -224,19 +236,22 @@ impl StageRun<'_> {
         let console = Console::tapped(channel, tap_of(self.node));
         // The channel ends with the agent: no shell comes back.
         let watch = ConsoleWatch::new(Vec::new());
-        let ended = self.run(console, Config::default(), watch, &AgentSource::Sent).await?;
+        let (ended, late) =
+            self.run(console, Config::default(), watch, &AgentSource::Sent, first_run).await?;
         resources.space().ssh = Some((target, ended.stream.into_inner().into_session()));
-        Ok(())
+        late.map_or(Ok(()), Err)
     }
 
-    /// Runs all definitions over `stream`, at whose other end the agent has just been started; gives the stream back.
+    /// Runs the definitions over `stream`, at whose other end the agent has just been started; gives the stream back, and
+    /// why they did not all run, if their time was over.
     async fn run<S: Stream>(
         &self,
         stream: S,
         config: Config,
         (watch, on_text): (ConsoleWatch, OnText),
         source: &AgentSource,
-    ) -> Result<Ended<S>, Fault> {
+        first_run: u32,
+    ) -> Result<(Ended<S>, Option<Fault>), Fault> {
         let part = self.phase.part(Some(&self.connection));
         let drain_s = config.bytes_per_s.map_or(0, |rate| 2 * PIPE / rate.max(1));
         let grace = SCRIPT_GRACE + Duration::from_secs(drain_s.into());
@@ -244,29 +259,16 @@ impl StageRun<'_> {
             .await
             .map_err(|error| part.late_error(Class::Infrastructure, &error, error.is_late()))?;
         self.node.emitter.note(format!("agent {} is up, {}", ready.build, source.describe()));
-        let mut agent = Agent::new(self.node, self.phase, session, watch, grace, self.stage.number);
+        let mut agent = Agent::new(self.node, self.phase, session, watch, grace, first_run);
         agent.set_clock().await?;
         if *source != AgentSource::Served {
             for file in self.overlay.files_of(self.stage.number) {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }
         }
-        Waiting::new(self.node, self.phase, &self.stage.definitions).run_all(&mut agent).await?;
-        agent.quit().await
-    }
-
-    /// Waits until the shell has the terminal back from the agent of an earlier step: what is typed before is lost.
-    async fn await_prompt(&self, console: &mut Console, prompts: &[Regex]) -> Result<(), Fault> {
-        let part = self.phase.part(Some(&Limit::new(PROMPT_TIMEOUT, "a fixed limit of a shell's prompt")));
-        let prompt = ShellPrompt::new(prompts.to_vec(), part.end(), Instant::now().into_std());
-        match drive(console, prompt).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.phase.error(Class::Infrastructure, &error)),
-        }
-    }
-
-    fn fault(&self, message: &str) -> Fault {
-        self.phase.fault(Class::Job, message)
+        let waiting = Waiting::new(self.node, self.phase, &self.stage.definitions);
+        let late = waiting.run_all(&mut agent).await?;
+        Ok((agent.quit().await?, late))
     }
 }
 

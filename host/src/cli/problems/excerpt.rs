@@ -2,8 +2,8 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::steers;
 use crate::diagnostic::{Source, Span};
+use crate::text::steers;
 
 /// Longest line that is shown whole, in bytes.
 const MAX_LINE: usize = 400;

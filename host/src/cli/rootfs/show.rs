@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::cli::problems::steers;
 use crate::rootfs::{Attributes, Change, Difference, DifferenceKind, Kind, Timestamp};
+use crate::text::steers;
 
 /// A name as it can be printed: what would steer a terminal, and bytes that are no UTF-8, as `\n`, `\u{1b}`, `\xff`.
 pub(super) fn printable(name: &[u8]) -> String {

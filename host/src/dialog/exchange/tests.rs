@@ -165,3 +165,55 @@ fn an_answer_that_does_not_come_is_told_with_what_came() {
       BOOTP broadcast 1
     ");
 }
+
+/// What the step before has left on the line, unread.
+fn with_leftover(mut exchange: ExchangeSettings, leftover: &str) -> Bench {
+    let now = Instant::now();
+    let limit = Limit::new(60 * SECOND, "x");
+    exchange.prompts = regexes(&["=> "]);
+    let exchange = Exchange::new(exchange, Deadline { at: now + limit.time, limit }, now);
+    let mut bench = Bench { exchange, now, typed: Vec::new() };
+    bench.say(leftover);
+    bench.echo();
+    bench
+}
+
+#[test]
+fn the_prompt_at_which_a_command_is_typed_does_not_answer_it() {
+    let mut bench = with_leftover(settings(Some("false")), "\r\n=> ");
+    assert_eq!(bench.done(), None);
+    bench.say("=> ");
+    assert_eq!(bench.done(), Some(Ok(Answer::Prompt)));
+    let successes = regexes(&["ok"]);
+    let mut bench = with_leftover(ExchangeSettings { successes, ..settings(Some("run it")) }, "done\r\n=> ");
+    assert_eq!(bench.done(), None);
+    bench.say("ok\r\n=> ");
+    assert_eq!(bench.done(), Some(Ok(Answer::Success(Vec::new()))));
+}
+
+#[test]
+fn a_line_before_the_echo_does_not_make_the_echo_an_answer() {
+    let successes = regexes(&["nothing && foo"]);
+    let command = Some("echo nothing && foo");
+    let mut bench =
+        with_leftover(ExchangeSettings { successes, ..settings(command) }, "[    1.0] usb: new\r\n=> ");
+    bench.say("nothing\r\nUnknown command 'foo'\r\n=> ");
+    assert_eq!(bench.done(), Some(Ok(Answer::Unanswered)));
+}
+
+#[test]
+fn a_prompt_of_which_the_job_has_the_beginning_counts_once_nothing_follows() {
+    let mut bench = Bench::new(ExchangeSettings { prompts: regexes(&["root@"]), ..settings(Some("true")) });
+    bench.say("root@debian:~# ");
+    assert_eq!(bench.done(), None);
+    bench.pass(SECOND);
+    assert_eq!(bench.done(), Some(Ok(Answer::Prompt)));
+}
+
+#[test]
+fn a_character_delay_is_all_that_is_waited_where_there_is_an_echo() {
+    let character_delay = Duration::from_millis(10);
+    let mut bench = Bench::new(ExchangeSettings { character_delay, ..settings(Some("printenv bootcmd")) });
+    bench.pass(Duration::from_millis(200));
+    assert_eq!(bench.typed, b"printenv bootcmd\n");
+}

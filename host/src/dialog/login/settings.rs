@@ -10,6 +10,8 @@ use crate::limit::Limit;
 /// What is awaited between boot loader and shell; from the job's boot action and the board type.
 #[derive(Clone, Debug)]
 pub struct LoginSettings {
+    /// Whether the board has just been switched on: a boot loader speaks before the kernel.
+    pub from_power_on: bool,
     /// The kernel's first message, `Linux version [0-9]`; `None` to go straight to the prompts.
     pub kernel_start: Option<Regex>,
     /// The job's `prompts`; the first match of any is the shell.

@@ -25,6 +25,7 @@ fn login(settings: LoginSettings, now: Instant) -> Login {
 
 fn settings() -> LoginSettings {
     LoginSettings {
+        from_power_on: false,
         kernel_start: Some(regex("Linux version [0-9]")),
         prompts: vec![regex("root@linaro:"), regex("root@debian:")],
         auto_login: None,
@@ -297,4 +298,17 @@ fn each_step_and_the_shell_can_have_a_time_of_their_own() {
     say(&mut dialog, later, 64, &format!("root\r\n{PROMPT}"));
     let error = expire(&mut dialog).to_string();
     assert!(error.contains("after login command `su -` within 30 s (at most 60 s: shell)"), "{error}");
+}
+
+#[test]
+fn a_boot_loader_may_speak_before_the_kernel_of_a_board_that_was_just_switched_on() {
+    let now = Instant::now();
+    let loader = "\r\nU-Boot SPL 2023.04\r\nU-Boot 2023.04 (Apr 01 2023)\r\nStarting kernel ...\r\n";
+    let mut dialog = login(LoginSettings { from_power_on: true, ..settings() }, now);
+    say(&mut dialog, now, 5, &format!("{loader}Linux version 6.1\r\nroot@debian:~# "));
+    assert!(matches!(dialog.poll_done(), Some(Ok(_))));
+    let mut dialog = login(LoginSettings { from_power_on: true, ..settings() }, now);
+    say(&mut dialog, now, 5, &format!("{loader}Linux version 6.1\r\n{loader}"));
+    let Some(Err(LoginError::Kernel { failure, .. })) = dialog.poll_done() else { panic!("it goes on") };
+    assert!(matches!(failure, KernelFailure::Reset(_)), "{failure}");
 }

@@ -5,14 +5,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::uboot::{METHOD, Reader};
+use crate::action::UBOOT_LINE_LIMIT;
 use crate::board::UbootSettings;
 use crate::diagnostic::Code;
 use crate::import::draft;
 use crate::import::keys::{Item, Keys};
 use crate::job::placeholder;
-
-/// Longest command line that every U-Boot takes, as `boot_uboot` checks it, in bytes.
-const LINE_LIMIT: usize = 511;
 
 static CONSOLE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\bconsole=(?<device>tty[A-Za-z]+[0-9]+)(?:,(?<baud>[0-9]+))?")
@@ -80,7 +78,7 @@ fn remarks(reader: &mut Reader<'_, '_>, list: &Item<'_>, commands: &[String]) ->
                     `vers=3,nolock,port={NFS_PORT},mountport={NFS_PORT}` to `nfsroot=…`";
         reader.findings.warn(Code::ImportCheck, list.span, message, help);
     }
-    if let Some(long) = commands.iter().find(|command| command.len() > LINE_LIMIT) {
+    if let Some(long) = commands.iter().find(|command| command.len() > UBOOT_LINE_LIMIT) {
         let message = format!("a command of `{}` has {} characters", list_name(list), long.len());
         reader.findings.warn(
             Code::ImportCheck,

@@ -23,7 +23,8 @@ pub struct TestBlock {
 pub struct DefinitionSpec {
     /// Its name, unique in the block.
     pub name: String,
-    /// `<n>_<name>`, `n` from 0 within the block: name of its directory and of its results.
+    /// `<n>_<name>`, `n` from 0: name of its directory and of its results. The plan counts over all definitions of a node, as
+    /// LAVA does; until then it is the number in the block.
     pub dir: String,
     /// Where it comes from.
     pub source: DefinitionSource,

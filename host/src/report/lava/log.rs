@@ -99,7 +99,7 @@ pub(super) fn line(event: &Event) -> Option<(Level, String)> {
             (Level::Warning, format!("{phase} failed: {attempt} of {of} attempts. {reason}"))
         }
         EventKind::Kernel { complaint, text, .. } => (Level::Warning, format!("kernel {complaint}: {text}")),
-        EventKind::DefinitionStarted { definition } => (Level::Info, format!("definition {definition}")),
+        EventKind::DefinitionStarted { definition, .. } => (Level::Info, format!("definition {definition}")),
         EventKind::StepStarted { step, command, .. } => {
             (Level::Debug, format!("{} step {}: {command}", step.script, step.number))
         }

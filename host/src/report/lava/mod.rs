@@ -9,7 +9,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Direction, Event, EventKind, Node, Outcome, TestResult};
@@ -33,6 +33,8 @@ struct NodeFiles {
     results: BufWriter<File>,
     /// Records of `results.yaml` so far.
     count: u64,
+    /// Length and records of `results.yaml` when the phase began that runs now.
+    phase_begin: (u64, u64),
     /// Phases that have ended; LAVA numbers its actions.
     phases: u64,
     typed: LineSplitter,
@@ -74,6 +76,8 @@ impl LavaFiles {
         }
         files.say(event)?;
         match &event.kind {
+            EventKind::PhaseStarted { .. } => files.begin_phase()?,
+            EventKind::AttemptFailed { .. } => files.take_back()?,
             EventKind::Console { direction: Direction::Tx, data } => {
                 for line in files.typed.add(&data.0) {
                     files.log.write(event.at, Level::Input, &line)?;
@@ -116,6 +120,7 @@ impl NodeFiles {
             results: create("results.yaml")?,
             directory: directory.to_owned(),
             count: 0,
+            phase_begin: (0, 0),
             phases: 0,
             typed: LineSplitter::for_console(),
         })
@@ -127,6 +132,23 @@ impl NodeFiles {
             Some((level, text)) => self.log.write(event.at, level, &text),
             None => Ok(()),
         }
+    }
+
+    fn begin_phase(&mut self) -> io::Result<()> {
+        self.results.flush()?;
+        self.phase_begin = (self.results.get_mut().stream_position()?, self.count);
+        Ok(())
+    }
+
+    /// Takes the results of an attempt that does not count out of the export. The log tells of them.
+    fn take_back(&mut self) -> io::Result<()> {
+        self.results.flush()?;
+        let (end, count) = self.phase_begin;
+        let file = self.results.get_mut();
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
+        self.count = count;
+        Ok(())
     }
 
     /// A result: a line of the log, and a record of the export that points at it.

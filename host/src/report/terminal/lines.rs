@@ -99,7 +99,7 @@ impl Style {
                 let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
                 vec![format!("{} {text}{place}", self.warn(&format!("kernel {complaint}:")))]
             }
-            EventKind::DefinitionStarted { definition } => {
+            EventKind::DefinitionStarted { definition, .. } => {
                 vec![format!("definition {}", self.bold(definition))]
             }
             EventKind::TestCase(case) => vec![self.test_case(case)],

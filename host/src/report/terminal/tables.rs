@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::event::{Outcome, TestResult};
 use crate::fault::Fault;
 use crate::report::Results;
+use crate::report::finding::distinct_faults;
 use crate::report::results::NodeResults;
 
 use super::lines::Style;
@@ -103,13 +104,7 @@ fn table<R: AsRef<[String]>>(
 /// What went wrong, and the last word: errors last, where they are read.
 pub(super) fn faults(results: &Results, style: Style) -> String {
     let mut out = String::new();
-    let mut told: Vec<&Fault> = Vec::new();
-    let own = results.nodes.iter().filter_map(|node| node.fault.as_ref().map(|fault| (Some(node), fault)));
-    for (node, fault) in own.chain(results.fault.iter().map(|fault| (None, fault))) {
-        if told.contains(&fault) {
-            continue;
-        }
-        told.push(fault);
+    for (node, fault) in distinct_faults(results) {
         let _ = write!(out, "{}", render_fault(fault, node.map(|node| node.name.as_str()), style));
     }
     let outcome = results.outcome.unwrap_or(Outcome::Error);

@@ -32,7 +32,7 @@ pub(super) fn run() -> Vec<(Option<&'static str>, EventKind)> {
                 ),
             },
         ),
-        (host, EventKind::DefinitionStarted { definition: NAME.to_owned() }),
+        (host, EventKind::DefinitionStarted { definition: NAME.to_owned(), place: None }),
         (host, case(NAME, TestResult::Fail)),
         (host, case("plain", TestResult::Skip)),
         (host, case("no verdict", TestResult::Unknown)),

@@ -38,7 +38,7 @@ fn ended_by(class: Class) -> Vec<(Option<&'static str>, EventKind)> {
     };
     vec![
         run().remove(0),
-        (Some("host"), EventKind::DefinitionStarted { definition }),
+        (Some("host"), EventKind::DefinitionStarted { definition, place: None }),
         (Some("host"), finished),
         (Some("host"), EventKind::NodeFinished { outcome, fault: fault.clone() }),
         (None, EventKind::RunFinished { outcome, fault }),

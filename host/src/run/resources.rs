@@ -1,0 +1,124 @@
+//! What a node has acquired so far, by namespace.
+
+use std::collections::{BTreeMap, HashMap};
+
+use regex::bytes::Regex;
+
+use crate::action::{Deployed, PoweredBoard};
+use crate::fault::{Class, Fault};
+use crate::link::Console;
+use crate::plan::UserCommand;
+use crate::run::Phase;
+use crate::ssh::{SshSession, SshTarget};
+
+/// What a node has acquired.
+#[derive(Default)]
+pub(crate) struct Resources {
+    /// The board's power, if it was switched on.
+    pub(crate) power: Option<PoweredBoard>,
+    /// Whether the system that runs on the board has its root filesystem, and the agent in it, from this run.
+    pub(crate) is_served: bool,
+    /// The agent's directory on the board, where it was uploaded since the board was booted.
+    pub(crate) uploaded: Option<String>,
+    /// A directory on a board that would keep it for good, with what this run has put there.
+    pub(crate) filled: Option<String>,
+    /// Values that the node took from messages of the group, by message id and key.
+    pub(crate) messages: HashMap<(String, String), String>,
+    /// Commands of the bench that are to be undone, in the order in which they were run.
+    pub(crate) undo: Vec<UserCommand>,
+    /// Number of deployments so far.
+    deployments: u32,
+    /// Number of scripts that agents were told to run so far.
+    scripts: u32,
+    spaces: BTreeMap<String, Space>,
+    current: String,
+}
+
+/// What a namespace has.
+#[derive(Default)]
+pub(crate) struct Space {
+    /// Files served to the board.
+    pub(crate) deployed: Option<Deployed>,
+    /// A connection to the board.
+    pub(crate) line: Option<Line>,
+    /// What an SSH connection was made to, and the connection, unless that was lost meanwhile.
+    pub(crate) ssh: Option<(SshTarget, Option<SshSession>)>,
+    /// What `{NAME}` in U-Boot commands stood for at the last boot.
+    pub(crate) values: BTreeMap<String, String>,
+    /// Why there is no connection any more, if one was lost.
+    pub(crate) lost: Option<String>,
+}
+
+/// A connection to a board.
+pub(crate) struct Line {
+    /// The connection.
+    pub(crate) console: Console,
+    /// The prompts of who answers on it; none if nobody was waited for.
+    pub(crate) prompts: Vec<Regex>,
+    /// Its name in the bench file; `None` for the board's console.
+    pub(crate) name: Option<String>,
+    /// Whether U-Boot answers on it.
+    pub(crate) at_loader: bool,
+    /// Whether the prompt is still to come: an agent has just given the shell back.
+    pub(crate) owes_prompt: bool,
+}
+
+impl Resources {
+    /// Goes into a namespace: the empty one if the job has none.
+    pub(crate) fn enter(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.current);
+    }
+
+    /// What the namespace has.
+    pub(crate) fn space(&mut self) -> &mut Space {
+        self.spaces.entry(self.current.clone()).or_default()
+    }
+
+    /// The directory of what the next deployment of the node `id` serves: its files may be others of the same names.
+    pub(crate) fn next_deployment(&mut self, id: &str) -> String {
+        self.deployments += 1;
+        match self.deployments {
+            1 => id.to_owned(),
+            number => format!("{id}-{number}"),
+        }
+    }
+
+    /// Numbers for the next `count` scripts: no other script of the node has one of them, so that it is known which of them
+    /// speaks. The first.
+    pub(crate) fn number_scripts(&mut self, count: u32) -> u32 {
+        let first = self.scripts + 1;
+        self.scripts += count;
+        first
+    }
+
+    /// Whether the namespace has a connection to run tests over, or can have it again.
+    pub(crate) fn is_connected(&mut self) -> bool {
+        let space = self.space();
+        space.line.is_some() || space.ssh.is_some()
+    }
+
+    /// Why there is no connection in the namespace: none was ever made, or an earlier test has lost it.
+    pub(crate) fn unconnected(&mut self, phase: &Phase, what: &str) -> Fault {
+        match &self.space().lost {
+            Some(lost) => phase.fault(Class::Infrastructure, format!("{lost}: {what}")),
+            None => phase.fault(Class::Job, format!("the board was not booted: {what}")),
+        }
+    }
+
+    /// Takes the connection `name`, or the board's console, from whatever namespace has it: there is one of each.
+    pub(crate) fn take_line(&mut self, name: Option<&str>) -> Option<Line> {
+        let mut spaces = self.spaces.values_mut();
+        spaces.find_map(|space| space.line.take_if(|line| line.name.as_deref() == name))
+    }
+
+    /// Whether U-Boot is at its prompt on the board's console.
+    pub(crate) fn at_loader(&self) -> bool {
+        let lines = self.spaces.values().filter_map(|space| space.line.as_ref());
+        lines.filter(|line| line.name.is_none()).any(|line| line.at_loader)
+    }
+
+    /// Gives all connections and served files back.
+    pub(super) fn into_spaces(self) -> impl Iterator<Item = Space> {
+        self.spaces.into_values()
+    }
+}
