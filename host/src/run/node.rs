@@ -60,7 +60,12 @@ async fn run_steps(node: &Arc<NodeContext>, resources: &Arc<Mutex<Resources>>) -
             Ok(result) => result.err(),
             Err(error) => Some(Fault::new(Class::Bug, name.clone(), format!("the node's task ended badly: {error}"))),
         },
-        fault = node.run.interrupted(name) => Some(fault),
+        fault = node.run.interrupted(name) => {
+            task.abort();
+            // What it reports as it ends comes before what is reported of its end.
+            let _ = tokio::time::timeout(TIMEOUT_GRACE, &mut task).await;
+            Some(fault)
+        }
     }
 }
 
@@ -135,7 +140,9 @@ async fn attempt(
             return Err(attempts.given_up(fault, "it is not tried again: the connection is lost"));
         }
         let reason = fault.message.clone();
+        let told = fault.clone();
         node.emitter.warn(attempts.failed(phase, fault)?);
+        unreached::report(node, step, &node.definitions_of_phase(), &told);
         node.emitter.emit(attempts.event(&step.phase, reason));
         tokio::time::sleep(step.retry_interval).await;
     }

@@ -1,7 +1,6 @@
 //! One test definition: its install script, its run script, its results.
 
-use std::slice;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::agent_to_host::ExitStatus;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -77,56 +76,22 @@ impl Drop for Open<'_> {
     }
 }
 
-/// The definitions of a test action that have not begun. Those that are left when this goes are reported as not run.
-pub(super) struct Waiting<'a> {
-    node: &'a NodeContext,
-    phase: &'a Phase,
-    definitions: slice::Iter<'a, PreparedDefinition>,
-    /// What has ended the test action, if it was no interruption.
-    fault: Option<Fault>,
-}
-
-impl<'a> Waiting<'a> {
-    pub(super) fn new(
-        node: &'a NodeContext,
-        phase: &'a Phase,
-        definitions: &'a [PreparedDefinition],
-    ) -> Self {
-        Self { node, phase, definitions: definitions.iter(), fault: None }
-    }
-
-    /// Runs one after the other, until their time is over: the fault that says so. The agent can still be spoken to then.
-    ///
-    /// # Errors
-    /// The agent, or the board, is beyond reach.
-    pub(super) async fn run_all<S: AsyncRead + AsyncWrite + Unpin + Send>(
-        mut self,
-        agent: &mut Agent<'_, S>,
-    ) -> Result<Option<Fault>, Fault> {
-        while let Some(prepared) = self.definitions.next() {
-            let late = run(agent, prepared).await.inspect_err(|fault| self.fault = Some(fault.clone()))?;
-            if late.is_some() {
-                self.fault.clone_from(&late);
-                return Ok(late);
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        for prepared in self.definitions.by_ref() {
-            let fault = self.fault.get_or_insert_with(|| self.node.cut_off(self.phase));
-            let definition = prepared.name.clone();
-            self.node
-                .emitter
-                .emit(EventKind::DefinitionStarted { definition: definition.clone(), place: None });
-            let reason = Some(format!("not run: {}", fault.message));
-            let (outcome, took) = (Outcome::of(Some(fault)), Duration::ZERO);
-            self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
+/// Runs the definitions of a test action, one after the other, until their time is over: the fault that says so. The agent can
+/// still be spoken to then.
+///
+/// # Errors
+/// The agent, or the board, is beyond reach.
+pub(super) async fn run_all<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    agent: &mut Agent<'_, S>,
+    definitions: &[PreparedDefinition],
+) -> Result<Option<Fault>, Fault> {
+    for prepared in definitions {
+        let late = run(agent, prepared).await?;
+        if late.is_some() {
+            return Ok(late);
         }
     }
+    Ok(None)
 }
 
 /// Runs the scripts.

@@ -28,7 +28,7 @@ use crate::ssh::{ExecStatus, LastingChannel, SshError};
 use super::agent_source::{AgentLine, AgentSource};
 use super::board_directory::{await_prompt, clear_over_console};
 use super::console_watch::ConsoleWatch;
-use super::definition::Waiting;
+use super::definition::run_all;
 use super::script::Agent;
 use super::upload::upload_agent;
 
@@ -266,8 +266,7 @@ impl StageRun<'_> {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }
         }
-        let waiting = Waiting::new(self.node, self.phase, &self.stage.definitions);
-        let late = waiting.run_all(&mut agent).await?;
+        let late = run_all(&mut agent, &self.stage.definitions).await?;
         Ok((agent.quit().await?, late))
     }
 }
