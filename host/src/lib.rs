@@ -20,6 +20,7 @@ mod document;
 pub mod event;
 pub mod fault;
 pub mod group;
+mod http_file;
 pub mod import;
 pub mod job;
 pub mod limit;

@@ -46,7 +46,7 @@ pub(crate) async fn boot_uboot(
         node.emitter.note(activity.to_string());
     }
     resources.is_served = is_served;
-    resources.uploaded = None;
+    resources.brought = None;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
     Ok(())
 }
@@ -74,7 +74,8 @@ pub(crate) async fn boot_bootloader(
     .await?;
     node.emitter.note("U-Boot is at its prompt");
     let prompts = shell::patterns(phase, &boot.prompts)?;
-    resources.space().line = Some(Line { console, prompts, name: None, at_loader: true, owes_prompt: false });
+    resources.space().line =
+        Some(Line { console, prompts, name: None, at_loader: true, owes_prompt: false, transfer: None });
     Ok(())
 }
 

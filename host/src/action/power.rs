@@ -87,7 +87,7 @@ pub(super) async fn power_on(
         return Ok(console);
     }
     resources.is_served = false;
-    resources.uploaded = None;
+    resources.brought = None;
     match &board.power {
         Some(commands) => {
             // Counts as switched on even if that fails half-way.
@@ -136,7 +136,7 @@ async fn start_virtual(
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
     resources.is_served = false;
-    resources.uploaded = None;
+    resources.brought = None;
     if let Some(power) = resources.power.take() {
         power.off(phase).await?;
     }

@@ -85,7 +85,8 @@ pub(super) fn line(
     name: Option<String>,
 ) -> Result<Line, Fault> {
     let prompts = patterns(phase, &shell.prompts)?;
-    Ok(Line { console, prompts, name, at_loader: false, owes_prompt: false })
+    let transfer = shell.transfer.clone();
+    Ok(Line { console, prompts, name, at_loader: false, owes_prompt: false, transfer })
 }
 
 /// Regular expressions of the job or the board type.

@@ -15,6 +15,6 @@ mod tests;
 pub use error::{AgentLinkError, LastHeard};
 pub use message::Message;
 pub use pump::OnText;
-pub(crate) use session::random_id;
 pub use session::{AgentSession, Config, Ended, Ready};
+pub(crate) use session::{random, random_id};
 pub use tcp_line::{AgentPort, Invitation, TcpLine};

@@ -285,6 +285,6 @@ pub(crate) fn random_id() -> u32 {
 }
 
 /// Bits that nobody can guess: the system's own for keys of hash tables.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

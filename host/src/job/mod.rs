@@ -16,7 +16,7 @@ pub use model::{
     InstallPart, InteractiveAction, InteractiveCommand, InteractiveFailure, InteractiveScript,
     InteractiveStep, Job, Located, Monitor, NewConnection, OverlayFormat, OverlaySpec, PersistentNfs,
     ProtocolCall, RamdiskSpec, Reset, Retries, Role, RoleKind, RootfsSpec, ShellSpec, SshAddress, TestBlock,
-    Timeouts,
+    Timeouts, TransferCommands,
 };
 pub use part::Part;
 pub use testdef::TestDefinition;

@@ -173,6 +173,7 @@ fn shell(shell: &ShellSpec, board: &Board, starts_kernel: bool) -> ShellPlan {
         kernel_start_message: message,
         failure_message: shell.failure_message.clone(),
         ignore_kernel_messages: shell.ignore_kernel_messages,
+        transfer: shell.transfer.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::board::{AgentLink, Board};
 use crate::job::{
     AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, InteractiveScript,
-    Located, Monitor, ProtocolCall, Timeouts,
+    Located, Monitor, ProtocolCall, Timeouts, TransferCommands,
 };
 use crate::limit::Limit;
 
@@ -256,6 +256,8 @@ pub struct ShellPlan {
     pub failure_message: Option<String>,
     /// Whether kernel warnings are left alone.
     pub ignore_kernel_messages: bool,
+    /// How the board fetches the tests, where its root filesystem is not ours.
+    pub transfer: Option<TransferCommands>,
 }
 
 /// A run of test definitions.

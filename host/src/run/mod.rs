@@ -40,5 +40,5 @@ pub use job_run::{JobRun, run};
 pub use lease::take_leases;
 pub(crate) use networks::Services;
 pub(crate) use phase::Phase;
-pub(crate) use resources::{Line, Resources};
+pub(crate) use resources::{Brought, Line, Resources};
 pub use signals::cancel_on_signals;

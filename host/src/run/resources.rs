@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 
 use crate::action::{Deployed, PoweredBoard};
 use crate::fault::{Class, Fault};
+use crate::job::TransferCommands;
 use crate::link::Console;
 use crate::plan::UserCommand;
 use crate::run::Phase;
@@ -18,8 +19,8 @@ pub(crate) struct Resources {
     pub(crate) power: Option<PoweredBoard>,
     /// Whether the system that runs on the board has its root filesystem, and the agent in it, from this run.
     pub(crate) is_served: bool,
-    /// The agent's directory on the board, where it was uploaded since the board was booted.
-    pub(crate) uploaded: Option<String>,
+    /// The agent that was brought onto the board since that was booted.
+    pub(crate) brought: Option<Brought>,
     /// A directory on a board that would keep it for good, with what this run has put there.
     pub(crate) filled: Option<String>,
     /// Values that the node took from messages of the group, by message id and key.
@@ -32,6 +33,15 @@ pub(crate) struct Resources {
     scripts: u32,
     spaces: BTreeMap<String, Space>,
     current: String,
+}
+
+/// An agent that this run has brought onto a board.
+#[derive(Clone, Debug)]
+pub(crate) struct Brought {
+    /// Its directory there.
+    pub(crate) directory: String,
+    /// Whether all of its files are there, too.
+    pub(crate) has_files: bool,
 }
 
 /// What a namespace has.
@@ -61,6 +71,8 @@ pub(crate) struct Line {
     pub(crate) at_loader: bool,
     /// Whether the prompt is still to come: an agent has just given the shell back.
     pub(crate) owes_prompt: bool,
+    /// How the board fetches the tests, if the job says so.
+    pub(crate) transfer: Option<TransferCommands>,
 }
 
 impl Resources {

@@ -2,6 +2,7 @@
 
 use crate::jobs::on_linux;
 use crate::lab::{Artifacts, Home};
+use crate::nodes::{nodes, tests};
 
 /// U-Boot is asked, and its answers are used.
 const IN_UBOOT: &str = r#"job_name: typed into U-Boot
@@ -96,5 +97,56 @@ fn a_job_goes_on_in_linux_where_it_has_left_u_boot_and_tries_again_what_has_fail
     let ended = home.run("run", &job).wait();
     assert_eq!(ended.code, Some(0), "{ended:?}\n{}\n{job}", ended.output());
     assert_eq!(ended.tests(), ["second pass", "machine pass"]);
+    home.assert_nothing_left();
+}
+
+/// Two U-Boots that know of each other by the group alone.
+const GROUP_IN_UBOOT: &str = r#"job_name: two U-Boots
+timeouts: {job: {minutes: 6}, action: {minutes: 4}, connection: {seconds: 60}}
+protocols:
+  lava-multinode:
+    timeout: {minutes: 3}
+    roles:
+      asked: {device_type: qemu-virt-arm, count: 1}
+      asking: {device_type: qemu-virt-arm, count: 1}
+actions:
+- boot:
+    role: [asked, asking]
+    method: bootloader
+    bootloader: u-boot
+    prompts: ['=> ']
+- test:
+    role: [asked]
+    interactive:
+    - name: tells
+      prompts: ['=> ']
+      script:
+      - name: version
+        command: version
+        successes: [{message: 'U-Boot (?P<version>20[0-9.]+)'}]
+      - {name: told, lava-send: 'asked version={version}'}
+      - {name: together, lava-sync: end}
+- test:
+    role: [asking]
+    interactive:
+    - name: learns
+      prompts: ['=> ']
+      script:
+      - {name: waited, lava-wait: asked}
+      - name: same
+        command: echo it is {version}
+        successes: [{message: 'it is 20[0-9]+'}]
+      - {name: all, lava-wait-all: 'asked role=asked'}
+      - {name: together, lava-sync: end}
+"#;
+
+#[test]
+fn two_u_boots_in_one_group_wait_for_each_other() {
+    let home = Home::new(Artifacts::NoKernel).with_two_boards(64);
+    let ended = home.run("run", GROUP_IN_UBOOT).wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.output());
+    let results: Vec<_> = nodes(&ended).iter().map(tests).collect();
+    assert_eq!(results[0], ["version pass", "told pass", "together pass"]);
+    assert_eq!(results[1], ["waited pass", "same pass", "all pass", "together pass"]);
     home.assert_nothing_left();
 }

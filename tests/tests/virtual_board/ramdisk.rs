@@ -1,6 +1,7 @@
 //! A board that stays in its RAM disk: BusyBox' shell on a real kernel's console, and no file of ours but what is uploaded.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::lab::{Artifacts, Home, lab};
 
@@ -21,12 +22,7 @@ const REGULAR: u32 = 0o100_000;
 #[test]
 fn a_job_on_a_ram_disk_uploads_its_agent_and_runs_its_tests() {
     let home = Home::new(Artifacts::Linux);
-    let ramdisk = home.path().join("ramdisk.img");
-    let mut image = fs::read(lab().join("initrd.img")).unwrap();
-    // The kernel unpacks one archive after the other; later files replace earlier ones.
-    image.resize(image.len().next_multiple_of(4), 0);
-    image.extend(archive(&[("init", REGULAR | 0o755, INIT), ("TRAILER!!!", 0, "")]));
-    fs::write(&ramdisk, image).unwrap();
+    let ramdisk = ramdisk(&home, INIT);
     let modules = home.path().join("modules.tar");
     fs::write(&modules, tar("lib/modules/6.1/extra/answer.txt", "42\n")).unwrap();
     let job = format!(
@@ -66,6 +62,68 @@ actions:
     let events = fs::read_to_string(home.path().join("run/run.jsonl")).unwrap();
     let notes: Vec<_> = events.lines().filter(|line| line.contains("agent uploaded to ")).collect();
     assert!(matches!(&notes[..], [note] if note.contains("agent uploaded to /lava-")), "{notes:?}");
+    home.assert_nothing_left();
+}
+
+/// A RAM disk with this first program.
+fn ramdisk(home: &Home, init: &str) -> PathBuf {
+    let path = home.path().join("ramdisk.img");
+    let mut image = fs::read(lab().join("initrd.img")).unwrap();
+    // The kernel unpacks one archive after the other; later files replace earlier ones.
+    image.resize(image.len().next_multiple_of(4), 0);
+    image.extend(archive(&[("init", REGULAR | 0o755, init), ("TRAILER!!!", 0, "")]));
+    fs::write(&path, image).unwrap();
+    path
+}
+
+/// What a board needs to fetch something.
+const NETWORK: &str = "\
+while read -r module; do insmod /modules/$module; done </modules/order
+mkdir -p /tmp
+ifconfig eth0 10.77.0.2 netmask 255.255.255.0 up
+exec sh -i";
+
+#[test]
+fn a_board_fetches_its_tests_with_the_jobs_commands_or_else_gets_them_over_the_console() {
+    let home = Home::new(Artifacts::Linux);
+    let ramdisk = ramdisk(&home, &INIT.replace("exec sh -i", NETWORK));
+    let job = |download: &str| {
+        format!(
+            "job_name: fetches its tests
+device_type: qemu-virt-arm
+timeouts: {{job: {{minutes: 8}}, action: {{minutes: 6}}}}
+actions:
+- deploy:
+    to: tftp
+    os: oe
+    kernel: {{url: 'https://lab.example.org/bbb/zImage', type: zimage}}
+    ramdisk: {{url: 'file://{}'}}
+- boot:
+    method: u-boot
+    commands: ramdisk
+    prompts: ['root@debian:']
+    transfer_overlay: {{download_command: '{download}', unpack_command: tar -C / -xzf}}
+- test:
+    definitions:
+    - from: inline
+      name: fetched
+      path: inline/fetched.yaml
+      repository:
+        metadata: {{format: Lava-Test Test Definition 1.0, name: fetched}}
+        run: {{steps: ['lava-test-case there --result pass']}}
+",
+            ramdisk.display()
+        )
+    };
+    for (download, told) in [
+        ("wget -q", "agent and its files from http://10.77.0.1:"),
+        ("false", "the board has not fetched the tests (its commands have failed: see the console)"),
+    ] {
+        let ended = home.run(download.split(' ').next().unwrap(), &job(download)).wait();
+        assert_eq!(ended.code, Some(0), "{ended:?}\n{}", ended.output());
+        assert_eq!(ended.tests(), ["there pass"]);
+        assert!(ended.output().contains(told), "{}", ended.output());
+    }
     home.assert_nothing_left();
 }
 

@@ -2,6 +2,7 @@
 
 use crate::agent_install::{AGENT, Build};
 use crate::agent_link::Invitation;
+use crate::run::Brought;
 
 /// What an agent that is started on a console speaks over.
 pub(super) enum AgentLine<'a> {
@@ -33,8 +34,16 @@ pub(super) enum AgentSource {
     Sent,
     /// This run has uploaded it into this directory, over the console.
     Uploaded(String),
+    /// The board has fetched it and all of its files into this directory.
+    Fetched(String),
     /// The board has it of its own; see [`crate::agent_install`].
     Installed(Build),
+}
+
+impl From<Brought> for AgentSource {
+    fn from(Brought { directory, has_files }: Brought) -> Self {
+        if has_files { Self::Fetched(directory) } else { Self::Uploaded(directory) }
+    }
 }
 
 impl AgentSource {
@@ -42,7 +51,7 @@ impl AgentSource {
     pub(super) fn command(&self, directory: &str, line: &AgentLine<'_>) -> String {
         let directory = self.directory(directory);
         match self {
-            Self::Served | Self::Sent | Self::Uploaded(_) => {
+            Self::Served | Self::Sent | Self::Uploaded(_) | Self::Fetched(_) => {
                 line.command(&format!("{directory}/bin/lava-agent")) + "\n"
             }
             Self::Installed(_) => format!("{} --directory {directory}\n", line.command(AGENT)),
@@ -51,7 +60,12 @@ impl AgentSource {
 
     /// The agent's directory on the board, which is `usual` where nothing else was chosen.
     pub(super) fn directory<'a>(&'a self, usual: &'a str) -> &'a str {
-        if let Self::Uploaded(directory) = self { directory } else { usual }
+        if let Self::Uploaded(directory) | Self::Fetched(directory) = self { directory } else { usual }
+    }
+
+    /// Whether it still has to be given the files of a test.
+    pub(super) const fn needs_files(&self) -> bool {
+        !matches!(self, Self::Served | Self::Fetched(_))
     }
 
     /// For the log of the run.
@@ -60,6 +74,7 @@ impl AgentSource {
             Self::Served => "put into the root filesystem by this run",
             Self::Sent => "sent by this run",
             Self::Uploaded(_) => "uploaded over the console",
+            Self::Fetched(_) => "fetched by the board",
             Self::Installed(_) => "installed on the board",
         }
     }

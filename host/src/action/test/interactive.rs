@@ -79,7 +79,13 @@ impl Typist<'_> {
             self.node.emitter.emit(EventKind::StepStarted { definition, step: id, command });
             match &step.action {
                 InteractiveAction::Delay(time) => self.wait(console, *time).await?,
-                InteractiveAction::Group { request, words } => self.ask_group(step, *request, words).await?,
+                InteractiveAction::Group { request, words } => {
+                    let asked = self.ask_group(step, *request, words).await;
+                    let result = if asked.is_ok() { TestResult::Pass } else { TestResult::Fail };
+                    let comment = asked.as_ref().err().map(|fault| fault.message.as_str());
+                    self.report(step, result, comment, reported);
+                    asked?;
+                }
                 InteractiveAction::Command(command) => {
                     self.exchange(console, step, command, reported).await?;
                 }

@@ -18,6 +18,7 @@ mod reported;
 mod script;
 mod stage;
 mod text_signal;
+mod transfer;
 mod upload;
 
 pub(crate) use board_directory::{await_prompt, clear_over_console};

@@ -21,7 +21,7 @@ use crate::job::Part;
 use crate::limit::Limit;
 use crate::link::{Console, Stream, Target, drive};
 use crate::plan::{NodeKind, Step, TestAction};
-use crate::run::{Line, NodeContext, Phase, Resources};
+use crate::run::{Brought, Line, NodeContext, Phase, Resources};
 use crate::shell::quote;
 use crate::ssh::{ExecStatus, LastingChannel, SshError};
 
@@ -30,6 +30,7 @@ use super::board_directory::{await_prompt, clear_over_console};
 use super::console_watch::ConsoleWatch;
 use super::definition::run_all;
 use super::script::Agent;
+use super::transfer::transfer;
 use super::upload::upload_agent;
 
 /// Bits on a serial line for one byte: start, eight of data, stop.
@@ -106,9 +107,9 @@ impl StageRun<'_> {
         if line.owes_prompt {
             await_prompt(self.phase, &mut line.console, &line.prompts).await?;
         }
-        let (mut console, prompts) = (line.console, line.prompts);
         let baud = line_speed(board);
-        let source = self.agent_source(&mut console, &prompts, resources, bytes_per_s(baud)).await?;
+        let source = self.agent_source(board, &mut line, resources, bytes_per_s(baud)).await?;
+        let (mut console, prompts) = (line.console, line.prompts);
         let own = self.node.agent_directory();
         let directory = source.directory(&own).to_owned();
         if source != AgentSource::Served {
@@ -129,7 +130,7 @@ impl StageRun<'_> {
         };
         if source != AgentSource::Served && late.is_none() && self.overlay.is_last(self.stage.number) {
             clear_over_console(self.node, self.phase, &mut console, &prompts, &directory).await;
-            (resources.uploaded, resources.filled) = (None, None);
+            (resources.brought, resources.filled) = (None, None);
         }
         Ok((Line { console, prompts, owes_prompt: true, ..line }, late))
     }
@@ -171,20 +172,33 @@ impl StageRun<'_> {
         sent.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }
 
-    /// Where the agent comes from: out of the root filesystem that this run serves, or it is installed on the board, or it
-    /// is uploaded, once after each boot.
+    /// Where the agent comes from: out of the root filesystem that this run serves, or the board fetches it as the job says, or
+    /// it is installed there, or it is uploaded; once after each boot.
     async fn agent_source(
         &self,
-        console: &mut Console,
-        prompts: &[Regex],
+        board: &Board,
+        line: &mut Line,
         resources: &mut Resources,
         bytes_per_s: Option<u32>,
     ) -> Result<AgentSource, Fault> {
         if resources.is_served {
             return Ok(AgentSource::Served);
         }
-        if let Some(directory) = &resources.uploaded {
-            return Ok(AgentSource::Uploaded(directory.clone()));
+        if let Some(brought) = &resources.brought {
+            return Ok(brought.clone().into());
+        }
+        let Line { console, prompts, transfer: commands, .. } = line;
+        if let Some(commands) = commands {
+            let (node, phase, overlay) = (self.node, self.phase, self.overlay);
+            match transfer(node, phase, board, overlay, commands, console, prompts).await {
+                Ok(directory) => {
+                    let brought = Brought { directory, has_files: true };
+                    return Ok(resources.brought.insert(brought).clone().into());
+                }
+                Err(reason) => node.emitter.warn(format!(
+                    "the board has not fetched the tests ({reason}): they go over the console"
+                )),
+            }
         }
         match self.ask_board(console, prompts).await? {
             Some(build) if build.is_compatible() => return Ok(AgentSource::Installed(build)),
@@ -196,7 +210,8 @@ impl StageRun<'_> {
         }
         let directory = upload_agent(self.node, self.phase, self.overlay, console, bytes_per_s).await?;
         await_prompt(self.phase, console, prompts).await?;
-        Ok(AgentSource::Uploaded(resources.uploaded.insert(directory).clone()))
+        let brought = Brought { directory, has_files: false };
+        Ok(resources.brought.insert(brought).clone().into())
     }
 
     /// Which agent the board has of its own.
@@ -261,7 +276,7 @@ impl StageRun<'_> {
         self.node.emitter.note(format!("agent {} is up, {}", ready.build, source.describe()));
         let mut agent = Agent::new(self.node, self.phase, session, watch, grace, first_run);
         agent.set_clock().await?;
-        if *source != AgentSource::Served {
+        if source.needs_files() {
             for file in self.overlay.files_of(self.stage.number) {
                 agent.put_file(&file.path, file.mode, &file.content).await?;
             }

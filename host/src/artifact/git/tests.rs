@@ -305,3 +305,21 @@ async fn a_submodule_of_this_pc_is_refused() {
     assert_eq!(error.class(), Class::Job);
     assert!(Chain(&error).to_string().contains("the submodule `x` has no URL of another computer"));
 }
+
+#[tokio::test]
+async fn a_clone_that_a_run_reads_from_is_not_removed_and_one_that_nobody_reads_is() {
+    let bench = bench();
+    bench.commit("file", "content\n");
+    let tree = bench.checkout(None, None).await.unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(60);
+    let pruned = bench.cache.prune(later, false).unwrap();
+    assert_eq!((pruned.removed.repositories.len(), pruned.in_use.repositories.len()), (0, 1));
+    assert_eq!(tree.read("file").await.unwrap(), b"content\n");
+    let url = pruned.in_use.repositories[0].url.clone().unwrap();
+    assert!(url.ends_with("/r"), "where it came from: {url}");
+    drop(tree);
+    let pruned = bench.cache.prune(later, false).unwrap();
+    assert_eq!((pruned.removed.repositories.len(), pruned.in_use.repositories.len()), (1, 0));
+    assert!(bench.cache.inventory().unwrap().repositories.is_empty());
+    assert_eq!(bench.checkout(None, None).await.unwrap().read("file").await.unwrap(), b"content\n");
+}

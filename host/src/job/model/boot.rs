@@ -72,6 +72,17 @@ pub struct ShellSpec {
     pub failure_message: Option<String>,
     /// `ignore_kernel_messages`: whether kernel warnings are left alone.
     pub ignore_kernel_messages: bool,
+    /// `transfer_overlay`: how the board fetches the tests, where its root filesystem is not ours.
+    pub transfer: Option<TransferCommands>,
+}
+
+/// Commands for a shell of the board's system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferCommands {
+    /// `download_command`: fetches the URL that is written behind it into a file of the URL's name.
+    pub download: String,
+    /// `unpack_command`: unpacks the compressed tar whose name is written behind it in `/`.
+    pub unpack: String,
 }
 
 /// U-Boot commands of a boot block.

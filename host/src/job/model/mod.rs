@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use boot::{
     AutoLogin, BootBootloader, BootCommands, BootMinimal, BootSsh, BootUboot, NewConnection, Reset,
-    ShellSpec, SshAddress,
+    ShellSpec, SshAddress, TransferCommands,
 };
 pub use context::Context;
 pub use deploy::{

@@ -100,7 +100,11 @@ fn shell(keys: Keys, parameters: Keys) -> Keys {
         .may("failure_message", "What means that the boot has failed: a regular expression.", text())
         .may("ignore_kernel_messages", "Whether a kernel that panics is no failure.", boolean())
         .may("parameters", "Messages to look for.", parameters.schema())
-        .may("transfer_overlay", "The tests come over the console by themselves.", transfer_overlay())
+        .may(
+            "transfer_overlay",
+            "How the board fetches the tests; without it they come over the console.",
+            transfer_overlay(),
+        )
 }
 
 fn auto_login() -> Value {
@@ -118,8 +122,9 @@ fn auto_login() -> Value {
 
 fn transfer_overlay() -> Value {
     Keys::new()
-        .may("transfer_method", NO_EFFECT, word(["http", "nfs", "zmodem"]))
-        .idle(&["download_command", "unpack_command"], NO_EFFECT)
+        .may("transfer_method", "Other ways than `http` have no effect.", word(["http", "nfs", "zmodem"]))
+        .may("download_command", "Fetches the URL that is written behind it.", text())
+        .may("unpack_command", "Unpacks the file that is written behind it, in `/`.", text())
         .schema()
 }
 

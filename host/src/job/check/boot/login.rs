@@ -2,7 +2,10 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, Node, Reader, Value};
-use crate::job::model::{AutoLogin, ShellSpec};
+use crate::job::model::{AutoLogin, ShellSpec, TransferCommands};
+
+/// `transfer_method`: whether it is by HTTP.
+const METHODS: [(&str, bool); 3] = [("http", true), ("nfs", false), ("zmodem", false)];
 
 /// `parameters`, of which each kind of boot knows some.
 pub(super) struct Parameters<'n>(Option<Fields<'n>>);
@@ -37,9 +40,7 @@ pub(super) fn shell(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &P
         let span = fields.key_span("auto_login").unwrap_or(fields.span);
         reader.report(Diagnostic::error(Code::MissingKey, span, message).with_help(help));
     }
-    if let Some(node) = fields.get("transfer_overlay") {
-        transfer_overlay(reader, fields, node);
-    }
+    let transfer = fields.get("transfer_overlay").and_then(|node| transfer_overlay(reader, fields, node));
     let failure = fields.get("failure_message").and_then(|node| reader.regex(node, "failure_message"));
     let ignore = fields.get("ignore_kernel_messages");
     let ignore = ignore.and_then(|node| reader.boolean(node, "ignore_kernel_messages"));
@@ -49,6 +50,7 @@ pub(super) fn shell(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &P
         kernel_start_message: parameters.message(reader, "kernel-start-message"),
         failure_message: failure,
         ignore_kernel_messages: ignore.or(ignore_in_login).unwrap_or(false),
+        transfer,
     }
 }
 
@@ -90,15 +92,24 @@ fn auto_login(reader: &mut Reader<'_>, node: &Node) -> Option<(AutoLogin, bool)>
     Some((login, ignore.unwrap_or(false)))
 }
 
-/// `transfer_overlay`: commands by which LAVA brings the tests onto the board, where they come over the console by themselves.
-fn transfer_overlay(reader: &mut Reader<'_>, block: &Fields<'_>, node: &Node) {
-    let Some(fields) = reader.fields(node, "transfer_overlay") else { return };
-    if let Some(node) = fields.get("transfer_method") {
-        reader.choice(node, "transfer_method", &[("http", ()), ("nfs", ()), ("zmodem", ())]);
-    }
-    fields.accept(&["download_command", "unpack_command"]);
+/// `transfer_overlay`: commands by which a board fetches the tests. Other ways than HTTP say nothing: the tests come over the
+/// console by themselves.
+fn transfer_overlay(reader: &mut Reader<'_>, block: &Fields<'_>, node: &Node) -> Option<TransferCommands> {
+    let fields = reader.fields(node, "transfer_overlay")?;
+    let method = fields.get("transfer_method");
+    let method = method.and_then(|node| reader.choice(node, "transfer_method", &METHODS));
+    let mut command = |key: &'static str| match method {
+        Some(false) => fields.get(key).and_then(|node| reader.non_empty(node, key)),
+        _ => fields.require(reader, key).and_then(|node| reader.non_empty(node, key)),
+    };
+    let (download, unpack) = (command("download_command"), command("unpack_command"));
     fields.finish(reader);
-    let span = block.key_span("transfer_overlay").unwrap_or(node.span);
-    let message = "`transfer_overlay` has no effect here: the tests come over the console by themselves";
-    reader.report(Diagnostic::warning(Code::IgnoredKey, span, message));
+    if method == Some(false) {
+        let span = block.key_span("transfer_overlay").unwrap_or(node.span);
+        let message =
+            "this `transfer_method` has no effect here: the tests come over the console by themselves";
+        reader.report(Diagnostic::warning(Code::IgnoredKey, span, message));
+        return None;
+    }
+    Some(TransferCommands { download: download?, unpack: unpack? })
 }
