@@ -37,7 +37,7 @@ pub(crate) async fn boot_ssh(
     let part = phase.part(step.timeouts.part(Part::SshConnect));
     let target = match (&node.plan.kind, &boot.address) {
         (NodeKind::Secondary { host }, SshAddress::Message { host_id, host_key }) => {
-            let address = resources.host_address(phase, host_id, host_key)?;
+            let address = resources.host_address(phase, &host_id.value, &host_key.value)?;
             secondary(node, &part, host, address)?
         }
         (NodeKind::Board { board }, SshAddress::Board) => own_board(&part, board).await?,

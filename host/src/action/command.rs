@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::action::PoweredBoard;
 use crate::fault::{Chain, Class, Fault};
 use crate::plan::UserCommand;
 use crate::program::{ProgramError, run_program};
@@ -21,16 +22,27 @@ pub(crate) async fn command(
     if !command.undo.is_empty() && resources.undo.iter().all(|other| other.name != command.name) {
         resources.undo.push(command.clone());
     }
-    run_program(&command.run, phase.left()).await.map_err(|kind| {
+    if command.powers
+        && let Some(power) = &node.own_board(phase)?.power
+    {
+        // Counts as switched on even if that fails half-way.
+        resources.power = Some(PoweredBoard::Commands(power.clone()));
+    }
+    for program in &command.run {
+        run(phase, command, program).await?;
+    }
+    node.emitter.note(format!("command `{}` of the bench has done its work", command.name));
+    Ok(())
+}
+
+async fn run(phase: &Phase, command: &UserCommand, program: &[String]) -> Result<(), Fault> {
+    run_program(program, phase.left()).await.map_err(|kind| {
         let late = matches!(kind, ProgramError::Timeout { .. });
-        let text =
-            format!("command `{}` of the bench, `{}`, did not work", command.name, command.run.join(" "));
+        let text = format!("command `{}` of the bench, `{}`, did not work", command.name, program.join(" "));
         let limit = if late { format!(" (at most {})", phase.limit) } else { String::new() };
         let class = if kind.is_missing() { Class::Bench } else { Class::Infrastructure };
         phase.fault(class, format!("{text}: {}{limit}", Chain(&kind)))
-    })?;
-    node.emitter.note(format!("command `{}` of the bench has done its work", command.name));
-    Ok(())
+    })
 }
 
 /// Undoes commands, the last one first. What cannot be undone is a warning: the job has its verdict.

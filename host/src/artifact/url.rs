@@ -48,6 +48,12 @@ impl Location {
         if text.starts_with('/') {
             return Some(Self::File(text.into()));
         }
+        // RFC 8089 §2: without an authority the slashes before it may be left out.
+        if let Some(path) =
+            text.strip_prefix("file:").filter(|path| path.starts_with('/') && !path.starts_with("//"))
+        {
+            return Some(Self::File(percent_decode(path).into()));
+        }
         let (scheme, rest) = text.split_once("://")?;
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Some(Self::Http(text.to_owned())),
@@ -117,6 +123,7 @@ mod tests {
         assert_eq!(Location::parse("/a/b%20c"), file("/a/b%20c"));
         assert_eq!(Location::parse("file:///a/b%20c"), file("/a/b c"));
         assert_eq!(Location::parse("file://localhost/a"), file("/a"));
+        assert_eq!(Location::parse("file:/a/b%20c"), file("/a/b c"));
         assert_eq!(Location::parse("HTTP://h/a"), Some(Location::Http("HTTP://h/a".into())));
         for other in ["ftp://h/a", "file://host/a", "a/b", "", "://"] {
             assert_eq!(Location::parse(other), None, "{other}");

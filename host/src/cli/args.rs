@@ -271,7 +271,7 @@ impl fmt::Display for KeptName {
 /// `host-runner validate`.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// The LAVA job files
+    /// The LAVA job files; `-` is standard input
     #[arg(required = true)]
     pub(super) jobs: Vec<PathBuf>,
     /// Also binds the jobs to the boards of this bench file

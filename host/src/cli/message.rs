@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 
 use crate::cli::problems::render_problems;
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 
 /// Why a subcommand could not do its work.
@@ -38,13 +38,22 @@ pub(super) fn print_failure(failure: &Failure) {
         Failure::Problems(files, class) => {
             for file in files {
                 let text = render_problems(&file.source, &file.problems, colours());
-                let errors = file.problems.iter().filter(|p| p.severity == Severity::Error).count();
-                let plural = if errors == 1 { "" } else { "s" };
-                print(&format!("{text}{class} error: {errors} problem{plural} in {}\n", file.source.name));
+                let errors = file.problems.iter().filter(|problem| problem.is_error()).count();
+                let warnings = match file.problems.len() - errors {
+                    0 => String::new(),
+                    count => format!(" and {}", counted(count, "warning")),
+                };
+                let errors = counted(errors, "problem");
+                print(&format!("{text}{class} error: {errors}{warnings} in {}\n", file.source.name));
             }
         }
         Failure::Faults(faults) => faults.iter().for_each(|fault| print(&describe(fault))),
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn describe(fault: &Fault) -> String {
@@ -65,7 +74,9 @@ pub(super) fn print_warnings(source: &Source, warnings: &[Diagnostic]) {
 
 fn colours() -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal() && !no_color
+    // A terminal that knows nothing but text.
+    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    io::stderr().is_terminal() && !no_color && !is_dumb
 }
 
 fn print(text: &str) {

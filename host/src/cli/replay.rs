@@ -1,6 +1,7 @@
 //! `host-runner replay DIR`: a stored run, through the same reports.
 
 use std::io;
+use std::path::Path;
 
 use crate::cli::args::ReplayArgs;
 use crate::cli::message::Failure;
@@ -17,6 +18,11 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
     let path = args.directory.join("run.jsonl");
     let mut all = Vec::new();
     if let Some(out) = &args.out {
+        // Nothing is made for what is no run.
+        match jsonl::read(&path, |_| Err(First::Event)) {
+            Ok(()) | Err(First::Event) => {}
+            Err(First::Read(error)) => return Err(no_run(&path, &error).into()),
+        }
         reports::make_out_directory(out)?;
         all = reports::files(out)?;
     }
@@ -46,11 +52,24 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
             let place = args.out.as_ref().unwrap_or(&args.directory).display().to_string();
             Err(Fault::new(Class::Infrastructure, place, broken).into())
         }
-        Err(ReplayError::Read(error)) => {
-            Err(Fault::from_error(Class::Job, path.display().to_string(), &error)
-                .with_help("give the directory that `host-runner run` wrote its results to")
-                .into())
-        }
+        Err(ReplayError::Read(error)) => Err(no_run(&path, &error).into()),
+    }
+}
+
+fn no_run(path: &Path, error: &ReadError) -> Fault {
+    Fault::from_error(Class::Job, path.display().to_string(), error)
+        .with_help("give the directory that `host-runner run` wrote its results to")
+}
+
+/// How the reading of the first event ends.
+enum First {
+    Event,
+    Read(ReadError),
+}
+
+impl From<ReadError> for First {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
     }
 }
 

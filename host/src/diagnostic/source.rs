@@ -77,9 +77,17 @@ impl Source {
     /// # Errors
     /// The file cannot be read, is too large, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        Self::read_from(path, file)
+    }
+
+    /// Reads `file`, of the name `path`, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn read_from(path: &Path, file: impl Read) -> Result<Self, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(io_error)?;
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io_error)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge { path: path.to_owned() });

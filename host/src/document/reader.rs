@@ -245,6 +245,14 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// As [`Self::regex`], but for an empty text, which matches anything.
+    pub(crate) fn regex_or_empty(&mut self, node: &Node, what: &str) -> Option<String> {
+        match &node.value {
+            Value::Text(text) if text.is_empty() => Some(String::new()),
+            _ => self.regex(node, what),
+        }
+    }
+
     /// A regular expression that compiles, as text. It is read as Python's, in which job files are written.
     pub(crate) fn regex(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = from_python(&self.non_empty(node, what)?);
@@ -272,9 +280,14 @@ fn regex_problem(error: &regex::Error, text: &str) -> (String, &'static str) {
         let message = format!(" that can be used: it takes more than {MAX_REGEX_BYTES} bytes of memory");
         return (message, "repeat less, as in `x+` for `x{1,5000}`");
     }
-    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| text.contains(look)) {
-        let message = " that is supported: it looks ahead or behind with `(?=`, `(?!`, `(?<=` or `(?<!`";
-        return (message.to_owned(), "write a pattern that matches the text itself");
+    const LACKING: [(&[&str], &str); 3] = [
+        (&["(?=", "(?!", "(?<=", "(?<!"], "it looks ahead or behind with `(?=`, `(?!`, `(?<=` or `(?<!`"),
+        (&["(?P=", "\\1", "\\2"], "it refers back to what one of its groups has found"),
+        (&["(?#"], "it has a comment, `(?#`"),
+    ];
+    let has = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    if let Some((_, what)) = LACKING.into_iter().find(|(marks, _)| has(marks)) {
+        return (format!(" that is supported: {what}"), "write a pattern that matches the text itself");
     }
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");

@@ -15,14 +15,35 @@ use crate::diagnostic::{Code, Diagnostic, Source, Span};
 pub(crate) fn parse_toml(source: &Source) -> Result<Node, Vec<Diagnostic>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
+        if let Some(problem) = yaml(source) {
+            return Err(vec![problem]);
+        }
         let problem = |error: &toml::de::Error| {
             let span = error.span().map(to_span).unwrap_or_default();
-            Diagnostic::error(Code::TomlSyntax, span, error.message())
+            let problem = Diagnostic::error(Code::TomlSyntax, span, error.message());
+            // `console = ttyS0`
+            let is_bare = error.message().contains("invalid boolean");
+            problem.with_optional_help(is_bare.then(|| "put text in quotes".to_owned()))
         };
         return Err(errors.iter().map(problem).collect());
     }
     let span = to_span(table.span());
     Ok(Node { value: mapping(table.into_inner()), span })
+}
+
+/// Whether a file that is no TOML is YAML, as a job.
+fn yaml(source: &Source) -> Option<Diagnostic> {
+    let says = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let first = source.text.lines().find(says)?;
+    let is_key = first.split_once(':').is_some_and(|(key, value)| {
+        !key.contains([' ', '=', '"']) && (value.is_empty() || value.starts_with(' '))
+    });
+    let offset = source.text.find(first)?;
+    (is_key || first.starts_with("- ") || first == "---").then(|| {
+        let span = Span { offset, len: first.len() };
+        Diagnostic::error(Code::TomlSyntax, span, "this looks like YAML, and a bench file is TOML")
+            .with_help("give a job file without an option, and a bench file with `--bench`")
+    })
 }
 
 fn to_span(range: Range<usize>) -> Span {

@@ -7,6 +7,7 @@ mod scalar;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::fmt;
 
@@ -49,9 +50,23 @@ pub(crate) fn parse_yaml(source: &Source) -> Result<Node, Box<Diagnostic>> {
         with_snippet: false,
     };
     let mut node: Node = serde_saphyr::from_str_with_options(&source.text, options)
-        .map_err(|error| Box::new(problem(&error, source)))?;
+        .map_err(|error| Box::new(toml(source).unwrap_or_else(|| problem(&error, source))))?;
     resolve(&mut node, &source.text);
     Ok(node)
+}
+
+/// Whether a file that is no YAML is TOML, as a bench file.
+fn toml(source: &Source) -> Option<Diagnostic> {
+    let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let first = source.text.lines().find(says)?;
+    let is_table = first.starts_with('[') && first.trim_end().ends_with(']') && !first.contains(',');
+    let is_key = first.split_once(" = ").is_some_and(|(key, _)| !key.contains([' ', ':']));
+    let offset = source.text.find(first)?;
+    (is_table || is_key).then(|| {
+        let span = Span { offset, len: first.len() };
+        Diagnostic::error(Code::YamlSyntax, span, "this looks like TOML, and a job is YAML")
+            .with_help("give a bench file with `--bench`")
+    })
 }
 
 /// Gives plain scalars the values that they have for PyYAML.

@@ -122,7 +122,18 @@ impl Binder<'_> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        let fault = Fault::new(class, self.job.source.place(span), message.into());
+        self.fault_at(class, self.job.source.place(span), message, help);
+    }
+
+    /// The same for what has its place as text.
+    pub(super) fn fault_at(
+        &mut self,
+        class: Class,
+        place: String,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let fault = Fault::new(class, place, message.into());
         let fault = Fault { help, ..fault };
         // Nodes of one role and times of one block have the same ones.
         if !self.faults.contains(&fault) {

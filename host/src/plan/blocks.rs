@@ -6,8 +6,10 @@ use super::bind::Binder;
 use super::phase::PhaseNames;
 use super::step::{Action, NodeKind, Step, TestAction, TestLine, TftpDeployment, UserCommand};
 use crate::board::Board;
+use crate::board::power::PowerCommands;
 use crate::diagnostic::did_you_mean;
 use crate::fault::Class;
+use crate::job::placeholder;
 use crate::job::{Block, BlockKind, BootImage, DefinitionSpec, DeployTftp, Located, Role, SshAddress};
 
 /// What earlier blocks of a node mean for later ones.
@@ -153,6 +155,7 @@ impl Binder<'_> {
     ) -> Option<TftpDeployment> {
         let NodeKind::Board { board } = state.kind else { return None };
         self.check_reachable(block, board);
+        self.check_urls(deploy, board);
         let uboot = board.uboot.as_ref();
         // LAVA's `mkimage`: for a kernel that the board's U-Boot cannot start as it is.
         let images = uboot.map(|uboot| uboot.images.as_slice()).unwrap_or_default();
@@ -176,6 +179,21 @@ impl Binder<'_> {
         }
     }
 
+    /// `{NAME}` in a URL stands for what the bench file says of the board.
+    fn check_urls(&mut self, deploy: &DeployTftp, board: &Board) {
+        let is_known = |name: &str| board.static_info.iter().any(|(known, _)| known == name);
+        for spec in deploy.artifacts() {
+            for name in placeholder::names(&spec.url).into_iter().filter(|name| !is_known(name)) {
+                let message = format!("board `{}` has no `{name}` for the URL `{}`", board.name, spec.url);
+                let help = format!(
+                    "add `{name} = \"…\"` to `[boards.{}.static_info]` in the bench file",
+                    board.name
+                );
+                self.fault_at(Class::Bench, spec.place.clone(), message, Some(help));
+            }
+        }
+    }
+
     /// A login over SSH to a board that is up by itself.
     fn check_ssh(&mut self, block: &Block, state: &NodeState<'_>) {
         let NodeKind::Board { board } = state.kind else { return };
@@ -196,6 +214,9 @@ impl Binder<'_> {
             return None;
         };
         let Some(command) = board.commands.iter().find(|command| command.name == name.value) else {
+            if let Some(command) = power_command(board, &name.value) {
+                return Some(command);
+            }
             let names: Vec<&str> = board.commands.iter().map(|command| command.name.as_str()).collect();
             let help =
                 did_you_mean(&name.value, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
@@ -209,6 +230,21 @@ impl Binder<'_> {
             self.fault(Class::Bench, name.span, message, Some(help));
             return None;
         };
-        Some(UserCommand { name: command.name.clone(), run: command.run.clone(), undo: command.undo.clone() })
+        let (run, undo) = (vec![command.run.clone()], command.undo.clone());
+        Some(UserCommand { name: command.name.clone(), run, undo, powers: false })
     }
+}
+
+/// The commands that LAVA has wherever the power of a board can be switched.
+fn power_command(board: &Board, name: &str) -> Option<UserCommand> {
+    let PowerCommands { on, off, reset } = board.power.as_ref()?;
+    let run = match name {
+        "power_on" => on.clone(),
+        "power_off" => off.clone(),
+        "hard_reset" if reset.is_empty() => [off.as_slice(), on.as_slice()].concat(),
+        "hard_reset" => reset.clone(),
+        _ => return None,
+    };
+    let powers = name != "power_off";
+    (!run.is_empty()).then(|| UserCommand { name: name.to_owned(), run, undo: Vec::new(), powers })
 }

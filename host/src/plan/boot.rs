@@ -148,6 +148,17 @@ impl Binder<'_> {
                 }
             },
         };
+        if let BootCommands::Named(list_name) = &commands.value {
+            for name in list.iter().flat_map(|command| placeholder::unknown(command)) {
+                // What looks like none of them may be text for the board.
+                let Some(near) = did_you_mean(name, placeholder::PLACEHOLDERS) else { continue };
+                let message = format!(
+                    "nothing replaces `{{{name}}}` in the commands `{list_name}` of board `{}`",
+                    board.name
+                );
+                self.fault(Class::Bench, commands.span, message, Some(near));
+            }
+        }
         Some(list.clone())
     }
 }

@@ -128,7 +128,7 @@ fn details(block: &Block) -> Vec<String> {
             .collect(),
         BlockKind::BootSsh(boot) => vec![match &boot.address {
             SshAddress::Message { host_id, host_key } => {
-                format!("to the address `{host_key}` of the message `{host_id}`")
+                format!("to the address `{}` of the message `{}`", host_key.value, host_id.value)
             }
             SshAddress::Board => "to the board's address in the bench file".to_owned(),
         }],

@@ -285,8 +285,10 @@ pub struct TestLine<T> {
 pub struct UserCommand {
     /// Its name.
     pub name: String,
-    /// A program and its arguments.
-    pub run: Vec<String>,
+    /// Programs, each with its arguments, one after the other.
+    pub run: Vec<Vec<String>>,
     /// What undoes it at the end of the job; may be empty.
     pub undo: Vec<String>,
+    /// Whether the board may be on after it.
+    pub powers: bool,
 }

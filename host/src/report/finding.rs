@@ -7,17 +7,17 @@ use crate::report::results::NodeResults;
 
 /// A place in a file of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
-    pub(super) file: &'a str,
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a str,
     /// From 1.
-    pub(super) line: u32,
+    pub(crate) line: u32,
     /// From 1.
-    pub(super) column: u32,
+    pub(crate) column: u32,
 }
 
 impl<'a> Place<'a> {
     /// The place that `text` names: `file:line:column`, alone or in brackets at its end, as in a fault's place.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let bracketed =
             text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")).map(|(_, place)| place);
         let (rest, column) = bracketed.unwrap_or(text).rsplit_once(':')?;

@@ -29,6 +29,7 @@ mod yaml;
 mod tests;
 
 pub use files::files;
+pub(crate) use finding::Place;
 pub use reports::{Broken, Reports};
 pub use results::Results;
 

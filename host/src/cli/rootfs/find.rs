@@ -118,6 +118,8 @@ fn of_run(run: &Path, node: Option<&str>) -> Result<PathBuf, Fault> {
     let fault = |text: String| Fault::new(Class::Job, run.display().to_string(), text);
     match names.as_slice() {
         [name] => Ok(all.join(name)),
+        [] if !run.is_dir() => Err(fault("there is no such directory".to_owned())
+            .with_help("give the directory that `host-runner run` wrote its results to")),
         [] => Err(fault("this run has kept no root filesystem".to_owned())
             .with_help("`host-runner run --keep-rootfs` keeps them")),
         names => {

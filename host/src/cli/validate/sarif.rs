@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Checked;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+use crate::report::Place;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -47,12 +48,17 @@ fn results_of(file: &Checked) -> Vec<Value> {
         .source
         .iter()
         .flat_map(|source| file.problems.iter().map(move |problem| result(file, source, problem)));
-    // A file that cannot be read, or that the bench cannot run, has no place within.
     let faults = file.faults.iter().map(|fault| {
+        let help = fault.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        let mut place = json!({"artifactLocation": {"uri": uri(&file.name)}});
+        // What the bench cannot run has a place in the file; one that cannot be read has none.
+        if let Some(Place { line, column, .. }) = Place::parse(&fault.place) {
+            place["region"] = json!({"startLine": line, "startColumn": column});
+        }
         json!({
             "level": "error",
-            "message": {"text": fault.message},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(&file.name)}}}],
+            "message": {"text": format!("{}{help}", fault.message)},
+            "locations": [{"physicalLocation": place}],
         })
     });
     problems.chain(faults).collect()

@@ -6,6 +6,7 @@
 use super::lines::{Line, lines};
 use super::open::Open;
 use super::structure::structure;
+use super::values::value;
 use crate::diagnostic::Span;
 
 /// What is wrong, where, and what to do.
@@ -47,6 +48,7 @@ impl Mistake {
         tab(&all, index, reason)
             .or_else(|| character(text, place, reason))
             .or_else(|| quote(text, place, &open, reason))
+            .or_else(|| value(&all, here))
             .or_else(|| bracket(text, place, &open, reason))
             .or_else(|| structure(&all, here, place, reason))
     }

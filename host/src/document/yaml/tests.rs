@@ -198,6 +198,25 @@ fn entries_of_lists_and_keys() {
 }
 
 #[test]
+fn values_that_cannot_stand_where_they_are() {
+    mistake(
+        "prompts: ['# ']",
+        "prompts:\n    -'# '",
+        "11:5 there is no blank behind the `-` of this entry (write `- '# '`)",
+    );
+    mistake(
+        "prompts: ['# ']",
+        "prompts: - '# '",
+        "10:14 a list cannot begin behind its key (begin it on the next line, or write `[a, b]`)",
+    );
+    mistake(
+        "['# ']",
+        "['# '] or so",
+        "10:21 text stands behind the `]` that ends the value (put the whole value in quotes if it is text)",
+    );
+}
+
+#[test]
 fn values_that_need_quotes() {
     let quotes = "put the value in single quotes if it is text";
     mistake("u-boot", "@boot", &format!("8:13 a value cannot begin with `@` ({quotes})"));

@@ -43,7 +43,7 @@ fn behind_bracket(line: Line<'_>) -> Option<Mistake> {
     let end = closing(value)?;
     let rest = value.get(end..)?;
     let text = rest.trim_start();
-    if text.is_empty() || text.starts_with(['#', ',', ':']) {
+    if text.is_empty() || text.starts_with(['#', ',', ':', ']', '}']) {
         return None;
     }
     let at = line.offset + start + end + (rest.len() - text.len());

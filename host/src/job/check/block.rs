@@ -86,18 +86,24 @@ fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &R
 }
 
 fn report_not_an_action(reader: &mut Reader<'_>, entry: &Fields<'_>) {
-    let message = "an action must be one of `deploy`, `boot`, `test` and `command`, with its keys below it";
-    let help = "indent the keys of an action deeper than its name";
     let is_kind = |key: &str| KINDS.contains(&key);
-    let name = entry.rest().find(|(key, _)| is_kind(key)).and_then(|(key, _)| entry.key_span(key));
-    let stray = entry.rest().find(|(key, _)| !is_kind(key)).and_then(|(key, _)| entry.key_span(key));
-    let problem = match (name, stray) {
-        (Some(name), Some(stray)) => {
-            Diagnostic::error(Code::NotAnAction, stray, message).with_label(name, "the action's name")
-        }
+    let mut kinds = entry.rest().filter(|(key, _)| is_kind(key));
+    let (first, second) = (kinds.next(), kinds.next());
+    let at = |key: &str| entry.key_span(key).unwrap_or(entry.span);
+    if let (Some((first, _)), Some((second, _))) = (first, second) {
+        let message = format!("`{second}` is part of the action `{first}` above it");
+        let problem = Diagnostic::error(Code::NotAnAction, at(second), message);
+        let problem = problem.with_label(at(first), "that action");
+        return reader.report(problem.with_help(format!("begin each action with `- `: write `- {second}:`")));
+    }
+    let message = "an action must be one of `deploy`, `boot`, `test` and `command`, with its keys below it";
+    let stray = entry.rest().find(|(key, _)| !is_kind(key));
+    let problem = match (first, stray) {
+        (Some((first, _)), Some((stray, _))) => Diagnostic::error(Code::NotAnAction, at(stray), message)
+            .with_label(at(first), "the action's name"),
         _ => Diagnostic::error(Code::NotAnAction, entry.span, message),
     };
-    reader.report(problem.with_help(help));
+    reader.report(problem.with_help("indent the keys of an action deeper than its name"));
 }
 
 /// Notes that there is no such kind; the one that was meant, so that the block is checked as one of that.

@@ -81,14 +81,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Context {
         uboot_extra_error_message: text(reader, "uboot_extra_error_message"),
         kernel_start_message: fields
             .get("kernel_start_message")
-            .and_then(|node| reader.regex(node, "kernel_start_message")),
+            .and_then(|node| reader.regex_or_empty(node, "kernel_start_message")),
         results_directory: fields.get("lava_test_results_dir").and_then(|node| directory(reader, node)),
         uboot_needs_interrupt: fields
             .get("uboot_needs_interrupt")
-            .and_then(|node| reader.boolean(node, "uboot_needs_interrupt")),
+            .and_then(|node| reader.boolean(&unquoted(node), "uboot_needs_interrupt")),
         boot_character_delay: fields
             .get("boot_character_delay")
-            .and_then(|node| reader.integer(node, "boot_character_delay", 0, MAX_DELAY))
+            .and_then(|node| reader.integer(&unquoted(node), "boot_character_delay", 0, MAX_DELAY))
             .map(|delay| Duration::from_millis(delay.into())),
         ..Context::default()
     };
@@ -104,6 +104,19 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Context {
         reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_optional_help(help));
     }
     context
+}
+
+/// A value in quotes as the number or truth value that it is: to LAVA's templates, all of `context` is text.
+fn unquoted(node: &Node) -> Node {
+    let value = match &node.value {
+        Value::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" => Value::Bool(true),
+            "false" | "no" => Value::Bool(false),
+            _ => text.parse().map_or_else(|_| node.value.clone(), Value::Integer),
+        },
+        other => other.clone(),
+    };
+    Node { value, span: node.span }
 }
 
 /// A text, or a list of texts that are joined with blanks. It is typed into U-Boot.

@@ -71,26 +71,52 @@ fn what_a_scheduler_reads_is_taken_in_a_group() {
     assert_eq!(said(&[head, &of("a", sends), &of("b", waits)].concat()), "");
     // Where much is out of sight, what is in sight is looked at all the same.
     let hidden = "run: {steps: [./more.sh, lava-send doen, lava-sync end]}";
-    insta::assert_snapshot!(said(&[head, &of("a", hidden), &of("b", waits)].concat()), @"");
+    insta::assert_snapshot!(said(&[head, &of("a", hidden), &of("b", waits)].concat()), @"
+    warning: nobody visibly sends the message `done`, and `doen` is sent to nobody
+    ");
 }
 
 #[test]
 fn files_that_a_list_of_commands_loads_must_be_deployed() {
-    insta::assert_snapshot!(problems("    nfsrootfs: {url: http://h/r.tar.xz, compression: xz}\n", ""), @"");
-    insta::assert_snapshot!(problems("    kernel: {url: http://h/zImage, type: zimage}\n", ""), @"");
-    insta::assert_snapshot!(problems("commands: nfs", "commands: ramdisk"), @"");
+    insta::assert_snapshot!(problems("    nfsrootfs: {url: http://h/r.tar.xz, compression: xz}\n", ""), @"
+    job.yaml:10:15: error[missing-deploy]: the commands `nfs` need a `nfsrootfs`, and none is deployed (add `nfsrootfs` to the `deploy` before this boot)
+    ");
+    insta::assert_snapshot!(problems("    kernel: {url: http://h/zImage, type: zimage}\n", ""), @"
+    job.yaml:10:15: error[missing-deploy]: the commands `nfs` need a `kernel`, and none is deployed (add `kernel` to the `deploy` before this boot)
+    ");
+    insta::assert_snapshot!(problems("commands: nfs", "commands: ramdisk"), @"
+    job.yaml:11:15: error[missing-deploy]: the commands `ramdisk` need a `ramdisk`, and none is deployed (add `ramdisk` to the `deploy` before this boot)
+    ");
     assert_eq!(problems("commands: nfs", "commands: emmc"), "");
-    insta::assert_snapshot!(problems("compression: xz", "compression: gz"), @"");
+    insta::assert_snapshot!(problems("compression: xz", "compression: gz"), @"
+    warning: `compression` is `gz`, and the file's name says `xz`
+    ");
 }
 
 #[test]
 fn one_mistake_is_told_once_and_where_it_is() {
-    insta::assert_snapshot!(problems("action: {minutes: 5}}", "action: 5}"), @"");
-    insta::assert_snapshot!(problems("to: tftp", "to: tftp\n    timeout: 5"), @"");
-    insta::assert_snapshot!(problems("['true']", "[echo a: b]"), @"");
-    insta::assert_snapshot!(problems("- test:", "  test:"), @"");
-    insta::assert_snapshot!(problems("prompts: ['root@debian:~#']", "prompts: ['(?P<u>a)(?P=u)']"), @"");
-    insta::assert_snapshot!(problems("prompts: ['root@debian:~#']", "prompts: ['root@debian:~#']\n    auto_login:"), @"");
-    insta::assert_snapshot!(said("\n \n"), @"");
-    insta::assert_snapshot!(said("[boards.b]\ntype = \"x\"\n"), @"");
+    insta::assert_snapshot!(problems("action: {minutes: 5}}", "action: 5}"), @"
+    job.yaml:3:40: error[invalid-timeout]: `action` needs a unit (write `action: { seconds: 5 }`)
+    ");
+    insta::assert_snapshot!(problems("to: tftp", "to: tftp\n    timeout: 5"), @"
+    job.yaml:7:14: error[invalid-timeout]: `timeout` needs a unit (write `timeout: { seconds: 5 }`)
+    ");
+    insta::assert_snapshot!(problems("['true']", "[echo a: b]"), @"
+    job.yaml:20:23: error[wrong-type]: `steps` must be text, not a mapping (a `: ` makes YAML see a mapping: put the whole line in quotes)
+    ");
+    insta::assert_snapshot!(problems("- test:", "  test:"), @"
+    job.yaml:13:3: error[not-an-action]: `test` is part of the action `boot` above it (begin each action with `- `: write `- test:`)
+    ");
+    insta::assert_snapshot!(problems("prompts: ['root@debian:~#']", "prompts: ['(?P<u>a)(?P=u)']"), @"
+    job.yaml:12:15: error[invalid-regex]: `prompts` is not a regular expression that is supported: it refers back to what one of its groups has found (write a pattern that matches the text itself)
+    ");
+    insta::assert_snapshot!(problems("prompts: ['root@debian:~#']", "prompts: ['root@debian:~#']\n    auto_login:"), @"
+    job.yaml:13:5: error[empty-value]: `auto_login` has no value (indent its keys below it, or leave it out)
+    ");
+    insta::assert_snapshot!(said("\n \n"), @"
+    job.yaml:1:1: error[empty-value]: the file is empty
+    ");
+    insta::assert_snapshot!(said("[boards.b]\ntype = \"x\"\n"), @"
+    job.yaml:1:1: error[yaml-syntax]: this looks like TOML, and a job is YAML (give a bench file with `--bench`)
+    ");
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, nearest};
 use crate::document::Reader;
 use crate::job::model::{
     Block, BlockKind, DefinitionSource, GroupRequest, InteractiveAction, Role, RoleKind,
@@ -123,6 +123,7 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
         return;
     }
     let all: Vec<Asked<'_>> = roles.iter().map(|role| Asked::new(role, blocks)).collect();
+    let errors = reader.error_count();
     for asked in &all {
         for asking in asked.requests.iter().filter(|asking| !asking.is_made_up()) {
             check_role(reader, asking, roles);
@@ -133,7 +134,10 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
             }
         }
         check_start(reader, asked, &all);
-        check_end(reader, asked, &all);
+    }
+    // Who waits for whom is known only where all of that is right.
+    if reader.error_count() == errors {
+        all.iter().for_each(|asked| check_end(reader, asked, &all));
     }
 }
 
@@ -148,8 +152,12 @@ fn check_role(reader: &mut Reader<'_>, asking: &Asking<'_>, roles: &[Role]) {
 }
 
 fn check_wait(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
-    if all.iter().any(|asked| asked.may_send(asking.id)) {
+    if all.iter().any(|asked| asked.sends.contains(asking.id)) {
         return;
+    }
+    let is_hidden = all.iter().any(|asked| asked.is_opaque);
+    if is_hidden {
+        return check_near(reader, asking, all);
     }
     let sent: BTreeSet<&str> = all.iter().flat_map(|asked| &asked.sends).copied().take(MAX_NEAR).collect();
     let message = format!("nobody sends the message `{}`: this would wait for ever", asking.id);
@@ -165,6 +173,19 @@ fn check_wait(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
         }
     });
     reader.report(Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help));
+}
+
+/// Where a message may be sent out of sight: whether one is in sight that nobody waits for and that looks like it.
+fn check_near(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    let waits = |request| matches!(request, GroupRequest::Wait | GroupRequest::WaitAll);
+    let is_waited_for = |id: &str| {
+        all.iter().flat_map(|asked| &asked.requests).any(|other| waits(other.request) && other.id == id)
+    };
+    let sent = all.iter().flat_map(|asked| &asked.sends).copied().take(MAX_NEAR);
+    let Some(near) = nearest(asking.id, sent).filter(|near| !is_waited_for(near)) else { return };
+    let message = format!("nobody visibly sends the message `{}`, and `{near}` is sent to nobody", asking.id);
+    let problem = Diagnostic::warning(Code::UnsentMessage, asking.span, message);
+    reader.report(problem.with_help(format!("did you mean `{near}`?")));
 }
 
 /// A `lava-sync` ends when all nodes have come to it.
@@ -195,7 +216,9 @@ fn check_start(reader: &mut Reader<'_>, asked: &Asked<'_>, all: &[Asked<'_>]) {
         start.expect_role.value, asked.role.name.value
     );
     let problem = Diagnostic::error(Code::UnsentMessage, start.expect_role.span, message);
-    let help = format!("add the step `lava-send lava_start` to a test of `{}`", start.expect_role.value);
+    let add = format!("add the step `lava-send lava_start` to a test of `{}`", start.expect_role.value);
+    let near = nearest("lava_start", expected.sends.iter().copied().take(MAX_NEAR));
+    let help = near.map_or(add, |near| format!("it sends `{near}`: write `lava-send lava_start`"));
     reader.report(problem.with_label(expected.role.name.span, "this role").with_help(help));
 }
 

@@ -6,6 +6,8 @@ mod boot;
 mod command;
 pub(crate) mod context;
 mod deploy;
+#[cfg(test)]
+mod lava_tests;
 mod messages;
 mod namespace;
 mod order;

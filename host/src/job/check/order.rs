@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Span, meant, nearest};
 use crate::document::Reader;
 use crate::job::model::{
-    Block, BlockKind, BootCommands, BootSsh, BootUboot, GroupRequest, ProtocolCall, Role, RoleKind,
-    ShellSpec, SshAddress,
+    Block, BlockKind, BootCommands, BootSsh, BootUboot, DeployTftp, GroupRequest, ProtocolCall, Role,
+    RoleKind, ShellSpec, SshAddress,
 };
 
 /// Checks that each role's blocks can follow each other.
 pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
+    let is_whole = reader.error_count() == 0;
     for role in roles {
-        let mut order = Order::new(role);
+        let mut order = Order::new(role, is_whole);
         for block in blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
             if let Some(problem) = order.follow(block) {
                 reader.report(problem);
             }
         }
+        check_authorized(reader, role, roles, blocks);
         if !order.busy && !blocks.is_empty() {
             let message = format!("role `{}` has no actions", role.name.value);
             reader.report(Diagnostic::error(Code::IdleRole, role.name.span, message));
@@ -25,10 +27,35 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
     }
 }
 
+/// A connection logs in with the job's key, which the host's deployment has to let in.
+fn check_authorized(reader: &mut Reader<'_>, role: &Role, roles: &[Role], blocks: &[Block]) {
+    let RoleKind::Connection { host_role } = &role.kind else { return };
+    let Some(host) = roles.iter().find(|host| host.name.value == host_role.value) else { return };
+    let of_host = blocks.iter().filter(|block| block.roles.contains(&host.name.value));
+    let deployed: Vec<_> = of_host
+        .filter_map(|block| match &block.kind {
+            BlockKind::DeployTftp(deploy) => Some((deploy, block.span)),
+            _ => None,
+        })
+        .collect();
+    let Some((_, span)) =
+        deployed.first().filter(|_| deployed.iter().all(|(deploy, _)| !deploy.authorize_ssh))
+    else {
+        return;
+    };
+    let (host, name) = (&host.name.value, &role.name);
+    let message = format!("no `deploy` of role `{host}` lets role `{}` in", name.value);
+    let problem =
+        Diagnostic::error(Code::MissingKey, *span, message).with_label(name.span, "it logs in there");
+    reader.report(problem.with_help("add `authorize: ssh` to it"));
+}
+
 /// What the blocks of a role have come to.
 struct Order<'a> {
     name: &'a str,
     secondary: bool,
+    /// Whether all of the file could be read: only then what is not there was not written.
+    is_whole: bool,
     busy: bool,
     /// Whether the board was started.
     started: bool,
@@ -39,7 +66,8 @@ struct Order<'a> {
 /// What the blocks of a namespace have come to.
 #[derive(Default)]
 struct Space<'a> {
-    has_files: bool,
+    /// The last deployment of files.
+    files: Option<&'a DeployTftp>,
     /// Requests of the last deployment over SSH.
     calls: Option<&'a [ProtocolCall]>,
     line: Option<Line>,
@@ -56,8 +84,9 @@ enum Line {
 }
 
 impl<'a> Order<'a> {
-    fn new(role: &'a Role) -> Self {
+    fn new(role: &'a Role, is_whole: bool) -> Self {
         Self {
+            is_whole,
             name: &role.name.value,
             secondary: matches!(role.kind, RoleKind::Connection { .. }),
             busy: false,
@@ -85,8 +114,8 @@ impl<'a> Order<'a> {
                 let help = "it has `deploy: to: ssh`, `boot: method: ssh` and tests";
                 error(Code::NeedsBoard, message).map(|problem| problem.with_help(help))
             }
-            BlockKind::DeployTftp(_) => {
-                space.has_files = true;
+            BlockKind::DeployTftp(deploy) => {
+                space.files = Some(deploy);
                 None
             }
             BlockKind::DeploySsh(_) => {
@@ -96,11 +125,7 @@ impl<'a> Order<'a> {
             BlockKind::BootUboot(boot) => {
                 self.started = true;
                 space.line = Some(line(&boot.shell, block.span));
-                (!space.has_files && needs_files(boot)).then(|| {
-                    let message = format!("role `{name}` boots before it deploys");
-                    Diagnostic::error(Code::MissingDeploy, block.span, message)
-                        .with_help("put the `deploy` with the kernel before it")
-                })
+                missing_files(boot, space.files, self.is_whole, name, block.span)
             }
             BlockKind::BootBootloader(_) => {
                 self.started = true;
@@ -119,8 +144,7 @@ impl<'a> Order<'a> {
             BlockKind::BootSsh(boot) => {
                 self.started = true;
                 space.line = Some(Line::Shell);
-                let problem = address_problem(boot, space.calls, self.secondary, name);
-                problem.map(|message| Diagnostic::error(Code::MissingAddress, block.span, message))
+                address_problem(boot, space.calls, self.secondary, name, block.span)
             }
             BlockKind::Test(_) | BlockKind::Interactive(_) | BlockKind::Monitors(_) => self.test(block),
             BlockKind::Command(_) => None,
@@ -164,48 +188,91 @@ fn line(shell: &ShellSpec, span: Span) -> Line {
     if shell.prompts.is_empty() { Line::Unknown(span) } else { Line::Shell }
 }
 
-/// Whether a boot asks for files of a deployment: by their placeholders, or by a list that has them on every board. What
-/// another list of the board type asks for is known when it is bound to a bench.
-fn needs_files(boot: &BootUboot) -> bool {
-    let names = ["{KERNEL}", "{RAMDISK}", "{DTB}", "{NFSROOTFS}", "{BOOTX}"];
-    match &boot.commands.value {
-        BootCommands::Named(name) => matches!(name.as_str(), "nfs" | "ramdisk"),
-        BootCommands::Inline(commands) => {
-            commands.iter().any(|command| names.iter().any(|name| command.contains(name)))
-        }
+/// What a boot asks for, by the placeholders of its commands or by a list that has them on every board, and was not deployed.
+/// What another list of the board type asks for is known when it is bound to a bench.
+fn missing_files(
+    boot: &BootUboot,
+    files: Option<&DeployTftp>,
+    is_whole: bool,
+    role: &str,
+    span: Span,
+) -> Option<Diagnostic> {
+    let BootCommands::Named(list) = &boot.commands.value else {
+        let BootCommands::Inline(commands) = &boot.commands.value else { return None };
+        let names = ["{KERNEL}", "{RAMDISK}", "{DTB}", "{NFSROOTFS}", "{BOOTX}"];
+        let asks = commands.iter().any(|command| names.iter().any(|name| command.contains(name)));
+        return (asks && files.is_none()).then(|| boots_first(role, span));
+    };
+    if !matches!(list.as_str(), "nfs" | "ramdisk") {
+        return None;
     }
+    let Some(files) = files else { return Some(boots_first(role, span)) };
+    let has_root = files.rootfs.is_some() || files.persistent_nfs.is_some();
+    let missing = match list.as_str() {
+        _ if !is_whole => return None,
+        _ if files.kernel.is_none() => "kernel",
+        "nfs" if !has_root => "nfsrootfs",
+        "ramdisk" if files.ramdisk.is_none() => "ramdisk",
+        _ => return None,
+    };
+    let message = format!("the commands `{list}` need a `{missing}`, and none is deployed");
+    let problem = Diagnostic::error(Code::MissingDeploy, boot.commands.span, message);
+    Some(problem.with_help(format!("add `{missing}` to the `deploy` before this boot")))
 }
 
-/// Why a login over SSH cannot know its address, if so.
+fn boots_first(role: &str, span: Span) -> Diagnostic {
+    let message = format!("role `{role}` boots before it deploys");
+    Diagnostic::error(Code::MissingDeploy, span, message)
+        .with_help("put the `deploy` with the kernel before it")
+}
+
+/// What is wrong with the address of a login over SSH.
 fn address_problem(
     boot: &BootSsh,
     calls: Option<&[ProtocolCall]>,
     secondary: bool,
     role: &str,
-) -> Option<String> {
+    span: Span,
+) -> Option<Diagnostic> {
+    let error = |span: Span, message: String| Diagnostic::error(Code::MissingAddress, span, message);
     let (host_id, host_key) = match &boot.address {
         SshAddress::Message { host_id, host_key } => (host_id, host_key),
         SshAddress::Board if secondary => {
-            return Some(format!(
+            let message = format!(
                 "role `{role}` is a connection, and `boot` does not say to which address: \
                  it needs `parameters` with `hostID` and `host_key`"
-            ));
+            );
+            return Some(error(span, message));
         }
         SshAddress::Board => return None,
     };
-    let Some(calls) = calls else { return Some(format!("role `{role}` logs in before it deploys")) };
-    let waits = |request| matches!(request, GroupRequest::Wait | GroupRequest::WaitAll);
-    let mut waiting = calls.iter().filter(|call| waits(call.request));
-    let Some(call) = waiting.find(|call| call.message_id == *host_id) else {
-        let others: Vec<_> = calls.iter().map(|call| format!("`{}`", call.message_id)).collect();
-        let others = match others.as_slice() {
-            [] => String::new(),
-            _ => format!("; it waits for {}", others.join(", ")),
-        };
-        return Some(format!(
-            "no `lava-wait` of role `{role}` waits for the message `{host_id}` (`hostID`){others}"
-        ));
+    let Some(calls) = calls else {
+        return Some(error(span, format!("role `{role}` logs in before it deploys")));
     };
-    let known = call.message.is_empty() || call.message.iter().any(|(key, _)| key == host_key);
-    (!known).then(|| format!("the message `{host_id}` has no key `{host_key}` (`host_key`)"))
+    let waits = |call: &&ProtocolCall| matches!(call.request, GroupRequest::Wait | GroupRequest::WaitAll);
+    let Some(call) = calls.iter().filter(waits).find(|call| call.message_id == host_id.value) else {
+        let id = &host_id.value;
+        let message = format!("no `lava-wait` of role `{role}` waits for the message `{id}` (`hostID`)");
+        let problem = error(host_id.span, message);
+        let ids = || calls.iter().filter(waits).map(|call| call.message_id.as_str());
+        let others: Vec<_> = ids().map(|id| format!("`{id}`")).collect();
+        let help = match others.as_slice() {
+            [] => format!("let its `deploy` wait for `{id}`"),
+            _ => meant(nearest(id, ids()), &format!("it waits for {}", others.join(", "))),
+        };
+        let problem = problem.with_help(help);
+        return Some(match calls.iter().find(waits) {
+            Some(call) => problem.with_label(call.span, "what it waits for"),
+            None => problem,
+        });
+    };
+    let known = call.message.is_empty() || call.message.iter().any(|(key, _)| *key == host_key.value);
+    (!known).then(|| {
+        let (id, key) = (&host_id.value, &host_key.value);
+        let keys = || call.message.iter().map(|(key, _)| key.as_str());
+        let all: Vec<_> = keys().map(|key| format!("`{key}`")).collect();
+        error(host_key.span, format!("the message `{id}` has no key `{key}` (`host_key`)"))
+            .with_label(call.span, "the message")
+            .with_help(meant(nearest(key, keys()), &format!("it has {}", all.join(", "))))
+    })
 }

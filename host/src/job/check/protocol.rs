@@ -49,6 +49,8 @@ pub(crate) fn is_servers_form(reader: &mut Reader<'_>, top: &Fields<'_>) -> bool
 pub(crate) fn multinode<'n>(reader: &mut Reader<'_>, top: &Fields<'n>) -> Option<Multinode<'n>> {
     let node = lava_multinode(reader, top)?;
     let fields = reader.fields(node, "lava-multinode")?;
+    // For LAVA's scheduler.
+    fields.accept(&["pool_pattern"]);
     let timeout = limit(reader, &fields, "lava-multinode");
     let roles = fields.require(reader, "roles");
     fields.finish(reader);

@@ -12,7 +12,7 @@ protocols:
       server: {device_type: beaglebone-black}
       client: {device_type: beaglebone-black}
 actions:
-- deploy: {to: tftp, role: [server, client], kernel: {url: 'https://h/zImage', type: zimage}}
+- deploy: {to: tftp, role: [server, client], kernel: {url: 'https://h/zImage', type: zimage}, nfsrootfs: {url: 'https://h/r.tar'}}
 - boot: {method: u-boot, role: [server, client], commands: nfs, prompts: ['#']}
 - test:
     role: [server]

@@ -111,7 +111,8 @@ fn role(
     let fields = reader.fields(node, &name.value)?;
     // A failed member is told to all the others, essential or not.
     fields.accept(&["essential"]);
-    fields.ignore(reader, &["device", "worker"]);
+    // For LAVA's scheduler, as at the top level.
+    fields.accept(&["device", "worker"]);
     let context = fields.get("context").map(|node| context::read(reader, node)).unwrap_or_default();
     let tags = fields.get("tags").map(|node| tags(reader, node)).unwrap_or_default();
     let count = fields.get("count").map_or(Some(1), |node| reader.integer(node, "count", 1, MAX_COUNT));

@@ -68,8 +68,8 @@ fn the_seeds_old_forms_are_understood() {
         "{}",
         call.timeout.origin
     );
-    let address = SshAddress::Message { host_id: "ipv4".to_owned(), host_key: "ipaddr".to_owned() };
-    assert_eq!(login.address, address);
+    let SshAddress::Message { host_id, host_key } = &login.address else { panic!("{login:?}") };
+    assert_eq!((host_id.value.as_str(), host_key.value.as_str()), ("ipv4", "ipaddr"));
     assert_eq!(host.name.as_deref(), Some("install-ssh-server"));
     let dirs: Vec<_> = host.definitions.iter().chain(&guest.definitions).map(|spec| &spec.dir).collect();
     assert_eq!(dirs, ["0_ssh-inline", "1_smoke-tests", "0_smoke-tests", "1_ssh-client"]);

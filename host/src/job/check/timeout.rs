@@ -113,9 +113,9 @@ impl JobTimeouts {
 
 /// `timeout: skip`: in LAVA, tests only ask for it.
 fn skip(reader: &mut Reader<'_>, block: &Fields<'_>, owner: Owner) -> bool {
-    let Some(fields) = block.get("timeout").and_then(|node| reader.fields(node, "timeout")) else {
-        return false;
-    };
+    // What is no mapping was told of when its time was read.
+    let node = block.get("timeout").filter(|node| matches!(node.value, Value::Mapping(_)));
+    let Some(fields) = node.and_then(|node| reader.fields(node, "timeout")) else { return false };
     let Some(skip) = fields.get("skip").and_then(|node| reader.boolean(node, "skip")) else { return false };
     if skip && !owner.is_test() {
         let span = fields.key_span("skip").unwrap_or(fields.span);

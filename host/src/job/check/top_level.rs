@@ -8,7 +8,7 @@ use super::order;
 use super::protocol;
 use super::role;
 use super::timeout::JobTimeouts;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::model::{Job, Located, Role};
 
@@ -21,8 +21,11 @@ impl Job {
     /// # Errors
     /// Every problem of the file at once; one only if it is not YAML.
     pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
-        let node = parse_yaml(source)
-            .map_err(|problem| Diagnostics { source: source.clone(), problems: vec![*problem] })?;
+        let failed = |problem| Diagnostics { source: source.clone(), problems: vec![problem] };
+        if source.text.trim().is_empty() {
+            return Err(failed(Diagnostic::error(Code::EmptyValue, Span::default(), "the file is empty")));
+        }
+        let node = parse_yaml(source).map_err(|problem| failed(*problem))?;
         let mut reader = Reader::new(source);
         let job = document(&mut reader, &node);
         let (mut job, warnings) = reader.finish(job)?;

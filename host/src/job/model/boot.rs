@@ -122,9 +122,9 @@ pub enum SshAddress {
     /// That of a message that the deployment has waited for.
     Message {
         /// `parameters: hostID`: the message.
-        host_id: String,
+        host_id: Located<String>,
         /// `parameters: host_key`: the message's key whose value is the address.
-        host_key: String,
+        host_key: Located<String>,
     },
     /// That of the role's own board, in the bench file.
     Board,

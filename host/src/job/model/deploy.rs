@@ -36,6 +36,21 @@ pub struct DeployTftp {
     pub os: Option<String>,
 }
 
+impl DeployTftp {
+    /// All files that are fetched, those of overlays among them.
+    pub fn artifacts(&self) -> impl Iterator<Item = &ArtifactSpec> {
+        let plain = [&self.kernel, &self.dtb, &self.tee, &self.preseed, &self.modules];
+        let ramdisk = self.ramdisk.iter().map(|ramdisk| (&ramdisk.artifact, &ramdisk.overlays));
+        let rootfs = self.rootfs.iter().map(|rootfs| (&rootfs.artifact, &rootfs.overlays));
+        let filled = ramdisk.chain(rootfs);
+        let filled = filled.flat_map(|(artifact, overlays)| {
+            std::iter::once(artifact).chain(overlays.iter().map(|overlay| &overlay.artifact))
+        });
+        let extra = self.extra_files.iter().map(|(_, artifact)| artifact);
+        plain.into_iter().flatten().chain(&self.dtbo).chain(filled).chain(extra)
+    }
+}
+
 /// A file to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtifactSpec {

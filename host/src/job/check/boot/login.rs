@@ -18,7 +18,7 @@ impl<'n> Parameters<'n> {
     /// A message, which is a regular expression.
     pub(super) fn message(&self, reader: &mut Reader<'_>, key: &'static str) -> Option<String> {
         let node = self.0.as_ref()?.get(key)?;
-        reader.regex(node, key)
+        reader.regex_or_empty(node, key)
     }
 
     pub(super) fn finish(&self, reader: &mut Reader<'_>) {
@@ -32,6 +32,11 @@ impl<'n> Parameters<'n> {
 /// `prompts`, `auto_login` and what else belongs to a login.
 pub(super) fn shell(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &Parameters<'_>) -> ShellSpec {
     let prompts = prompts(reader, fields);
+    if fields.get_or_null("auto_login").is_some_and(|node| node.value == Value::Null) {
+        let span = fields.key_span("auto_login").unwrap_or(fields.span);
+        let problem = Diagnostic::error(Code::EmptyValue, span, "`auto_login` has no value");
+        reader.report(problem.with_help("indent its keys below it, or leave it out"));
+    }
     let auto_login = fields.get("auto_login").and_then(|node| auto_login(reader, node));
     let (auto_login, ignore_in_login) = auto_login.unzip();
     if prompts.is_empty() && fields.get("auto_login").is_some() && fields.get("prompts").is_none() {

@@ -129,8 +129,11 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
         parameters.finish(reader);
         return Some(BootSsh { address: SshAddress::Board });
     }
-    let host_id = parameters.require(reader, "hostID").and_then(|node| reader.non_empty(node, "hostID"));
-    let host_key = parameters.require(reader, "host_key").and_then(|node| reader.non_empty(node, "host_key"));
+    let mut located = |key: &'static str| {
+        let node = parameters.require(reader, key)?;
+        Some(Located { value: reader.non_empty(node, key)?, span: node.span })
+    };
+    let (host_id, host_key) = (located("hostID"), located("host_key"));
     parameters.finish(reader);
     Some(BootSsh { address: SshAddress::Message { host_id: host_id?, host_key: host_key? } })
 }

@@ -58,6 +58,14 @@ fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
     let url_node = fields.require(reader, "url");
     let url = url_node.and_then(|node| url(reader, node, "url"));
     let compression = fields.get("compression").and_then(|node| compression(reader, node));
+    let of_name = url.as_deref().and_then(Compression::of_name);
+    if let (Some(given), Some(other)) = (compression, of_name.filter(|other| Some(*other) != compression)) {
+        let span = fields.key_span("compression").unwrap_or(fields.span);
+        let message =
+            format!("`compression` is `{}`, and the file's name says `{}`", given.name(), other.name());
+        let help = format!("write `compression: {}` if the name is right", other.name());
+        reader.report(Diagnostic::warning(Code::SurprisingValue, span, message).with_help(help));
+    }
     let checksums = Checksums {
         md5: checksum(reader, fields, "md5sum", 32),
         sha256: checksum(reader, fields, "sha256sum", 64),
@@ -102,6 +110,8 @@ pub(crate) fn headers(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Headers {
 pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
     let url = reader.non_empty(node, what)?;
     let lower = url.to_ascii_lowercase();
+    let is_short = lower.starts_with("file:/") && !lower.starts_with("file://");
+    let lower = if is_short { lower.replacen("file:/", "file:///", 1) } else { lower };
     let rest = SCHEMES.iter().find_map(|scheme| lower.strip_prefix(scheme));
     let (message, help) = match rest {
         None => {

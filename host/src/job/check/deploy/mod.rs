@@ -61,7 +61,11 @@ pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owne
     }
     if UNSUPPORTED.contains(&to.as_str()) {
         let message = format!("`deploy: to: {to}` is not supported");
-        reader.report(Diagnostic::error(Code::UnsupportedDeploy, node.span, message).with_help(SUPPORTED));
+        let help = match to.as_str() {
+            "overlay" => "leave this deployment out: the tests come over the console by themselves",
+            _ => SUPPORTED,
+        };
+        reader.report(Diagnostic::error(Code::UnsupportedDeploy, node.span, message).with_help(help));
         return None;
     }
     let near = nearest(&to, WAYS.map(|(name, _)| name));

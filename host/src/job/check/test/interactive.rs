@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::{named_list, test_name};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::fault::Class;
 use crate::job::model::{
     GroupRequest, InteractiveAction, InteractiveCommand, InteractiveFailure, InteractiveScript,
     InteractiveStep,
 };
+use crate::job::placeholder::{PLACEHOLDERS, unknown};
 
 /// Longest `delay`, in seconds.
 pub(crate) const MAX_DELAY: u32 = 24 * 3600;
@@ -108,7 +109,7 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAct
         return Some(InteractiveAction::Delay(Duration::from_secs(seconds.into())));
     }
     // Without a value nothing is typed.
-    let text = fields.get_misspelt(reader, "command").map(|node| reader.string(node, "command"));
+    let text = fields.get_misspelt(reader, "command").map(|node| command(reader, node));
     let successes = fields.get("successes").map(|node| reader.list(node, success)).unwrap_or_default();
     let failures = fields.get("failures").map(|node| reader.list(node, failure)).unwrap_or_default();
     let wait = fields.get("wait_for_prompt").and_then(|node| reader.boolean(node, "wait_for_prompt"));
@@ -118,6 +119,20 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAct
     };
     let wait_for_prompt = wait.unwrap_or(true);
     Some(InteractiveAction::Command(InteractiveCommand { text, successes, failures, wait_for_prompt }))
+}
+
+/// What is typed. A name in brackets may be that of a group of an earlier step; one that looks like LAVA's own is none.
+fn command(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let text = reader.string(node, "command")?;
+    for name in unknown(&text) {
+        if let Some(near) =
+            did_you_mean(name, PLACEHOLDERS.into_iter().chain(["JOB_ID"])).filter(|_| name != "JOB_ID")
+        {
+            let message = format!("nothing replaces `{{{name}}}` in this command");
+            reader.report(Diagnostic::warning(Code::UnknownPlaceholder, node.span, message).with_help(near));
+        }
+    }
+    Some(text)
 }
 
 fn success(reader: &mut Reader<'_>, node: &Node) -> Option<String> {

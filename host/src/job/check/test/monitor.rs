@@ -14,7 +14,9 @@ fn monitor(reader: &mut Reader<'_>, node: &Node) -> Option<Monitor> {
     let name = fields.require(reader, "name").and_then(|node| test_name(reader, node, "monitor"));
     let start = fields.require(reader, "start").and_then(|node| reader.regex(node, "start"));
     let end = fields.require(reader, "end").and_then(|node| reader.regex(node, "end"));
-    let pattern = fields.require(reader, "pattern").and_then(|node| testdef::pattern(reader, node));
+    // As in LAVA, what has no result has passed.
+    let pattern = fields.require(reader, "pattern");
+    let pattern = pattern.and_then(|node| testdef::pattern(reader, node, &["test_case_id"]));
     let fixups = fields.get("fixupdict").map(|node| testdef::fixups(reader, node));
     let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
     fields.finish(reader);

@@ -54,6 +54,11 @@ pub(super) fn requests<'s>(steps: impl IntoIterator<Item = (&'s str, Span)>) -> 
     requests
 }
 
+/// Whether text that is not looked at as a step may ask something of the group.
+pub(super) fn may_ask(text: &str) -> bool {
+    MENTION.is_match(text)
+}
+
 fn request(found: &regex::Captures<'_>, span: Span) -> Option<StepRequest> {
     let word = |index| found.get(index).map(|word| word.as_str().to_owned());
     let (first, second) = (word(2)?, word(3));

@@ -4,7 +4,7 @@
 //! error if they look like one that is known.
 
 use super::definitions::git_ref;
-use super::requests::requests;
+use super::requests::{may_ask, requests};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, did_you_mean, nearest};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::check::timeout;
@@ -65,7 +65,8 @@ fn read(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<TestDefi
     let expected = fields.get("expected").map(|node| reader.strings(node, "expected"));
     finish(&fields, reader);
     let (name, description) = metadata?;
-    let Run { steps, requests, timeout } = run?;
+    let Run { steps, mut requests, timeout } = run?;
+    requests.may_be_more |= install.steps.iter().any(|step| may_ask(step));
     let text = to_json(node, reader.source).to_string();
     Some(TestDefinition {
         name,
@@ -172,7 +173,8 @@ fn run(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<Run> {
     let timeout = timeout::own(reader, &fields);
     finish(&fields, reader);
     let (steps, requests) = steps?;
-    if steps.is_empty() {
+    let is_empty = |node: &Node| matches!(&node.value, Value::Sequence(items) if items.is_empty());
+    if fields.get("steps").is_some_and(is_empty) {
         let span = fields.key_span("steps").unwrap_or(fields.span);
         let message = "`steps` is empty: the definition does nothing but install";
         reader.report(Diagnostic::warning(Code::MissingRun, span, message));
@@ -226,7 +228,7 @@ fn command(reader: &mut Reader<'_>, item: &Node, what: &str) -> Option<String> {
 /// `pattern`, which becomes a regular expression, and `fixupdict`.
 fn parse(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> (Option<String>, Vec<(String, String)>) {
     let Some(fields) = reader.fields(node, "parse") else { return Default::default() };
-    let pattern = fields.get("pattern").and_then(|node| pattern(reader, node));
+    let pattern = fields.get("pattern").and_then(|node| pattern(reader, node, &["test_case_id", "result"]));
     let fixups = fields.get("fixupdict").map(|node| fixups(reader, node));
     finish(&fields, reader);
     (pattern, fixups.unwrap_or_default())
@@ -241,10 +243,10 @@ pub(super) fn fixups(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Strin
     reader.pairs(node, "fixupdict")
 }
 
-/// `pattern`: a regular expression that names what it finds.
-pub(super) fn pattern(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+/// `pattern`: a regular expression that names what it finds, the `groups` at least.
+pub(super) fn pattern(reader: &mut Reader<'_>, node: &Node, groups: &[&str]) -> Option<String> {
     let pattern = reader.regex(node, "pattern")?;
-    for group in ["test_case_id", "result"] {
+    for group in groups {
         if !pattern.contains(&format!("(?P<{group}>")) && !pattern.contains(&format!("(?<{group}>")) {
             let message = format!("`pattern` has no group `{group}`: nothing it matches becomes a result");
             reader.report(Diagnostic::warning(Code::IncompletePattern, node.span, message));
