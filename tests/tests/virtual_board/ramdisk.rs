@@ -119,10 +119,12 @@ actions:
         ("wget -q", "agent and its files from http://10.77.0.1:"),
         ("false", "the board has not fetched the tests (its commands have failed: see the console)"),
     ] {
-        let ended = home.run(download.split(' ').next().unwrap(), &job(download)).wait();
+        let name = download.split(' ').next().unwrap();
+        let ended = home.run(name, &job(download)).wait();
         assert_eq!(ended.code, Some(0), "{ended:?}\n{}", ended.output());
         assert_eq!(ended.tests(), ["there pass"]);
-        assert!(ended.output().contains(told), "{}", ended.output());
+        let events = fs::read_to_string(home.path().join(format!("{name}/run.jsonl"))).unwrap();
+        assert!(events.contains(told), "{events}");
     }
     home.assert_nothing_left();
 }
