@@ -132,7 +132,11 @@ fn what_a_job_changed_is_listed_shown_and_saved() {
 #[test]
 fn what_cannot_be_opened_is_told_with_what_to_do() {
     let kept = Kept::new();
-    let none = kept.rootfs(&["diff", "nowhere"]);
+    let nowhere = kept.rootfs(&["diff", "nowhere"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere.stderr).contains("there is no such directory"), "{}", text(&nowhere.stderr));
+    fs::create_dir(kept.run().join("empty")).expect("writable");
+    let none = kept.rootfs(&["diff", "empty"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(text(&none.stderr).contains("--keep-rootfs"), "{}", text(&none.stderr));
     fs::create_dir(kept.run().join("run/rootfs/other")).expect("writable");
