@@ -1,16 +1,14 @@
 //! One test definition: its install script, its run script, its results.
 
-use std::time::Instant;
-
 use protocol::agent_to_host::ExitStatus;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::action::overlay::PreparedDefinition;
-use crate::event::{EventKind, Outcome, ScriptKind};
+use crate::event::{Outcome, ScriptKind};
 use crate::fault::{Class, Fault};
-use crate::run::{NodeContext, Phase};
 
 use super::case_book::CaseBook;
+use super::reported::Reported;
 use super::script::{Agent, Ran, Script};
 
 /// Characters of a step in a message.
@@ -31,49 +29,17 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     agent: &mut Agent<'_, S>,
     prepared: &PreparedDefinition,
 ) -> Result<Option<Fault>, Fault> {
-    let mut open = Open::begin(agent.node(), agent.phase(), prepared);
-    let result = run_scripts(agent, prepared, &mut open.book).await;
-    open.end = Some(match &result {
-        Ok(Went::Well) => (Outcome::Pass, None),
-        Ok(Went::Badly(reason)) => (Outcome::Fail, Some(reason.clone())),
-        Ok(Went::Late(fault)) | Err(fault) => (Outcome::of(Some(fault)), Some(fault.message.clone())),
-    });
+    let mut reported = Reported::begin(agent.node(), agent.phase(), &prepared.name, &prepared.rules);
+    let result = run_scripts(agent, prepared, reported.book()).await;
+    match &result {
+        Ok(Went::Well) => reported.end(Outcome::Pass, None),
+        Ok(Went::Badly(reason)) => reported.end(Outcome::Fail, Some(reason.clone())),
+        Ok(Went::Late(fault)) | Err(fault) => reported.end_with(fault),
+    }
     Ok(match result? {
         Went::Late(fault) => Some(fault),
         Went::Well | Went::Badly(_) => None,
     })
-}
-
-/// A definition that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
-struct Open<'a> {
-    node: &'a NodeContext,
-    phase: &'a Phase,
-    started: Instant,
-    book: CaseBook,
-    /// How it ended, and why not well.
-    end: Option<(Outcome, Option<String>)>,
-}
-
-impl<'a> Open<'a> {
-    fn begin(node: &'a NodeContext, phase: &'a Phase, prepared: &PreparedDefinition) -> Self {
-        node.emitter.emit(EventKind::DefinitionStarted { definition: prepared.name.clone(), place: None });
-        let book = CaseBook::new(&prepared.name, &prepared.rules);
-        Self { node, phase, started: Instant::now(), book, end: None }
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        for case in self.book.missing() {
-            self.node.emitter.emit(case);
-        }
-        let (outcome, reason) = self.end.take().unwrap_or_else(|| {
-            let fault = self.node.cut_off(self.phase);
-            (Outcome::of(Some(&fault)), Some(fault.message))
-        });
-        let (definition, took) = (self.book.definition().to_owned(), self.started.elapsed());
-        self.node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
-    }
 }
 
 /// Runs the definitions of a test action, one after the other, until their time is over: the fault that says so. The agent can

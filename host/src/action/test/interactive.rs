@@ -53,7 +53,7 @@ pub(crate) async fn interactive(
         let prompts = patterns(phase, &script.prompts)?;
         let mut typist = Typist { node, phase, board, script, prompts, values: &mut values };
         let result = typist.run(&mut line.console, &mut reported).await;
-        reported.end(&result);
+        reported.end_as(&result);
         result?;
     }
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) async fn monitors(
             ResultRules { expected: monitor.expected.clone(), fixups: monitor.fixups.clone(), pattern: None };
         let mut reported = Reported::begin(node, phase, &name, &rules);
         let result = listen(phase, monitor, &mut line.console, &mut reported).await;
-        reported.end(&result);
+        reported.end_as(&result);
         result?;
     }
     Ok(())

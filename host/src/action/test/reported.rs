@@ -1,4 +1,4 @@
-//! The results of a test that runs on a connection alone, as events.
+//! The begin, the results and the end of a definition, script or monitor, as events.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::run::{NodeContext, Phase};
 
 use super::case_book::{CaseBook, Report, ResultRules};
 
-/// A script or monitor that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
+/// A definition, script or monitor that has begun. Its end is reported when this goes, also when the node is stopped in the midst of it.
 pub(super) struct Reported<'a> {
     node: &'a NodeContext,
     phase: &'a Phase,
@@ -22,6 +22,11 @@ impl<'a> Reported<'a> {
     pub(super) fn begin(node: &'a NodeContext, phase: &'a Phase, name: &str, rules: &ResultRules) -> Self {
         node.emitter.emit(EventKind::DefinitionStarted { definition: name.to_owned(), place: None });
         Self { node, phase, book: CaseBook::new(name, rules), started: Instant::now(), end: None }
+    }
+
+    /// Its results.
+    pub(super) fn book(&mut self) -> &mut CaseBook {
+        &mut self.book
     }
 
     /// Its name.
@@ -49,12 +54,22 @@ impl<'a> Reported<'a> {
         }
     }
 
-    /// The test has ended.
-    pub(super) fn end(&mut self, result: &Result<(), Fault>) {
-        self.end = Some(match result {
-            Ok(()) => (Outcome::Pass, None),
-            Err(fault) => (Outcome::of(Some(fault)), Some(fault.message.clone())),
-        });
+    /// The test has ended, and why not well.
+    pub(super) fn end(&mut self, outcome: Outcome, reason: Option<String>) {
+        self.end = Some((outcome, reason));
+    }
+
+    /// The test has ended with a fault.
+    pub(super) fn end_with(&mut self, fault: &Fault) {
+        self.end(Outcome::of(Some(fault)), Some(fault.message.clone()));
+    }
+
+    /// The test has ended so.
+    pub(super) fn end_as(&mut self, result: &Result<(), Fault>) {
+        match result {
+            Ok(()) => self.end(Outcome::Pass, None),
+            Err(fault) => self.end_with(fault),
+        }
     }
 }
 

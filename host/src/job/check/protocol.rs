@@ -6,13 +6,6 @@ use crate::job::model::{GroupRequest, ProtocolCall, Timeouts};
 use crate::job::part::{self, Owner, Part};
 use crate::limit::Limit;
 
-const REQUESTS: [(&str, GroupRequest); 4] = [
-    ("lava-send", GroupRequest::Send),
-    ("lava-wait", GroupRequest::Wait),
-    ("lava-wait-all", GroupRequest::WaitAll),
-    ("lava-sync", GroupRequest::Sync),
-];
-
 /// The top level's `protocols: lava-multinode`.
 #[derive(Debug)]
 pub(crate) struct Multinode<'n> {
@@ -101,8 +94,9 @@ fn call(reader: &mut Reader<'_>, node: &Node, owner: Owner, otherwise: &Limit) -
     // Known before `messageID` is looked for, which it resembles.
     fields.accept(&["message"]);
     let action = fields.require(reader, "action").and_then(|node| action(reader, node, owner));
-    let request =
-        fields.require(reader, "request").and_then(|node| reader.choice(node, "request", &REQUESTS));
+    let request = fields
+        .require(reader, "request")
+        .and_then(|node| reader.choice(node, "request", &GroupRequest::NAMES));
     let message_id = fields.require(reader, "messageID").and_then(|node| reader.non_empty(node, "messageID"));
     let message = fields.get("message").map(|node| reader.pairs(node, "message")).unwrap_or_default();
     let role = fields.get("role").and_then(|node| reader.string(node, "role"));

@@ -48,6 +48,14 @@ pub enum GroupRequest {
 }
 
 impl GroupRequest {
+    /// All of them, by their names in LAVA.
+    pub(crate) const NAMES: [(&str, Self); 4] = [
+        (Self::Send.name(), Self::Send),
+        (Self::Wait.name(), Self::Wait),
+        (Self::WaitAll.name(), Self::WaitAll),
+        (Self::Sync.name(), Self::Sync),
+    ];
+
     /// Its name in LAVA.
     pub const fn name(self) -> &'static str {
         match self {

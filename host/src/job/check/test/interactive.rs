@@ -19,14 +19,6 @@ pub(crate) const MAX_DELAY: u32 = 24 * 3600;
 const EXCEPTIONS: [(&str, Class); 3] =
     [("InfrastructureError", Class::Infrastructure), ("JobError", Class::Job), ("TestError", Class::Test)];
 
-/// Steps that ask something of the group.
-const REQUESTS: [(&str, GroupRequest); 4] = [
-    ("lava-send", GroupRequest::Send),
-    ("lava-wait", GroupRequest::Wait),
-    ("lava-wait-all", GroupRequest::WaitAll),
-    ("lava-sync", GroupRequest::Sync),
-];
-
 /// Reads `interactive`.
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<InteractiveScript>> {
     named_list(reader, node, "interactive", |reader, item, _| script(reader, item), |script| &script.name)
@@ -97,7 +89,7 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAct
             misspelt?
         }
     };
-    if let Some(&(key, request)) = REQUESTS.iter().find(|(key, _)| *key == first) {
+    if let Some(&(key, request)) = GroupRequest::NAMES.iter().find(|(key, _)| *key == first) {
         let node = fields.require(reader, key)?;
         let words = reader.non_empty(node, key)?;
         check_words(reader, node, request, &words);
