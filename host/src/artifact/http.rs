@@ -12,6 +12,7 @@ use super::checksum::Checksums;
 use super::copy::{Budget, CopyError, Progress, copy};
 use super::error::Reason;
 use super::headers::Headers;
+use super::url::host_and_port;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a server may say nothing.
@@ -140,9 +141,7 @@ fn request(
 /// Scheme, host and port of a URL (RFC 6454 §4).
 fn origin(url: &str) -> (String, String) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    (scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
+    (scheme.to_ascii_lowercase(), host_and_port(rest).to_ascii_lowercase())
 }
 
 /// What `reference` means in an answer to a request for `base` (RFC 3986 §5.2), but for `..`, which servers resolve.

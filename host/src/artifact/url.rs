@@ -91,6 +91,12 @@ pub(super) fn percent_decode(text: &str) -> String {
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
+/// Host and port in what follows `//` in a URL (RFC 3986 §3.2), without the user.
+pub(crate) fn host_and_port(rest: &str) -> &str {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
 /// A URL as it may be shown and stored: without user, password and query.
 pub(super) fn without_secrets(url: &str) -> String {
     let (before, query) = url.split_once('?').map_or((url, ""), |(before, _)| (before, "?…"));

@@ -1,6 +1,6 @@
 //! Files to fetch.
 
-use crate::artifact::{Checksums, Compression, Headers};
+use crate::artifact::{Checksums, Compression, Headers, host_and_port};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, Node, Reader, Value};
 use crate::job::model::{ArtifactSpec, OverlayFormat, OverlaySpec};
@@ -138,8 +138,7 @@ pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<St
 
 /// The host in what follows `//` in a URL (RFC 3986 §3.2).
 fn host(rest: &str) -> &str {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host_and_port(rest);
     if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() }
 }
 
