@@ -180,6 +180,8 @@ codes! {
     UnsupportedTest => "unsupported-test",
     /// A URL that this program cannot fetch.
     UnsupportedUrl => "unsupported-url",
+    /// A line begins in another column than it was meant to.
+    WrongIndent => "wrong-indent",
     /// A value is of the wrong kind.
     WrongType => "wrong-type",
     /// The file is not YAML.

@@ -18,18 +18,31 @@ pub(crate) struct Fields<'n> {
     pub(crate) span: Span,
     entries: Vec<(&'n str, Span, &'n Node)>,
     known: RefCell<Vec<&'n str>>,
+    /// Keys that may well be empty, or were told of.
+    nullable: RefCell<Vec<&'n str>>,
 }
 
 impl<'n> Fields<'n> {
-    /// The value of `key`; an empty value counts as none.
+    /// The value of `key`; an empty value counts as none, of which [`Self::finish`] tells.
     pub(crate) fn get(&self, key: &'static str) -> Option<&'n Node> {
-        self.get_or_null(key).filter(|node| node.value != Value::Null)
+        self.known.borrow_mut().push(key);
+        self.node(key).filter(|node| node.value != Value::Null)
     }
 
-    /// The value of `key`, even if it is empty.
+    /// The value of `key`, which may be empty.
     pub(crate) fn get_or_null(&self, key: &'static str) -> Option<&'n Node> {
-        self.known.borrow_mut().push(key);
+        self.accept(&[key]);
+        self.nullable.borrow_mut().push(key);
+        self.node(key)
+    }
+
+    fn node(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|(name, ..)| *name == key).map(|&(.., node)| node)
+    }
+
+    /// Whether `key` is there, with a value or without.
+    pub(crate) fn is_written(&self, key: &'static str) -> bool {
+        self.key_span(key).is_some()
     }
 
     /// The value of `key`; its absence is noted as a problem. Where the key is misspelt, that is the problem, and the
@@ -37,12 +50,9 @@ impl<'n> Fields<'n> {
     pub(crate) fn require(&self, reader: &mut Reader<'_>, key: &'static str) -> Option<&'n Node> {
         let node = self.get_misspelt(reader, key);
         if node.is_none() {
+            self.nullable.borrow_mut().push(key);
             let problem = match self.key_span(key) {
-                Some(span) => Diagnostic::error(
-                    Code::EmptyValue,
-                    span,
-                    format!("`{key}` of `{}` has no value", self.what),
-                ),
+                Some(span) => Diagnostic::error(Code::EmptyValue, span, self.no_value(key)),
                 None => {
                     Diagnostic::error(Code::MissingKey, self.span, format!("`{}` needs `{key}`", self.what))
                 }
@@ -84,6 +94,10 @@ impl<'n> Fields<'n> {
         None
     }
 
+    fn no_value(&self, key: &str) -> String {
+        format!("`{key}` of `{}` has no value", self.what)
+    }
+
     fn no_key(&self, key: &str, span: Span, help: Option<String>) -> Diagnostic {
         let message = format!("`{}` has no key `{key}`", self.what);
         Diagnostic::error(Code::UnknownKey, span, message).with_optional_help(help)
@@ -121,13 +135,21 @@ impl<'n> Fields<'n> {
     }
 
     /// Refuses `keys` by name: LAVA knows them, this program does not do them.
-    pub(crate) fn refuse(&self, reader: &mut Reader<'_>, keys: &[&'static str]) {
+    pub(crate) fn refuse(&self, reader: &mut Reader<'_>, keys: &[&'static str], help: &str) {
         self.accept(keys);
         for key in keys {
             if let Some(span) = self.key_span(key) {
                 let message = format!("`{key}` of `{}` is not supported", self.what);
-                reader.report(Diagnostic::error(Code::UnsupportedKey, span, message));
+                reader.report(Diagnostic::error(Code::UnsupportedKey, span, message).with_help(help));
             }
+        }
+    }
+
+    /// Notes `key`, if it is there, as one that is not known; `help` says what was meant.
+    pub(crate) fn mistaken(&self, reader: &mut Reader<'_>, key: &'static str, help: &str) {
+        if let Some(span) = self.key_span(key) {
+            self.accept(&[key]);
+            reader.report(self.no_key(key, span, Some(help.to_owned())));
         }
     }
 
@@ -136,7 +158,8 @@ impl<'n> Fields<'n> {
         self.unknown().map(|(key, _, node)| (key, node))
     }
 
-    /// Notes every key that nobody asked for as an error.
+    /// Notes every key that nobody asked for as an error. With it, and with the others like it, keys that were asked for and
+    /// have no value are noted.
     pub(crate) fn finish(&self, reader: &mut Reader<'_>) {
         self.finish_with(reader, |key, span, near| self.no_key(key, span, near));
     }
@@ -161,7 +184,17 @@ impl<'n> Fields<'n> {
     ) {
         for (key, span, _) in self.unknown() {
             let near = did_you_mean(key, self.known.borrow().iter().copied());
-            reader.report(problem(key, span, near));
+            let problem = problem(key, span, near);
+            let help = problem.help.clone().or_else(|| reader.place_of(key));
+            reader.report(problem.with_optional_help(help));
+        }
+        let (known, nullable) = (self.known.borrow(), self.nullable.borrow());
+        for (key, span, node) in &self.entries {
+            if node.value == Value::Null && known.contains(key) && !nullable.contains(key) {
+                let message = format!("{}: it is as if it were not there", self.no_value(key));
+                let problem = Diagnostic::warning(Code::EmptyValue, *span, message);
+                reader.report(problem.with_help(format!("write its value, or leave `{key}` out")));
+            }
         }
     }
 
@@ -197,7 +230,13 @@ impl Reader<'_> {
                 entries.push(entry);
             }
         }
-        Some(Fields { what: what.to_owned(), span: node.span, entries, known: RefCell::default() })
+        Some(Fields {
+            what: what.to_owned(),
+            span: node.span,
+            entries,
+            known: RefCell::default(),
+            nullable: RefCell::default(),
+        })
     }
 }
 

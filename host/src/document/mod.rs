@@ -14,4 +14,4 @@ pub(crate) use node::{Key, Node, Value};
 pub(crate) use python_pattern::from_python;
 pub(crate) use reader::{Reader, is_name, is_variable_name};
 pub(crate) use toml::parse_toml;
-pub(crate) use yaml::parse_yaml;
+pub(crate) use yaml::{Shift, parse_yaml};

@@ -34,11 +34,23 @@ pub(crate) struct Reader<'a> {
     errors: usize,
     /// Number of regular expressions so far.
     regexes: usize,
+    /// Where a key belongs that stands where it is not known, as a help text.
+    place_of: fn(&str) -> Option<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new(), errors: 0, regexes: 0 }
+        Self { source, problems: Vec::new(), errors: 0, regexes: 0, place_of: |_| None }
+    }
+
+    /// Tells where a key belongs that is not known where it stands.
+    pub(crate) fn with_places(self, place_of: fn(&str) -> Option<String>) -> Self {
+        Self { place_of, ..self }
+    }
+
+    /// Where `key` belongs, as a help text, if that is known.
+    pub(super) fn place_of(&self, key: &str) -> Option<String> {
+        (self.place_of)(key)
     }
 
     /// Notes a problem.
@@ -129,9 +141,15 @@ impl<'a> Reader<'a> {
         valid
     }
 
-    /// Text that is not empty.
+    /// Text that is not empty. What is no text without quotes is refused, as by LAVA: who writes `yes` or `1.10` for a name
+    /// may not know what others read in it.
     pub(crate) fn non_empty(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.string(node, what)?;
+        if !matches!(node.value, Value::Text(_)) {
+            let problem = self.wrong_type(node, what, "text");
+            self.report(problem.with_help(format!("put it in quotes if it is meant so: `'{text}'`")));
+            return None;
+        }
         if text.trim().is_empty() {
             self.report(Diagnostic::error(Code::EmptyValue, node.span, format!("`{what}` is empty")));
             return None;
@@ -230,18 +248,29 @@ impl<'a> Reader<'a> {
 
     /// One of the `choices`, by name.
     pub(crate) fn choice<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
-        let text = self.string(node, what)?;
-        if let Some(&(_, value)) = choices.iter().find(|(name, _)| *name == text) {
-            return Some(value);
-        }
         let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-        let message = format!("`{what}` cannot be `{text}`");
-        let near = nearest(&text, choices.iter().map(|(name, _)| *name));
         let all = match names.as_slice() {
             [only] => format!("it can only be {only}"),
             _ => format!("it is one of {}", names.join(", ")),
         };
-        self.report(Diagnostic::error(Code::UnknownValue, node.span, message).with_help(meant(near, &all)));
+        self.choice_of(node, what, choices, &all)
+    }
+
+    /// As [`Self::choice`]; `all` says what else is possible.
+    pub(crate) fn choice_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        choices: &[(&str, T)],
+        all: &str,
+    ) -> Option<T> {
+        let text = self.string(node, what)?;
+        if let Some(&(_, value)) = choices.iter().find(|(name, _)| *name == text) {
+            return Some(value);
+        }
+        let message = format!("`{what}` cannot be `{text}`");
+        let near = nearest(&text, choices.iter().map(|(name, _)| *name));
+        self.report(Diagnostic::error(Code::UnknownValue, node.span, message).with_help(meant(near, all)));
         None
     }
 

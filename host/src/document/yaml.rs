@@ -4,6 +4,7 @@ mod lines;
 mod mistake;
 mod open;
 mod scalar;
+mod shift;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, NonFiniteFloatPolicy, Spanned};
 
 use self::mistake::Mistake;
+pub(crate) use self::shift::Shift;
 use super::node::{Key, Node, Value, ends_with_block_header};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 
@@ -148,8 +150,9 @@ fn problem(error: &Error, source: &Source) -> Diagnostic {
             let mistake = Mistake::find(&source.text, span.offset, &reason);
             mistake.map_or_else(
                 || Diagnostic::error(Code::YamlSyntax, span, &reason),
-                |Mistake { span, message, help, other }| {
-                    let problem = Diagnostic::error(Code::YamlSyntax, span, message).with_help(help);
+                |Mistake { span, message, help, other, is_indent }| {
+                    let code = if is_indent { Code::WrongIndent } else { Code::YamlSyntax };
+                    let problem = Diagnostic::error(code, span, message).with_help(help);
                     other.into_iter().fold(problem, |problem, (span, text)| problem.with_label(span, text))
                 },
             )

@@ -64,6 +64,8 @@ pub struct StepRequest {
     pub id: String,
     /// The role of a `lava-wait-all`.
     pub role: Option<String>,
+    /// The keys of what a `lava-send` sends with its message; `None` if a shell makes them up.
+    pub keys: Option<Vec<String>>,
     /// The step.
     pub span: Span,
 }

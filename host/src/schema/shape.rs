@@ -3,12 +3,12 @@
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
-/// Text that is not empty; a number or a truth value is taken as it is written.
+/// Text that is not empty.
 pub(super) fn text() -> Value {
-    json!({ "type": ["string", "number", "boolean"], "minLength": 1 })
+    json!({ "type": "string", "minLength": 1 })
 }
 
-/// Text that may be empty.
+/// Text that may be empty; a number or a truth value is taken as it is written.
 pub(super) fn any_text() -> Value {
     json!({ "type": ["string", "number", "boolean"] })
 }

@@ -1,10 +1,11 @@
-//! Every key of good jobs, misspelt or without its colon, is told on its own line.
+//! Every key of good jobs, misspelt, without its colon or in another column, is told on its own line.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::diagnostic::Source;
+use crate::diagnostic::{Source, Span};
+use crate::document::{Node, Value, parse_yaml};
 use crate::job::Job;
 
 /// Below these keys names are the user's own.
@@ -66,20 +67,45 @@ fn problems(text: String) -> BTreeSet<(usize, String)> {
 
 /// Mutates every key of every good job; all that is not told on its line.
 fn untold(mutate: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    mutants(|key, text| Some(key.replaced(text, &mutate(&key.name)?)))
+}
+
+/// Every good job with something done to each of its keys; all that is not told on the key's line. What has not changed
+/// the meaning of the file needs not be told.
+fn mutants(mutate: impl Fn(&Key, &str) -> Option<String>) -> Vec<String> {
     let mut untold = Vec::new();
     for name in ["seed.yaml", "single-node.yaml", "uboot-nfs.yaml", "uboot-ramdisk.yaml"] {
         let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/jobs"));
         let text = fs::read_to_string(directory.join(name)).unwrap();
         let known = problems(text.clone());
         for key in Key::all(&text) {
-            let Some(mutated) = mutate(&key.name) else { continue };
-            let found = problems(key.replaced(&text, &mutated));
-            if !found.difference(&known).any(|(line, _)| *line == key.line) {
-                untold.push(format!("{name}:{}: `{mutated}`: {found:?}", key.line + 1));
+            let Some(mutated) = mutate(&key, &text) else { continue };
+            let found = problems(mutated.clone());
+            let is_told = found.difference(&known).any(|(line, _)| *line == key.line);
+            if !is_told && meaning(&mutated) != meaning(&text) {
+                untold.push(format!("{name}:{}: `{}`: {found:?}", key.line + 1, key.name));
             }
         }
     }
     untold
+}
+
+/// What a text says, wherever it stands; `None` if it cannot be read.
+fn meaning(text: &str) -> Option<String> {
+    fn strip(node: &mut Node) {
+        node.span = Span::default();
+        match &mut node.value {
+            Value::Sequence(items) => items.iter_mut().for_each(strip),
+            Value::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
+                key.span = Span::default();
+                strip(value);
+            }),
+            _ => {}
+        }
+    }
+    let mut node = parse_yaml(&Source::new("job.yaml", text)).ok()?;
+    strip(&mut node);
+    Some(format!("{node:?}"))
 }
 
 /// Leaves out the letter at `index`.
@@ -110,5 +136,38 @@ fn a_key_with_two_letters_in_the_wrong_order() {
 #[test]
 fn a_key_without_its_colon() {
     let untold = untold(|key| Some(key.to_owned()));
+    assert!(untold.is_empty(), "{}", untold.join("\n"));
+}
+
+#[test]
+fn a_key_in_another_column() {
+    for columns in [-2_isize, -1, 1, 2] {
+        let untold = mutants(|key, text| {
+            let line = text.lines().nth(key.line)?;
+            let indent = line.len() - line.trim_start().len();
+            let shifted = " ".repeat(indent.checked_add_signed(columns)?) + line.trim_start();
+            let lines = text.lines().enumerate();
+            Some(
+                lines
+                    .map(|(index, line)| if index == key.line { &shifted } else { line }.to_owned() + "\n")
+                    .collect(),
+            )
+        });
+        assert!(untold.is_empty(), "by {columns}: {}", untold.join("\n"));
+    }
+}
+
+#[test]
+fn a_key_without_its_value() {
+    let untold = mutants(|key, text| {
+        let line = text.lines().nth(key.line)?;
+        let end = key.column + key.name.len() + 1;
+        let is_value = line.get(end..).is_some_and(|value| !value.trim_start_matches([' ', '|']).is_empty());
+        let replace = |(index, line): (usize, &str)| match index == key.line {
+            true => line[..end].to_owned() + "\n",
+            false => line.to_owned() + "\n",
+        };
+        is_value.then(|| text.lines().enumerate().map(replace).collect())
+    });
     assert!(untold.is_empty(), "{}", untold.join("\n"));
 }

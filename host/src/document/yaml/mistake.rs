@@ -17,6 +17,8 @@ pub(super) struct Mistake {
     pub(super) help: String,
     /// Another place that belongs to it, and what is there.
     pub(super) other: Option<(Span, &'static str)>,
+    /// Whether it is a line that is not indented as it was meant.
+    pub(super) is_indent: bool,
 }
 
 impl Mistake {
@@ -26,11 +28,22 @@ impl Mistake {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { span: Span { offset, len }, message: message.into(), help: help.into(), other: None }
+        Self {
+            span: Span { offset, len },
+            message: message.into(),
+            help: help.into(),
+            other: None,
+            is_indent: false,
+        }
     }
 
     pub(super) fn with_other(self, offset: usize, text: &'static str) -> Self {
         Self { other: Some((Span { offset, len: 1 }, text)), ..self }
+    }
+
+    /// It is a wrong indent, as far as can be seen.
+    pub(super) fn of_indent(self) -> Self {
+        Self { is_indent: true, ..self }
     }
 
     /// The mistake for which the parser stopped at byte `place` of `text` and said `reason`; `None` if it cannot be told.

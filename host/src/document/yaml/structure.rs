@@ -25,7 +25,9 @@ pub(super) fn structure(all: &[Line<'_>], here: usize, place: usize, reason: &st
     {
         return Some(mistake);
     }
-    colonless(all, here).or_else(|| among_others(all, here)).or_else(|| wrong_indent(all, here, before?))
+    colonless(all, here)
+        .or_else(|| among_others(all, here))
+        .or_else(|| wrong_indent(all, here, before?).map(Mistake::of_indent))
 }
 
 /// A key whose colon is missing, or stands without a blank behind it.
@@ -134,8 +136,8 @@ fn stray(all: &[Line<'_>], line: Line<'_>, other: Line<'_>, depth: usize) -> Opt
     if number(depth) >= number(line.indent()) {
         return None;
     }
-    let help =
-        format!("begin it in column {}, as those around it", other.indent() + line.indent() + 1 - depth);
+    let column = (other.indent() + line.indent() + 1).saturating_sub(depth).max(1);
+    let help = format!("begin it in column {column}, as those around it");
     Some(misplaced(other, help, line))
 }
 

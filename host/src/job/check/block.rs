@@ -24,13 +24,20 @@ const KINDS: [&str; 4] = ["deploy", "boot", "test", "command"];
 /// Names of namespaces that LAVA keeps for itself.
 const RESERVED: [&str; 2] = ["common", "docker-test-shell"];
 
+/// The action blocks of a job.
+pub(crate) struct Blocks {
+    pub(crate) blocks: Vec<Block>,
+    /// Whether all that they ask of the group could be read.
+    pub(crate) has_all_calls: bool,
+}
+
 /// Reads `actions`; `None` if one of them is wrong, after all were read.
 pub(crate) fn read(
     reader: &mut Reader<'_>,
     node: &Node,
     timeouts: &JobTimeouts,
     roles: &Roles,
-) -> Option<Vec<Block>> {
+) -> Option<Blocks> {
     let Value::Sequence(items) = &node.value else {
         let problem = reader.wrong_type(node, "actions", "a list");
         reader.report(problem.with_help("begin each action with `- `"));
@@ -41,17 +48,25 @@ pub(crate) fn read(
         reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
         return None;
     }
-    let blocks: Vec<_> = items.iter().map(|item| block(reader, item, timeouts, roles)).collect();
+    let mut has_all_calls = true;
+    let mut read = |item| block(reader, item, timeouts, roles, &mut has_all_calls);
+    let blocks: Vec<_> = items.iter().map(&mut read).collect();
     let blocks: Vec<Block> = blocks.into_iter().collect::<Option<_>>()?;
     let times: usize = blocks.iter().map(|block| block.retries.repeat as usize).sum();
     if times > MAX_BLOCKS {
         let message = format!("with `repeat`, `actions` has {times} entries; {MAX_BLOCKS} are allowed");
         reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
     }
-    Some(blocks)
+    Some(Blocks { blocks, has_all_calls })
 }
 
-fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &Roles) -> Option<Block> {
+fn block(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    timeouts: &JobTimeouts,
+    roles: &Roles,
+    has_all_calls: &mut bool,
+) -> Option<Block> {
     let entry = reader.fields(node, "action")?;
     let mut entries = entry.rest();
     let (Some((kind, body)), None) = (entries.next(), entries.next()) else {
@@ -59,7 +74,7 @@ fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &R
         return None;
     };
     let span = entry.key_span(kind).unwrap_or(entry.span);
-    let kind = if KINDS.contains(&kind) { kind } else { misspelt_kind(reader, kind, span)? };
+    let kind = if KINDS.contains(&kind) { kind } else { misspelt_kind(reader, kind, span, body)? };
     let mut fields = reader.fields(body, kind)?;
     fields.span = span;
     let roles = role::of_block(reader, &fields, roles);
@@ -73,7 +88,9 @@ fn block(reader: &mut Reader<'_>, node: &Node, timeouts: &JobTimeouts, roles: &R
         _ => Some(Owner::Command),
     }?;
     let timeouts = timeouts.of_block(reader, &fields, owner);
+    let errors = reader.error_count();
     let calls = protocol::calls(reader, &fields, owner, &timeouts);
+    *has_all_calls &= reader.error_count() == errors;
     let kind = match kind {
         "deploy" => Some(deploy::read(reader, &fields, owner)),
         "boot" => boot::read(reader, &fields, owner),
@@ -107,7 +124,7 @@ fn report_not_an_action(reader: &mut Reader<'_>, entry: &Fields<'_>) {
 }
 
 /// Notes that there is no such kind; the one that was meant, so that the block is checked as one of that.
-fn misspelt_kind(reader: &mut Reader<'_>, kind: &str, span: Span) -> Option<&'static str> {
+fn misspelt_kind(reader: &mut Reader<'_>, kind: &str, span: Span, body: &Node) -> Option<&'static str> {
     if kind == "repeat" {
         let message = "the action `repeat` is not supported";
         let help = "LAVA has dropped it: write `repeat` into the actions themselves";
@@ -118,7 +135,7 @@ fn misspelt_kind(reader: &mut Reader<'_>, kind: &str, span: Span) -> Option<&'st
     let help = meant(near, "it is one of `deploy`, `boot`, `test`, `command`");
     let message = format!("there is no action `{kind}`");
     reader.report(Diagnostic::error(Code::UnknownAction, span, message).with_help(help));
-    near
+    near.filter(|_| matches!(body.value, Value::Mapping(_)))
 }
 
 fn namespace(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &'static str) -> Option<Located<String>> {

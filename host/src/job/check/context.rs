@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Node, Reader, Value};
-use crate::job::model::Context;
+use crate::job::model::{Context, Located};
 
 /// Longest pause after a character, in milliseconds.
 pub(crate) const MAX_DELAY: u32 = 10_000;
@@ -66,10 +66,17 @@ const EFFECTIVE: [&str; 9] = [
     "uboot_needs_interrupt",
 ];
 
+/// The keys of `context` that have no effect here, each with its place.
+pub(crate) fn idle(node: &Node) -> Vec<Located<String>> {
+    let Value::Mapping(entries) = &node.value else { return Vec::new() };
+    let idle = entries.iter().filter(|(key, _)| IDLE.contains(&key.name.as_str()));
+    idle.map(|(key, _)| Located { value: format!("context.{}", key.name), span: key.span }).collect()
+}
+
 /// Reads `context`. A lab's templates may have keys of their own, so that unknown ones are no more than a warning.
 pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Context {
     let Some(fields) = reader.fields(node, "context") else { return Context::default() };
-    fields.ignore(reader, &IDLE);
+    fields.accept(&IDLE);
     let text = |reader: &mut Reader<'_>, key: &'static str| {
         fields.get(key).and_then(|node| words(reader, node, key))
     };

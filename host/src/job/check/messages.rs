@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, nearest};
 use crate::document::Reader;
 use crate::job::model::{
-    Block, BlockKind, DefinitionSource, GroupRequest, InteractiveAction, Role, RoleKind,
+    Block, BlockKind, DefinitionSource, GroupRequest, InteractiveAction, ProtocolCall, Role, RoleKind,
 };
 
 /// Most ids that are looked at for the one that was meant.
@@ -34,6 +34,8 @@ struct Asking<'a> {
     request: GroupRequest,
     id: &'a str,
     role: Option<&'a str>,
+    /// The keys that it sends with the message or takes from it, if they are known.
+    keys: Option<Vec<&'a str>>,
     span: Span,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Asked<'a> {
             request: call.request,
             id: &call.message_id,
             role: call.role.as_deref(),
+            keys: Some(keys(call)),
             span: call.span,
         }));
         match &block.kind {
@@ -82,6 +85,7 @@ impl<'a> Asked<'a> {
                         request: request.request,
                         id: &request.id,
                         role: request.role.as_deref(),
+                        keys: request.keys.as_ref().map(|keys| keys.iter().map(String::as_str).collect()),
                         span: request.span,
                     }));
                 }
@@ -92,7 +96,8 @@ impl<'a> Asked<'a> {
                     let mut words = words.split_whitespace();
                     let id = words.next().unwrap_or_default();
                     let role = words.next().and_then(|word| word.strip_prefix("role="));
-                    self.requests.push(Asking { request: *request, id, role, span: step.span });
+                    // It may have a value in quotes.
+                    self.requests.push(Asking { request: *request, id, role, keys: None, span: step.span });
                 }
             }
             _ => {}
@@ -128,7 +133,10 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
         for asking in asked.requests.iter().filter(|asking| !asking.is_made_up()) {
             check_role(reader, asking, roles);
             match asking.request {
-                GroupRequest::Wait | GroupRequest::WaitAll => check_wait(reader, asking, &all),
+                GroupRequest::Wait | GroupRequest::WaitAll => {
+                    check_wait(reader, asking, &all);
+                    check_keys(reader, asking, &all);
+                }
                 GroupRequest::Sync => check_sync(reader, asking, &all),
                 GroupRequest::Send => {}
             }
@@ -173,6 +181,40 @@ fn check_wait(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
         }
     });
     reader.report(Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help));
+}
+
+/// What a request takes from a message has to be in it.
+fn check_keys(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    let sends = all.iter().flat_map(|asked| &asked.requests);
+    let sends = sends.filter(|other| other.request == GroupRequest::Send && other.id == asking.id);
+    let sends: Vec<&Asking<'_>> = sends.take(MAX_NEAR).collect();
+    let Some(sent) = sends.iter().map(|send| send.keys.as_deref()).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    let has_more = all.iter().any(|asked| asked.is_opaque);
+    for key in asking.keys.iter().flatten() {
+        let Some(send) = sends.first().filter(|_| sent.iter().all(|keys| !keys.contains(key))) else {
+            continue;
+        };
+        let near = nearest(key, sent.iter().copied().flatten().copied());
+        let help = match near {
+            Some(near) => format!("it is sent with `{near}`: did you mean that?"),
+            // It may be sent once more where it cannot be seen.
+            None if has_more => continue,
+            None => format!("send it with `lava-send {} {key}=VALUE`", asking.id),
+        };
+        let message = format!("the message `{}` has no `{key}`, which is taken from it", asking.id);
+        let problem = Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help);
+        reader.report(problem.with_label(send.span, "sent here"));
+    }
+}
+
+/// The keys that a job's own request sends, or takes from the answer.
+fn keys(call: &ProtocolCall) -> Vec<&str> {
+    let is_taken = |value: &str| value.starts_with('$');
+    let sends = call.request == GroupRequest::Send;
+    let keys = call.message.iter().filter(|(_, value)| sends || is_taken(value));
+    keys.map(|(key, _)| key.as_str()).collect()
 }
 
 /// Where a message may be sent out of sight: whether one is in sight that nobody waits for and that looks like it.

@@ -6,11 +6,13 @@ mod boot;
 mod command;
 pub(crate) mod context;
 mod deploy;
+mod indent;
 #[cfg(test)]
 mod lava_tests;
 mod messages;
 mod namespace;
 mod order;
+mod places;
 mod protocol;
 #[cfg(test)]
 mod recovery_tests;

@@ -9,11 +9,12 @@ use crate::job::model::{
     RoleKind, ShellSpec, SshAddress,
 };
 
-/// Checks that each role's blocks can follow each other.
-pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
+/// Checks that each role's blocks can follow each other. `has_all_calls` says whether all that they ask of the group could
+/// be read.
+pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block], has_all_calls: bool) {
     let is_whole = reader.error_count() == 0;
     for role in roles {
-        let mut order = Order::new(role, is_whole);
+        let mut order = Order { is_whole, has_all_calls, ..Order::new(role) };
         for block in blocks.iter().filter(|block| block.roles.contains(&role.name.value)) {
             if let Some(problem) = order.follow(block) {
                 reader.report(problem);
@@ -56,6 +57,7 @@ struct Order<'a> {
     secondary: bool,
     /// Whether all of the file could be read: only then what is not there was not written.
     is_whole: bool,
+    has_all_calls: bool,
     busy: bool,
     /// Whether the board was started.
     started: bool,
@@ -84,9 +86,10 @@ enum Line {
 }
 
 impl<'a> Order<'a> {
-    fn new(role: &'a Role, is_whole: bool) -> Self {
+    fn new(role: &'a Role) -> Self {
         Self {
-            is_whole,
+            is_whole: true,
+            has_all_calls: true,
             name: &role.name.value,
             secondary: matches!(role.kind, RoleKind::Connection { .. }),
             busy: false,
@@ -144,7 +147,11 @@ impl<'a> Order<'a> {
             BlockKind::BootSsh(boot) => {
                 self.started = true;
                 space.line = Some(Line::Shell);
-                address_problem(boot, space.calls, self.secondary, name, block.span)
+                match &boot.address {
+                    // What could not be read may be what it waits for.
+                    SshAddress::Message { .. } if !self.has_all_calls => None,
+                    _ => address_problem(boot, space.calls, self.secondary, name, block.span),
+                }
             }
             BlockKind::Test(_) | BlockKind::Interactive(_) | BlockKind::Monitors(_) => self.test(block),
             BlockKind::Command(_) => None,
@@ -208,16 +215,23 @@ fn missing_files(
     }
     let Some(files) = files else { return Some(boots_first(role, span)) };
     let has_root = files.rootfs.is_some() || files.persistent_nfs.is_some();
-    let missing = match list.as_str() {
+    let has_ramdisk = files.ramdisk.is_some();
+    // Without a RAM disk the kernel may have one of its own.
+    let (missing, problem): (_, fn(_, _, String) -> _) = match list.as_str() {
         _ if !is_whole => return None,
-        _ if files.kernel.is_none() => "kernel",
-        "nfs" if !has_root => "nfsrootfs",
-        "ramdisk" if files.ramdisk.is_none() => "ramdisk",
+        _ if files.kernel.is_none() => ("kernel", Diagnostic::error),
+        "nfs" if !has_root && !has_ramdisk => ("nfsrootfs", Diagnostic::error),
+        "nfs" if !has_root => ("nfsrootfs", Diagnostic::warning),
+        "ramdisk" if !has_ramdisk => ("ramdisk", Diagnostic::warning),
         _ => return None,
     };
     let message = format!("the commands `{list}` need a `{missing}`, and none is deployed");
-    let problem = Diagnostic::error(Code::MissingDeploy, boot.commands.span, message);
-    Some(problem.with_help(format!("add `{missing}` to the `deploy` before this boot")))
+    let problem = problem(Code::MissingDeploy, boot.commands.span, message);
+    let help = format!("add `{missing}` to the `deploy` before this boot");
+    Some(match problem.is_error() {
+        true => problem.with_help(help),
+        false => problem.with_help(format!("lines with it are left out; {help} if it is meant")),
+    })
 }
 
 fn boots_first(role: &str, span: Span) -> Diagnostic {

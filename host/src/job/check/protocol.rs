@@ -24,9 +24,7 @@ pub(crate) fn is_servers_form(reader: &mut Reader<'_>, top: &Fields<'_>) -> bool
     };
     let multinode = top.get("protocols").and_then(|node| entry(node, "lava-multinode"));
     let Some((_, multinode)) = multinode else { return false };
-    let Some((key, _)) =
-        ["sub_id", "target_group", "group_size"].iter().find_map(|key| entry(&multinode, key))
-    else {
+    let Some((key, _)) = ["sub_id", "group_size"].iter().find_map(|key| entry(&multinode, key)) else {
         return false;
     };
     let message = format!(
@@ -43,7 +41,7 @@ pub(crate) fn multinode<'n>(reader: &mut Reader<'_>, top: &Fields<'n>) -> Option
     let node = lava_multinode(reader, top)?;
     let fields = reader.fields(node, "lava-multinode")?;
     // For LAVA's scheduler.
-    fields.accept(&["pool_pattern"]);
+    fields.accept(&["pool_pattern", "target_group"]);
     let timeout = limit(reader, &fields, "lava-multinode");
     let roles = fields.require(reader, "roles");
     fields.finish(reader);
@@ -77,7 +75,7 @@ pub(super) fn limit(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str) ->
 fn lava_multinode<'n>(reader: &mut Reader<'_>, parent: &Fields<'n>) -> Option<&'n Node> {
     let node = parent.get_misspelt(reader, "protocols")?;
     let fields = reader.fields(node, "protocols")?;
-    fields.refuse(reader, &["lava-lxc", "lava-xnbd", "lava-vland"]);
+    fields.refuse(reader, &["lava-lxc", "lava-xnbd", "lava-vland"], "supported is `lava-multinode`");
     let node = fields.get("lava-multinode");
     if fields.get("timeout").is_some() {
         let span = fields.key_span("timeout").unwrap_or(fields.span);
@@ -98,7 +96,7 @@ fn call(reader: &mut Reader<'_>, node: &Node, owner: Owner, otherwise: &Limit) -
         .require(reader, "request")
         .and_then(|node| reader.choice(node, "request", &GroupRequest::NAMES));
     let message_id = fields.require(reader, "messageID").and_then(|node| reader.non_empty(node, "messageID"));
-    let message = fields.get("message").map(|node| reader.pairs(node, "message")).unwrap_or_default();
+    let message = fields.get("message").map(|node| message(reader, node)).unwrap_or_default();
     let role = fields.get("role").and_then(|node| reader.string(node, "role"));
     if role.is_some() && !matches!(request, None | Some(GroupRequest::WaitAll)) {
         let span = fields.key_span("role").unwrap_or(fields.span);
@@ -117,6 +115,17 @@ fn call(reader: &mut Reader<'_>, node: &Node, owner: Owner, otherwise: &Limit) -
         place: reader.place(node.span),
         span: node.span,
     })
+}
+
+/// `message`: keys, and the value of each.
+fn message(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
+    if let Value::Mapping(entries) = &node.value {
+        for (key, _) in entries.iter().filter(|(_, value)| value.value == Value::Null) {
+            let message = format!("`{}` of `message` has no value", key.name);
+            reader.report(Diagnostic::error(Code::EmptyValue, key.span, message));
+        }
+    }
+    reader.pairs(node, "message")
 }
 
 /// The action of LAVA's that makes a request: one that a block of the kind `owner` has. LAVA never makes the others,

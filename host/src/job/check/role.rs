@@ -1,10 +1,13 @@
 //! Roles of a group, or the one node of a job without.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::context;
 use super::protocol::{self, Multinode};
 use super::timeout;
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, nearest};
-use crate::document::{Fields, Node, Reader, Value};
+use crate::document::{Fields, Key, Node, Reader, Value};
 use crate::job::model::{Context, DelayedStart, Located, Role, RoleKind};
 use crate::limit::Limit;
 
@@ -14,14 +17,26 @@ const ONLY_ROLE: &str = "board";
 /// Most nodes of one role.
 pub(crate) const MAX_COUNT: u32 = 100;
 
+/// Most places of one name that are told.
+const MAX_PLACES: usize = 5;
+
 /// The roles of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     /// Those without errors.
     pub(crate) checked: Vec<Role>,
     /// Names of all that are declared, errors or not.
-    declared: Vec<String>,
+    declared: Vec<Located<String>>,
     form: Form,
+    named: RefCell<Named>,
+}
+
+/// The roles that are named by actions and by other roles.
+#[derive(Debug, Default)]
+struct Named {
+    known: BTreeSet<String>,
+    /// What is no role: the names, and where and by which key each is named.
+    unknown: BTreeMap<String, Vec<(Span, &'static str)>>,
 }
 
 /// What a job is for.
@@ -44,7 +59,52 @@ impl Roles {
 
     /// Whether no role is called `name`; never if the table of roles itself could not be read.
     fn is_unknown(&self, name: &str) -> bool {
-        !self.declared.is_empty() && self.declared.iter().all(|declared| declared != name)
+        !self.declared.is_empty() && self.names().all(|declared| declared != name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.declared.iter().map(|declared| declared.value.as_str())
+    }
+
+    /// Takes note that `key` names `name`; whether it is a role.
+    fn name(&self, name: &str, span: Span, key: &'static str) -> bool {
+        let is_known = !self.is_unknown(name);
+        let mut named = self.named.borrow_mut();
+        if is_known {
+            named.known.insert(name.to_owned());
+        } else {
+            named.unknown.entry(name.to_owned()).or_default().push((span, key));
+        }
+        is_known
+    }
+
+    /// Notes each name that is no role: at the role that was meant, if nothing names that, or else where it is named.
+    pub(crate) fn report_unknown(&self, reader: &mut Reader<'_>) {
+        let Named { known, unknown } = &*self.named.borrow();
+        for (name, places) in unknown {
+            let Some((&(first, key), others)) = places.split_first() else { continue };
+            let idle = || self.declared.iter().filter(|declared| !known.contains(&declared.value));
+            let meant = nearest(name, idle().map(|declared| declared.value.as_str()));
+            let misspelt = idle().find(|declared| Some(declared.value.as_str()) == meant);
+            let (problem, others) = match misspelt.filter(|_| !others.is_empty()) {
+                Some(Located { value, span }) => {
+                    let message = format!(
+                        "nothing names the role `{value}`, and {} places name a role `{name}`",
+                        places.len()
+                    );
+                    let problem = Diagnostic::error(Code::UnknownRole, *span, message);
+                    (problem.with_help(format!("did you mean `{name}`?")), places.as_slice())
+                }
+                None => {
+                    let message = format!("`{key}` names no role of this job: `{name}`");
+                    let help = did_you_mean(name, self.names());
+                    let problem = Diagnostic::error(Code::UnknownRole, first, message);
+                    (problem.with_optional_help(help), others)
+                }
+            };
+            let label = |problem: Diagnostic, (span, _): &(Span, _)| problem.with_label(*span, "named here");
+            reader.report(others.iter().take(MAX_PLACES).fold(problem, label));
+        }
     }
 }
 
@@ -57,7 +117,12 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Fields<'_>, multinode: Option<
             return Roles::default();
         }
         let Some(role) = only_role(reader, top) else { return Roles::default() };
-        return Roles { declared: vec![ONLY_ROLE.to_owned()], checked: vec![role], form: Form::Single };
+        return Roles {
+            declared: vec![role.name.clone()],
+            checked: vec![role],
+            form: Form::Single,
+            ..Roles::default()
+        };
     };
     if let Some(node) = device_type {
         let message = "`device_type` at the top level and `roles` exclude each other";
@@ -86,14 +151,26 @@ fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
     })
 }
 
+/// The `context` of each role that has one.
+pub(crate) fn contexts<'n>(multinode: Option<&Multinode<'n>>) -> impl Iterator<Item = &'n Node> + use<'n> {
+    let entries = |node: &'n Node| match &node.value {
+        Value::Mapping(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    let roles = multinode.map(|multinode| entries(multinode.roles)).unwrap_or_default();
+    let of_role =
+        move |(_, role): &'n (Key, Node)| entries(role).iter().find(|(key, _)| key.name == "context");
+    roles.iter().filter_map(of_role).map(|(_, context)| context)
+}
+
 fn all_roles(reader: &mut Reader<'_>, multinode: &Multinode<'_>) -> Roles {
     let mut roles = Roles { form: Form::Group, ..Roles::default() };
     let Some(fields) = reader.fields(multinode.roles, "roles") else { return roles };
     for (name, node) in fields.rest() {
         let span = fields.key_span(name).unwrap_or(fields.span);
         reader.check_name(name, span, "role");
-        roles.declared.push(name.to_owned());
         let name = Located { value: name.to_owned(), span };
+        roles.declared.push(name.clone());
         roles.checked.extend(role(reader, name, node, multinode.timeout.clone()));
     }
     if fields.rest().next().is_none() {
@@ -154,6 +231,10 @@ fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RoleKind> {
             None
         }
         (None, None) => {
+            if let Some(key) = ["device_type", "host_role"].into_iter().find(|key| fields.is_written(key)) {
+                fields.require(reader, key);
+                return None;
+            }
             let message = format!("role `{}` has neither `device_type` nor `host_role`", fields.what);
             let help = "give it a `device_type`, or `connection: ssh` and the `host_role` to connect to";
             reader.report(Diagnostic::error(Code::MissingKey, fields.span, message).with_help(help));
@@ -168,10 +249,10 @@ fn delayed_start(
     fields: &Fields<'_>,
     timeout: Option<Limit>,
 ) -> Option<DelayedStart> {
-    let request = fields.get("request");
-    let expected = fields.get("expect_role");
+    let request = fields.get_misspelt(reader, "request");
+    let expected = fields.get_misspelt(reader, "expect_role");
     let Some(request) = request else {
-        if let Some(node) = expected {
+        if let Some(node) = expected.filter(|_| !fields.is_written("request")) {
             let message = "`expect_role` without `request: lava-start` has no effect";
             reader.report(Diagnostic::warning(Code::IgnoredKey, node.span, message));
         }
@@ -225,17 +306,7 @@ fn check_reference(
         reader.report(Diagnostic::error(Code::OwnRole, span, message));
         return false;
     }
-    if roles.is_unknown(target) {
-        report_unknown(reader, target, span, &format!("`{key}` names"), roles);
-        return false;
-    }
-    true
-}
-
-fn report_unknown(reader: &mut Reader<'_>, name: &str, span: Span, who: &str, roles: &Roles) {
-    let message = format!("{who} no role of this job: `{name}`");
-    let help = did_you_mean(name, roles.declared.iter().map(String::as_str));
-    reader.report(Diagnostic::error(Code::UnknownRole, span, message).with_optional_help(help));
+    roles.name(target, span, key)
 }
 
 /// Reads an action block's `role`: a name or a list of names. Without it, all roles, which is right only for a job
@@ -247,7 +318,7 @@ pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Role
             reader.report(Diagnostic::error(Code::MissingKey, block.span, message));
             return Vec::new();
         }
-        return roles.declared.clone();
+        return roles.names().map(str::to_owned).collect();
     };
     if roles.form == Form::Single {
         let message = "`role` needs roles in `protocols: lava-multinode`, and this job has none";
@@ -265,10 +336,9 @@ pub(crate) fn of_block(reader: &mut Reader<'_>, block: &Fields<'_>, roles: &Role
     let mut names = Vec::new();
     for item in items {
         let Some(name) = reader.string(item, "role") else { continue };
-        if roles.is_unknown(&name) {
-            report_unknown(reader, &name, item.span, "`role` names", roles);
+        if !roles.name(&name, item.span, "role") {
             // The block is taken for that of the role that was meant, so that the others are told what is true of them.
-            names.extend(nearest(&name, roles.declared.iter().map(String::as_str)).map(str::to_owned));
+            names.extend(nearest(&name, roles.names()).map(str::to_owned));
         } else if !names.contains(&name) {
             names.push(name);
         }

@@ -15,6 +15,22 @@ const DEFAULT: Duration = Duration::from_secs(30);
 /// Longest time that can be written in one unit: ten years.
 pub(crate) const MAX_SECONDS: u32 = 10 * 365 * 24 * 3600;
 
+/// What people write for the units as well.
+const SHORT: [(&str, &str); 12] = [
+    ("d", "days"),
+    ("h", "hours"),
+    ("hr", "hours"),
+    ("hrs", "hours"),
+    ("m", "minutes"),
+    ("min", "minutes"),
+    ("mins", "minutes"),
+    ("minute", "minutes"),
+    ("s", "seconds"),
+    ("sec", "seconds"),
+    ("secs", "seconds"),
+    ("second", "seconds"),
+];
+
 const UNITS: [(&str, u64); 4] = [("days", 24 * 3600), ("hours", 3600), ("minutes", 60), ("seconds", 1)];
 
 /// LAVA's limit of what the job gives no time.
@@ -194,6 +210,13 @@ impl Reader<'_> {
             self.report(Diagnostic::error(Code::InvalidTimeout, node.span, message).with_help(help));
             return None;
         }
+        if let Value::Text(text) = &node.value
+            && let Some(help) = time_in_words(what, text)
+        {
+            let message = format!("`{what}` must be a mapping of a unit to a number");
+            self.report(Diagnostic::error(Code::InvalidTimeout, node.span, message).with_help(help));
+            return None;
+        }
         let fields = self.fields(node, what)?;
         let mut total = Duration::ZERO;
         let mut complete = true;
@@ -213,6 +236,15 @@ impl Reader<'_> {
             }
         }
         fields.accept(others);
+        for (name, _) in fields.rest() {
+            let Some(unit) = unit(name) else { continue };
+            let span = fields.key_span(name).unwrap_or(fields.span);
+            let message = format!("`{what}` has no unit `{name}`");
+            let problem = Diagnostic::error(Code::InvalidTimeout, span, message);
+            self.report(problem.with_help(format!("did you mean `{unit}`?")));
+            fields.know(name);
+            complete = false;
+        }
         self.check_units(&fields, what);
         if fields.rest().next().is_some() {
             fields.finish(self);
@@ -243,6 +275,10 @@ fn named(
     let mut all = Vec::new();
     for (name, node) in fields.rest() {
         let span = fields.key_span(name).unwrap_or(fields.span);
+        if is_unit(name) && matches!(node.value, Value::Integer(_)) {
+            reader.report(no_name(&parent.what, key, name, span));
+            continue;
+        }
         let known = known(reader, name, span, table);
         let Some(duration) = reader.duration(node, name) else { continue };
         let Some((part, owners)) = known else { continue };
@@ -250,6 +286,34 @@ fn named(
         all.push(Named { part, owners, limit: bound(reader, node, name, limit, job) });
     }
     all
+}
+
+/// The unit that `name` stands for, if it is not one itself.
+fn unit(name: &str) -> Option<&'static str> {
+    SHORT.iter().find(|(short, _)| short.eq_ignore_ascii_case(name)).map(|(_, unit)| *unit)
+}
+
+/// What to write for `text`, such as `5m` or `10 minutes`.
+fn time_in_words(what: &str, text: &str) -> Option<String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
+    let (number, name) = (text.get(..digits)?, text.get(digits..)?.trim());
+    let unit = UNITS.iter().map(|(unit, _)| *unit).find(|unit| *unit == name).or_else(|| unit(name))?;
+    Some(format!("write `{what}: {{ {unit}: {number} }}`"))
+}
+
+fn is_unit(name: &str) -> bool {
+    UNITS.iter().any(|(unit, _)| *unit == name)
+}
+
+/// A length of time where names of actions should be: what was meant is the time of them all.
+fn no_name(parent: &str, key: &str, unit: &str, span: Span) -> Diagnostic {
+    let message = format!("`{key}` of `{parent}` takes names of actions, and `{unit}` is none");
+    let help = match (parent, key) {
+        ("timeouts", "actions") => "the time of every action is in `action`",
+        ("timeouts", _) => "the time of every answer is in `connection`",
+        _ => "the time of this block is in `timeout`",
+    };
+    Diagnostic::error(Code::InvalidTimeout, span, message).with_help(help)
 }
 
 /// What `name` bounds; notes it if that is nothing.

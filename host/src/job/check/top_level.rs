@@ -1,10 +1,12 @@
 //! The top level of a job file.
 
-use super::block;
+use super::block::{self, Blocks};
 use super::context;
+use super::indent;
 use super::messages;
 use super::namespace;
 use super::order;
+use super::places;
 use super::protocol;
 use super::role;
 use super::timeout::JobTimeouts;
@@ -21,12 +23,26 @@ impl Job {
     /// # Errors
     /// Every problem of the file at once; one only if it is not YAML.
     pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
+        let problems_of = |source: &Source| match Self::check(source) {
+            Ok(job) => job.warnings,
+            Err(bad) => bad.problems,
+        };
+        match Self::check(source) {
+            Ok(job) => Ok(Self { warnings: indent::explain(source, job.warnings, problems_of), ..job }),
+            Err(bad) => {
+                Err(Diagnostics { problems: indent::explain(source, bad.problems, problems_of), ..bad })
+            }
+        }
+    }
+
+    /// As [`Self::parse`], with every problem as it is found.
+    fn check(source: &Source) -> Result<Self, Diagnostics> {
         let failed = |problem| Diagnostics { source: source.clone(), problems: vec![problem] };
         if source.text.trim().is_empty() {
             return Err(failed(Diagnostic::error(Code::EmptyValue, Span::default(), "the file is empty")));
         }
         let node = parse_yaml(source).map_err(|problem| failed(*problem))?;
-        let mut reader = Reader::new(source);
+        let mut reader = Reader::new(source).with_places(places::of);
         let job = document(&mut reader, &node);
         let (mut job, warnings) = reader.finish(job)?;
         job.warnings = warnings;
@@ -36,22 +52,30 @@ impl Job {
 
 fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     let top = reader.fields(node, "job")?;
+    if let Some((what, help)) = other_file(&top) {
+        let problem = Diagnostic::error(Code::WrongType, top.span, format!("this is {what}, and no job"));
+        reader.report(problem.with_help(help));
+        return None;
+    }
     if protocol::is_servers_form(reader, &top) {
         return None;
     }
-    let recorded = recorded(reader, &top);
+    let mut recorded = recorded(reader, &top);
     let name = top.require(reader, "job_name").and_then(|node| job_name(reader, node));
     let timeouts = JobTimeouts::read(reader, &top);
     let multinode = protocol::multinode(reader, &top);
     let roles = role::read(reader, &top, multinode.as_ref());
-    let context = top.get("context").map(|node| context::read(reader, node)).unwrap_or_default();
+    let context = top.get("context");
+    recorded.extend(context.into_iter().chain(role::contexts(multinode.as_ref())).flat_map(context::idle));
+    let context = context.map(|node| context::read(reader, node)).unwrap_or_default();
     let tags = top.get("tags").map(|node| role::tags(reader, node)).unwrap_or_default();
     let environment = top.get("environment").map(|node| reader.variables(node, "environment"));
     let secrets = top.get("secrets").map(|node| reader.variables(node, "secrets"));
     let actions = top.require(reader, "actions");
     let blocks = actions.and_then(|node| block::read(reader, node, &timeouts, &roles));
+    roles.report_unknown(reader);
     top.finish(reader);
-    let blocks = blocks?;
+    let Blocks { blocks, has_all_calls } = blocks?;
     // A role that cannot be read is told of; what it asks of the group, and the others of it, is not known.
     let all_roles = roles.is_complete();
     let roles: Vec<Role> = roles
@@ -67,9 +91,9 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
     // Without the roles or the namespace of every block it is not known what comes before what.
     let in_roles = blocks.iter().all(|block| !block.roles.is_empty());
     if in_roles && in_namespaces {
-        order::check(reader, &roles, &blocks);
+        order::check(reader, &roles, &blocks, has_all_calls);
     }
-    if in_roles && all_roles {
+    if in_roles && all_roles && has_all_calls {
         messages::check(reader, &roles, &blocks);
     }
     Some(Job {
@@ -84,6 +108,22 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
         recorded,
         warnings: Vec::new(),
     })
+}
+
+/// What a file without any key of a job is, and what to do with it.
+fn other_file(top: &Fields<'_>) -> Option<(&'static str, &'static str)> {
+    let has = |key| top.is_written(key);
+    if has("job_name") || has("timeouts") {
+        return None;
+    }
+    if has("metadata") && has("run") {
+        return Some((
+            "a test definition",
+            "name it in a job: `test`, `definitions`, with `from` and `path`",
+        ));
+    }
+    let is_device = has("commands") && (has("character_delays") || has("constants") || has("parameters"));
+    is_device.then_some(("a device of LAVA's", "`host-runner import lava FILE` makes a board of it"))
 }
 
 /// Keys for a server that plans and shows jobs, and tells of them: nothing to do for a program that runs one. Those that
@@ -114,7 +154,8 @@ fn recorded(reader: &mut Reader<'_>, top: &Fields<'_>) -> Vec<Located<String>> {
 /// `public`, `personal`, or a mapping with the groups that may see the job.
 fn visibility(reader: &mut Reader<'_>, node: &Node) {
     if !matches!(node.value, Value::Mapping(_)) {
-        reader.choice(node, "visibility", &[("public", ()), ("personal", ())]);
+        let all = "it is `public`, `personal`, or a mapping with `group` and a list of groups";
+        reader.choice_of(node, "visibility", &[("public", ()), ("personal", ())], all);
         return;
     }
     let Some(fields) = reader.fields(node, "visibility") else { return };
@@ -131,7 +172,8 @@ fn priority(reader: &mut Reader<'_>, node: &Node) {
             reader.integer(node, "priority", 0, 100);
         }
         _ => {
-            reader.choice(node, "priority", &[("high", ()), ("medium", ()), ("low", ())]);
+            let all = "it is `high`, `medium`, `low`, or a number from 0 to 100";
+            reader.choice_of(node, "priority", &[("high", ()), ("medium", ()), ("low", ())], all);
         }
     }
 }

@@ -31,7 +31,7 @@ impl<'n> Parameters<'n> {
 
 /// `prompts`, `auto_login` and what else belongs to a login.
 pub(super) fn shell(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &Parameters<'_>) -> ShellSpec {
-    let prompts = prompts(reader, fields);
+    let mut prompts = prompts(reader, fields);
     if fields.get_or_null("auto_login").is_some_and(|node| node.value == Value::Null) {
         let span = fields.key_span("auto_login").unwrap_or(fields.span);
         let problem = Diagnostic::error(Code::EmptyValue, span, "`auto_login` has no value");
@@ -44,6 +44,8 @@ pub(super) fn shell(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &P
         let help = "without the shell's prompt nobody knows when the login is done";
         let span = fields.key_span("auto_login").unwrap_or(fields.span);
         reader.report(Diagnostic::error(Code::MissingKey, span, message).with_help(help));
+        // Told once.
+        prompts.push(String::new());
     }
     let transfer = fields.get("transfer_overlay").and_then(|node| transfer_overlay(reader, fields, node));
     let failure = fields.get("failure_message").and_then(|node| reader.regex(node, "failure_message"));
@@ -80,9 +82,17 @@ fn auto_login(reader: &mut Reader<'_>, node: &Node) -> Option<(AutoLogin, bool)>
         fields.get("password_prompt").and_then(|node| reader.regex(node, "password_prompt"));
     let password = fields.get("password").and_then(|node| reader.string(node, "password"));
     let login_commands = fields.get("login_commands").map(|node| reader.strings(node, "login_commands"));
-    if password_prompt.is_some() != password.is_some() {
-        let message = "`password_prompt` and `password` need each other";
-        reader.report(Diagnostic::error(Code::MissingKey, fields.span, message));
+    match (fields.key_span("password_prompt"), fields.key_span("password")) {
+        (Some(span), None) => {
+            let message = "`password_prompt` needs a `password`";
+            reader.report(Diagnostic::error(Code::MissingKey, span, message));
+        }
+        (None, Some(span)) => {
+            let message = "`password` without `password_prompt` has no effect";
+            let problem = Diagnostic::warning(Code::IgnoredKey, span, message);
+            reader.report(problem.with_help("name the prompt if one comes, such as `Password:`"));
+        }
+        _ => {}
     }
     let ignore = fields.get("ignore_kernel_messages");
     let ignore = ignore.and_then(|node| reader.boolean(node, "ignore_kernel_messages"));

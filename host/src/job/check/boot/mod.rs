@@ -113,7 +113,7 @@ fn new_connection(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<NewCon
 }
 
 fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
-    fields.refuse(reader, &["schroot"]);
+    fields.refuse(reader, &["schroot"], "tests run in the system that SSH logs in to");
     // An older form that says what `method` says already.
     fields.accept(&["connection"]);
     // The agent needs no prompt and no login: it has a channel of its own.

@@ -34,6 +34,11 @@ pub(crate) fn read<T: Default>(
         reader.report(problem.with_help(format!("write `{what}: {{ url: {text} }}`")));
         return None;
     }
+    if let (Value::Sequence(_), "dtb") = (&node.value, what) {
+        let problem = reader.wrong_type(node, what, "a mapping");
+        reader.report(problem.with_help("a board has one device tree; what is put over it goes to `dtbo`"));
+        return None;
+    }
     let fields = reader.fields(node, what)?;
     let extra = extra(reader, &fields);
     let artifact = base(reader, &fields);
@@ -47,7 +52,11 @@ pub(crate) fn read<T: Default>(
                 (overlays, takes_lava) = self::overlays(reader, node);
             }
         }
-        None => fields.refuse(reader, &["format", "overlays"]),
+        None => fields.refuse(
+            reader,
+            &["format", "overlays"],
+            "overlays can be part of `nfsrootfs` and `ramdisk`",
+        ),
     }
     fields.finish(reader);
     Some(ArtifactKeys { artifact: artifact?, overlays, takes_lava, extra })
@@ -115,7 +124,10 @@ pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<St
     let rest = SCHEMES.iter().find_map(|scheme| lower.strip_prefix(scheme));
     let (message, help) = match rest {
         None => {
-            let help = "begin the URL with `http://`, `https://`, `scp://` or `file://`";
+            let help = match lower.starts_with("downloads://") {
+                true => "it comes from a `deploy` with `to: downloads`, which is not supported",
+                false => "begin the URL with `http://`, `https://`, `scp://` or `file://`",
+            };
             (format!("`{url}` cannot be fetched"), help)
         }
         Some(_) if url.contains(|c: char| c.is_whitespace() || c.is_control()) => {

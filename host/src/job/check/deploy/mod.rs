@@ -5,7 +5,7 @@ mod tftp;
 
 pub(super) use artifact::{compression, headers, url as artifact_url};
 
-use crate::diagnostic::{Code, Diagnostic, meant, nearest};
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean, meant, nearest};
 use crate::document::{Fields, Reader};
 use crate::job::model::{BlockKind, DeploySsh};
 use crate::job::part::Owner;
@@ -62,6 +62,7 @@ pub(crate) fn owner(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Owne
     if UNSUPPORTED.contains(&to.as_str()) {
         let message = format!("`deploy: to: {to}` is not supported");
         let help = match to.as_str() {
+            "nfs" => "did you mean a `deploy` with `to: tftp` and an `nfsrootfs`?",
             "overlay" => "leave this deployment out: the tests come over the console by themselves",
             _ => SUPPORTED,
         };
@@ -82,10 +83,38 @@ pub(crate) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, owner: Owner) -
     }
     // An older form that says what `to` says already.
     fields.accept(&["connection"]);
-    fields.refuse(reader, &["firmware", "kernel", "dtb", "rootfs", "modules"]);
+    fields.ignore(reader, &["prompts"]);
+    let help = "an SSH target gets the tests and nothing else";
+    fields.refuse(reader, &["firmware", "kernel", "dtb", "rootfs", "modules"], help);
     BlockKind::DeploySsh(DeploySsh { os: os(reader, fields) })
 }
 
 fn os(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
-    fields.get("os").and_then(|node| reader.non_empty(node, "os"))
+    let node = fields.get("os")?;
+    let os = reader.non_empty(node, "os")?;
+    check_distribution(reader, &os, node.span, "`os`");
+    Some(os)
+}
+
+/// Notes a name that is near to that of a distribution and is none: dependencies would not be installed.
+pub(in crate::job::check) fn check_distribution(reader: &mut Reader<'_>, name: &str, span: Span, what: &str) {
+    const KNOWN: [&str; 10] = [
+        "alpine",
+        "android",
+        "centos",
+        "centos_installer",
+        "debian",
+        "debian_installer",
+        "fedora",
+        "lede",
+        "oe",
+        "ubuntu",
+    ];
+    if KNOWN.contains(&name) {
+        return;
+    }
+    if let Some(help) = did_you_mean(name, KNOWN) {
+        let message = format!("{what} names no distribution that is known: `{name}`");
+        reader.report(Diagnostic::warning(Code::UnknownValue, span, message).with_help(help));
+    }
 }

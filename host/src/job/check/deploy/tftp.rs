@@ -17,7 +17,11 @@ const MAX_FILES: usize = 64;
 pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> DeployTftp {
     // `overlay_backend` says how LAVA brings its overlay onto its own server.
     fields.accept(&["connection", "overlay_backend"]);
-    fields.refuse(reader, &["overlays"]);
+    fields.refuse(reader, &["overlays"], "overlays can be part of `nfsrootfs` and `ramdisk`");
+    // Of LAVA's `mkimage`, which is not needed here.
+    fields.ignore(reader, &["parameters"]);
+    fields.mistaken(reader, "rootfs", "did you mean `nfsrootfs`?");
+    fields.mistaken(reader, "nfs_url", "write `persistent_nfs: { address: \"10.3.1.1:/srv/nfs/rootfs\" }`");
     let kernel = fields.get("kernel").and_then(|node| kernel(reader, node));
     let dtb = plain(reader, fields, "dtb");
     let dtbo = fields.get("dtbo").map(|node| dtbo(reader, node)).unwrap_or_default();
@@ -38,8 +42,12 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> DeployTftp {
     let has_place = ramdisk_node.is_some() || rootfs_node.is_some();
     let modules = modules(reader, fields, has_place);
     let extra_files = fields.get("extra_files").map(|node| extra_files(reader, node)).unwrap_or_default();
-    let authorize_ssh =
-        fields.get("authorize").and_then(|node| reader.choice(node, "authorize", &[("ssh", ())])).is_some();
+    let authorize = fields.get_misspelt(reader, "authorize");
+    if let Some(node) = authorize {
+        reader.choice(node, "authorize", &[("ssh", ())]);
+    }
+    // One that cannot be read was told of.
+    let authorize_ssh = authorize.is_some() || fields.is_written("authorize");
     let os = os(reader, fields);
     let (kernel, kernel_type) = kernel.unzip();
     DeployTftp {
@@ -167,6 +175,8 @@ fn rootfs(reader: &mut Reader<'_>, node: &Node) -> Option<RootfsSpec> {
 }
 
 fn rootfs_keys(reader: &mut Reader<'_>, fields: &Fields<'_>) -> RootfsKeys {
+    // What `install_overlay` is called in some templates, where it does nothing.
+    fields.ignore(reader, &["apply-overlay"]);
     if let (Some(persistent), Some(prefix)) = (fields.key_span("persistent"), fields.key_span("prefix")) {
         let message = "`prefix` and `persistent` exclude each other";
         let problem = Diagnostic::error(Code::ExclusiveKeys, persistent, message);

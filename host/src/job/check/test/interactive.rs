@@ -137,9 +137,10 @@ fn success(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 fn failure(reader: &mut Reader<'_>, node: &Node) -> Option<InteractiveFailure> {
     let fields = reader.fields(node, "failures")?;
     let message = fields.require(reader, "message").and_then(|node| reader.regex(node, "message"));
-    let class = fields.get("exception").and_then(|node| reader.choice(node, "exception", &EXCEPTIONS));
+    let exception = fields.get_misspelt(reader, "exception");
+    let class = exception.and_then(|node| reader.choice(node, "exception", &EXCEPTIONS));
     let error = fields.get("error").and_then(|node| reader.non_empty(node, "error"));
-    if class.is_none() && fields.get("exception").is_none() && error.is_some() {
+    if exception.is_none() && !fields.is_written("exception") && error.is_some() {
         let span = fields.key_span("error").unwrap_or(fields.span);
         let message = "`error` without `exception` has no effect";
         reader.report(Diagnostic::warning(Code::IgnoredKey, span, message));

@@ -12,7 +12,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Monitor>>
 fn monitor(reader: &mut Reader<'_>, node: &Node) -> Option<Monitor> {
     let fields = reader.fields(node, "monitors")?;
     let name = fields.require(reader, "name").and_then(|node| test_name(reader, node, "monitor"));
-    let start = fields.require(reader, "start").and_then(|node| reader.regex(node, "start"));
+    let start = fields.require(reader, "start").and_then(|node| reader.regex_or_empty(node, "start"));
     let end = fields.require(reader, "end").and_then(|node| reader.regex(node, "end"));
     // As in LAVA, what has no result has passed.
     let pattern = fields.require(reader, "pattern");

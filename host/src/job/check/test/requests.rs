@@ -5,9 +5,10 @@
 
 use std::sync::LazyLock;
 
+use protocol::helper;
 use regex::Regex;
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, nearest};
 use crate::job::model::GroupRequest;
 use crate::job::testdef::{Requests, StepRequest};
 
@@ -24,6 +25,12 @@ static REQUEST: LazyLock<Regex> = LazyLock::new(|| {
     let words = r"[ \t]+([^\s;&|)`]+)(?:[ \t]+([^\s;&|)`]+))?";
     let helper = r"lava-(send|wait-all|wait|sync|network)";
     Regex::new(&format!("(?m){place}{before}{helper}{words}")).expect("a constant pattern is valid")
+});
+
+/// What begins like a helper where a command can stand.
+static HELPER: LazyLock<Regex> = LazyLock::new(|| {
+    let place = r"(?:^|[;&|({!`]|\b(?:do|then|else|elif|if|while|until|time|exec|sudo)\b|--shell\b)";
+    Regex::new(&format!(r"(?m){place}[ \t]*(lava-[\w-]+)")).expect("a constant pattern is valid")
 });
 
 /// A helper anywhere.
@@ -45,9 +52,9 @@ pub(super) fn requests<'s>(steps: impl IntoIterator<Item = (&'s str, Span)>) -> 
         let visible = visible(command, &mut requests.may_be_more);
         let before = requests.seen.len();
         let room = MAX_REQUESTS.saturating_sub(before);
-        requests
-            .seen
-            .extend(REQUEST.captures_iter(&visible).filter_map(|found| request(&found, span)).take(room));
+        requests.seen.extend(
+            REQUEST.captures_iter(&visible).filter_map(|found| request(&found, &visible, span)).take(room),
+        );
         let seen = requests.seen.len() - before;
         requests.may_be_more |= MENTION.find_iter(&visible).count() > seen || SCRIPT.is_match(&visible);
     }
@@ -59,7 +66,34 @@ pub(super) fn may_ask(text: &str) -> bool {
     MENTION.is_match(text)
 }
 
-fn request(found: &regex::Captures<'_>, span: Span) -> Option<StepRequest> {
+/// The words where a helper can stand that are none and look like one, each with that.
+pub(super) fn misspelt(command: &str) -> Vec<(String, &'static str)> {
+    let visible = visible(command, &mut false);
+    let words = HELPER.captures_iter(&visible).filter_map(|found| Some(found.get(1)?.as_str()));
+    let unknown = words.filter(|word| !helper::NAMES.contains(word));
+    unknown
+        .filter_map(|word| Some((word.to_owned(), nearest(word, helper::NAMES)?)))
+        .take(MAX_REQUESTS)
+        .collect()
+}
+
+/// The keys of the `key=value` words that `rest` begins with, up to the end of the command.
+fn keys(rest: &str) -> Option<Vec<String>> {
+    let end = rest.find(['\n', ';', '&', '|', ')', '`']).unwrap_or(rest.len());
+    let words = rest.get(..end).unwrap_or_default().split_whitespace();
+    let mut keys = Vec::new();
+    for word in words {
+        // What has no `=` may be part of a value that a command gives.
+        let Some((key, _)) = word.split_once('=') else { continue };
+        if key.contains(['$', '`', '"', '\'']) {
+            return None;
+        }
+        keys.push(key.to_owned());
+    }
+    (!rest.starts_with(['$', '`'])).then_some(keys)
+}
+
+fn request(found: &regex::Captures<'_>, visible: &str, span: Span) -> Option<StepRequest> {
     let word = |index| found.get(index).map(|word| word.as_str().to_owned());
     let (first, second) = (word(2)?, word(3));
     let (request, id, role) = match found.get(1)?.as_str() {
@@ -73,7 +107,9 @@ fn request(found: &regex::Captures<'_>, span: Span) -> Option<StepRequest> {
             _ => return None,
         },
     };
-    Some(StepRequest { request, id, role, span })
+    let rest = found.get(2).and_then(|id| visible.get(id.end()..)).unwrap_or_default();
+    let keys = if request == GroupRequest::Send { keys(rest) } else { None };
+    Some(StepRequest { request, id, role, keys, span })
 }
 
 /// `command` without comments, here-documents and quoted text of several words. Notes whether one of these has a helper.
@@ -151,7 +187,7 @@ fn here_document<'t>(text: &'t str, delimiter: &str) -> (&'t str, &'t str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Requests, requests};
+    use super::{Requests, misspelt, requests};
     use crate::diagnostic::Span;
 
     fn of(command: &str) -> Requests {
@@ -206,6 +242,33 @@ mod tests {
         }
         for command in ["echo hello # lava-send ready", "echo 'it is well'; uname -a", "cat /proc/version"] {
             assert_eq!(of(command), Requests::default(), "{command}");
+        }
+    }
+
+    #[test]
+    fn keys_of_what_is_sent_are_seen_unless_a_shell_makes_them_up() {
+        for (command, expected) in [
+            ("lava-send ipv4 ipaddr=$(lava-echo-ipv4 eth0); true", Some(vec!["ipaddr"])),
+            ("lava-send x a=1 b='two words' && lava-sync y", Some(vec!["a", "b"])),
+            ("lava-send x", Some(vec![])),
+            ("lava-send x $key=1", None),
+        ] {
+            let keys = of(command).seen[0].keys.clone();
+            let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
+            assert_eq!(keys, expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_helper_is_seen_where_a_command_can_stand() {
+        for (command, word, near) in [
+            ("true; lava-tset-case x --result pass", "lava-tset-case", "lava-test-case"),
+            ("if lava-snyc x; then true; fi", "lava-snyc", "lava-sync"),
+        ] {
+            assert_eq!(misspelt(command), [(word.to_owned(), near)]);
+        }
+        for command in ["lava-test-case x --result pass", "echo lava-tset-case", "lava-qemu-images list"] {
+            assert_eq!(misspelt(command), [], "{command}");
         }
     }
 

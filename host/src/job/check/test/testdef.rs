@@ -4,9 +4,10 @@
 //! error if they look like one that is known.
 
 use super::definitions::git_ref;
-use super::requests::{may_ask, requests};
+use super::requests::{may_ask, misspelt, requests};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, did_you_mean, nearest};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
+use crate::job::check::deploy::check_distribution;
 use crate::job::check::timeout;
 use crate::job::testdef::{GitRepo, Install, Requests, RunStep, TestDefinition, whole_groups};
 use crate::limit::Limit;
@@ -125,6 +126,8 @@ fn install(reader: &mut Reader<'_>, node: &Node, finish: Finish) -> Option<Insta
     }
     for (key, node) in fields.rest() {
         if let Some(distro) = key.strip_prefix("deps-") {
+            let span = fields.key_span(key).unwrap_or(fields.span);
+            check_distribution(reader, distro, span, &format!("`{key}`"));
             install.deps_by_distro.push((distro.to_owned(), reader.strings(node, key)));
             fields.know(key);
         }
@@ -200,6 +203,13 @@ fn run_steps(reader: &mut Reader<'_>, node: &Node) -> (Vec<RunStep>, Requests) {
             let message =
                 "the time of this step has no effect: it is part of a command that goes over several steps";
             reader.report(Diagnostic::warning(Code::IgnoredTimeout, *span, message));
+        }
+    }
+    for (step, span) in &steps {
+        for (word, near) in misspelt(&step.command) {
+            let message = format!("no helper is called `{word}`");
+            let problem = Diagnostic::warning(Code::UnknownValue, *span, message);
+            reader.report(problem.with_help(format!("did you mean `{near}`?")));
         }
     }
     let requests = requests(steps.iter().map(|(step, span)| (step.command.as_str(), *span)));
