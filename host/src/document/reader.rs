@@ -141,15 +141,21 @@ impl<'a> Reader<'a> {
         valid
     }
 
-    /// Text that is not empty. What is no text without quotes is refused, as by LAVA: who writes `yes` or `1.10` for a name
-    /// may not know what others read in it.
-    pub(crate) fn non_empty(&mut self, node: &Node, what: &str) -> Option<String> {
+    /// Text. What is none without quotes is refused, as by LAVA: who writes `yes` or `1.10` for a name may not know what
+    /// others read in it.
+    pub(crate) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.string(node, what)?;
         if !matches!(node.value, Value::Text(_)) {
             let problem = self.wrong_type(node, what, "text");
             self.report(problem.with_help(format!("put it in quotes if it is meant so: `'{text}'`")));
             return None;
         }
+        Some(text)
+    }
+
+    /// Text that is not empty, as [`Self::text`].
+    pub(crate) fn non_empty(&mut self, node: &Node, what: &str) -> Option<String> {
+        let text = self.text(node, what)?;
         if text.trim().is_empty() {
             self.report(Diagnostic::error(Code::EmptyValue, node.span, format!("`{what}` is empty")));
             return None;

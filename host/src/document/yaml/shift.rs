@@ -19,8 +19,8 @@ pub(crate) struct Shift {
     /// Indent of the first of them, and the one it gets.
     from: usize,
     to: usize,
-    /// The line of which they are part then.
-    parent: Option<Span>,
+    /// The lines of which they are part then, the nearest first.
+    within: Vec<Span>,
     /// How many lines near them, and how many of the text, stand as deep below one that stands as deep as that.
     usage: (usize, usize),
     /// How many lines they are away from the place that was asked for.
@@ -105,9 +105,9 @@ impl Shift {
         (self.starts.len() > 1, Reverse(self.usage), self.distance, self.starts.len(), by)
     }
 
-    /// The line of which they are part then; `None` at the top level.
-    pub(crate) const fn parent(&self) -> Option<Span> {
-        self.parent
+    /// The lines of which they are part then, the nearest first; none at the top level.
+    pub(crate) fn within(&self) -> &[Span] {
+        &self.within
     }
 
     /// How many lines it is away from the place that was asked for.
@@ -261,12 +261,16 @@ impl Candidate<'_, '_> {
         let own = level(self.index, columns);
         let near = self.index.saturating_sub(ALIKE)..self.all.len().min(self.index + ALIKE + 1);
         let is_alike = |index: usize| index != self.index && level(index, columns) == own;
-        let parent = own.parent.and_then(|(index, _)| self.all.get(index));
+        let parent = |level: Level| level.parent.map(|(index, _)| index);
+        let within =
+            std::iter::successors(parent(own), |index| self.levels.get(*index).copied().and_then(parent));
+        let line =
+            |index: usize| self.all.get(index).map(|line| Span { offset: line.offset, len: line.text.len() });
         Shift {
             starts: self.all.iter().skip(self.index).take(number).map(|line| line.offset).collect(),
             from: self.line.indent(),
             to,
-            parent: parent.map(|line| Span { offset: line.offset, len: line.text.len() }),
+            within: within.filter_map(line).collect(),
             usage: (
                 near.filter(|index| is_alike(*index)).count(),
                 self.levels.iter().filter(|level| **level == own).count(),

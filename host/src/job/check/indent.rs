@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::document::Shift;
 
 /// Most columns that are tried for a file.
@@ -92,18 +92,33 @@ fn is_consequence(problem: &Diagnostic) -> bool {
 }
 
 /// Whether `shift` moves lines to where nobody looks at them: below what has a problem itself, or among names of the user's
-/// own.
+/// own, unless that was asked for by a key that is not known where it is.
 fn moves_aside(source: &Source, problems: &[Diagnostic], shift: &Shift) -> bool {
-    let Some(parent) = shift.parent() else { return false };
-    let is_on = |problem: &Diagnostic| {
-        let place = problem.span().offset;
-        (parent.offset..parent.offset + parent.len).contains(&place)
-            && matches!(problem.code, Code::UnknownKey | Code::UnknownAction | Code::DuplicateKey)
+    let is_wrong = |problem: &Diagnostic| {
+        matches!(problem.code, Code::UnknownKey | Code::UnknownAction | Code::DuplicateKey)
     };
-    let text = source.text.get(parent.offset..parent.offset + parent.len).unwrap_or_default();
-    let key = text.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default();
-    let is_twice = problems.iter().any(|problem| problem.code == Code::DuplicateKey);
-    problems.iter().any(is_on) || is_twice && OWN_NAMES.contains(&key)
+    let below_wrong = shift.within().first().is_some_and(|parent| {
+        problems.iter().any(|problem| is_wrong(problem) && is_on(*parent, problem.span()))
+    });
+    let is_own = |line: &Span| {
+        let text = source.text.get(line.offset..line.offset + line.len).unwrap_or_default();
+        OWN_NAMES.contains(&text.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default())
+    };
+    let is_lost = |problem: &Diagnostic| {
+        is_unreadable(problem)
+            || problem.code == Code::UnknownKey && shift.covers(&source.text, problem.span())
+    };
+    below_wrong || shift.within().iter().any(is_own) && !problems.iter().any(is_lost)
+}
+
+/// Whether the file cannot be read for it.
+fn is_unreadable(problem: &Diagnostic) -> bool {
+    matches!(problem.code, Code::YamlSyntax | Code::WrongIndent)
+}
+
+/// Whether `span` begins on `line`.
+fn is_on(line: Span, span: Span) -> bool {
+    (line.offset..line.offset + line.len).contains(&span.offset)
 }
 
 /// What `shift` takes away of `problems`; `None` if that is nothing, or if it brings others.
@@ -125,7 +140,6 @@ fn mend(
         left.iter().any(|other| (other.code, &other.message) == (problem.code, &problem.message))
     };
     let gone: Vec<Diagnostic> = problems.iter().filter(|problem| !is_left(problem)).cloned().collect();
-    let is_unreadable = |problem: &Diagnostic| matches!(problem.code, Code::YamlSyntax | Code::WrongIndent);
     let was_yaml = !problems.iter().any(is_unreadable);
     let is_new = |problem: &Diagnostic| {
         if was_yaml {
@@ -136,10 +150,8 @@ fn mend(
     };
     // A key without a value always takes what is put below it.
     let fills = |problem: &Diagnostic| {
-        let place = problem.span().offset;
-        let parent =
-            shift.parent().is_some_and(|line| (line.offset..line.offset + line.len).contains(&place));
-        parent && problem.code == Code::EmptyValue
+        let parent = shift.within().first();
+        problem.code == Code::EmptyValue && parent.is_some_and(|parent| is_on(*parent, problem.span()))
     };
     (gone.iter().any(|problem| is_hint(problem) && !fills(problem))
         && gone.iter().all(is_consequence)
@@ -162,7 +174,7 @@ impl Mended {
         let side = if from > to { "right" } else { "left" };
         let message = format!("{lines} too far to the {side}");
         let help = format!("it was meant to begin in column {to}, it seems, and not in column {from}");
-        let span = crate::diagnostic::Span { offset, len };
+        let span = Span { offset, len };
         let is_error = self.gone.iter().any(Diagnostic::is_error);
         let problem = match is_error {
             true => Diagnostic::error(Code::WrongIndent, span, message),

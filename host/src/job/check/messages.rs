@@ -70,7 +70,7 @@ impl<'a> Asked<'a> {
             id: &call.message_id,
             role: call.role.as_deref(),
             keys: Some(keys(call)),
-            span: call.span,
+            span: call.id_span,
         }));
         match &block.kind {
             BlockKind::Test(test) => {

@@ -95,7 +95,9 @@ fn call(reader: &mut Reader<'_>, node: &Node, owner: Owner, otherwise: &Limit) -
     let request = fields
         .require(reader, "request")
         .and_then(|node| reader.choice(node, "request", &GroupRequest::NAMES));
-    let message_id = fields.require(reader, "messageID").and_then(|node| reader.non_empty(node, "messageID"));
+    let id = fields.require(reader, "messageID");
+    let id_span = id.map_or(node.span, |node| node.span);
+    let message_id = id.and_then(|node| reader.non_empty(node, "messageID"));
     let message = fields.get("message").map(|node| message(reader, node)).unwrap_or_default();
     let role = fields.get("role").and_then(|node| reader.string(node, "role"));
     if role.is_some() && !matches!(request, None | Some(GroupRequest::WaitAll)) {
@@ -113,6 +115,7 @@ fn call(reader: &mut Reader<'_>, node: &Node, owner: Owner, otherwise: &Limit) -
         role,
         timeout: timeout.unwrap_or_else(|| otherwise.clone()),
         place: reader.place(node.span),
+        id_span,
         span: node.span,
     })
 }

@@ -259,7 +259,10 @@ fn delayed_start(
         return None;
     };
     reader.choice(request, "request", &[("lava-start", ())])?;
-    let expect_role = fields.require(reader, "expect_role")?;
+    let expect_role = match expected {
+        Some(node) => node,
+        None => fields.require(reader, "expect_role")?,
+    };
     let expect_role = located(reader, expect_role, "expect_role")?;
     Some(DelayedStart { expect_role, timeout: timeout.unwrap_or_else(timeout::default_limit) })
 }

@@ -276,6 +276,9 @@ fn named(
     for (name, node) in fields.rest() {
         let span = fields.key_span(name).unwrap_or(fields.span);
         if is_unit(name) && matches!(node.value, Value::Integer(_)) {
+            // A length of time, and nothing else, is no list of names at all.
+            let is_time = fields.rest().all(|(name, _)| is_unit(name));
+            let span = parent.key_span(key).filter(|_| is_time).unwrap_or(span);
             reader.report(no_name(&parent.what, key, name, span));
             continue;
         }

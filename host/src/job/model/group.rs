@@ -30,6 +30,8 @@ pub struct ProtocolCall {
     pub timeout: Limit,
     /// `file:line:column` of the call.
     pub place: String,
+    /// Where `messageID` is written.
+    pub id_span: Span,
     /// The same in bytes.
     pub span: Span,
 }

@@ -77,10 +77,10 @@ fn auto_login(reader: &mut Reader<'_>, node: &Node) -> Option<(AutoLogin, bool)>
     let fields = reader.fields(node, "auto_login")?;
     let login_prompt =
         fields.require(reader, "login_prompt").and_then(|node| reader.regex(node, "login_prompt"));
-    let username = fields.require(reader, "username").and_then(|node| reader.string(node, "username"));
+    let username = fields.require(reader, "username").and_then(|node| reader.text(node, "username"));
     let password_prompt =
         fields.get("password_prompt").and_then(|node| reader.regex(node, "password_prompt"));
-    let password = fields.get("password").and_then(|node| reader.string(node, "password"));
+    let password = fields.get("password").and_then(|node| reader.text(node, "password"));
     let login_commands = fields.get("login_commands").map(|node| reader.strings(node, "login_commands"));
     match (fields.key_span("password_prompt"), fields.key_span("password")) {
         (Some(span), None) => {

@@ -119,9 +119,10 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
     // The agent needs no prompt and no login: it has a channel of its own.
     login::prompts(reader, fields);
     fields.accept(&["auto_login", "ignore_kernel_messages", "soft_reboot", "transfer_overlay"]);
-    let Some(parameters) = fields.get("parameters").and_then(|node| reader.fields(node, "parameters")) else {
+    let Some(node) = fields.get_misspelt(reader, "parameters") else {
         return Some(BootSsh { address: SshAddress::Board });
     };
+    let parameters = reader.fields(node, "parameters")?;
     // Kernel messages do not come over SSH.
     parameters.accept(&["kernel-start-message", "shutdown-message", "bootloader-final-message"]);
     let (id, key) = (parameters.get("hostID"), parameters.get("host_key"));
@@ -141,7 +142,9 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
 /// `reset`, `soft_reboot` and `shutdown-message`.
 fn reset(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &login::Parameters<'_>) -> Reset {
     let wanted = fields.get("reset").and_then(|node| reader.boolean(node, "reset"));
-    let soft_reboot = fields.get("soft_reboot").map(|node| reader.strings(node, "soft_reboot"));
+    let soft_reboot = fields.get("soft_reboot");
+    let soft_reboot =
+        soft_reboot.map(|node| reader.list(node, |reader, item| reader.text(item, "soft_reboot")));
     Reset {
         wanted: wanted.unwrap_or(true),
         soft_reboot: soft_reboot.unwrap_or_default(),
@@ -153,14 +156,29 @@ fn reset(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &login::Param
 fn commands(reader: &mut Reader<'_>, node: &Node) -> Option<Located<BootCommands>> {
     let value = match &node.value {
         Value::Sequence(_) => BootCommands::Inline(reader.list(node, command)),
-        _ => BootCommands::Named(reader.non_empty(node, "commands")?),
+        _ => BootCommands::Named(list_name(reader, node)?),
     };
     Some(Located { value, span: node.span })
 }
 
+/// The name of a list of commands. A board type may have any; one that is near to a name that all have is told.
+fn list_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    /// Those that LAVA's and our board types have, and media, whose names are as short.
+    const KNOWN: [&str; 9] = ["nfs", "ramdisk", "nbd", "ubifs", "usb", "sata", "sd", "mmc", "emmc"];
+    let name = reader.non_empty(node, "commands")?;
+    let near = nearest(&name, ["nfs", "ramdisk"]).filter(|_| !KNOWN.contains(&name.as_str()));
+    if let Some(near) = near {
+        let message = format!("`{name}` is no usual list of commands");
+        let problem = Diagnostic::warning(Code::UnknownValue, node.span, message);
+        reader
+            .report(problem.with_help(format!("did you mean `{near}`? The board's type must have the list")));
+    }
+    Some(name)
+}
+
 /// A command for U-Boot.
 fn command(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let command = reader.string(node, "commands")?;
+    let command = reader.text(node, "commands")?;
     for name in unknown(&command) {
         let message = format!("nothing replaces `{{{name}}}` in this command");
         // What looks like none of them may be text for the board.

@@ -115,7 +115,7 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<InteractiveAct
 
 /// What is typed. A name in brackets may be that of a group of an earlier step; one that looks like LAVA's own is none.
 fn command(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let text = reader.string(node, "command")?;
+    let text = reader.text(node, "command")?;
     for name in unknown(&text) {
         if let Some(near) =
             did_you_mean(name, PLACEHOLDERS.into_iter().chain(["JOB_ID"])).filter(|_| name != "JOB_ID")
