@@ -1,9 +1,9 @@
 //! `boot` by `minimal`, and by `new_connection`: what is on the board boots by itself, or is up already.
 
 use crate::action::power::{open_console, power_on};
-use crate::action::shell;
+use crate::action::{call_group, shell};
 use crate::fault::{Class, Fault};
-use crate::job::Part;
+use crate::job::{Moment, Part};
 use crate::plan::{BootMinimal, NewConnection, Step};
 use crate::run::{NodeContext, Phase, Resources};
 
@@ -17,6 +17,7 @@ pub(crate) async fn boot_minimal(
 ) -> Result<(), Fault> {
     let board = node.own_board(phase)?;
     let mut console = power_on(node, phase, step, &boot.reset, board, resources).await?;
+    call_group(node, phase, step, Moment::Login, resources).await?;
     shell::log_in(node, phase, step, &boot.shell, boot.reset.wanted, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
     Ok(())
@@ -43,6 +44,7 @@ pub(crate) async fn new_connection(
             part.bound("open connection", open_console(node, &part, target)).await?
         }
     };
+    call_group(node, phase, step, Moment::Login, resources).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, Some(name.clone()))?);
     Ok(())

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use crate::action::power::power_on;
-use crate::action::{Deployed, shell};
+use crate::action::{Deployed, call_group, shell};
 use crate::board::{self, Board};
 use crate::dialog::{Goal, LastOutput, Start, Uboot, UbootError, UbootLimits, UbootSettings};
 use crate::fault::{Chain, Class, Fault};
-use crate::job::{Part, Timeouts};
+use crate::job::{Moment, Part, Timeouts};
 use crate::link::{Console, DriveError, drive};
 use crate::plan::{self, BootBootloader, BootUboot, BootValues, LoaderCommands, ResetPlan, Step, substitute};
 use crate::run::{Line, NodeContext, Phase, Resources};
@@ -39,6 +39,7 @@ pub(crate) async fn boot_uboot(
     )
     .await?;
     node.emitter.note("U-Boot started the kernel");
+    call_group(node, phase, step, Moment::Login, resources).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     let deployed = resources.space().deployed.as_ref();
     let is_served = deployed.is_some_and(|deployed| deployed.has_tests);

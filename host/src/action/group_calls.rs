@@ -4,17 +4,20 @@ use std::net::IpAddr;
 
 use crate::fault::{Class, Fault};
 use crate::group::{Released, Request};
-use crate::job::{GroupRequest, ProtocolCall};
+use crate::job::{GroupRequest, Moment, ProtocolCall};
+use crate::plan::Step;
 use crate::run::{NodeContext, Phase, Resources};
 
-/// Makes `calls` in their order, and keeps the values that the job takes from their answers.
+/// Makes the requests of a step that are due at `moment`, in their order, and keeps the values that the job takes from
+/// their answers.
 pub(crate) async fn call_group(
     node: &NodeContext,
     phase: &Phase,
-    calls: &[ProtocolCall],
+    step: &Step,
+    moment: Moment,
     resources: &mut Resources,
 ) -> Result<(), Fault> {
-    for call in calls {
+    for call in step.calls.iter().filter(|call| call.moment() == moment) {
         let released = perform(node, phase, call).await?;
         for (key, value) in &call.message {
             if value.starts_with('$') {

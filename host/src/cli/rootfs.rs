@@ -1,5 +1,6 @@
 //! `host-runner rootfs`: root filesystems that outlive their runs.
 
+mod args;
 mod find;
 mod list;
 mod show;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use self::args::KeptArgs;
+pub(super) use self::args::RootfsCommand;
 use self::find::{Opened, fault, open, remove};
-use crate::cli::args::{KeptArgs, RootfsCommand};
 use crate::cli::message::Failure;
 use crate::cli::output::print;
 use crate::cli::runtime::block_on;

@@ -14,7 +14,7 @@ pub use model::{
     ArtifactSpec, AutoLogin, Block, BlockKind, BootBootloader, BootCommands, BootImage, BootMinimal, BootSsh,
     BootUboot, Context, DefinitionSource, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, GroupRequest,
     InstallPart, InteractiveAction, InteractiveCommand, InteractiveFailure, InteractiveScript,
-    InteractiveStep, Job, Located, Monitor, NewConnection, OverlayFormat, OverlaySpec, PersistentNfs,
+    InteractiveStep, Job, Located, Moment, Monitor, NewConnection, OverlayFormat, OverlaySpec, PersistentNfs,
     ProtocolCall, RamdiskSpec, Reset, Retries, Role, RoleKind, RootfsSpec, ShellSpec, SshAddress, TestBlock,
     Timeouts, TransferCommands,
 };

@@ -77,7 +77,7 @@ fn with_context(board: &Arc<Board>, context: &Context) -> Arc<Board> {
     let mut changed = Board::clone(board);
     if let Some(uboot) = &mut changed.uboot {
         if let Some(prompt) = &context.bootloader_prompt {
-            uboot.prompts = vec![regex::escape(prompt)];
+            uboot.prompts = vec![prompt.clone()];
         }
         uboot.errors.extend(context.uboot_extra_error_message.clone());
         uboot.character_delay = context.boot_character_delay.unwrap_or(uboot.character_delay);
@@ -239,6 +239,7 @@ impl Binder<'_> {
                 name,
                 role: role.name.value.clone(),
                 kind,
+                essential: role.essential,
                 delayed_start: role.delayed_start.clone(),
                 group_timeout: role.group_timeout.clone(),
                 prepare: prepare_timeouts(self.job, role),

@@ -1,6 +1,10 @@
 //! Shell scripts of a test definition, and the environment that they share.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use crate::job::testdef::{RunStep, whole_groups};
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
@@ -35,7 +39,11 @@ pub fn definition_directory(stage: u32, spec: &DefinitionSpec) -> String {
 pub fn run_script(spec: &DefinitionSpec, definition: &TestDefinition) -> Script {
     let mut text = preamble(spec, definition);
     text.push_str("set -e\nset -x\n");
-    Script::new(text, &definition.steps)
+    let escaped = |step: &RunStep| RunStep {
+        command: escape_positions(&step.command).into_owned(),
+        timeout: step.timeout.clone(),
+    };
+    Script::new(text, &definition.steps.iter().map(escaped).collect::<Vec<_>>())
 }
 
 /// `install.sh`: keys, sources and packages, then the install steps in the definition's directory; `None` if the
@@ -92,6 +100,15 @@ impl Script {
         }
         Self { text, steps: numbered }
     }
+}
+
+/// A step that gives a command to `lava-test-case`, with `$1` as `\$1` for the shell that runs it in the end, as in LAVA:
+/// in `--shell "awk '{print $1}'"` the field of awk is meant, and no argument of the script, which has none.
+fn escape_positions(command: &str) -> Cow<'_, str> {
+    static POSITION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\$(\d+)\b").expect("a constant pattern is valid"));
+    let gives_command = ["--shell", "--cmd"].iter().any(|option| command.contains(option));
+    if gives_command { POSITION.replace_all(command, r"\$$$1") } else { command.into() }
 }
 
 /// `environment`: one `export` a line.
@@ -216,6 +233,20 @@ run:
             String::from_utf8_lossy(&output.stdout),
             format!("host 7_0_demo\n{}\n", directory.display())
         );
+    }
+
+    #[test]
+    fn fields_of_awk_are_no_arguments_of_the_script() {
+        let command = |step: &str| {
+            let steps = vec![RunStep::from(step)];
+            let script = run_script(&spec(Vec::new()), &TestDefinition { steps, ..Default::default() });
+            script.steps[0].command.clone()
+        };
+        let given = r#"lava-test-case x --shell "awk '{exit $12 != 1}' f""#;
+        assert_eq!(command(given), given.replace('$', r"\$"));
+        for other in ["set -- a; echo $1", r#"lava-test-case x --shell "echo $1a ${1} $HOME""#] {
+            assert_eq!(command(other), other);
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct NodePlan {
     pub role: String,
     /// What it runs on.
     pub kind: NodeKind,
+    /// Whether all others end when it ends without a result.
+    pub essential: bool,
     /// When it may begin.
     pub delayed_start: Option<DelayedStart>,
     /// How long one call of a helper such as `lava-wait` or `lava-sync` may wait.

@@ -249,6 +249,20 @@ impl RunContext {
         }
     }
 
+    /// Ends every other node than the essential one `node`, which ended with `fault`.
+    pub(super) fn end_others(&self, node: &str, fault: &Fault) {
+        let reason = fault.message.lines().next().unwrap_or_default();
+        for (name, state) in self.nodes.iter().filter(|(name, _)| *name != node) {
+            let message = format!("the essential node `{node}` failed: {reason}");
+            // Who ends already keeps its own reason.
+            state.stop.send_if_modified(|stop| {
+                let is_first = stop.is_none();
+                stop.get_or_insert_with(|| Fault::new(fault.class, name, message));
+                is_first
+            });
+        }
+    }
+
     /// Stops what is served and fetched.
     pub(super) async fn shut_down(&self) {
         self.networks.shut_down().await;

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::action::{self, Attempts, Overlay, within_attempt};
 use crate::event::{EventKind, Outcome};
 use crate::fault::{Class, Fault};
-use crate::job::DelayedStart;
+use crate::job::{DelayedStart, Moment};
 use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::{DefinitionResult, NodeResults};
@@ -37,7 +37,12 @@ pub(super) async fn run(node: NodeContext) -> Option<(Instant, Fault)> {
     }
     let results = node.emitter.node_results(&node.plan.name);
     let fault = fault.or_else(|| verdict::node(&results?)).map(|fault| (Instant::now(), fault));
-    end(&node, fault.as_ref().map(|(_, fault)| fault)).await;
+    let known = fault.as_ref().map(|(_, fault)| fault);
+    // Tests that fail are a result.
+    if let Some(fault) = known.filter(|fault| node.plan.essential && fault.class != Class::Test) {
+        node.run.end_others(&node.plan.name, fault);
+    }
+    end(&node, known).await;
     let clean_up = clean_up(&node, &resources).await;
     let fault = fault.or_else(|| clean_up.map(|fault| (Instant::now(), fault)));
     let shown = fault.as_ref().map(|(_, fault)| fault.clone());
@@ -105,9 +110,12 @@ async fn perform(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     resources.enter(&step.namespace);
-    action::call_group(node, phase, &step.calls, resources).await?;
-    let phase = phase.part(Some(&step.timeouts.total));
-    let Err(fault) = attempt(node, step, &phase, overlay, resources).await else { return Ok(()) };
+    action::call_group(node, phase, step, Moment::Start, resources).await?;
+    let part = phase.part(Some(&step.timeouts.total));
+    let Err(fault) = attempt(node, step, &part, overlay, resources).await else {
+        return action::call_group(node, phase, step, Moment::Shell, resources).await;
+    };
+    let phase = part;
     unreached::report(node, step, &node.definitions_of_phase(), &fault);
     // An agent counts in whole seconds, and stops a script that much earlier.
     let is_over = phase.left() < Duration::from_secs(1);

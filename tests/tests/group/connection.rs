@@ -43,6 +43,27 @@ fn a_refused_connection_is_told_in_the_systems_words_after_the_time_of_the_boot(
 }
 
 #[test]
+fn all_others_end_with_an_essential_node_that_has_no_result() {
+    let bench = without_sshd();
+    let announce = format!("lava-send ipv4 ipaddr={}", bench.addresses().board);
+    let steps =
+        [announce.as_str(), "lava-send lava_start", "lava-test-case first --result pass", "sleep 1000"];
+    let job = job(&bench).boot_seconds(3).host(&[Definition::new("announce", &steps)]);
+    let yaml = job
+        .to_yaml()
+        .replace("        host_role: host\n", "        host_role: host\n        essential: true\n");
+    let run = bench.start_text(&yaml).finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    let results = Results::of(&run);
+    assert!(results.place().starts_with("guest, boot-ssh"), "{}", results.place());
+    let (class, told) = results.fault_of("host");
+    assert_eq!(class, "infrastructure");
+    assert!(told.starts_with("the essential node `guest` failed: "), "{told}");
+    assert_eq!(results.tests("host"), ["0_announce/first pass"], "results so far are kept");
+    assert_eq!(run.power().last().map(String::as_str), Some("off"), "{run}");
+}
+
+#[test]
 fn a_key_that_the_host_does_not_take_is_an_error_with_sshs_own_words() {
     // sshd of the fake board reads this file instead of the one that the runner has written to.
     let bench = bench();

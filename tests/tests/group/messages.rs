@@ -70,6 +70,71 @@ fn a_host_that_ends_before_its_guests_is_the_jobs_fault_and_says_what_to_do() {
 }
 
 #[test]
+fn actions_ask_the_group_before_they_do_their_work() {
+    let bench = bench();
+    let calls = |calls: &str| format!("    protocols:\n      lava-multinode:\n      - {{{calls}}}\n");
+    let send = calls("action: tftp-deploy, request: lava-send, messageID: deployed, message: {by: host}");
+    let sync = calls("action: lava-test-shell, request: lava-sync, messageID: both");
+    let wait =
+        "      - {action: prepare-scp-overlay, request: lava-wait-all, messageID: deployed, role: host}\n";
+    let mut yaml = job(&bench).to_yaml();
+    for (from, to) in [
+        ("    authorize: ssh\n", format!("    authorize: ssh\n{send}")),
+        ("      - action: prepare-scp-overlay\n", format!("{wait}      - action: prepare-scp-overlay\n")),
+        ("- test:\n    role: [host]\n", format!("- test:\n    role: [host]\n{sync}")),
+        ("- test:\n    role: [guest]\n", format!("- test:\n    role: [guest]\n{sync}")),
+    ] {
+        assert!(yaml.contains(from), "{from:?} is not in {yaml}");
+        yaml = yaml.replace(from, &to);
+    }
+    let run = bench.start_text(&yaml).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let asked: Vec<String> = run
+        .events()
+        .iter()
+        .filter(|event| event["event"] == "group")
+        .map(|event| {
+            format!(
+                "{} {}",
+                event["node"].as_str().unwrap_or_default(),
+                event["text"].as_str().unwrap_or_default()
+            )
+        })
+        .collect();
+    let place = |line: &str| {
+        asked.iter().position(|asked| asked == line).unwrap_or_else(|| panic!("{line}: {asked:?}"))
+    };
+    assert!(
+        place("host lava-send deployed by=host") < place("guest lava-wait-all deployed host: done"),
+        "{asked:?}"
+    );
+    assert!(place("host lava-sync both") < place("guest lava-sync both: done"), "{asked:?}");
+}
+
+#[test]
+fn a_request_of_the_login_is_made_when_the_kernel_was_started_and_one_of_the_shell_when_it_is_there() {
+    let bench = bench();
+    let calls = "    protocols:
+      lava-multinode:
+      - {action: export-device-env, request: lava-send, messageID: up}
+      - {action: auto-login-action, request: lava-send, messageID: started}
+      - {action: uboot-action, request: lava-send, messageID: begun}
+    commands: nfs
+";
+    let yaml = job(&bench).to_yaml().replace("    commands: nfs\n", calls);
+    let run = bench.start_text(&yaml).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let events = run.events();
+    let place = |words: &str| {
+        let place = events.iter().position(|event| event["text"].as_str().is_some_and(|text| text == words));
+        place.unwrap_or_else(|| panic!("{words}: {events:?}"))
+    };
+    let order =
+        ["lava-send begun", "U-Boot started the kernel", "lava-send started", "lava-send up"].map(place);
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
 fn a_deadlock_names_who_waits_for_what() {
     let bench = bench();
     let job = job(&bench)

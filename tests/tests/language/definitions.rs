@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use testbench::harness::{ARTIFACTS_URL, Testbench};
 
-use crate::shell_board::{BOOT, bench, job};
+use crate::shell_board::{BOOT, bench, job, test};
 use crate::tests;
 
 /// A definition that runs a script beside it.
@@ -81,4 +81,13 @@ fn a_tar_without_the_definition_names_what_it_lacks() {
     assert_ne!(run.code, Some(0), "{run}");
     assert!(format!("{run}").contains("suite/script.yaml"), "{run}");
     assert!(run.power().is_empty(), "{run}");
+}
+
+#[test]
+fn the_fields_of_a_tool_in_a_quoted_command_are_not_taken_for_arguments_of_the_script() {
+    let bench = bench();
+    let step = r#"lava-test-case field --shell "echo a 1 | awk '{exit $2 != 1}'""#;
+    let run = bench.start_text(&job(&bench, &[BOOT, &test("", "fields", &[step])].concat())).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(tests(&run), ["0_fields/field pass"]);
 }

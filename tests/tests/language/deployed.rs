@@ -75,3 +75,65 @@ fn a_deployment_can_be_repeated() {
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.file("console/board.log").contains("-2/kernel/"), "the second one is booted: {run}");
 }
+
+/// A tar with one file.
+fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    tar.append_data(&mut header, name, content).expect("memory takes it");
+    tar.into_inner().expect("memory takes it")
+}
+
+#[test]
+fn a_kernel_can_be_the_only_file_of_a_tar() {
+    let bench = Testbench::new();
+    let kernel = std::fs::read(bench.path().join("artifacts/zImage")).expect("it was made");
+    bench.artifact("kernel.tar", &tar_of("boot/zImage-6.12", &kernel));
+    let url = format!("url: {ARTIFACTS_URL}kernel.tar");
+    let run = bench.run(&Job::new().kernel(&[&url, "type: zimage", "archive: tar"]));
+    assert_eq!(run.code, Some(0), "{run}");
+}
+
+#[test]
+fn every_file_of_a_deployment_is_served_and_has_its_placeholder() {
+    let bench = Testbench::new();
+    for name in ["one.dtbo", "two.dtbo", "tee.bin", "preseed.cfg", "logo.bmp"] {
+        bench.artifact(name, name.as_bytes());
+    }
+    let url = |name: &str| format!("{{url: '{ARTIFACTS_URL}{name}'}}");
+    let files = format!(
+        "    dtbo: [{}, {}]\n    tee: {}\n    preseed: {}\n    extra_files: {{splash.bmp: {}}}\n    kernel:\n",
+        url("one.dtbo"),
+        url("two.dtbo"),
+        url("tee.bin"),
+        url("preseed.cfg"),
+        url("logo.bmp")
+    );
+    let commands = "
+    - dhcp
+    - setenv serverip {SERVER_IP}
+    - tftp 0x88000000 {DTBO0}
+    - tftp 0x88100000 {DTBO1}
+    - tftp 0x88200000 {TEE}
+    - tftp 0x88300000 {PRESEED_CONFIG}
+    - tftp 0x88400000 {EXTRA_FILES_DIR}/splash.bmp
+    - tftp {KERNEL_ADDR} {KERNEL}
+    - tftp {DTB_ADDR} {DTB}
+    - setenv bootargs 'console=ttyS0 root=/dev/nfs nfsroot={NFS_SERVER_IP}:{NFSROOTFS},vers=3,tcp,nolock,port={NFS_PORT},mountport={NFS_PORT}'
+    - '{BOOTX}'";
+    let text = Job::new().to_yaml();
+    assert!(text.contains("    kernel:\n") && text.contains("    commands: nfs\n"), "{text}");
+    let text = text
+        .replace("    kernel:\n", &files)
+        .replace("    commands: nfs\n", &format!("    commands:{commands}\n"));
+    let run = bench.start_text(&text).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let console = run.file("console/board.log");
+    for name in ["one.dtbo", "two.dtbo", "tee.bin", "preseed.cfg", "splash.bmp"] {
+        let asked = console.lines().any(|line| line.contains("tftp 0x88") && line.contains(name));
+        assert!(asked, "{name}: {console}");
+    }
+    assert!(!console.contains("not found"), "{console}");
+}

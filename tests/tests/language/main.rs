@@ -8,6 +8,7 @@ mod deployed;
 mod fetched;
 mod late;
 mod primary_ssh;
+mod repositories;
 mod shell_board;
 mod sshd;
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::args::{KeptArgs, KeptName};
 use crate::board::lease::{Holder, Key, Lease};
-use crate::cli::args::{KeptArgs, KeptName};
 use crate::cli::message::Failure;
 use crate::cli::run::load_bench_if_any;
 use crate::document::is_name;

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 use super::lines::{Line, lines};
 use crate::diagnostic::Span;
 
+/// Most lines of a text that is looked at.
+const MAX_LINES: usize = 1500;
+/// Most lines above and below a line whose columns it could have.
+const MAX_LADDER: usize = 8;
 /// How many lines around a place are tried.
 const NEIGHBOURS: usize = 12;
 /// How many lines around a line say which indents are usual.
@@ -21,6 +25,9 @@ pub(crate) struct Shift {
     to: usize,
     /// The lines of which they are part then, the nearest first.
     within: Vec<Span>,
+    /// Whether they are part of a block of text then, or are an entry of a list.
+    is_text: bool,
+    is_item: bool,
     /// How many lines near them, and how many of the text, stand as deep below one that stands as deep as that.
     usage: (usize, usize),
     /// How many lines they are away from the place that was asked for.
@@ -28,25 +35,27 @@ pub(crate) struct Shift {
 }
 
 impl Shift {
-    /// What may have been meant near the places `near` of `text`, the nearest first.
-    pub(crate) fn near(text: &str, near: &[usize]) -> Vec<Self> {
+    /// What may have been meant near the places `near` of `text`, the nearest first, at most `most`.
+    pub(crate) fn near(text: &str, near: &[usize], most: usize) -> Vec<Self> {
         let all = lines(text);
+        if all.len() > MAX_LINES {
+            return Vec::new();
+        }
         let step = step(&all);
         let line_of = |place: &usize| all.iter().rposition(|line| line.offset <= *place).unwrap_or_default();
         let indexes: Vec<usize> = near.iter().map(line_of).flat_map(|index| around(&all, index)).collect();
-        let levels: Vec<_> = (0..all.len())
-            .map(|index| level(index, |index| all.get(index).map(|line| (line.indent(), line.depth()))))
-            .collect();
-        let mut shifts = Vec::new();
+        let levels: Vec<_> =
+            (0..all.len()).map(|index| level(index, |index| Some(Columns::of(*all.get(index)?)))).collect();
+        let mut ways = Vec::new();
         for (index, line) in all.iter().enumerate() {
             let away = indexes.iter().map(|other| index.abs_diff(*other)).min();
             let Some(distance) = away.filter(|distance| *distance <= NEIGHBOURS) else { continue };
             let candidate = Candidate { all: &all, levels: &levels, index, line: *line, distance, step };
-            shifts.extend(candidate.shifts());
+            ways.extend(candidate.ways().into_iter().map(|way| (candidate, way)));
         }
         // More lines are worth a look when fewer of them mend nothing near by.
-        shifts.sort_by_key(|(extent, shift)| shift.distance + 2 * *extent as usize);
-        shifts.into_iter().map(|(_, shift)| shift).collect()
+        ways.sort_by_key(|(candidate, way)| candidate.distance + 2 * way.extent as usize);
+        ways.into_iter().take(most).map(|(candidate, way)| candidate.shift(way)).collect()
     }
 
     /// `text` with the lines where they may have been meant to be.
@@ -110,6 +119,16 @@ impl Shift {
         &self.within
     }
 
+    /// Whether they are part of a block of text then.
+    pub(crate) const fn is_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// Whether the first of them begins an entry of a list.
+    pub(crate) const fn is_item(&self) -> bool {
+        self.is_item
+    }
+
     /// How many lines it is away from the place that was asked for.
     pub(crate) const fn distance(&self) -> usize {
         self.distance
@@ -136,6 +155,20 @@ fn around<'a>(all: &'a [Line<'_>], index: usize) -> impl Iterator<Item = usize> 
     enclosing.flat_map(|index| [index, index + 1])
 }
 
+/// Where a line and its keys begin.
+#[derive(Clone, Copy)]
+struct Columns {
+    first: usize,
+    keys: usize,
+    is_item: bool,
+}
+
+impl Columns {
+    fn of(line: Line<'_>) -> Self {
+        Self { first: line.indent(), keys: line.depth(), is_item: line.is_item() }
+    }
+}
+
 /// How deep a line stands.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -151,12 +184,19 @@ impl PartialEq for Level {
     }
 }
 
-/// The level of the line of that index; `columns` gives the indent of a line and where its keys begin.
-fn level(index: usize, columns: impl Fn(usize) -> Option<(usize, usize)>) -> Level {
-    let indent = columns(index).map_or(0, |(indent, _)| indent);
+/// The level of the line of that index; `columns` gives those of a line. An entry of a list may stand in the column of the
+/// key that it belongs to.
+fn level(index: usize, columns: impl Fn(usize) -> Option<Columns>) -> Level {
+    let (indent, is_item) = columns(index).map_or((0, false), |columns| (columns.first, columns.is_item));
     let parent = (0..index).rev().find_map(|other| {
-        let (first, keys) = columns(other)?;
-        [keys, first].into_iter().find(|column| *column < indent).map(|column| (other, column))
+        let above = columns(other)?;
+        let is_less = |column: usize, is_key: bool| column < indent || is_item && is_key && column == indent;
+        let keys = (above.keys, true);
+        let first = (above.first, !above.is_item);
+        [keys, first]
+            .into_iter()
+            .find(|(column, is_key)| is_less(*column, *is_key))
+            .map(|(column, _)| (other, column))
     });
     Level { indent, parent }
 }
@@ -171,7 +211,16 @@ enum Extent {
     Others,
 }
 
+/// A number of lines and the column where the first of them is to begin.
+#[derive(Clone, Copy)]
+struct Way {
+    to: usize,
+    number: usize,
+    extent: Extent,
+}
+
 /// A line, and what may have been meant with it.
+#[derive(Clone, Copy)]
 struct Candidate<'a, 't> {
     all: &'a [Line<'t>],
     /// Of each line, its own column and that of the line that it is part of.
@@ -184,11 +233,11 @@ struct Candidate<'a, 't> {
 
 impl Candidate<'_, '_> {
     /// It alone, with all below it, or with those beside it, in other columns.
-    fn shifts(&self) -> Vec<(Extent, Shift)> {
+    fn ways(&self) -> Vec<Way> {
         let from = self.line.indent();
         let beside = self.number(|other| other.indent() >= from);
         let below = self.number(|other| self.is_below(other));
-        let mut shifts = Vec::new();
+        let mut ways = Vec::new();
         for to in self.targets() {
             // What stands as deep as the line is to stand is beside it then, and stays.
             let fewer = self.number(|other| self.is_below(other) && other.indent() != to);
@@ -199,9 +248,9 @@ impl Candidate<'_, '_> {
             });
             extents.sort_by_key(|(extent, number)| (*number, *extent));
             extents.dedup_by_key(|(_, number)| *number);
-            shifts.extend(extents.into_iter().map(|(extent, number)| (extent, self.shift(to, number))));
+            ways.extend(extents.into_iter().map(|(extent, number)| Way { to, number, extent }));
         }
-        shifts
+        ways
     }
 
     fn above(&self) -> impl Iterator<Item = &Line<'_>> {
@@ -228,6 +277,9 @@ impl Candidate<'_, '_> {
         let mut targets = Vec::new();
         let mut least = usize::MAX;
         for other in self.above() {
+            if targets.len() >= 3 * MAX_LADDER {
+                break;
+            }
             if other.indent() < least {
                 least = other.indent();
                 targets.extend([other.indent(), other.depth(), other.depth() + self.step]);
@@ -248,15 +300,16 @@ impl Candidate<'_, '_> {
         targets
     }
 
-    fn shift(&self, to: usize, number: usize) -> Shift {
+    fn shift(&self, Way { to, number, .. }: Way) -> Shift {
         let moved = self.index..self.index + number;
         let columns = |index: usize| {
             let line = self.all.get(index)?;
+            let Columns { first, keys, is_item } = Columns::of(*line);
             let by = |column: usize| match moved.contains(&index) {
                 true => (column + to).saturating_sub(self.line.indent()),
                 false => column,
             };
-            Some((by(line.indent()), by(line.depth())))
+            Some(Columns { first: by(first), keys: by(keys), is_item })
         };
         let own = level(self.index, columns);
         let near = self.index.saturating_sub(ALIKE)..self.all.len().min(self.index + ALIKE + 1);
@@ -264,13 +317,15 @@ impl Candidate<'_, '_> {
         let parent = |level: Level| level.parent.map(|(index, _)| index);
         let within =
             std::iter::successors(parent(own), |index| self.levels.get(*index).copied().and_then(parent));
-        let line =
-            |index: usize| self.all.get(index).map(|line| Span { offset: line.offset, len: line.text.len() });
+        let line = |index: usize| self.all.get(index).copied();
+        let within: Vec<Line<'_>> = within.filter_map(line).collect();
         Shift {
             starts: self.all.iter().skip(self.index).take(number).map(|line| line.offset).collect(),
             from: self.line.indent(),
             to,
-            within: within.filter_map(line).collect(),
+            is_text: within.iter().any(|line| line.begins_block()),
+            is_item: self.line.is_item(),
+            within: within.iter().map(|line| Span { offset: line.offset, len: line.text.len() }).collect(),
             usage: (
                 near.filter(|index| is_alike(*index)).count(),
                 self.levels.iter().filter(|level| **level == own).count(),
@@ -287,7 +342,7 @@ mod tests {
     const TEXT: &str = "a:\n  b: 1\n c:\n   d: 2\n";
 
     fn shift(lines: usize, to: usize) -> Shift {
-        Shift::near(TEXT, &[11])
+        Shift::near(TEXT, &[11], 100)
             .into_iter()
             .find(|shift| shift.columns() == (2, to + 1) && shift.len() == lines)
             .unwrap()

@@ -23,7 +23,7 @@ pub(crate) const ADDRESSES: [&str; 9] = [
 ];
 
 /// Keys of LAVA's that have no effect here: of its emulator, of other boot loaders, and of what is done otherwise.
-pub(crate) const IDLE: [&str; 27] = [
+pub(crate) const IDLE: [&str; 28] = [
     "arch",
     "boot_console",
     "boot_retry",
@@ -50,11 +50,13 @@ pub(crate) const IDLE: [&str; 27] = [
     "test_character_delay",
     "tftp_mac_address",
     "uboot_altbank",
+    // A prompt that comes by itself is taken as well as one that autoboot must be stopped for.
+    "uboot_needs_interrupt",
     "vga",
 ];
 
 /// Keys that have an effect.
-const EFFECTIVE: [&str; 9] = [
+const EFFECTIVE: [&str; 8] = [
     "boot_character_delay",
     "bootloader_prompt",
     "console_device",
@@ -63,7 +65,6 @@ const EFFECTIVE: [&str; 9] = [
     "kernel_start_message",
     "lava_test_results_dir",
     "uboot_extra_error_message",
-    "uboot_needs_interrupt",
 ];
 
 /// The keys of `context` that have no effect here, each with its place.
@@ -84,15 +85,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Context {
         extra_kernel_args: text(reader, "extra_kernel_args"),
         extra_nfsroot_args: text(reader, "extra_nfsroot_args"),
         console_device: text(reader, "console_device"),
-        bootloader_prompt: text(reader, "bootloader_prompt"),
+        bootloader_prompt: fields
+            .get("bootloader_prompt")
+            .and_then(|node| reader.regex(node, "bootloader_prompt")),
         uboot_extra_error_message: text(reader, "uboot_extra_error_message"),
         kernel_start_message: fields
             .get("kernel_start_message")
             .and_then(|node| reader.regex_or_empty(node, "kernel_start_message")),
         results_directory: fields.get("lava_test_results_dir").and_then(|node| directory(reader, node)),
-        uboot_needs_interrupt: fields
-            .get("uboot_needs_interrupt")
-            .and_then(|node| reader.boolean(&unquoted(node), "uboot_needs_interrupt")),
         boot_character_delay: fields
             .get("boot_character_delay")
             .and_then(|node| reader.integer(&unquoted(node), "boot_character_delay", 0, MAX_DELAY))

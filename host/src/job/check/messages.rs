@@ -188,6 +188,9 @@ fn check_keys(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
     let sends = all.iter().flat_map(|asked| &asked.requests);
     let sends = sends.filter(|other| other.request == GroupRequest::Send && other.id == asking.id);
     let sends: Vec<&Asking<'_>> = sends.take(MAX_NEAR).collect();
+    if sends.len() == MAX_NEAR {
+        return;
+    }
     let Some(sent) = sends.iter().map(|send| send.keys.as_deref()).collect::<Option<Vec<_>>>() else {
         return;
     };
@@ -204,8 +207,11 @@ fn check_keys(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
             None => format!("send it with `lava-send {} {key}=VALUE`", asking.id),
         };
         let message = format!("the message `{}` has no `{key}`, which is taken from it", asking.id);
-        let problem = Diagnostic::error(Code::UnsentMessage, asking.span, message).with_help(help);
-        reader.report(problem.with_label(send.span, "sent here"));
+        let problem = match has_more {
+            true => Diagnostic::warning(Code::UnsentMessage, asking.span, message),
+            false => Diagnostic::error(Code::UnsentMessage, asking.span, message),
+        };
+        reader.report(problem.with_label(send.span, "sent here").with_help(help));
     }
 }
 

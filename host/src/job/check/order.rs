@@ -79,6 +79,8 @@ struct Space<'a> {
 #[derive(Clone, Copy)]
 enum Line {
     Shell,
+    /// The agent over SSH: no terminal.
+    Ssh(Span),
     /// U-Boot, since this block.
     Loader(Span),
     /// Nobody that this block has waited for.
@@ -146,7 +148,7 @@ impl<'a> Order<'a> {
             }
             BlockKind::BootSsh(boot) => {
                 self.started = true;
-                space.line = Some(Line::Shell);
+                space.line = Some(Line::Ssh(block.span));
                 match &boot.address {
                     // What could not be read may be what it waits for.
                     SshAddress::Message { .. } if !self.has_all_calls => None,
@@ -178,7 +180,17 @@ impl<'a> Order<'a> {
                     .with_label(block.span, "these need a shell")
                     .with_help("write the shell's prompt, such as `prompts: ['root@debian:~#']`"),
             ),
-            Some(Line::Shell | Line::Loader(_) | Line::Unknown(_)) => None,
+            Some(Line::Ssh(span)) if !needs_shell => Some(
+                problem(
+                    Code::UnsupportedTest,
+                    "`interactive` and `monitors` over SSH are not supported: they need a console".to_owned(),
+                )
+                .with_label(span, "this boot")
+                .with_help(
+                    "run `definitions` over SSH, or test on the connection of a `u-boot` or `minimal` boot",
+                ),
+            ),
+            Some(Line::Shell | Line::Ssh(_) | Line::Loader(_) | Line::Unknown(_)) => None,
         }
     }
 }

@@ -18,13 +18,10 @@ const PLACES: [(&[&str], &str); 14] = [
         ],
         "`deploy`",
     ),
-    (
-        &["compression", "url", "archive", "md5sum", "sha256sum", "sha512sum", "headers"],
-        "a file, such as `kernel`",
-    ),
-    (&["prefix", "install_overlay", "install_modules"], "`nfsrootfs`"),
+    (&["compression", "archive", "md5sum", "sha256sum", "sha512sum", "headers"], "a file, such as `kernel`"),
+    (&["install_overlay", "install_modules"], "`nfsrootfs`"),
     (&["method", "prompts", "auto_login", "failure_message", "soft_reboot", "transfer_overlay"], "`boot`"),
-    (&["login_prompt", "username", "password_prompt", "password", "login_commands"], "`auto_login`"),
+    (&["login_prompt", "username", "password_prompt", "login_commands"], "`auto_login`"),
     (&["hostID", "host_key", "shutdown-message", "kernel-start-message"], "`parameters` of `boot`"),
     (&["definitions", "interactive", "monitors"], "`test`"),
     (&["repository", "from", "branch", "revision", "history"], "an entry of `definitions`"),
@@ -32,7 +29,7 @@ const PLACES: [(&[&str], &str); 14] = [
     (&["successes", "failures"], "the command in `script` that they judge"),
     (&["steps"], "`run` of a test definition"),
     (&["extra_kernel_args", "extra_nfsroot_args", "kernel_start_message", "bootloader_prompt"], "`context`"),
-    (&["expect_role", "host_role", "count"], "a role"),
+    (&["expect_role", "host_role"], "a role"),
 ];
 
 /// Where `key` belongs, as a help text; `None` if no part of a job has it, or several have.

@@ -147,6 +147,7 @@ fn only_role(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Role> {
         group_timeout: timeout::default_limit(),
         environment: Vec::new(),
         context: Context::default(),
+        essential: false,
         tags: Vec::new(),
     })
 }
@@ -186,8 +187,6 @@ fn role(
     group_timeout: Option<Limit>,
 ) -> Option<Role> {
     let fields = reader.fields(node, &name.value)?;
-    // A failed member is told to all the others, essential or not.
-    fields.accept(&["essential"]);
     // For LAVA's scheduler, as at the top level.
     fields.accept(&["device", "worker"]);
     let context = fields.get("context").map(|node| context::read(reader, node)).unwrap_or_default();
@@ -197,6 +196,7 @@ fn role(
     let kind = kind(reader, &fields);
     let delayed_start = delayed_start(reader, &fields, own_timeout.clone());
     let environment = fields.get("environment").map(|node| reader.variables(node, "environment"));
+    let essential = fields.get("essential").and_then(|node| reader.boolean(node, "essential"));
     fields.finish(reader);
     Some(Role {
         name,
@@ -206,6 +206,7 @@ fn role(
         group_timeout: group_timeout.or(own_timeout).unwrap_or_else(timeout::default_limit),
         environment: environment.unwrap_or_default(),
         context,
+        essential: essential.unwrap_or(false),
         tags,
     })
 }

@@ -16,9 +16,11 @@ const DEFAULT: Duration = Duration::from_secs(30);
 pub(crate) const MAX_SECONDS: u32 = 10 * 365 * 24 * 3600;
 
 /// What people write for the units as well.
-const SHORT: [(&str, &str); 12] = [
+const SHORT: [(&str, &str); 14] = [
     ("d", "days"),
+    ("day", "days"),
     ("h", "hours"),
+    ("hour", "hours"),
     ("hr", "hours"),
     ("hrs", "hours"),
     ("m", "minutes"),
@@ -300,6 +302,7 @@ fn unit(name: &str) -> Option<&'static str> {
 fn time_in_words(what: &str, text: &str) -> Option<String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
     let (number, name) = (text.get(..digits)?, text.get(digits..)?.trim());
+    let number = number.parse::<u32>().ok().filter(|number| (1..=MAX_SECONDS).contains(number))?;
     let unit = UNITS.iter().map(|(unit, _)| *unit).find(|unit| *unit == name).or_else(|| unit(name))?;
     Some(format!("write `{what}: {{ {unit}: {number} }}`"))
 }

@@ -2,7 +2,7 @@
 
 use super::block::{self, Blocks};
 use super::context;
-use super::indent;
+use super::indent::{self, Thoroughness};
 use super::messages;
 use super::namespace;
 use super::order;
@@ -23,11 +23,11 @@ impl Job {
     /// # Errors
     /// Every problem of the file at once; one only if it is not YAML.
     pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
-        let problems_of = |source: &Source| match Self::check(source) {
+        let problems_of = |source: &Source, thoroughness| match Self::check(source, thoroughness) {
             Ok(job) => job.warnings,
             Err(bad) => bad.problems,
         };
-        match Self::check(source) {
+        match Self::check(source, Thoroughness::Whole) {
             Ok(job) => Ok(Self { warnings: indent::explain(source, job.warnings, problems_of), ..job }),
             Err(bad) => {
                 Err(Diagnostics { problems: indent::explain(source, bad.problems, problems_of), ..bad })
@@ -36,13 +36,16 @@ impl Job {
     }
 
     /// As [`Self::parse`], with every problem as it is found.
-    fn check(source: &Source) -> Result<Self, Diagnostics> {
+    fn check(source: &Source, thoroughness: Thoroughness) -> Result<Self, Diagnostics> {
         let failed = |problem| Diagnostics { source: source.clone(), problems: vec![problem] };
         if source.text.trim().is_empty() {
             return Err(failed(Diagnostic::error(Code::EmptyValue, Span::default(), "the file is empty")));
         }
         let node = parse_yaml(source).map_err(|problem| failed(*problem))?;
         let mut reader = Reader::new(source).with_places(places::of);
+        if thoroughness == Thoroughness::Structure {
+            reader = reader.without_regexes();
+        }
         let job = document(&mut reader, &node);
         let (mut job, warnings) = reader.finish(job)?;
         job.warnings = warnings;
@@ -113,7 +116,7 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
 /// What a file without any key of a job is, and what to do with it.
 fn other_file(top: &Fields<'_>) -> Option<(&'static str, &'static str)> {
     let has = |key| top.is_written(key);
-    if has("job_name") || has("timeouts") {
+    if has("job_name") || has("timeouts") || has("actions") {
         return None;
     }
     if has("metadata") && has("run") {
@@ -147,7 +150,9 @@ fn recorded(reader: &mut Reader<'_>, top: &Fields<'_>) -> Vec<Located<String>> {
     if let Some(node) = top.get("priority") {
         priority(reader, node);
     }
-    let located = |key: &&str| Some(Located { value: (*key).to_owned(), span: top.key_span(key)? });
+    let located = |key: &&'static str| {
+        Some(Located { value: (*key).to_owned(), span: top.get(key).and_then(|_| top.key_span(key))? })
+    };
     KEYS.iter().filter_map(located).collect()
 }
 

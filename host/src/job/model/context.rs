@@ -12,10 +12,8 @@ pub struct Context {
     pub extra_nfsroot_args: Option<String>,
     /// `console_device`: name of the console in Linux, such as `ttyO0`.
     pub console_device: Option<String>,
-    /// `bootloader_prompt`: U-Boot's prompt, plain text.
+    /// `bootloader_prompt`: U-Boot's prompt, a regular expression.
     pub bootloader_prompt: Option<String>,
-    /// `uboot_needs_interrupt`: whether U-Boot's autoboot is to be stopped.
-    pub uboot_needs_interrupt: Option<bool>,
     /// `uboot_extra_error_message`: one more text that means that a command of U-Boot failed.
     pub uboot_extra_error_message: Option<String>,
     /// `boot_character_delay`: pause after each character that is typed into U-Boot.
@@ -39,7 +37,6 @@ impl Context {
             extra_nfsroot_args: self.extra_nfsroot_args.or_else(|| other.extra_nfsroot_args.clone()),
             console_device: self.console_device.or_else(|| other.console_device.clone()),
             bootloader_prompt: self.bootloader_prompt.or_else(|| other.bootloader_prompt.clone()),
-            uboot_needs_interrupt: self.uboot_needs_interrupt.or(other.uboot_needs_interrupt),
             uboot_extra_error_message: self
                 .uboot_extra_error_message
                 .or_else(|| other.uboot_extra_error_message.clone()),

@@ -36,6 +36,30 @@ pub struct ProtocolCall {
     pub span: Span,
 }
 
+/// When in its block a request is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before anything else.
+    Start,
+    /// Before the login: the kernel was started.
+    Login,
+    /// Once the block is done and a shell is there.
+    Shell,
+}
+
+impl ProtocolCall {
+    /// When it is made: LAVA makes it at the beginning of the action that it names.
+    pub fn moment(&self) -> Moment {
+        match self.action.as_str() {
+            "auto-login-action" | "login-action" => Moment::Login,
+            "expect-shell-connection" | "export-device-env" | "overlay-unpack" | "scp-overlay-unpack" => {
+                Moment::Shell
+            }
+            _ => Moment::Start,
+        }
+    }
+}
+
 /// Requests that a job may make of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupRequest {

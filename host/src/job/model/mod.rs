@@ -18,7 +18,7 @@ pub use deploy::{
     ArtifactSpec, BootImage, DeploySsh, DeployTftp, OverlayFormat, OverlaySpec, PersistentNfs, RamdiskSpec,
     RootfsSpec,
 };
-pub use group::{DelayedStart, GroupRequest, ProtocolCall};
+pub use group::{DelayedStart, GroupRequest, Moment, ProtocolCall};
 pub use test::{
     DefinitionSource, DefinitionSpec, InstallPart, InteractiveAction, InteractiveCommand, InteractiveFailure,
     InteractiveScript, InteractiveStep, Monitor, TestBlock,
@@ -79,6 +79,8 @@ pub struct Role {
     pub environment: Vec<(String, String)>,
     /// `context`: what the job says of its boards.
     pub context: Context,
+    /// `essential`: whether the end of one of its nodes without a result ends all others.
+    pub essential: bool,
     /// `tags` that its boards must have.
     pub tags: Vec<Located<String>>,
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::timeout;
 use crate::job::check::role::MAX_COUNT;
 use crate::job::part::{self, Owner};
-use crate::schema::shape::{Keys, integer, list, names, one_or_list, text, values, word};
+use crate::schema::shape::{Keys, boolean, integer, list, names, one_or_list, text, values, word};
 
 /// The top level's `protocols`.
 pub(super) fn roles() -> Value {
@@ -29,7 +29,11 @@ fn role() -> Value {
         .may("timeout", "The time of every wait of the role's tests.", timeout::duration())
         .may("request", "Start only when `expect_role` has sent `lava_start`.", word(["lava-start"]))
         .may("expect_role", "The role that sends `lava_start`.", text())
-        .idle(&["essential"], "The failure of any member is told to all others.")
+        .may(
+            "essential",
+            "Whether all other nodes end when one of the role ends without a result.",
+            boolean(),
+        )
         .idle(&["device", "worker"], "It has no effect here.")
         .needs_one_of(&["device_type", "host_role"])
         .schema()

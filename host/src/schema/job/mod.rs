@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::job::check::context::{ADDRESSES, IDLE, MAX_DELAY};
 use crate::schema::shape::{
-    Keys, any_text, anything, boolean, document, integer, one_of, one_or_list, text, values, word,
+    Keys, any_text, anything, document, integer, one_of, one_or_list, text, values, word,
 };
 
 /// What the keys of a server are here.
@@ -57,9 +57,8 @@ pub(super) fn context() -> Value {
         .may("extra_kernel_args", "Words for the kernel's command line.", line())
         .may("extra_nfsroot_args", "Options for the `nfsroot` of the kernel's command line.", line())
         .may("console_device", "The kernel's console, such as `ttyS0`.", line())
-        .may("bootloader_prompt", "U-Boot's prompt.", line())
+        .may("bootloader_prompt", "U-Boot's prompt, a regular expression.", text())
         .may("uboot_extra_error_message", "A further text of U-Boot's that means failure.", line())
-        .may("uboot_needs_interrupt", "Whether autoboot must be stopped.", boolean())
         .may("kernel_start_message", "The kernel's first words, a regular expression.", text())
         .may("lava_test_results_dir", "The tests' directory; `%s` in it is the node's id.", text())
         .may("boot_character_delay", "Milliseconds between characters typed.", integer(0, MAX_DELAY))

@@ -82,7 +82,8 @@ fn auto_login(reader: &mut Reader<'_>, node: &Node) -> Option<(AutoLogin, bool)>
         fields.get("password_prompt").and_then(|node| reader.regex(node, "password_prompt"));
     let password = fields.get("password").and_then(|node| reader.text(node, "password"));
     let login_commands = fields.get("login_commands").map(|node| reader.strings(node, "login_commands"));
-    match (fields.key_span("password_prompt"), fields.key_span("password")) {
+    let written = |key: &'static str| fields.get(key).and_then(|_| fields.key_span(key));
+    match (written("password_prompt"), written("password")) {
         (Some(span), None) => {
             let message = "`password_prompt` needs a `password`";
             reader.report(Diagnostic::error(Code::MissingKey, span, message));

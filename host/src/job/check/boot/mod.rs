@@ -10,7 +10,7 @@ use crate::job::model::{
     BlockKind, BootCommands, BootMinimal, BootSsh, Located, NewConnection, Reset, SshAddress,
 };
 use crate::job::part::Owner;
-use crate::job::placeholder::{PLACEHOLDERS, unknown};
+use crate::job::placeholder::{PLACEHOLDERS, is_never_given, names, unknown};
 
 /// The supported ways to boot.
 const METHODS: [(&str, Owner); 5] = [
@@ -118,7 +118,8 @@ fn ssh(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<BootSsh> {
     fields.accept(&["connection"]);
     // The agent needs no prompt and no login: it has a channel of its own.
     login::prompts(reader, fields);
-    fields.accept(&["auto_login", "ignore_kernel_messages", "soft_reboot", "transfer_overlay"]);
+    fields.accept(&["ignore_kernel_messages"]);
+    fields.ignore(reader, &["auto_login", "soft_reboot", "transfer_overlay"]);
     let Some(node) = fields.get_misspelt(reader, "parameters") else {
         return Some(BootSsh { address: SshAddress::Board });
     };
@@ -156,29 +157,18 @@ fn reset(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &login::Param
 fn commands(reader: &mut Reader<'_>, node: &Node) -> Option<Located<BootCommands>> {
     let value = match &node.value {
         Value::Sequence(_) => BootCommands::Inline(reader.list(node, command)),
-        _ => BootCommands::Named(list_name(reader, node)?),
+        _ => BootCommands::Named(reader.non_empty(node, "commands")?),
     };
     Some(Located { value, span: node.span })
-}
-
-/// The name of a list of commands. A board type may have any; one that is near to a name that all have is told.
-fn list_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    /// Those that LAVA's and our board types have, and media, whose names are as short.
-    const KNOWN: [&str; 9] = ["nfs", "ramdisk", "nbd", "ubifs", "usb", "sata", "sd", "mmc", "emmc"];
-    let name = reader.non_empty(node, "commands")?;
-    let near = nearest(&name, ["nfs", "ramdisk"]).filter(|_| !KNOWN.contains(&name.as_str()));
-    if let Some(near) = near {
-        let message = format!("`{name}` is no usual list of commands");
-        let problem = Diagnostic::warning(Code::UnknownValue, node.span, message);
-        reader
-            .report(problem.with_help(format!("did you mean `{near}`? The board's type must have the list")));
-    }
-    Some(name)
 }
 
 /// A command for U-Boot.
 fn command(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let command = reader.text(node, "commands")?;
+    for name in names(&command).into_iter().filter(|name| is_never_given(name)) {
+        let message = format!("`{{{name}}}` never has a value here: this command is always left out");
+        reader.report(Diagnostic::warning(Code::UnknownPlaceholder, node.span, message));
+    }
     for name in unknown(&command) {
         let message = format!("nothing replaces `{{{name}}}` in this command");
         // What looks like none of them may be text for the board.

@@ -43,11 +43,18 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> DeployTftp {
     let modules = modules(reader, fields, has_place);
     let extra_files = fields.get("extra_files").map(|node| extra_files(reader, node)).unwrap_or_default();
     let authorize = fields.get_misspelt(reader, "authorize");
-    if let Some(node) = authorize {
-        reader.choice(node, "authorize", &[("ssh", ())]);
+    match authorize {
+        Some(node) => drop(reader.choice(node, "authorize", &[("ssh", ())])),
+        None if fields.is_written("authorize") => drop(fields.require(reader, "authorize")),
+        None => {}
     }
     // One that cannot be read was told of.
     let authorize_ssh = authorize.is_some() || fields.is_written("authorize");
+    if authorize_ssh && rootfs_node.is_none() && !fields.is_written("nfsrootfs") {
+        let span = fields.key_span("authorize").unwrap_or(fields.span);
+        let problem = Diagnostic::error(Code::MissingKey, span, "`authorize: ssh` needs an `nfsrootfs`");
+        reader.report(problem.with_help("the keys of those who log in are written into it"));
+    }
     let os = os(reader, fields);
     let (kernel, kernel_type) = kernel.unzip();
     DeployTftp {

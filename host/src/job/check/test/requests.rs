@@ -71,26 +71,60 @@ pub(super) fn misspelt(command: &str) -> Vec<(String, &'static str)> {
     let visible = visible(command, &mut false);
     let words = HELPER.captures_iter(&visible).filter_map(|found| Some(found.get(1)?.as_str()));
     let unknown = words.filter(|word| !helper::NAMES.contains(word));
+    // Longer and shorter words may well be programs of the user's own.
+    let is_alike = |word: &str, near: &str| word.len().abs_diff(near.len()) <= 1;
     unknown
-        .filter_map(|word| Some((word.to_owned(), nearest(word, helper::NAMES)?)))
+        .filter_map(|word| {
+            Some((word.to_owned(), nearest(word, helper::NAMES).filter(|near| is_alike(word, near))?))
+        })
         .take(MAX_REQUESTS)
         .collect()
 }
 
-/// The keys of the `key=value` words that `rest` begins with, up to the end of the command.
+/// The keys of the `key=value` words that `rest` begins with, up to the end of the command; `None` if a shell may make
+/// others.
 fn keys(rest: &str) -> Option<Vec<String>> {
-    let end = rest.find(['\n', ';', '&', '|', ')', '`']).unwrap_or(rest.len());
-    let words = rest.get(..end).unwrap_or_default().split_whitespace();
+    let plain = without_substitutions(rest)?;
+    let is_end = |index: usize, c: char| match c {
+        '\n' | ';' | '|' | ')' => true,
+        // Not that of `2>&1`.
+        '&' => !plain.get(..index).is_some_and(|before| before.ends_with('>')),
+        _ => false,
+    };
+    let end =
+        plain.char_indices().find(|(index, c)| is_end(*index, *c)).map_or(plain.len(), |(index, _)| index);
     let mut keys = Vec::new();
-    for word in words {
-        // What has no `=` may be part of a value that a command gives.
-        let Some((key, _)) = word.split_once('=') else { continue };
-        if key.contains(['$', '`', '"', '\'']) {
+    for word in plain.get(..end).unwrap_or_default().split_whitespace() {
+        let (key, is_pair) = word.split_once('=').map_or((word, false), |(key, _)| (key, true));
+        if key.contains(['$', '"', '\'']) {
             return None;
         }
-        keys.push(key.to_owned());
+        // What has no `=` is part of a value, or a redirection.
+        keys.extend(is_pair.then(|| key.to_owned()));
     }
-    (!rest.starts_with(['$', '`'])).then_some(keys)
+    Some(keys)
+}
+
+/// `text` with `$` for each command in it whose output is put there; `None` if one of them has no end.
+fn without_substitutions(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("$(").into_iter().chain(rest.find('`')).min() {
+        let (before, inner) = rest.split_at(start);
+        plain.push_str(before);
+        plain.push('$');
+        let mut depth = 0_usize;
+        let end = match inner.strip_prefix('`') {
+            Some(inner) => inner.find('`').map(|end| end + 1),
+            None => inner.char_indices().find_map(|(index, c)| {
+                depth = if c == '(' { depth + 1 } else { depth.saturating_sub(usize::from(c == ')')) };
+                (c == ')' && depth == 0).then_some(index)
+            }),
+        };
+        rest = inner.get(end? + 1..)?;
+    }
+    plain.push_str(rest);
+    Some(plain)
 }
 
 fn request(found: &regex::Captures<'_>, visible: &str, span: Span) -> Option<StepRequest> {
@@ -252,6 +286,10 @@ mod tests {
             ("lava-send x a=1 b='two words' && lava-sync y", Some(vec!["a", "b"])),
             ("lava-send x", Some(vec![])),
             ("lava-send x $key=1", None),
+            ("lava-send x mac=$(ip link | head -1; (a)) ip=$(lava-echo-ipv4 eth0)", Some(vec!["mac", "ip"])),
+            ("lava-send x mac=`cat a | b` ip=3 2>&1 c=1", Some(vec!["mac", "ip", "c"])),
+            ("lava-send x mac=1 $KEYS", None),
+            ("lava-send x mac=1 \"$@\"", None),
         ] {
             let keys = of(command).seen[0].keys.clone();
             let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
@@ -267,7 +305,12 @@ mod tests {
         ] {
             assert_eq!(misspelt(command), [(word.to_owned(), near)]);
         }
-        for command in ["lava-test-case x --result pass", "echo lava-tset-case", "lava-qemu-images list"] {
+        for command in [
+            "lava-test-case x --result pass",
+            "echo lava-tset-case",
+            "lava-qemu-images list",
+            "lava-tests --list",
+        ] {
             assert_eq!(misspelt(command), [], "{command}");
         }
     }

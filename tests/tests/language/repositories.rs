@@ -1,0 +1,67 @@
+//! Repositories that a definition installs beside itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testbench::harness::Testbench;
+
+use crate::shell_board::{BOOT, bench, job, test};
+use crate::tests;
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"];
+    let output = Command::new("git").args(who).args(arguments).current_dir(directory).output();
+    let output = output.expect("there is git");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A repository with the file `tool`, which says `main`, or `next` on the branch of that name.
+fn repository(bench: &Testbench) -> PathBuf {
+    bench.write("library/tool", "main\n");
+    let directory = bench.path().join("library");
+    git(&directory, &["init", "--quiet"]);
+    git(&directory, &["add", "."]);
+    git(&directory, &["commit", "--quiet", "--message=one"]);
+    git(&directory, &["checkout", "--quiet", "-b", "next"]);
+    bench.write("library/tool", "next\n");
+    git(&directory, &["commit", "--quiet", "--all", "--message=two"]);
+    git(&directory, &["checkout", "--quiet", "main"]);
+    directory
+}
+
+/// A test action whose definition installs `repositories`, a flow sequence; `keys` are those of its entry.
+fn action(repositories: &str, keys: &str, steps: &[&str]) -> String {
+    let text = test("", "tool", steps);
+    let text = text.replace(
+        "        run: {",
+        &format!("        install: {{git-repos: {repositories}}}\n        run: {{"),
+    );
+    text.replace("      name: tool\n", &format!("      name: tool\n{keys}"))
+}
+
+#[test]
+fn a_repository_is_beside_the_definition_in_its_branch_and_under_its_name() {
+    let bench = bench();
+    let url = repository(&bench).display().to_string();
+    let repositories = format!("['{url}', {{url: '{url}', branch: next, destination: new/lib}}]");
+    let steps = [
+        "lava-test-case main --shell grep -qx main library/tool",
+        "lava-test-case next --shell grep -qx next new/lib/tool",
+    ];
+    let actions = [BOOT, &action(&repositories, "", &steps)].concat();
+    let run = bench.start_text(&job(&bench, &actions)).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(tests(&run), ["0_tool/main pass", "0_tool/next pass"]);
+}
+
+#[test]
+fn a_repository_that_is_skipped_is_not_there() {
+    let bench = bench();
+    let url = repository(&bench).display().to_string();
+    let keys = "      skip_install: [git-repos]\n";
+    let steps = ["lava-test-case none --shell test ! -e library"];
+    let actions = [BOOT, &action(&format!("['{url}']"), keys, &steps)].concat();
+    let run = bench.start_text(&job(&bench, &actions)).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(tests(&run), ["0_tool/none pass"]);
+}
