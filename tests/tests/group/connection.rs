@@ -48,7 +48,10 @@ fn all_others_end_with_an_essential_node_that_has_no_result() {
     let announce = format!("lava-send ipv4 ipaddr={}", bench.addresses().board);
     let steps =
         [announce.as_str(), "lava-send lava_start", "lava-test-case first --result pass", "sleep 1000"];
-    let job = job(&bench).boot_seconds(3).host(&[Definition::new("announce", &steps)]);
+    let job = job(&bench)
+        .boot_seconds(3)
+        .host(&[Definition::new("announce", &steps)])
+        .guest(&[Definition::new("guest", &["lava-test-case there --result pass"])]);
     let yaml = job
         .to_yaml()
         .replace("        host_role: host\n", "        host_role: host\n        essential: true\n");

@@ -74,15 +74,12 @@ fn actions_ask_the_group_before_they_do_their_work() {
     let bench = bench();
     let calls = |calls: &str| format!("    protocols:\n      lava-multinode:\n      - {{{calls}}}\n");
     let send = calls("action: tftp-deploy, request: lava-send, messageID: deployed, message: {by: host}");
-    let sync = calls("action: lava-test-shell, request: lava-sync, messageID: both");
     let wait =
         "      - {action: prepare-scp-overlay, request: lava-wait-all, messageID: deployed, role: host}\n";
     let mut yaml = job(&bench).to_yaml();
     for (from, to) in [
         ("    authorize: ssh\n", format!("    authorize: ssh\n{send}")),
         ("      - action: prepare-scp-overlay\n", format!("{wait}      - action: prepare-scp-overlay\n")),
-        ("- test:\n    role: [host]\n", format!("- test:\n    role: [host]\n{sync}")),
-        ("- test:\n    role: [guest]\n", format!("- test:\n    role: [guest]\n{sync}")),
     ] {
         assert!(yaml.contains(from), "{from:?} is not in {yaml}");
         yaml = yaml.replace(from, &to);
@@ -108,7 +105,6 @@ fn actions_ask_the_group_before_they_do_their_work() {
         place("host lava-send deployed by=host") < place("guest lava-wait-all deployed host: done"),
         "{asked:?}"
     );
-    assert!(place("host lava-sync both") < place("guest lava-sync both: done"), "{asked:?}");
 }
 
 #[test]

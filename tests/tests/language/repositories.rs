@@ -17,8 +17,9 @@ fn git(directory: &Path, arguments: &[&str]) {
 
 /// A repository with the file `tool`, which says `main`, or `next` on the branch of that name.
 fn repository(bench: &Testbench) -> PathBuf {
-    bench.write("library/tool", "main\n");
     let directory = bench.path().join("library");
+    std::fs::create_dir(&directory).expect("an own directory");
+    bench.write("library/tool", "main\n");
     git(&directory, &["init", "--quiet"]);
     git(&directory, &["add", "."]);
     git(&directory, &["commit", "--quiet", "--message=one"]);
