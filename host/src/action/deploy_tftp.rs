@@ -7,16 +7,14 @@ use std::sync::Arc;
 use crate::action::Overlay;
 use crate::action::images;
 use crate::action::rootfs::{self, Fill, Place};
-use crate::artifact::{Artifact, DeriveError};
 use crate::board::Board;
-use crate::event::EventKind;
-use crate::fault::{Chain, Class, Fault};
-use crate::job::{ArtifactSpec, DeployTftp, Part, PersistentNfs, RootfsSpec, Timeouts};
-use crate::plan::{self, BootValues, NfsValues, NodeKind, RamdiskValues, Step, TftpDeployment};
+use crate::fault::{Class, Fault};
+use crate::job::{ArtifactSpec, DeployTftp, PersistentNfs, RootfsSpec, Timeouts};
+use crate::nfs;
+use crate::plan::{BootValues, NfsValues, NodeKind, RamdiskValues, Step, TftpDeployment};
 use crate::rootfs::{Durability, Layer, LayerOptions};
 use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
-use crate::{artifact, nfs};
 
 /// The directory with the extra files.
 const EXTRA_FILES: &str = "extra_files";
@@ -187,8 +185,7 @@ impl Files<'_> {
             return self.fetch_and_serve("kernel", spec).await.map(Some);
         };
         let fetched = self.node.fetch(self.phase, self.timeouts, "kernel", spec).await?;
-        let arch = &self.board.arch;
-        let image = images::kernel_with_header(self.node, self.phase, &fetched.path, arch, load).await?;
+        let image = images::kernel_with_header(self.node, self.phase, fetched.path.clone(), load).await?;
         self.node.emitter.note("the kernel has got U-Boot's header");
         Ok(Some(self.serve("kernel", &file_name_of(spec, "kernel"), image)))
     }
@@ -200,11 +197,9 @@ impl Files<'_> {
                 let fetched = self.node.fetch(self.phase, self.timeouts, "ramdisk", &spec.artifact).await?;
                 let modules = deploy.modules.as_ref();
                 let made =
-                    images::fill_ramdisk(self.node, self.phase, self.timeouts, spec, modules, &fetched)
-                        .await?;
-                deployed.ramdisk_has_header = made.as_ref().map_or(spec.has_header, |made| made.has_header);
-                let path = made.map_or(fetched.path, |made| made.path);
-                Some(self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), path))
+                    images::ramdisk(self.node, self.phase, self.timeouts, spec, modules, &fetched).await?;
+                deployed.ramdisk_has_header = made.has_header;
+                Some(self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), made.path))
             }
             None => {
                 let own = self.board.qemu().and_then(|qemu| qemu.initrd.clone());
@@ -270,100 +265,7 @@ fn file_name(url: &str, otherwise: &str) -> String {
     if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
-/// The part that LAVA's action for the scheme of `url` is.
-fn download_part(url: &str) -> Part {
-    match url.split(':').next() {
-        Some("http" | "https") => Part::HttpDownload,
-        Some("scp") => Part::ScpDownload,
-        _ => Part::FileDownload,
-    }
-}
-
-/// What the cache is asked for.
-fn artifact_request(spec: &ArtifactSpec, ssh_config: Option<PathBuf>) -> artifact::Request {
-    artifact::Request {
-        url: spec.url.clone(),
-        compression: spec.compression,
-        checksums: spec.checksums.clone(),
-        headers: spec.headers.clone(),
-        ssh_config,
-    }
-}
-
 impl NodeContext {
-    /// Fetches an artifact, with progress.
-    pub(super) async fn fetch(
-        &self,
-        phase: &Phase,
-        timeouts: &Timeouts,
-        kind: &str,
-        spec: &ArtifactSpec,
-    ) -> Result<Artifact, Fault> {
-        let part = phase.part(timeouts.part(Part::Download)).part(timeouts.part(download_part(&spec.url)));
-        self.fetch_within(&part, kind, spec).await
-    }
-
-    /// Fetches an artifact, with progress; `phase` is what it may take.
-    pub(super) async fn fetch_within(
-        &self,
-        phase: &Phase,
-        kind: &str,
-        spec: &ArtifactSpec,
-    ) -> Result<Artifact, Fault> {
-        let spec = &self.on_bench(spec)?;
-        let emitter = self.emitter.clone();
-        let what = format!("fetch {kind}");
-        let progress =
-            move |done, total| emitter.emit(EventKind::Progress { what: what.clone(), done, total });
-        let request = artifact_request(spec, self.run.ssh_config.clone());
-        let artifact = self
-            .run
-            .cache
-            .fetch(&request, &self.run.mirrors, phase.deadline.into_std(), progress)
-            .await
-            .map_err(|error| {
-                let fault = phase.late_error(error.class(), &error, error.is_late());
-                Fault { place: format!("{} ({})", phase.place, spec.place), ..fault }
-            })?;
-        let artifact = if spec.in_tar { self.only_file(phase, spec, artifact).await? } else { artifact };
-        let how = if artifact.from_cache { "from the cache" } else { "fetched" };
-        self.emitter.note(format!(
-            "{kind} {} {how}, {:.1} MB, sha256 {:.12}",
-            spec.url,
-            artifact.size as f64 / 1e6,
-            artifact.sha256
-        ));
-        Ok(artifact)
-    }
-
-    /// `archive: tar`: the only file of a tar.
-    async fn only_file(&self, phase: &Phase, spec: &ArtifactSpec, tar: Artifact) -> Result<Artifact, Fault> {
-        let taken = self.run.cache.only_file(tar, phase.deadline.into_std(), |_, _| ()).await;
-        taken.map(|derived| derived.artifact).map_err(|error| {
-            let (class, text) = match error {
-                DeriveError::Cache(reason) => (reason.class(), Chain(&reason).to_string()),
-                DeriveError::Recipe(error) => (error.class(), Chain(&error).to_string()),
-            };
-            let place = format!("{} ({})", phase.place, spec.place);
-            Fault::new(class, place, format!("`{}` is no `archive: tar` of a file: {text}", spec.url))
-        })
-    }
-
-    /// The artifact with what the bench file says: `{NAME}` in its URL is replaced (LAVA's `static_info`), and values of
-    /// headers that are names of tokens are the tokens.
-    fn on_bench(&self, spec: &ArtifactSpec) -> Result<ArtifactSpec, Fault> {
-        let headers = spec.headers.try_map(|value| self.run.tokens.resolve(value));
-        let headers = headers.map_err(|error| Fault::from_error(Class::Bench, spec.place.clone(), &error))?;
-        let Some(board) = self.board() else { return Ok(ArtifactSpec { headers, ..spec.clone() }) };
-        let values = board.static_info.iter().cloned().collect();
-        let url = plan::replace(&spec.url, &values).ok_or_else(|| {
-            let name = &board.name;
-            let text = format!("a `{{NAME}}` in `{}` is not in `static_info` of board `{name}`", spec.url);
-            Fault::new(Class::Bench, spec.place.clone(), text)
-        })?;
-        Ok(ArtifactSpec { url, headers, ..spec.clone() })
-    }
-
     /// The node's own board.
     pub(super) fn own_board(&self, phase: &Phase) -> Result<&Board, Fault> {
         match &self.plan.kind {

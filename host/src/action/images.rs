@@ -1,19 +1,22 @@
-//! RAM disks with more in them, and kernels with U-Boot's header: files of a deployment that are made from those fetched.
+//! RAM disks with more in them, and kernels and RAM disks with U-Boot's header: files of a deployment that are made from
+//! those fetched.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
+use crate::board::Board;
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, OverlayFormat, OverlaySpec, Part, RamdiskSpec, Timeouts};
-use crate::ramdisk::uimage::{Architecture, Header};
+use crate::ramdisk::uimage::{self, Architecture, Header};
 use crate::ramdisk::{Meta, Ramdisk, RamdiskError};
-use crate::rootfs::RootfsError;
+use crate::rootfs::{Lower, RootfsError};
 use crate::run::{NodeContext, Phase};
 
-/// Largest kernel that gets a header, in bytes: more than any board has memory for.
-const MAX_KERNEL: u64 = 1 << 30;
+/// Largest file that gets a header, in bytes: more than any board has memory for.
+const MAX_IMAGE: u64 = 1 << 30;
 
 /// Name in U-Boot's headers.
 const NAME: &str = "host-runner";
@@ -26,23 +29,25 @@ enum Addition {
     File(Artifact, String),
 }
 
-/// A RAM disk that was made for a job.
-pub(super) struct MadeRamdisk {
+/// A RAM disk as it is served.
+pub(super) struct ServedRamdisk {
     /// The file.
     pub(super) path: PathBuf,
     /// Whether it has U-Boot's header.
     pub(super) has_header: bool,
 }
 
-/// Puts modules and overlays into the RAM disk `fetched`; `None` if nothing is to be put into it.
-pub(super) async fn fill_ramdisk(
+/// Makes the RAM disk that is served of the one `fetched`: with modules and overlays in it, and with U-Boot's header if
+/// the job or the board asks for that.
+pub(super) async fn ramdisk(
     node: &NodeContext,
     phase: &Phase,
     timeouts: &Timeouts,
     spec: &RamdiskSpec,
     modules: Option<&ArtifactSpec>,
     fetched: &Artifact,
-) -> Result<Option<MadeRamdisk>, Fault> {
+) -> Result<ServedRamdisk, Fault> {
+    let board = node.own_board(phase)?;
     let mut additions = Vec::new();
     if let Some(modules) = modules.filter(|_| spec.takes_modules) {
         additions.push(Addition::Tar(node.fetch(phase, timeouts, "modules", modules).await?, "/".to_owned()));
@@ -54,55 +59,88 @@ pub(super) async fn fill_ramdisk(
             OverlayFormat::File => Addition::File(file, path.clone()),
         });
     }
-    if additions.is_empty() {
-        return Ok(None);
-    }
-    let directory = node.run.scratch.subdirectory(&node.id);
-    let directory = directory.map_err(|error| phase.error(Class::Infrastructure, &error))?;
+    let wants_header = spec.has_header || board.uboot.as_ref().is_some_and(|uboot| uboot.ramdisk_header);
+    let header = if wants_header {
+        let architecture = architecture(board).map_err(|text| phase.fault(Class::Bench, text))?;
+        Some(Header::ramdisk(architecture, NAME))
+    } else {
+        None
+    };
+    let is_filled = !additions.is_empty();
+    let to = scratch(node, phase)?.join("ramdisk");
     let part = phase.part(timeouts.part(Part::PrepareRamdisk));
-    let (run, from, to) = (Arc::clone(&node.run), fetched.path.clone(), directory.join("ramdisk"));
-    let made = tokio::task::spawn_blocking(move || -> Result<MadeRamdisk, FillError> {
-        let mut ramdisk = Ramdisk::open(&from)?;
-        for addition in &additions {
-            match addition {
-                Addition::Tar(tar, path) => ramdisk.unpack(&run.lowers.open(&run.cache, tar)?, path)?,
-                Addition::File(file, path) => {
-                    let content =
-                        fs::read(&file.path).map_err(|source| FillError::Read(source.to_string()))?;
-                    ramdisk.put_file(path, Meta::of_root(0o644, 0), content)?;
-                }
-            }
-        }
-        ramdisk.write(&to)?;
-        Ok(MadeRamdisk { path: to, has_header: ramdisk.header().is_some() })
+    let (run, from) = (Arc::clone(&node.run), fetched.path.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        make_ramdisk(from, &additions, header, to, |tar| run.lowers.open(&run.cache, tar))
     });
     let made = async { made.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let made = part.bound("end of the RAM disk", made).await?.map_err(|error| {
-        let text = format!("`{}` cannot be filled: {}", spec.artifact.url, Chain(&error));
+        let text = format!("`{}` cannot be prepared: {}", spec.artifact.url, Chain(&error));
         let place = format!("{} ({})", phase.place, spec.artifact.place);
         Fault::new(error.class(), place, text).with_optional_help(error.help().map(str::to_owned))
     })?;
-    node.emitter.note("modules and overlays are in the RAM disk");
-    Ok(Some(made))
+    if is_filled {
+        node.emitter.note("modules and overlays are in the RAM disk");
+    } else if made.path != fetched.path {
+        node.emitter.note("the RAM disk has got U-Boot's header");
+    }
+    Ok(made)
 }
 
-/// Why a RAM disk cannot be filled.
+/// Makes a RAM disk at `to`, unless the one at `from` is as it should be. `open` reads a tar.
+fn make_ramdisk(
+    from: PathBuf,
+    additions: &[Addition],
+    header: Option<Header>,
+    to: PathBuf,
+    open: impl Fn(&Artifact) -> Result<Arc<Lower>, RootfsError>,
+) -> Result<ServedRamdisk, MakeError> {
+    if additions.is_empty() {
+        let has_header = has_header(&from).map_err(MakeError::Image)?;
+        return Ok(match header.filter(|_| !has_header) {
+            Some(header) => {
+                put_header(&header, &from, &to).map_err(MakeError::Image)?;
+                ServedRamdisk { path: to, has_header: true }
+            }
+            None => ServedRamdisk { path: from, has_header },
+        });
+    }
+    let mut ramdisk = Ramdisk::open(&from)?;
+    for addition in additions {
+        match addition {
+            Addition::Tar(tar, path) => ramdisk.unpack(&open(tar)?, path)?,
+            Addition::File(file, path) => {
+                let content = fs::read(&file.path).map_err(MakeError::Overlay)?;
+                ramdisk.put_file(path, Meta::of_root(0o644, 0), content)?;
+            }
+        }
+    }
+    if ramdisk.header().is_none() {
+        ramdisk.set_header(header);
+    }
+    ramdisk.write(&to)?;
+    Ok(ServedRamdisk { path: to, has_header: ramdisk.header().is_some() })
+}
+
+/// Why a RAM disk cannot be made.
 #[derive(Debug, thiserror::Error)]
-enum FillError {
+enum MakeError {
     #[error(transparent)]
     Ramdisk(#[from] RamdiskError),
     #[error(transparent)]
     Tar(#[from] RootfsError),
-    #[error("an overlay cannot be read: {0}")]
-    Read(String),
+    #[error("an overlay cannot be read")]
+    Overlay(#[source] io::Error),
+    #[error("it cannot get U-Boot's header")]
+    Image(#[source] io::Error),
 }
 
-impl FillError {
+impl MakeError {
     /// Whose fault it is.
     const fn class(&self) -> Class {
         match self {
             Self::Ramdisk(error) => error.class(),
-            Self::Tar(_) | Self::Read(_) => Class::Infrastructure,
+            Self::Tar(_) | Self::Overlay(_) | Self::Image(_) => Class::Infrastructure,
         }
     }
 
@@ -110,17 +148,16 @@ impl FillError {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Ramdisk(error) => error.help(),
-            Self::Tar(_) | Self::Read(_) => None,
+            Self::Tar(_) | Self::Overlay(_) | Self::Image(_) => None,
         }
     }
 }
 
-/// Gives the kernel at `path` U-Boot's header, with which it is copied to `load` and started there.
+/// Gives the kernel at `from` U-Boot's header, with which it is copied to `load` and started there.
 pub(super) async fn kernel_with_header(
     node: &NodeContext,
     phase: &Phase,
-    path: &Path,
-    arch: &str,
+    from: PathBuf,
     load: &str,
 ) -> Result<PathBuf, Fault> {
     let fault =
@@ -128,28 +165,46 @@ pub(super) async fn kernel_with_header(
     let digits = load.strip_prefix("0x").unwrap_or(load);
     let address = u32::from_str_radix(digits, 16)
         .map_err(|_| fault(Class::Bench, format!("`{load}` is no address of 32 bits (`uimage_addr`)")))?;
-    let architecture = match arch {
-        "armv7" => Architecture::Arm,
-        "aarch64" => Architecture::Arm64,
-        other => Architecture::of_name(other)
-            .ok_or_else(|| fault(Class::Bench, format!("U-Boot has no number for `{other}`")))?,
-    };
-    let directory = node.run.scratch.subdirectory(&node.id);
-    let directory = directory.map_err(|error| phase.error(Class::Infrastructure, &error))?;
-    let (from, to) = (path.to_owned(), directory.join("uImage"));
-    let written = tokio::task::spawn_blocking(move || -> Result<PathBuf, String> {
-        let size = fs::metadata(&from).map_err(|error| error.to_string())?.len();
-        if size > MAX_KERNEL {
-            return Err(format!("it has {size} bytes"));
-        }
-        let data = fs::read(&from).map_err(|error| error.to_string())?;
-        let header = Header::kernel(architecture, NAME, address, address);
-        let mut image = header.for_data(&data).map_err(|error| error.to_string())?.to_vec();
-        image.extend_from_slice(&data);
-        fs::write(&to, image).map_err(|error| error.to_string())?;
-        Ok(to)
+    let architecture = architecture(node.own_board(phase)?).map_err(|text| fault(Class::Bench, text))?;
+    let to = scratch(node, phase)?.join("uImage");
+    let written = tokio::task::spawn_blocking(move || {
+        put_header(&Header::kernel(architecture, NAME, address, address), &from, &to).map(|()| to)
     });
     let written = async { written.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let written = phase.bound("end of the kernel's header", written).await?;
-    written.map_err(|text| fault(Class::Infrastructure, text))
+    written.map_err(|error| fault(Class::Infrastructure, error.to_string()))
+}
+
+/// The node's directory for files that it makes.
+fn scratch(node: &NodeContext, phase: &Phase) -> Result<PathBuf, Fault> {
+    let directory = node.run.scratch.subdirectory(&node.id);
+    directory.map_err(|error| phase.error(Class::Infrastructure, &error))
+}
+
+/// The architecture in the headers of `board`'s images.
+fn architecture(board: &Board) -> Result<Architecture, String> {
+    match board.arch.as_str() {
+        "armv7" => Ok(Architecture::Arm),
+        "aarch64" => Ok(Architecture::Arm64),
+        other => Architecture::of_name(other).ok_or_else(|| format!("U-Boot has no number for `{other}`")),
+    }
+}
+
+/// Whether the file at `path` begins with a header of U-Boot's.
+fn has_header(path: &Path) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    File::open(path)?.take(uimage::HEADER as u64).read_to_end(&mut begin)?;
+    Ok(uimage::is_image(&begin))
+}
+
+/// Writes `header` and the file at `from` to `to`.
+fn put_header(header: &Header, from: &Path, to: &Path) -> io::Result<()> {
+    let mut data = Vec::new();
+    File::open(from)?.take(MAX_IMAGE + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > MAX_IMAGE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut image = header.for_data(&data).map_err(io::Error::other)?.to_vec();
+    image.append(&mut data);
+    fs::write(to, image)
 }

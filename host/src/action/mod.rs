@@ -11,6 +11,7 @@ mod command;
 mod definition_files;
 mod definition_git;
 mod deploy_tftp;
+mod fetch;
 mod group_calls;
 mod images;
 mod overlay;

@@ -33,6 +33,8 @@ pub struct Request {
     pub checksums: Checksums,
     /// Headers that a server is sent, for HTTP.
     pub headers: Headers,
+    /// Whether it comes from `url` itself, past mirrors and what the cache has of it.
+    pub is_fresh: bool,
     /// A configuration of OpenSSH's client for `scp`, instead of the user's.
     pub ssh_config: Option<PathBuf>,
 }
@@ -129,7 +131,7 @@ impl Cache {
         progress: impl Fn(u64, Option<u64>) + Send + 'static,
     ) -> Result<Artifact, ArtifactError> {
         let url = request.url.clone();
-        let source = mirrors.rewrite(&url).into_owned();
+        let source = if request.is_fresh { url.clone() } else { mirrors.rewrite(&url).into_owned() };
         let mirrored = (source != url).then(|| source.clone());
         let budget = Budget::new(deadline);
         let _cancel = budget.cancel_on_drop();
@@ -167,7 +169,8 @@ impl Fetch<'_> {
     fn run(&self, source: &str) -> Result<Artifact, Reason> {
         self.request.checksums.check()?;
         let location = Location::parse(source).ok_or(Reason::UnsupportedUrl)?;
-        let original = match self.known_by_checksum() {
+        let known = if self.request.is_fresh { None } else { self.known_by_checksum() };
+        let original = match known {
             Some(original) => original,
             None => self.original(source, &location)?,
         };
@@ -191,7 +194,7 @@ impl Fetch<'_> {
     fn original(&self, source: &str, location: &Location) -> Result<Original, Reason> {
         let key = name_of(source);
         let _lock = self.cache.lock(&format!("origin-{key}"), self.budget)?;
-        let known = self.known(&key)?;
+        let known = if self.request.is_fresh { None } else { self.known(&key)? };
         let original = match location {
             Location::File(path) => self.local(path, source, known)?,
             Location::Http(url) => self.remote(url, source, known)?,

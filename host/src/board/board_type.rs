@@ -74,6 +74,8 @@ pub struct UbootSettings {
     pub tee_addr: Option<String>,
     /// Where a kernel is moved to that is given U-Boot's header, since U-Boot cannot start it as it is.
     pub uimage_addr: String,
+    /// Whether a RAM disk without U-Boot's header is given one, since U-Boot takes no other.
+    pub ramdisk_header: bool,
     /// Where they are loaded for some kinds of kernel image, if that is elsewhere.
     pub image_addresses: BTreeMap<BootImage, LoadAddresses>,
     /// The device tree that the kernel is started with, where it is not the job's: an address or `${variable}`.
@@ -199,6 +201,7 @@ pub(super) fn uboot(
         |reader: &mut Reader<'_>, key| fields.get(key).and_then(|node| address(reader, node, key));
     let (dtbo_addr, tee_addr) = (own_address(reader, "dtbo_addr"), own_address(reader, "tee_addr"));
     let uimage_addr = own_address(reader, "uimage_addr");
+    let ramdisk_header = fields.get("ramdisk_header").and_then(|node| reader.boolean(node, "ramdisk_header"));
     let image_addresses = fields.get("addresses").map(|node| image_addresses(reader, node));
     let boot_dtb_addr = fields.get("boot_dtb_addr").and_then(|node| reader.non_empty(node, "boot_dtb_addr"));
     let images = keys.read(reader, "images", images);
@@ -223,6 +226,7 @@ pub(super) fn uboot(
         kernel_addr: kernel_addr.or(pick(|base| &base.kernel_addr))?,
         ramdisk_addr: ramdisk_addr.or(pick(|base| &base.ramdisk_addr))?,
         dtb_addr: dtb_addr.or(pick(|base| &base.dtb_addr))?,
+        ramdisk_header: ramdisk_header.or(base.map(|base| base.ramdisk_header)).unwrap_or_default(),
         image_addresses: image_addresses
             .or(base.map(|base| base.image_addresses.clone()))
             .unwrap_or_default(),

@@ -40,13 +40,22 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write instead.
     pub help: Option<String>,
+    /// Whether it is known what was meant: the problem is no consequence of another mistake.
+    pub is_understood: bool,
 }
 
 impl Diagnostic {
     /// An error at `span`.
     pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
         let labels = vec![Label { span, text: String::new() }];
-        Self { code, severity: Severity::Error, message: message.into(), labels, help: None }
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            labels,
+            help: None,
+            is_understood: false,
+        }
     }
 
     /// A warning at `span`.
@@ -66,6 +75,21 @@ impl Diagnostic {
     pub fn with_optional_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
+    }
+
+    /// What was meant is known.
+    #[must_use]
+    pub fn understood(self) -> Self {
+        Self { is_understood: true, ..self }
+    }
+
+    /// Adds what was meant, if it is known.
+    #[must_use]
+    pub fn with_meaning(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.with_help(help).understood(),
+            None => self,
+        }
     }
 
     /// Adds another place.

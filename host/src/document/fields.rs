@@ -88,6 +88,11 @@ impl<'n> Fields<'n> {
         if let Some(key) = self.unknown().find_map(near) {
             return Some(key);
         }
+        if let Some((key, span)) = keys.iter().find_map(|key| Some((*key, self.key_span(key)?))) {
+            self.nullable.borrow_mut().push(key);
+            reader.report(Diagnostic::error(Code::EmptyValue, span, self.no_value(key)));
+            return Some(key);
+        }
         let names: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
         let message = format!("`{}` needs one of {}", self.what, names.join(", "));
         reader.report(Diagnostic::error(Code::MissingKey, self.span, message).with_help(help));
@@ -100,7 +105,7 @@ impl<'n> Fields<'n> {
 
     fn no_key(&self, key: &str, span: Span, help: Option<String>) -> Diagnostic {
         let message = format!("`{}` has no key `{key}`", self.what);
-        Diagnostic::error(Code::UnknownKey, span, message).with_optional_help(help)
+        Diagnostic::error(Code::UnknownKey, span, message).with_meaning(help)
     }
 
     fn no_effect(&self, key: &str, span: Span) -> Diagnostic {
@@ -174,7 +179,7 @@ impl<'n> Fields<'n> {
 
     /// Notes every key that nobody asked for as a warning.
     pub(crate) fn finish_leniently(&self, reader: &mut Reader<'_>) {
-        self.finish_with(reader, |key, span, near| self.no_effect(key, span).with_optional_help(near));
+        self.finish_with(reader, |key, span, near| self.no_effect(key, span).with_meaning(near));
     }
 
     fn finish_with(

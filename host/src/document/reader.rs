@@ -97,11 +97,13 @@ impl<'a> Reader<'a> {
 
     /// Notes that `node` is not the `expected` kind of value.
     pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, expected: &str) -> Diagnostic {
-        Diagnostic::error(
-            Code::WrongType,
-            node.span,
-            format!("`{what}` must be {expected}, not {}", node.value.kind()),
-        )
+        let message = format!("`{what}` must be {expected}, not {}", node.value.kind());
+        let problem = Diagnostic::error(Code::WrongType, node.span, message);
+        match node.value {
+            // Where there should be keys, it lacks a colon.
+            Value::Text(_) => problem.understood(),
+            _ => problem,
+        }
     }
 
     /// Text, or a number or truth value as it is written.
@@ -110,9 +112,18 @@ impl<'a> Reader<'a> {
         self.check_folding(node, what);
         if text.is_none() {
             let problem = self.wrong_type(node, what, "text");
-            self.report(problem);
+            self.report(problem.with_optional_help(self.placeholder_in_quotes(node)));
         }
         text
+    }
+
+    /// What to write for `{NAME}` without quotes, which is a mapping to YAML.
+    fn placeholder_in_quotes(&self, node: &Node) -> Option<String> {
+        let Value::Mapping(mapping) = &node.value else { return None };
+        let [(key, value)] = mapping.as_slice() else { return None };
+        let written = self.source.text.get(node.span.offset..).unwrap_or_default();
+        (value.value == Value::Null && written.starts_with('{'))
+            .then(|| format!("put it in quotes: `'{{{}}}'`", key.name))
     }
 
     /// Notes a line that looks like an entry of a list and is part of the text above it, as it is indented deeper.

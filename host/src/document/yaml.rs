@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, NonFiniteFloatPolicy, Spanned};
 
-use self::mistake::Mistake;
+use self::mistake::{Kind, Mistake};
 pub(crate) use self::shift::Shift;
 use super::node::{Key, Node, Value, ends_with_block_header};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
@@ -150,9 +150,10 @@ fn problem(error: &Error, source: &Source) -> Diagnostic {
             let mistake = Mistake::find(&source.text, span.offset, &reason);
             mistake.map_or_else(
                 || Diagnostic::error(Code::YamlSyntax, span, &reason),
-                |Mistake { span, message, help, other, is_indent }| {
-                    let code = if is_indent { Code::WrongIndent } else { Code::YamlSyntax };
+                |Mistake { span, message, help, other, kind }| {
+                    let code = if kind == Kind::Indent { Code::WrongIndent } else { Code::YamlSyntax };
                     let problem = Diagnostic::error(code, span, message).with_help(help);
+                    let problem = if kind == Kind::Understood { problem.understood() } else { problem };
                     other.into_iter().fold(problem, |problem, (span, text)| problem.with_label(span, text))
                 },
             )

@@ -3,7 +3,7 @@
 use schemars::Schema;
 use serde_json::Value;
 
-use super::shape::{Keys, any_text, document, integer, names, one_or_list, one_or_some, text, word};
+use super::shape::{Keys, any_text, boolean, document, integer, names, one_or_list, one_or_some, text, word};
 use crate::board::board_type::{ARCHITECTURES, MAX_BAUD, MAX_CHARACTER_DELAY, MIN_BAUD};
 use crate::job::BootImage;
 
@@ -75,6 +75,7 @@ pub(super) fn uboot(part: Part) -> Value {
         .may("character_delay_ms", "Milliseconds between characters typed.", integer(0, MAX_CHARACTER_DELAY))
         .may("dtbo_addr", "Where overlays of the device tree are loaded.", address())
         .may("tee_addr", "Where a trusted execution environment's image is loaded.", address())
+        .may("ramdisk_header", "Whether a RAM disk without U-Boot's header is given one.", boolean())
         .may("uimage_addr", "Where a kernel that is given U-Boot's header is moved to.", address())
         .may("addresses", "Addresses for some kinds of kernel image.", of_images.schema())
         .may("boot_dtb_addr", "The device tree that the kernel gets, where it is not the job's.", text());

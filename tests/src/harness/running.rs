@@ -50,6 +50,11 @@ impl Running {
         }
     }
 
+    /// What it has written to standard output until now.
+    pub fn printed(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Sends a signal to the program.
     ///
     /// # Panics

@@ -48,3 +48,28 @@ fn a_command_that_the_board_does_not_have_is_told_before_anything_is_done() {
     assert!(run.stderr.contains("relax") && run.stderr.contains("relay"), "{run}");
     assert!(run.power().is_empty() && log(&bench).is_empty(), "{run}");
 }
+
+#[test]
+fn a_command_that_fails_at_first_is_tried_again() {
+    let bench = bench();
+    let marker = bench.path().join("warm").display().to_string();
+    let first = format!("test -e {marker} || {{ touch {marker}; echo still cold >&2; exit 1; }}");
+    let bench = bench.board_line(&format!("commands = {{ relay = {{ do = {:?} }} }}", ["sh", "-c", &first]));
+    let actions =
+        ["- command: {name: relay, failure_retry: 2}\n", BOOT, &test("", "smoke", &["true"])].concat();
+    let run = bench.start_text(&job(&bench, &actions)).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let attempts = run.results()["nodes"][0]["attempts"].to_string();
+    assert!(attempts.contains("still cold"), "{attempts}");
+}
+
+#[test]
+fn power_can_be_switched_by_commands_of_the_job() {
+    let bench = bench();
+    let commands =
+        ["power_off", "power_on", "hard_reset"].map(|name| format!("- command: {{name: {name}}}\n"));
+    let actions = [&commands.concat(), BOOT, &test("", "smoke", &["true"])].concat();
+    let run = bench.start_text(&job(&bench, &actions)).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(run.power(), ["off", "on", "reset", "reset", "off"]);
+}

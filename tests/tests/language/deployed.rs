@@ -137,3 +137,63 @@ fn every_file_of_a_deployment_is_served_and_has_its_placeholder() {
     }
     assert!(!console.contains("not found"), "{console}");
 }
+
+/// A shell with all that an upload needs.
+const SHELL: [&str; 2] = ["--shell", "PS1='root@debian:~# ' exec busybox sh -i"];
+
+#[test]
+fn a_root_filesystem_that_takes_neither_tests_nor_modules_gets_none() {
+    let url = format!("url: {ARTIFACTS_URL}rootfs.tar");
+    let job = |keys: &[&str]| {
+        let text = Job::new().nfsrootfs(&[&[url.as_str()], keys].concat()).to_yaml();
+        let modules = format!("    modules: {{url: '{ARTIFACTS_URL}modules.tar'}}\n    kernel:\n");
+        text.replace("    kernel:\n", &modules)
+    };
+    for (keys, has) in [
+        (&[][..], [true, true]),
+        (&["install_modules: false", "install_overlay: false"], [false, false]),
+        (&["overlays: {lava: false}"], [true, false]),
+    ] {
+        let bench = if has[1] { Testbench::new() } else { Testbench::new().board_option(&SHELL) };
+        bench.artifact("modules.tar", &tar_of("lib/modules/6.12/answer", b"42"));
+        bench.write("bench.toml", bench.to_toml());
+        bench.write("job.yaml", job(keys));
+        let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-rootfs"]).finish();
+        assert_eq!(run.code, Some(0), "{keys:?}: {run}");
+        let is_uploaded = run.file("run.jsonl").contains("agent uploaded to ");
+        let diff = bench.start_with(&["rootfs", "diff", "out"]).finish().stdout;
+        let found = [diff.contains("/lib/modules/6.12/answer"), !is_uploaded];
+        assert_eq!(found, has, "{keys:?}: {diff}");
+    }
+}
+
+#[test]
+fn a_root_filesystem_of_another_server_is_mounted_and_not_written_to() {
+    let bench = Testbench::new().board_option(&SHELL);
+    let kept = keep(
+        &bench,
+        &Job::new().nfsrootfs(&[&format!("url: {ARTIFACTS_URL}rootfs.tar"), "install_overlay: false"]),
+    );
+    assert_eq!(kept.code, Some(0), "{kept}");
+    std::fs::rename(bench.path().join("out"), bench.path().join("kept")).expect("an own directory");
+    let addresses = bench.addresses();
+    let [a, b, c, _] = addresses.server.octets();
+    let other = std::net::Ipv4Addr::new(a, b, c, 3);
+    let server = bench.start_with(&["rootfs", "serve", "kept", "--listen", &format!("{other}:2049")]);
+    server.wait_for("serving ");
+    let printed = server.printed();
+    let export = printed.split_whitespace().find(|word| word.starts_with('/') && word.ends_with("/rootfs"));
+    let export = export.unwrap_or_else(|| panic!("no export in {printed}"));
+    let text = Job::new().to_yaml();
+    let (before, after) = text.split_once("    nfsrootfs:\n").expect("the job has one");
+    let after = after.split_once('\n').expect("its URL is one line").1;
+    let text = format!("{before}    persistent_nfs: {{address: '{other}:{export}'}}\n{after}");
+    let run = bench.start_text(&text).finish();
+    assert_eq!(run.code, Some(0), "{text}\n{run}");
+    let console = run.file("console/board.log");
+    assert!(console.contains(&format!("nfsroot={other}:{export}")), "{console}");
+    assert!(run.file("run.jsonl").contains("agent uploaded to "), "{run}");
+    drop(server);
+    let diff = bench.start_with(&["rootfs", "diff", "kept"]).finish();
+    assert_eq!((diff.code, diff.stdout.as_str()), (Some(0), ""), "{diff}");
+}

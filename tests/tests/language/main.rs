@@ -1,6 +1,7 @@
 //! What jobs can say, from the file to the verdict, on boards that are no more than a real shell, a real sshd, or a fake board.
 
 mod bench_commands;
+mod board_settings;
 mod cache;
 mod connections;
 mod definitions;

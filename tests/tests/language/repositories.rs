@@ -66,3 +66,32 @@ fn a_repository_that_is_skipped_is_not_there() {
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(tests(&run), ["0_tool/none pass"]);
 }
+
+#[test]
+fn submodules_are_there_if_the_definition_asks_for_them() {
+    let bench = bench();
+    let here = format!("{}/", bench.path().display());
+    let bench = bench.mirror("https://git.example.org/", &here);
+    repository(&bench);
+    let outer = bench.path().join("outer");
+    std::fs::create_dir(&outer).expect("an own directory");
+    git(&outer, &["init", "--quiet"]);
+    let metadata = "metadata: {format: Lava-Test Test Definition 1.0, name: outer}\n";
+    let step = "lava-test-case there --shell grep -qx main modules/library/tool";
+    bench.write("outer/outer.yaml", format!("{metadata}run: {{steps: ['{step}']}}\n"));
+    let instead = format!("url.{here}.insteadOf=https://git.example.org/");
+    let url = "https://git.example.org/library";
+    let add = ["submodule", "--quiet", "add", url, "modules/library"];
+    git(&outer, &[&["-c", "protocol.file.allow=always", "-c", &instead][..], &add].concat());
+    git(&outer, &["add", "."]);
+    git(&outer, &["commit", "--quiet", "--message=one"]);
+    for (recursive, result) in [(true, "pass"), (false, "fail")] {
+        let action = format!(
+            "- test:\n    definitions:\n    - {{from: git, name: outer, path: outer.yaml, recursive: {recursive}, repository: '{}'}}\n",
+            outer.display()
+        );
+        let run = bench.start_text(&job(&bench, &[BOOT, &action].concat())).finish();
+        assert_eq!(tests(&run), [format!("0_outer/there {result}")], "{run}");
+        std::fs::remove_dir_all(bench.path().join("out")).expect("an own directory");
+    }
+}

@@ -138,10 +138,15 @@ impl Home {
 
     /// Adds a board `vb2`, to whose agent the link is over TCP, and lets each board write `budget_mb` MiB into its root filesystem.
     pub(crate) fn with_two_boards(self, budget_mb: u32) -> Self {
-        let mut bench = OpenOptions::new().append(true).open(self.path().join("bench.toml")).unwrap();
         let board = virtual_board("vb2", 3, &lab());
         let board = board.replace("console = 'qemu'\n", "console = 'qemu'\nagent_link = 'tcp'\n");
-        write!(bench, "{board}[rootfs]\nbudget_mb = {budget_mb}\n").unwrap();
+        self.with_lines(&format!("{board}[rootfs]\nbudget_mb = {budget_mb}\n"))
+    }
+
+    /// Adds lines to the bench file.
+    pub(crate) fn with_lines(self, toml: &str) -> Self {
+        let mut bench = OpenOptions::new().append(true).open(self.path().join("bench.toml")).unwrap();
+        bench.write_all(toml.as_bytes()).unwrap();
         self
     }
 

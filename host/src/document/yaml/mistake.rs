@@ -17,9 +17,23 @@ pub(super) struct Mistake {
     pub(super) help: String,
     /// Another place that belongs to it, and what is there.
     pub(super) other: Option<(Span, &'static str)>,
-    /// Whether it is a line that is not indented as it was meant.
-    pub(super) is_indent: bool,
+    pub(super) kind: Kind,
 }
+
+/// What is known of a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A line is not indented as it was meant.
+    Indent,
+    /// What was meant is clear from the place itself.
+    Understood,
+    /// Something else may be the reason.
+    Unclear,
+}
+
+/// What word processors and web pages put in the place of blanks.
+const ODD_BLANKS: [char; 7] =
+    ['\u{a0}', '\u{2007}', '\u{2009}', '\u{200b}', '\u{202f}', '\u{3000}', '\u{feff}'];
 
 impl Mistake {
     pub(super) fn new(
@@ -33,7 +47,7 @@ impl Mistake {
             message: message.into(),
             help: help.into(),
             other: None,
-            is_indent: false,
+            kind: Kind::Unclear,
         }
     }
 
@@ -43,7 +57,12 @@ impl Mistake {
 
     /// It is a wrong indent, as far as can be seen.
     pub(super) fn of_indent(self) -> Self {
-        Self { is_indent: true, ..self }
+        Self { kind: Kind::Indent, ..self }
+    }
+
+    /// What was meant is clear from the place itself.
+    pub(super) fn understood(self) -> Self {
+        Self { kind: Kind::Understood, ..self }
     }
 
     /// The mistake for which the parser stopped at byte `place` of `text` and said `reason`; `None` if it cannot be told.
@@ -59,6 +78,7 @@ impl Mistake {
             _ => index,
         };
         tab(&all, index, reason)
+            .or_else(|| odd_blank(&all, here))
             .or_else(|| character(text, place, reason))
             .or_else(|| quote(text, place, &open, reason))
             .or_else(|| value(&all, here))
@@ -81,6 +101,22 @@ fn tab(all: &[Line<'_>], index: usize, reason: &str) -> Option<Mistake> {
     Some(Mistake::new(line.start(), 1, "a tab cannot indent a line", help))
 }
 
+/// A character that looks like a blank, or like nothing, and is text to YAML: where a line begins, or behind a colon or dash.
+fn odd_blank(all: &[Line<'_>], here: usize) -> Option<Mistake> {
+    let near = all.get(here.saturating_sub(1)..=here)?;
+    near.iter().rev().find_map(|line| {
+        let odd = |(index, c): (usize, char)| {
+            let before = line.text.get(..index)?.trim_start_matches(ODD_BLANKS).trim();
+            let counts = before.is_empty() || before.ends_with([':', '-']);
+            (ODD_BLANKS.contains(&c) && counts).then_some((index, c))
+        };
+        let (index, c) = line.text.char_indices().find_map(odd)?;
+        let message = format!("this is the character U+{:04X}, which is no blank to YAML", u32::from(c));
+        let help = "write a plain blank, or nothing, in its place";
+        Some(Mistake::new(line.offset + index, c.len_utf8(), message, help).understood())
+    })
+}
+
 /// A character that cannot stand where it is.
 fn character(text: &str, place: usize, reason: &str) -> Option<Mistake> {
     let rest = text.get(place..)?;
@@ -91,12 +127,10 @@ fn character(text: &str, place: usize, reason: &str) -> Option<Mistake> {
             rest.find('\\').filter(|index| !rest.get(..*index).is_some_and(|before| before.contains('\n')));
         let (offset, len) = escape.map_or((place, 1), |index| (place + index, 2));
         let help = "write the value in single quotes, where `\\` is nothing but itself";
-        return Some(Mistake::new(
-            offset,
-            len,
-            "this `\\` and what follows mean nothing in double quotes",
-            help,
-        ));
+        return Some(
+            Mistake::new(offset, len, "this `\\` and what follows mean nothing in double quotes", help)
+                .understood(),
+        );
     }
     if reason.contains("unknown anchor") {
         let len = rest.find([' ', '\n', '\r', ',', ']', '}']).unwrap_or(rest.len());
@@ -130,6 +164,7 @@ fn quote(text: &str, place: usize, open: &Open, reason: &str) -> Option<Mistake>
             format!("this `{quote}` is not closed"),
             format!("write `{quote}` where the value ends"),
         )
+        .understood()
     };
     if reason.contains("unclosed quote") {
         return Some(unclosed(place));
@@ -182,12 +217,15 @@ fn bracket(text: &str, place: usize, open: &Open, reason: &str) -> Option<Mistak
         ));
     }
     let close = partner(bracket);
-    Some(Mistake::new(
-        opener,
-        1,
-        format!("this `{bracket}` is not closed"),
-        format!("write `{close}` where it ends"),
-    ))
+    Some(
+        Mistake::new(
+            opener,
+            1,
+            format!("this `{bracket}` is not closed"),
+            format!("write `{close}` where it ends"),
+        )
+        .understood(),
+    )
 }
 
 /// A bracket that another kind of bracket closes.

@@ -41,19 +41,22 @@ fn missing_colon(line: Line<'_>) -> Option<Mistake> {
     let offset = line.offset + line.depth();
     if let Some((key, value)) = content.split_once(':') {
         let help = format!("write `{key}: {value}`");
-        return Some(Mistake::new(
-            offset + key.len(),
-            1,
-            format!("there is no blank behind the colon of `{key}`"),
-            help,
-        ));
+        return Some(
+            Mistake::new(
+                offset + key.len(),
+                1,
+                format!("there is no blank behind the colon of `{key}`"),
+                help,
+            )
+            .understood(),
+        );
     }
     let key = content.split_whitespace().next()?;
     let help = match content.split_once(char::is_whitespace) {
         Some((key, value)) => format!("write `{key}: {}`", value.trim_start()),
         None => format!("write `{key}:`"),
     };
-    Some(Mistake::new(offset, key.len(), format!("there is no colon behind `{key}`"), help))
+    Some(Mistake::new(offset, key.len(), format!("there is no colon behind `{key}`"), help).understood())
 }
 
 /// A list entry among keys, or a key among list entries.

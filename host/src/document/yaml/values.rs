@@ -21,7 +21,9 @@ fn dash(line: Line<'_>) -> Option<Mistake> {
     let rest = line.content().strip_prefix('-')?;
     let is_text = rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '\'' | '"' | '{' | '['));
     let help = format!("write `- {rest}`");
-    is_text.then(|| Mistake::new(line.start(), 1, "there is no blank behind the `-` of this entry", help))
+    is_text.then(|| {
+        Mistake::new(line.start(), 1, "there is no blank behind the `-` of this entry", help).understood()
+    })
 }
 
 /// A list that begins on the line of its key.

@@ -219,7 +219,7 @@ fn differences(a: &BoardType, b: &BoardType) -> Vec<&'static str> {
 }
 
 /// The keys of `[uboot]`, and whether they say the same in `a` and `b`.
-fn same_keys(a: &UbootSettings, b: &UbootSettings) -> [(&'static str, bool); 11] {
+fn same_keys(a: &UbootSettings, b: &UbootSettings) -> [(&'static str, bool); 12] {
     let usual = |uboot: &UbootSettings| {
         [&uboot.kernel_addr, &uboot.ramdisk_addr, &uboot.dtb_addr, &uboot.uimage_addr].map(Clone::clone)
     };
@@ -233,6 +233,7 @@ fn same_keys(a: &UbootSettings, b: &UbootSettings) -> [(&'static str, bool); 11]
         ("addresses", usual(a) == usual(b) && special(a) == special(b)),
         ("dtbo_addr", a.dtbo_addr == b.dtbo_addr),
         ("tee_addr", a.tee_addr == b.tee_addr),
+        ("ramdisk_header", a.ramdisk_header == b.ramdisk_header),
         ("images", a.images == b.images),
         ("errors", a.errors == b.errors),
         ("commands", a.commands == b.commands),

@@ -120,9 +120,7 @@ fn parameter(path: &[&str]) -> &'static str {
 fn deploy(path: &[&str]) -> &'static str {
     match path {
         ["connections", ..] => KINDS_OF_CONNECTION,
-        ["parameters", "add_header", ..] => {
-            "RAM disks get U-Boot's header where the job says `header: u-boot`; the size of others is `${initrd_size}`"
-        }
+        ["parameters", "add_header", ..] => "RAM disks are given U-Boot's header (`u-boot`) or none",
         ["parameters", "append_dtb", ..] => {
             "device trees are loaded on their own, never appended to a kernel"
         }

@@ -14,6 +14,8 @@ use crate::import::regexes;
 pub(super) const METHOD: [&str; 4] = ["actions", "boot", "methods", "u-boot"];
 /// Where it has the constants of U-Boot.
 const CONSTANTS: [&str; 2] = ["constants", "u-boot"];
+/// Where it has the header of RAM disks.
+const ADD_HEADER: [&str; 4] = ["actions", "deploy", "parameters", "add_header"];
 /// Longest `character_delay_ms`.
 const MAX_DELAY: i128 = 1000;
 
@@ -45,6 +47,7 @@ impl<'n> Reader<'_, 'n> {
         self.pattern(&["uboot", "final_message"], final_message, "Starting kernel");
         self.character_delay();
         self.addresses();
+        self.ramdisk_header();
         self.errors();
         boot_commands::read(&mut self);
         self.linux();
@@ -229,6 +232,15 @@ impl<'n> Reader<'_, 'n> {
         if let Some(address) = item.text().filter(|text| is_load_address(text)) {
             self.keys.mark(&item);
             self.set(&["uboot", "uimage_addr"], address, &item.origin());
+        }
+    }
+
+    /// LAVA gives RAM disks a header for the devices that say so.
+    fn ramdisk_header(&mut self) {
+        let Some(item) = self.keys.look(&ADD_HEADER) else { return };
+        if item.text().as_deref() == Some("u-boot") {
+            self.keys.mark(&item);
+            self.set(&["uboot", "ramdisk_header"], true, &item.origin());
         }
     }
 

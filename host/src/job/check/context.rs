@@ -108,7 +108,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Context {
         let span = fields.key_span(key).unwrap_or(fields.span);
         let message = format!("`{key}` of `context` is not known and has no effect");
         let help = did_you_mean(key, EFFECTIVE.into_iter().chain(ADDRESSES));
-        reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_optional_help(help));
+        reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_meaning(help));
     }
     context
 }

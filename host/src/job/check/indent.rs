@@ -106,17 +106,15 @@ fn best(
 /// Whether a problem can be the consequence of a wrong indent.
 fn is_hint(problem: &Diagnostic) -> bool {
     match problem.code {
-        Code::WrongIndent | Code::DuplicateKey | Code::MissingKey | Code::EmptyValue | Code::NotAnAction => {
-            true
-        }
-        // Text where there should be keys lacks a colon.
-        Code::WrongType => !problem.message.ends_with("not text"),
-        // Where it is known what to write, nothing else was meant.
-        Code::YamlSyntax => !problem.help.as_ref().is_some_and(|help| help.starts_with("write ")),
-        // A key that is near to a known one is misspelt.
-        Code::UnknownKey | Code::IgnoredTimeout => {
-            !problem.help.as_ref().is_some_and(|help| help.starts_with("did you mean"))
-        }
+        Code::WrongIndent
+        | Code::DuplicateKey
+        | Code::MissingKey
+        | Code::EmptyValue
+        | Code::NotAnAction
+        | Code::WrongType
+        | Code::YamlSyntax
+        | Code::UnknownKey
+        | Code::IgnoredTimeout => !problem.is_understood,
         _ => false,
     }
 }

@@ -109,6 +109,11 @@ impl<'a> Asked<'a> {
         self.is_opaque || self.sends.contains(id)
     }
 
+    /// Where it comes to the `lava-sync`, if that can be seen.
+    fn sync(&self, id: &str) -> Option<&Asking<'a>> {
+        self.requests.iter().find(|asking| asking.request == GroupRequest::Sync && asking.id == id)
+    }
+
     /// Whether it comes to the `lava-sync`, or may do so out of sight.
     fn may_sync(&self, id: &str) -> bool {
         self.is_opaque || self.syncs.contains(id)
@@ -137,7 +142,7 @@ pub(crate) fn check(reader: &mut Reader<'_>, roles: &[Role], blocks: &[Block]) {
                     check_wait(reader, asking, &all);
                     check_keys(reader, asking, &all);
                 }
-                GroupRequest::Sync => check_sync(reader, asking, &all),
+                GroupRequest::Sync => check_sync(reader, asked, asking, &all),
                 GroupRequest::Send => {}
             }
         }
@@ -237,15 +242,31 @@ fn check_near(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
 }
 
 /// A `lava-sync` ends when all nodes have come to it.
-fn check_sync(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
-    for asked in all.iter().filter(|asked| !asked.may_sync(asking.id)) {
-        let name = &asked.role.name.value;
+fn check_sync(reader: &mut Reader<'_>, own: &Asked<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    for other in all.iter().filter(|other| !other.may_sync(asking.id)) {
+        let near = nearest(asking.id, other.syncs.iter().copied().take(MAX_NEAR));
+        let counterpart = near.and_then(|near| other.sync(near)).filter(|sync| !own.may_sync(sync.id));
+        // Each lacks the other's: one of the two is misspelt, which is one mistake.
+        if counterpart.is_some_and(|counterpart| counterpart.span.offset < asking.span.offset) {
+            continue;
+        }
+        let name = &other.role.name.value;
         let message =
             format!("role `{name}` never comes to `lava-sync {}`: this would wait for ever", asking.id);
-        let help = did_you_mean(asking.id, asked.syncs.iter().copied().take(MAX_NEAR))
-            .unwrap_or_else(|| format!("every role of the group must call `lava-sync {}`", asking.id));
-        let problem = Diagnostic::error(Code::MissingSync, asking.span, message).with_help(help);
-        reader.report(problem.with_label(asked.role.name.span, "this role"));
+        let problem = Diagnostic::error(Code::MissingSync, asking.span, message);
+        reader.report(match (counterpart, near) {
+            (Some(counterpart), _) => {
+                let help = format!("write `{0}`, or `{1}` instead of `{0}`", counterpart.id, asking.id);
+                problem.with_label(counterpart.span, "it comes to this one").with_help(help)
+            }
+            (None, near) => {
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("every role of the group must call `lava-sync {}`", asking.id),
+                };
+                problem.with_label(other.role.name.span, "this role").with_help(help)
+            }
+        });
     }
 }
 

@@ -205,6 +205,14 @@ impl Reader<'_> {
         }
     }
 
+    /// What to write for a part of a unit of so many `seconds`, as in `minutes: 1.5`.
+    fn whole_seconds(&self, value: &Node, seconds: u64) -> Option<String> {
+        let number: f64 = value.text(self.source)?.parse().ok()?;
+        let seconds = number * seconds as f64;
+        (seconds >= 1.0 && seconds <= f64::from(MAX_SECONDS))
+            .then(|| format!("write `seconds: {seconds:.0}`"))
+    }
+
     fn duration_with(&mut self, node: &Node, what: &str, others: &[&'static str]) -> Option<Duration> {
         if let Value::Integer(number) = node.value {
             let message = format!("`{what}` needs a unit");
@@ -232,7 +240,8 @@ impl Reader<'_> {
                 }
                 _ => {
                     let message = format!("`{unit}` must be a whole number from 1");
-                    self.report(Diagnostic::error(Code::InvalidTimeout, value.span, message));
+                    let problem = Diagnostic::error(Code::InvalidTimeout, value.span, message);
+                    self.report(problem.with_optional_help(self.whole_seconds(value, seconds)));
                     complete = false;
                 }
             }

@@ -66,6 +66,8 @@ pub struct ArtifactSpec {
     pub checksums: Checksums,
     /// `headers`: sent to the server, whose name or value they are; a value may be the name of a token of the bench.
     pub headers: Headers,
+    /// `use_cache`: if not, it comes from `url` itself, whatever the bench's cache and mirrors have.
+    pub use_cache: bool,
     /// `file:line:column` of the URL.
     pub place: String,
 }
@@ -75,7 +77,7 @@ pub struct ArtifactSpec {
 pub struct RamdiskSpec {
     /// The file. Its `compression` tells what is inside, and is not undone: the kernel does that.
     pub artifact: ArtifactSpec,
-    /// Whether it comes with a U-Boot header (`header: u-boot`).
+    /// `header: u-boot`: whether it has U-Boot's header, or gets it.
     pub has_header: bool,
     /// `install_modules`: whether kernel modules are put into it.
     pub takes_modules: bool,

@@ -63,7 +63,7 @@ fn artifact() -> Keys {
         .may("md5sum", "Its MD5 sum: 32 hexadecimal digits.", checksum(32))
         .may("sha256sum", "Its SHA-256 sum: 64 hexadecimal digits.", checksum(64))
         .may("sha512sum", "Its SHA-512 sum: 128 hexadecimal digits.", checksum(128))
-        .idle(&["use_cache"], "The cache is always used.")
+        .may("use_cache", "`false`: from the URL itself, past the bench's cache and mirrors.", boolean())
 }
 
 pub(super) fn headers() -> Value {

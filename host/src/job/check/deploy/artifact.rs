@@ -86,7 +86,8 @@ fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
         let name = reader.non_empty(node, "filename")?;
         reader.check_name(&name, node.span, "file").then_some(name)
     });
-    fields.accept(&["use_cache"]);
+    let use_cache =
+        fields.get("use_cache").and_then(|node| reader.boolean(node, "use_cache")).unwrap_or(true);
     let place = reader.place(url_node?.span);
     Some(ArtifactSpec {
         url: url?,
@@ -95,6 +96,7 @@ fn base(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ArtifactSpec> {
         in_tar: in_tar.is_some(),
         checksums,
         headers,
+        use_cache,
         place,
     })
 }
@@ -124,9 +126,12 @@ pub(crate) fn url(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<St
     let rest = SCHEMES.iter().find_map(|scheme| lower.strip_prefix(scheme));
     let (message, help) = match rest {
         None => {
-            let help = match lower.starts_with("downloads://") {
-                true => "it comes from a `deploy` with `to: downloads`, which is not supported",
-                false => "begin the URL with `http://`, `https://`, `scp://` or `file://`",
+            let help = if lower.starts_with("downloads://") {
+                "it comes from a `deploy` with `to: downloads`, which is not supported"
+            } else if url.contains("{{") || url.contains("{%") {
+                "this is a template of a job: let the program that it is for fill it in first"
+            } else {
+                "begin the URL with `http://`, `https://`, `scp://` or `file://`"
             };
             (format!("`{url}` cannot be fetched"), help)
         }

@@ -136,6 +136,7 @@ fn tar(
         in_tar: false,
         checksums: Checksums::default(),
         headers,
+        use_cache: true,
         place: reader.place(repository.span),
     };
     Some(DefinitionSource::Tar { artifact: Box::new(artifact), strip: strip.unwrap_or(0), path: path? })

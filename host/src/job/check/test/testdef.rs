@@ -102,7 +102,7 @@ fn metadata(reader: &mut Reader<'_>, node: &Node) -> Option<(String, Option<Stri
     for (key, _) in fields.rest() {
         let (Some(help), Some(span)) = (did_you_mean(key, known), fields.key_span(key)) else { continue };
         let message = format!("`{key}` of `metadata` is not known and has no effect");
-        reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_help(help));
+        reader.report(Diagnostic::warning(Code::UnknownKey, span, message).with_meaning(Some(help)));
     }
     let description = fields.get("description").and_then(|node| node.text(reader.source));
     Some((name?, description.map(str::to_owned)))
