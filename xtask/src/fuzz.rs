@@ -43,7 +43,7 @@ impl Options {
     }
 }
 
-/// Builds the targets and runs them one after the other.
+/// Builds the targets and runs them, as many at a time as there are processors.
 ///
 /// # Errors
 /// [`Error::NoTarget`] for a name that is none's, [`Error::Fuzz`] with the input that makes a target fail; when one does
@@ -51,14 +51,26 @@ impl Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error> {
     let targets = wanted(&build::targets(workspace)?, &options.targets)?;
     let directory = build::build(workspace)?;
-    for target in targets {
+    let fuzzers = targets.into_iter().map(|target| {
         let corpus = Corpus::of(workspace, &target)?;
         let scratch = corpus::scratch()?;
-        let fuzzer = Fuzzer { program: directory.join(&target), target, corpus, scratch };
-        let figures = fuzzer.run(options.duration)?;
-        println!("{:14} {figures}", fuzzer.target);
-        if options.keep {
-            fuzzer.keep()?;
+        Ok(Fuzzer { program: directory.join(&target), target, corpus, scratch })
+    });
+    let fuzzers = fuzzers.collect::<Result<Vec<_>, Error>>()?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    for together in fuzzers.chunks(processors) {
+        let figures: Vec<_> = std::thread::scope(|scope| {
+            let runs: Vec<_> =
+                together.iter().map(|fuzzer| scope.spawn(|| fuzzer.run(options.duration))).collect();
+            runs.into_iter()
+                .map(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        for (fuzzer, figures) in together.iter().zip(figures) {
+            println!("{:14} {}", fuzzer.target, figures?);
+            if options.keep {
+                fuzzer.keep()?;
+            }
         }
     }
     Ok(())

@@ -82,3 +82,22 @@ fn messages_of_the_kernel_are_ignored_where_the_job_says_so() {
         assert_eq!(ended.file("results.json").contains("a rehearsal"), is_told, "{keys}: {ended}");
     }
 }
+
+#[test]
+fn a_board_without_power_commands_is_restarted_by_those_of_the_job() {
+    let bench = Testbench::new();
+    let whole = bench.to_toml();
+    let (without_power, _) = whole.split_once("[boards.fake1.power]").expect("it has power commands");
+    let bench = bench.bench_text(without_power);
+    let text = Job::new().to_yaml();
+    let (before, boot) = text.split_once("- boot:\n").expect("it boots");
+    let text = format!(
+        "{before}- boot:\n    reset: false\n{boot}- boot:\n    soft_reboot: [reboot]\n    parameters: \
+         {{shutdown-message: 'reboot: Restarting system'}}\n{boot}"
+    );
+    let run = bench.start_text(&text).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let console = run.file("console/board.log");
+    assert_eq!(console.matches("reboot: Restarting system").count(), 1, "{console}");
+    assert_eq!(tests(&run).len(), 4, "{run}");
+}

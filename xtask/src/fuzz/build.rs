@@ -31,8 +31,8 @@ pub(super) fn targets(workspace: &Workspace) -> Result<Vec<String>, Error> {
 pub(super) fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--quiet", "--package=host-runner-fuzz", "--features=targets"]);
-    cargo.arg("--target-dir").arg(workspace.fuzz());
     cargo.env("RUSTC_WORKSPACE_WRAPPER", workspace.fuzz_sources().join("rustc"));
     process::show(&mut cargo)?;
-    Ok(workspace.fuzz().join("debug"))
+    // Dependencies are those of all other builds; what differs of our crates has names of its own.
+    Ok(workspace.target.join("debug"))
 }

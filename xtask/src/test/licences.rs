@@ -23,7 +23,8 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<(), Error> {
     }
     println!("building {CARGO_DENY} into {} …", tools(workspace).display());
     let mut install = workspace.cargo();
-    install.args(["install", "--locked", CARGO_DENY, "--root"]).arg(tools(workspace));
+    // It runs for a moment: what its optimization takes is not worth it.
+    install.args(["install", "--debug", "--locked", CARGO_DENY, "--root"]).arg(tools(workspace));
     install.arg("--target-dir").arg(tools(workspace).join("build"));
     process::logged(&mut install, &tools(workspace).join("cargo-deny.log"))
 }
