@@ -33,6 +33,14 @@ pub enum ProgramError {
         /// Last lines of its standard error, or of its output if there are none.
         output: String,
     },
+    /// It printed something else than it was asked for.
+    #[error("it printed `{printed}` and not {wanted}")]
+    Answer {
+        /// What it was asked for.
+        wanted: &'static str,
+        /// Its last lines.
+        printed: String,
+    },
     /// It was killed because it took too long.
     #[error("it did not end within {timeout:?}{}", said(.output))]
     Timeout {
@@ -53,16 +61,16 @@ impl ProgramError {
         match self {
             Self::Empty => true,
             Self::Run(error) => error.kind() == io::ErrorKind::NotFound,
-            Self::Status { .. } | Self::Timeout { .. } => false,
+            Self::Status { .. } | Self::Answer { .. } | Self::Timeout { .. } => false,
         }
     }
 }
 
-/// Runs a program with its arguments until it ends; no shell is involved. What it prints is kept for errors only.
+/// Runs a program with its arguments until it ends, and returns the last lines of its output; no shell is involved.
 ///
 /// # Errors
 /// It cannot be run, fails, or takes longer than `limit`.
-pub async fn run_program(argv: &[String], limit: Duration) -> Result<(), ProgramError> {
+pub async fn run_program(argv: &[String], limit: Duration) -> Result<String, ProgramError> {
     let [program, arguments @ ..] = argv else {
         return Err(ProgramError::Empty);
     };
@@ -100,7 +108,7 @@ pub async fn run_program(argv: &[String], limit: Duration) -> Result<(), Program
     // What it left running, such as a daemon that holds a relay, lives on.
     group.release();
     match ended {
-        Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.success() => Ok(stdout.lines()),
         Ok(status) => Err(ProgramError::Status { status, output }),
         Err(error) => Err(ProgramError::Run(error)),
     }

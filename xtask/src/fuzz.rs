@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use self::corpus::Corpus;
 use self::figures::Figures;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -57,6 +57,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         Ok(Fuzzer { program: directory.join(&target), target, corpus, scratch })
     });
     let fuzzers = fuzzers.collect::<Result<Vec<_>, Error>>()?;
+    let mut failed = None;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     for together in fuzzers.chunks(processors) {
         let figures: Vec<_> = std::thread::scope(|scope| {
@@ -67,13 +68,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
                 .collect()
         });
         for (fuzzer, figures) in together.iter().zip(figures) {
-            println!("{:14} {}", fuzzer.target, figures?);
+            match figures {
+                Ok(figures) => println!("{:14} {figures}", fuzzer.target),
+                Err(error) => {
+                    println!("{:14} {}", fuzzer.target, chain(&error));
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            }
             if options.keep {
                 fuzzer.keep()?;
             }
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 fn wanted(all: &[String], names: &[String]) -> Result<Vec<String>, Error> {

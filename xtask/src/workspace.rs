@@ -45,7 +45,7 @@ impl Workspace {
         self.target.join("agent")
     }
 
-    /// The directory of the built fuzz targets, their findings and failures.
+    /// The directory of what fuzz targets find, and of their failures.
     pub(crate) fn fuzz(&self) -> PathBuf {
         self.target.join("fuzz")
     }

@@ -36,7 +36,8 @@ pub(crate) async fn command(
 }
 
 async fn run(phase: &Phase, command: &UserCommand, program: &[String]) -> Result<(), Fault> {
-    run_program(program, phase.left()).await.map_err(|kind| {
+    let ended = run_program(program, phase.left()).await;
+    ended.map(drop).map_err(|kind| {
         let late = matches!(kind, ProgramError::Timeout { .. });
         let text = format!("command `{}` of the bench, `{}`, did not work", command.name, program.join(" "));
         let limit = if late { format!(" (at most {})", phase.limit) } else { String::new() };
@@ -49,7 +50,7 @@ async fn run(phase: &Phase, command: &UserCommand, program: &[String]) -> Result
 pub(crate) async fn undo_commands(node: &NodeContext, commands: Vec<UserCommand>) {
     for command in commands.iter().rev() {
         match run_program(&command.undo, UNDO_TIME).await {
-            Ok(()) => node.emitter.note(format!("command `{}` of the bench is undone", command.name)),
+            Ok(_) => node.emitter.note(format!("command `{}` of the bench is undone", command.name)),
             Err(error) => node.emitter.warn(format!(
                 "command `{}` of the bench was not undone by `{}`: {}",
                 command.name,

@@ -5,11 +5,12 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use super::definition_links::{Link, LinkKind, follow};
 use super::overlay::{MAX_DEFINITION_BYTES, OverlayFile};
 use crate::fault::Class;
 
 /// Most files of a definition.
-const MAX_FILES: usize = 20_000;
+pub(super) const MAX_FILES: usize = 20_000;
 
 /// Why the files cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +47,25 @@ impl FilesError {
     }
 }
 
+/// The files of a definition, and how many links among them are left out, since they lead to none of them.
+#[derive(Debug)]
+pub(super) struct DefinitionFiles {
+    pub(super) files: Vec<OverlayFile>,
+    pub(super) left_out: usize,
+}
+
 /// Files as they are collected, within bounds.
 #[derive(Default)]
 struct Files {
     files: Vec<OverlayFile>,
+    links: Vec<Link>,
     bytes: u64,
 }
 
 impl Files {
     fn add(&mut self, path: &Path, mode: u32, size: u64, content: &mut impl io::Read) -> io::Result<bool> {
         self.bytes += size;
-        if self.files.len() == MAX_FILES || self.bytes > MAX_DEFINITION_BYTES {
+        if self.files.len() + self.links.len() == MAX_FILES || self.bytes > MAX_DEFINITION_BYTES {
             return Ok(false);
         }
         // What is not text could not be typed by the definition either.
@@ -67,24 +76,41 @@ impl Files {
         self.files.push(OverlayFile { path: path.to_owned(), mode, content: bytes });
         Ok(true)
     }
+
+    fn add_link(&mut self, path: &Path, target: &Path, kind: LinkKind) -> Result<(), FilesError> {
+        if self.files.len() + self.links.len() == MAX_FILES {
+            return Err(FilesError::TooLarge);
+        }
+        if let (Some(path), Some(target)) = (path.to_str(), target.to_str()) {
+            self.links.push(Link { path: path.to_owned(), target: target.to_owned(), kind });
+        }
+        Ok(())
+    }
+
+    /// The files, and what links lead to.
+    fn finish(self) -> Result<DefinitionFiles, FilesError> {
+        let Self { mut files, links, .. } = self;
+        let left_out = follow(&mut files, &links)?;
+        Ok(DefinitionFiles { files, left_out })
+    }
 }
 
-/// The regular files of the tar at `path`; `strip` leading parts of their names are left out, and files with no more parts.
-pub(super) async fn of_tar(path: PathBuf, strip: u32) -> Result<Vec<OverlayFile>, FilesError> {
+/// The files of the tar at `path`; `strip` leading parts of their names are left out, and files with no more parts.
+pub(super) async fn of_tar(path: PathBuf, strip: u32) -> Result<DefinitionFiles, FilesError> {
     blocking(move || read_tar(&path, strip as usize)).await
 }
 
-/// The regular files below `directory`, but for those of version control.
-pub(super) async fn of_directory(directory: PathBuf) -> Result<Vec<OverlayFile>, FilesError> {
+/// The files below `directory`, but for those of version control.
+pub(super) async fn of_directory(directory: PathBuf) -> Result<DefinitionFiles, FilesError> {
     blocking(move || {
         let mut files = Files::default();
         read_directory(&directory, Path::new(""), &mut files)?;
-        Ok(files.files)
+        files.finish()
     })
     .await
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
 ) -> Result<T, FilesError> {
     match tokio::task::spawn_blocking(work).await {
@@ -93,33 +119,46 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-fn read_tar(path: &Path, strip: usize) -> Result<Vec<OverlayFile>, FilesError> {
+fn read_tar(path: &Path, strip: usize) -> Result<DefinitionFiles, FilesError> {
     let file = File::open(path).map_err(|source| FilesError::Io { path: path.to_owned(), source })?;
     let mut archive = tar::Archive::new(io::BufReader::new(file));
     let mut files = Files::default();
     for entry in archive.entries().map_err(FilesError::Tar)? {
         let mut entry = entry.map_err(FilesError::Tar)?;
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        let Some(name) = inside(&entry.path().map_err(FilesError::Tar)?) else { continue };
+        if kind.is_symlink() || kind.is_hard_link() {
+            let target = entry.link_name().map_err(FilesError::Tar)?.unwrap_or_default();
+            let kind = if kind.is_hard_link() { LinkKind::Hard } else { LinkKind::Symbolic };
+            files.add_link(&name, &target, kind)?;
             continue;
         }
-        let name = entry.path().map_err(FilesError::Tar)?;
-        let parts = name.components().filter(|part| !matches!(part, Component::CurDir | Component::RootDir));
-        let parts: Vec<_> = parts.skip(strip).collect();
-        // A name that leads out of the tar is nobody's file.
-        let escapes = parts.iter().any(|part| !matches!(part, Component::Normal(_)));
-        if parts.is_empty() || escapes {
+        if !kind.is_file() {
             continue;
         }
-        let (name, mode) = (parts.iter().collect::<PathBuf>(), entry.header().mode().unwrap_or(0o644));
+        let mode = entry.header().mode().unwrap_or(0o644);
         let size = entry.size();
         if !files.add(&name, mode, size, &mut entry).map_err(FilesError::Tar)? {
             return Err(FilesError::TooLarge);
         }
     }
-    Ok(files.files)
+    // Links lead to names as they are in the tar.
+    let DefinitionFiles { files, left_out } = files.finish()?;
+    let stripped = files.into_iter().filter_map(|file| {
+        let path = file.path.splitn(strip + 1, '/').nth(strip)?.to_owned();
+        Some(OverlayFile { path, ..file })
+    });
+    Ok(DefinitionFiles { files: stripped.collect(), left_out })
 }
 
-/// Symbolic links are left out: they may point anywhere on the target.
+/// A name from the top of the tar; `None` if it leads out of it.
+fn inside(name: &Path) -> Option<PathBuf> {
+    let parts = name.components().filter(|part| !matches!(part, Component::CurDir | Component::RootDir));
+    let parts: Vec<_> = parts.collect();
+    let is_inside = parts.iter().all(|part| matches!(part, Component::Normal(_)));
+    (!parts.is_empty() && is_inside).then(|| parts.iter().collect())
+}
+
 fn read_directory(root: &Path, below: &Path, files: &mut Files) -> Result<(), FilesError> {
     let directory = root.join(below);
     let failed = |path: &Path| {
@@ -134,6 +173,8 @@ fn read_directory(root: &Path, below: &Path, files: &mut Files) -> Result<(), Fi
         let metadata = entry.metadata().map_err(failed(&path))?;
         if metadata.is_dir() && entry.file_name() != ".git" {
             read_directory(root, &name, files)?;
+        } else if metadata.is_symlink() {
+            files.add_link(&name, &fs::read_link(&path).map_err(failed(&path))?, LinkKind::Symbolic)?;
         } else if metadata.is_file() {
             let mut file = File::open(&path).map_err(failed(&path))?;
             let mode = metadata.permissions().mode();
@@ -176,9 +217,33 @@ mod tests {
             ("README", 0o644, "c"),
             ("top/../../etc/passwd", 0o644, "d"),
         ]);
-        let files = of_tar(file.path().to_owned(), 1).await.unwrap();
+        let DefinitionFiles { files, .. } = of_tar(file.path().to_owned(), 1).await.unwrap();
         assert_eq!(names(&files), [("smoke.yaml", 0o644), ("bin/run.sh", 0o755)]);
         assert_eq!(files[1].content, b"bb");
+    }
+
+    #[tokio::test]
+    async fn links_of_a_tar_become_what_they_lead_to() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut builder = tar::Builder::new(file.reopen().unwrap());
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o755);
+        header.set_size(1);
+        builder.append_data(&mut header, "top/lib/run", &b"x"[..]).unwrap();
+        for (kind, name, target) in [
+            (tar::EntryType::Link, "top/hard", "top/lib/run"),
+            (tar::EntryType::Symlink, "top/bin/soft", "../../top/lib/run"),
+            (tar::EntryType::Symlink, "top/passwd", "/etc/passwd"),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(0);
+            builder.append_link(&mut header, name, target).unwrap();
+        }
+        builder.into_inner().unwrap();
+        let DefinitionFiles { files, left_out } = of_tar(file.path().to_owned(), 1).await.unwrap();
+        assert_eq!(names(&files), [("lib/run", 0o755), ("hard", 0o755), ("bin/soft", 0o755)]);
+        assert_eq!(left_out, 1);
     }
 
     #[tokio::test]
@@ -190,16 +255,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_comes_with_its_files_and_without_links_and_version_control() {
+    async fn a_directory_comes_with_its_files_and_without_version_control_and_what_is_elsewhere() {
         let directory = tempfile::tempdir().unwrap();
         for (path, content) in [("smoke.yaml", "a"), ("lib/x.sh", "b"), (".git/config", "c")] {
             let path = directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link")).unwrap();
-        let files = of_directory(directory.path().to_owned()).await.unwrap();
-        assert_eq!(names(&files), [("lib/x.sh", 0o644), ("smoke.yaml", 0o644)]);
+        for (target, name) in [("/etc/passwd", "out"), ("../x", "above"), ("lib/x.sh", "link")] {
+            std::os::unix::fs::symlink(target, directory.path().join(name)).unwrap();
+        }
+        let DefinitionFiles { files, left_out } = of_directory(directory.path().to_owned()).await.unwrap();
+        assert_eq!(names(&files), [("lib/x.sh", 0o644), ("smoke.yaml", 0o644), ("link", 0o644)]);
+        assert_eq!(left_out, 2);
+        assert_eq!(files[2].content, b"b");
         let missing = of_directory(directory.path().join("nothing")).await.unwrap_err();
         assert_eq!(missing.class(), Class::Job);
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::overlay::{MAX_DEFINITION_BYTES, Overlay};
+use super::definition_files::blocking;
+use super::definition_links::{Link, LinkKind, follow};
+use super::overlay::{MAX_DEFINITION_BYTES, Overlay, OverlayFile, files_fault, warn_of_links};
 use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
@@ -65,10 +67,11 @@ pub(super) async fn copy(
     recursive: bool,
     overlay: &mut Overlay,
 ) -> Result<(), Fault> {
-    let mut waiting = vec![(tree, directory.to_owned())];
+    let mut waiting = vec![(tree, String::new())];
     let mut count = 0;
-    while let Some((tree, directory)) = waiting.pop() {
-        copy_tree(node, &tree, &directory, spec, recursive, overlay).await?;
+    let mut collected = Collected::default();
+    while let Some((tree, below)) = waiting.pop() {
+        collected.add(&tree, &below, spec).await?;
         if !recursive {
             continue;
         }
@@ -83,53 +86,58 @@ pub(super) async fn copy(
             }
             let request = GitRequest { url: submodule.url, branch: None, revision: Some(submodule.commit) };
             let tree = checkout(node, phase, spec, &request).await?;
-            waiting.push((tree, format!("{directory}/{}", submodule.path)));
+            waiting.push((tree, format!("{below}{}/", submodule.path)));
         }
+    }
+    let Collected { mut files, links, submodules } = collected;
+    let followed = blocking(move || follow(&mut files, &links).map(|left_out| (files, left_out))).await;
+    let (files, left_out) = followed.map_err(|error| files_fault(spec, "its repository", &error))?;
+    warn_of_links(node, spec, left_out);
+    if submodules > 0 && !recursive {
+        let text = "submodules of its repository are left out, for it is not `recursive`";
+        node.emitter.warn(format!("definition {}: {submodules} {text}", spec.name));
+    }
+    for file in files {
+        overlay.add(format!("{directory}/{}", file.path), file.mode, file.content);
     }
     Ok(())
 }
 
-/// Copies the files of one commit.
-async fn copy_tree(
-    node: &NodeContext,
-    tree: &GitTree,
-    directory: &str,
-    spec: &DefinitionSpec,
-    recursive: bool,
-    overlay: &mut Overlay,
-) -> Result<(), Fault> {
-    let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
-    if total > MAX_DEFINITION_BYTES {
-        return Err(Fault::new(
-            Class::Job,
-            spec.place.clone(),
-            format!(
-                "the repository of definition `{}` has more than {MAX_DEFINITION_BYTES} bytes",
-                spec.name
-            ),
-        ));
-    }
-    let mut reader = tree.reader().map_err(|error| fault(spec, &error))?;
-    let mut left_out = 0;
-    for entry in tree.entries() {
-        let mode = match entry.mode {
-            Mode::File => 0o644,
-            Mode::Executable => 0o755,
-            Mode::Submodule if recursive => continue,
-            // A link may point anywhere on the target, and a submodule has no content.
-            Mode::Symlink | Mode::Submodule => {
-                left_out += 1;
+/// What the trees of a repository and its submodules have.
+#[derive(Default)]
+struct Collected {
+    files: Vec<OverlayFile>,
+    links: Vec<Link>,
+    submodules: usize,
+}
+
+impl Collected {
+    /// Adds the files of one commit, which is at `below`, a path with `/` at its end, or nothing.
+    async fn add(&mut self, tree: &GitTree, below: &str, spec: &DefinitionSpec) -> Result<(), Fault> {
+        let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
+        if total > MAX_DEFINITION_BYTES {
+            let name = &spec.name;
+            let text =
+                format!("the repository of definition `{name}` has more than {MAX_DEFINITION_BYTES} bytes");
+            return Err(Fault::new(Class::Job, spec.place.clone(), text));
+        }
+        let mut reader = tree.reader().map_err(|error| fault(spec, &error))?;
+        for entry in tree.entries() {
+            if entry.mode == Mode::Submodule {
+                self.submodules += 1;
                 continue;
             }
-        };
-        let content = reader.read(entry).await.map_err(|error| fault(spec, &error))?;
-        overlay.add(format!("{directory}/{}", entry.path), mode, content);
+            let content = reader.read(entry).await.map_err(|error| fault(spec, &error))?;
+            let path = format!("{below}{}", entry.path);
+            match entry.mode {
+                Mode::Symlink => {
+                    let target = String::from_utf8_lossy(&content).into_owned();
+                    self.links.push(Link { path, target, kind: LinkKind::Symbolic });
+                }
+                Mode::Executable => self.files.push(OverlayFile { path, mode: 0o755, content }),
+                Mode::File | Mode::Submodule => self.files.push(OverlayFile { path, mode: 0o644, content }),
+            }
+        }
+        Ok(())
     }
-    if left_out > 0 {
-        node.emitter.warn(format!(
-            "definition {}: {left_out} symbolic links and submodules of its repository are left out",
-            spec.name
-        ));
-    }
-    Ok(())
 }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
-use crate::board::Board;
 use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, OverlayFormat, OverlaySpec, Part, RamdiskSpec, Timeouts};
-use crate::ramdisk::uimage::{self, Architecture, Header};
+use crate::ramdisk::uimage::{self, Architecture, Header, ImageError};
 use crate::ramdisk::{Meta, Ramdisk, RamdiskError};
 use crate::rootfs::{Lower, RootfsError};
 use crate::run::{NodeContext, Phase};
@@ -35,6 +34,8 @@ pub(super) struct ServedRamdisk {
     pub(super) path: PathBuf,
     /// Whether it has U-Boot's header.
     pub(super) has_header: bool,
+    /// Whether it has got that now.
+    got_header: bool,
 }
 
 /// Makes the RAM disk that is served of the one `fetched`: with modules and overlays in it, and with U-Boot's header if
@@ -61,7 +62,7 @@ pub(super) async fn ramdisk(
     }
     let wants_header = spec.has_header || board.uboot.as_ref().is_some_and(|uboot| uboot.ramdisk_header);
     let header = if wants_header {
-        let architecture = architecture(board).map_err(|text| phase.fault(Class::Bench, text))?;
+        let architecture = architecture(&board.arch).map_err(|text| phase.fault(Class::Bench, text))?;
         Some(Header::ramdisk(architecture, NAME))
     } else {
         None
@@ -81,7 +82,8 @@ pub(super) async fn ramdisk(
     })?;
     if is_filled {
         node.emitter.note("modules and overlays are in the RAM disk");
-    } else if made.path != fetched.path {
+    }
+    if made.got_header {
         node.emitter.note("the RAM disk has got U-Boot's header");
     }
     Ok(made)
@@ -96,13 +98,13 @@ fn make_ramdisk(
     open: impl Fn(&Artifact) -> Result<Arc<Lower>, RootfsError>,
 ) -> Result<ServedRamdisk, MakeError> {
     if additions.is_empty() {
-        let has_header = has_header(&from).map_err(MakeError::Image)?;
+        let has_header = has_header(&from).map_err(MakeError::Read)?;
         return Ok(match header.filter(|_| !has_header) {
             Some(header) => {
-                put_header(&header, &from, &to).map_err(MakeError::Image)?;
-                ServedRamdisk { path: to, has_header: true }
+                put_header(&header, &from, &to)?;
+                ServedRamdisk { path: to, has_header: true, got_header: true }
             }
-            None => ServedRamdisk { path: from, has_header },
+            None => ServedRamdisk { path: from, has_header, got_header: false },
         });
     }
     let mut ramdisk = Ramdisk::open(&from)?;
@@ -115,11 +117,12 @@ fn make_ramdisk(
             }
         }
     }
-    if ramdisk.header().is_none() {
+    let got_header = ramdisk.header().is_none() && header.is_some();
+    if got_header {
         ramdisk.set_header(header);
     }
     ramdisk.write(&to)?;
-    Ok(ServedRamdisk { path: to, has_header: ramdisk.header().is_some() })
+    Ok(ServedRamdisk { path: to, has_header: ramdisk.header().is_some(), got_header })
 }
 
 /// Why a RAM disk cannot be made.
@@ -131,8 +134,31 @@ enum MakeError {
     Tar(#[from] RootfsError),
     #[error("an overlay cannot be read")]
     Overlay(#[source] io::Error),
+    #[error("it cannot be read")]
+    Read(#[source] io::Error),
     #[error("it cannot get U-Boot's header")]
-    Image(#[source] io::Error),
+    Header(#[from] HeaderError),
+}
+
+/// Why a file cannot get U-Boot's header.
+#[derive(Debug, thiserror::Error)]
+enum HeaderError {
+    #[error("its file")]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error("it has more than {MAX_IMAGE} bytes")]
+    TooLarge,
+}
+
+impl HeaderError {
+    /// Whose fault it is.
+    const fn class(&self) -> Class {
+        match self {
+            Self::File(_) => Class::Infrastructure,
+            Self::Image(_) | Self::TooLarge => Class::Job,
+        }
+    }
 }
 
 impl MakeError {
@@ -140,7 +166,8 @@ impl MakeError {
     const fn class(&self) -> Class {
         match self {
             Self::Ramdisk(error) => error.class(),
-            Self::Tar(_) | Self::Overlay(_) | Self::Image(_) => Class::Infrastructure,
+            Self::Header(error) => error.class(),
+            Self::Tar(_) | Self::Overlay(_) | Self::Read(_) => Class::Infrastructure,
         }
     }
 
@@ -148,7 +175,7 @@ impl MakeError {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Ramdisk(error) => error.help(),
-            Self::Tar(_) | Self::Overlay(_) | Self::Image(_) => None,
+            Self::Tar(_) | Self::Overlay(_) | Self::Read(_) | Self::Header(_) => None,
         }
     }
 }
@@ -165,14 +192,15 @@ pub(super) async fn kernel_with_header(
     let digits = load.strip_prefix("0x").unwrap_or(load);
     let address = u32::from_str_radix(digits, 16)
         .map_err(|_| fault(Class::Bench, format!("`{load}` is no address of 32 bits (`uimage_addr`)")))?;
-    let architecture = architecture(node.own_board(phase)?).map_err(|text| fault(Class::Bench, text))?;
+    let arch = &node.own_board(phase)?.arch;
+    let architecture = architecture(arch).map_err(|text| fault(Class::Bench, text))?;
     let to = scratch(node, phase)?.join("uImage");
     let written = tokio::task::spawn_blocking(move || {
         put_header(&Header::kernel(architecture, NAME, address, address), &from, &to).map(|()| to)
     });
     let written = async { written.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let written = phase.bound("end of the kernel's header", written).await?;
-    written.map_err(|error| fault(Class::Infrastructure, error.to_string()))
+    written.map_err(|error| fault(error.class(), Chain(&error).to_string()))
 }
 
 /// The node's directory for files that it makes.
@@ -181,11 +209,12 @@ fn scratch(node: &NodeContext, phase: &Phase) -> Result<PathBuf, Fault> {
     directory.map_err(|error| phase.error(Class::Infrastructure, &error))
 }
 
-/// The architecture in the headers of `board`'s images.
-fn architecture(board: &Board) -> Result<Architecture, String> {
-    match board.arch.as_str() {
+/// The architecture in the headers of images for an agent's architecture.
+fn architecture(arch: &str) -> Result<Architecture, String> {
+    match arch {
         "armv7" => Ok(Architecture::Arm),
         "aarch64" => Ok(Architecture::Arm64),
+        "riscv64" => Ok(Architecture::Riscv),
         other => Architecture::of_name(other).ok_or_else(|| format!("U-Boot has no number for `{other}`")),
     }
 }
@@ -198,13 +227,48 @@ fn has_header(path: &Path) -> io::Result<bool> {
 }
 
 /// Writes `header` and the file at `from` to `to`.
-fn put_header(header: &Header, from: &Path, to: &Path) -> io::Result<()> {
+fn put_header(header: &Header, from: &Path, to: &Path) -> Result<(), HeaderError> {
     let mut data = Vec::new();
     File::open(from)?.take(MAX_IMAGE + 1).read_to_end(&mut data)?;
     if data.len() as u64 > MAX_IMAGE {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        return Err(HeaderError::TooLarge);
     }
-    let mut image = header.for_data(&data).map_err(io::Error::other)?.to_vec();
+    let mut image = header.for_data(&data)?.to_vec();
     image.append(&mut data);
-    fs::write(to, image)
+    Ok(fs::write(to, image)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::board_type::ARCHITECTURES;
+
+    /// A RAM disk that is served of `content`, which need not be one.
+    fn served(content: &[u8], header: Option<Header>) -> (ServedRamdisk, Vec<u8>) {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::write(&from, content).unwrap();
+        let made = make_ramdisk(from, &[], header, to, |_| panic!("there is no tar")).unwrap();
+        let written = fs::read(&made.path).unwrap();
+        (made, written)
+    }
+
+    #[test]
+    fn a_ram_disk_gets_the_header_that_is_asked_for_unless_it_has_one() {
+        let header = || Header::ramdisk(Architecture::Arm, NAME);
+        let (plain, written) = served(b"cpio", None);
+        assert_eq!((plain.has_header, plain.got_header, written.as_slice()), (false, false, &b"cpio"[..]));
+        let (made, image) = served(b"cpio", Some(header()));
+        assert!(made.has_header && made.got_header);
+        assert_eq!(Header::parse(&image).unwrap(), (header(), &b"cpio"[..]));
+        let (again, same) = served(&image, Some(header()));
+        assert!(again.has_header && !again.got_header && same == image);
+    }
+
+    #[test]
+    fn every_architecture_of_the_agent_has_its_number() {
+        let known = ARCHITECTURES.map(|(name, _)| architecture(name).map(Architecture::name));
+        assert_eq!(known, [Ok("arm"), Ok("arm64"), Ok("x86_64"), Ok("riscv")]);
+        assert_eq!(architecture("vax"), Err("U-Boot has no number for `vax`".to_owned()));
+    }
 }

@@ -10,6 +10,7 @@ mod boot_uboot;
 mod command;
 mod definition_files;
 mod definition_git;
+mod definition_links;
 mod deploy_tftp;
 mod fetch;
 mod group_calls;

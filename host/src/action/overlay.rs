@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::definition_files::{self, FilesError};
+use super::definition_files::{self, DefinitionFiles, FilesError};
 use super::definition_git;
 use super::test::ResultRules;
 use crate::artifact::git::GitRequest;
@@ -101,6 +102,11 @@ impl Overlay {
         self.stages.iter().find(|stage| stage.number == number)
     }
 
+    /// What is in the file at `path`.
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        self.files.iter().find(|file| file.path == path).map(|file| file.content.as_slice())
+    }
+
     /// Whether no test step comes after `number`.
     pub(crate) fn is_last(&self, number: u32) -> bool {
         self.stages.iter().all(|stage| stage.number <= number)
@@ -165,21 +171,30 @@ async fn prepare_definition(
             let request = GitRequest { url: url.clone(), branch: branch.clone(), revision: revision.clone() };
             let tree = definition_git::checkout(node, phase, spec, &request).await?;
             node.emitter.note(format!("definition {} is {url} at commit {:.12}", spec.name, tree.commit()));
-            let text = tree.read(path).await.map_err(|error| definition_git::fault(spec, &error))?;
+            definition_git::copy(node, phase, spec, Arc::clone(&tree), &directory, *recursive, overlay)
+                .await?;
+            // A link to it is as good as the file.
+            let text = match overlay.content(&format!("{directory}/{}", path.trim_start_matches("./"))) {
+                Some(text) => text.to_vec(),
+                None => tree.read(path).await.map_err(|error| definition_git::fault(spec, &error))?,
+            };
             fetched = parse_definition(node, &format!("{url} {path}"), text, spec)?;
-            definition_git::copy(node, phase, spec, tree, &directory, *recursive, overlay).await?;
             &fetched
         }
         DefinitionSource::Tar { artifact, strip, path } => {
             let tar = node.fetch_within(phase, "test definition", artifact).await?;
             let files = definition_files::of_tar(tar.path, *strip).await;
-            let files = files.map_err(|error| files_fault(spec, &artifact.url, &error))?;
+            let DefinitionFiles { files, left_out } =
+                files.map_err(|error| files_fault(spec, &artifact.url, &error))?;
+            warn_of_links(node, spec, left_out);
             fetched = take_definition(node, &artifact.url, path, files, &directory, spec, overlay)?;
             &fetched
         }
         DefinitionSource::Directory { directory: from, path } => {
             let files = definition_files::of_directory(PathBuf::from(from)).await;
-            let files = files.map_err(|error| files_fault(spec, from, &error))?;
+            let DefinitionFiles { files, left_out } =
+                files.map_err(|error| files_fault(spec, from, &error))?;
+            warn_of_links(node, spec, left_out);
             fetched = take_definition(node, from, path, files, &directory, spec, overlay)?;
             &fetched
         }
@@ -228,7 +243,15 @@ fn take_definition(
     Ok(definition)
 }
 
-fn files_fault(spec: &DefinitionSpec, from: &str, error: &FilesError) -> Fault {
+/// Tells of links among a definition's files that are left out.
+pub(super) fn warn_of_links(node: &NodeContext, spec: &DefinitionSpec, left_out: usize) {
+    if left_out > 0 {
+        let text = "links among its files lead to none of them, and are left out";
+        node.emitter.warn(format!("definition {}: {left_out} {text}", spec.name));
+    }
+}
+
+pub(super) fn files_fault(spec: &DefinitionSpec, from: &str, error: &FilesError) -> Fault {
     let text =
         format!("the files of definition `{}` cannot be had from `{from}`: {}", spec.name, Chain(error));
     Fault::new(error.class(), spec.place.clone(), text)

@@ -51,6 +51,17 @@ impl fmt::Display for Holder {
     }
 }
 
+/// Whether something is leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// By nobody.
+    Free,
+    /// By somebody who does not say so in time: it is stopped, or only just taking it.
+    Silent,
+    /// By somebody who says so.
+    By(Holder),
+}
+
 /// What a lease is for: a board, what its console is on, or a root filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -94,6 +105,14 @@ impl Key {
 
     /// Who holds a lease on it; `None` if nobody does, or does not say so in time.
     pub fn holder(&self) -> Option<Holder> {
+        match self.held() {
+            Held::By(holder) => Some(holder),
+            Held::Free | Held::Silent => None,
+        }
+    }
+
+    /// Whether somebody holds a lease on it.
+    pub fn held(&self) -> Held {
         tell::ask(&self.name)
     }
 
@@ -195,7 +214,7 @@ impl Lease {
                     return Err(LeaseError::Held {
                         what: key.what.clone(),
                         name: key.name.clone(),
-                        holder: tell::ask(&key.name),
+                        holder: key.holder(),
                     });
                 }
                 Err(error) => return Err(system(key)(error)),

@@ -23,6 +23,8 @@ pub struct PowerCommands {
     pub off: Vec<Vec<String>>,
     /// Reset it. Without one, a reset is off, 1 s, on.
     pub reset: Vec<Vec<String>>,
+    /// Tell whether it is on: a program that prints `on` or `off`, on a last line of its own.
+    pub status: Option<Vec<String>>,
 }
 
 /// What is done to the power.
@@ -34,6 +36,8 @@ pub enum Switch {
     Off,
     /// Reset.
     Reset,
+    /// Nothing: it is asked for.
+    Status,
 }
 
 impl fmt::Display for Switch {
@@ -42,6 +46,7 @@ impl fmt::Display for Switch {
             Self::On => "power on",
             Self::Off => "power off",
             Self::Reset => "reset",
+            Self::Status => "power status",
         })
     }
 }
@@ -67,6 +72,29 @@ impl PowerError {
 }
 
 impl PowerCommands {
+    /// Switches the power on; `limit` is for all of its commands together.
+    ///
+    /// # Errors
+    /// Where the command cannot be run, fails or takes too long.
+    pub async fn on(&self, limit: Duration) -> Result<(), PowerError> {
+        run(Switch::On, &self.on, limit).await
+    }
+
+    /// Whether the power is on; `None` if there is no command that tells it.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on), and if the command says neither `on` nor `off`.
+    pub async fn status(&self, limit: Duration) -> Result<Option<bool>, PowerError> {
+        let Some(argv) = &self.status else { return Ok(None) };
+        let failed = |kind| PowerError { switch: Switch::Status, command: argv.join(" "), kind };
+        let printed = run_program(argv, limit).await.map_err(failed)?;
+        match printed.lines().next_back().map(|line| line.trim().to_ascii_lowercase()).as_deref() {
+            Some("on") => Ok(Some(true)),
+            Some("off") => Ok(Some(false)),
+            _ => Err(failed(ProgramError::Answer { wanted: "`on` or `off`", printed })),
+        }
+    }
+
     /// Switches the power off, if there is a command for it; `limit` is for all of its commands together.
     ///
     /// # Errors
@@ -185,7 +213,7 @@ mod tests {
         let mut power = PowerCommands {
             on: shell(&format!("echo on >> {}", log.display())),
             off: shell(&format!("echo off >> {}", log.display())),
-            reset: Vec::new(),
+            ..PowerCommands::default()
         };
         power.reset(LIMIT).await.unwrap();
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "off\non\n");
@@ -204,6 +232,21 @@ mod tests {
         let error = power.off(LIMIT).await.unwrap_err();
         assert_eq!(error.command, "sh -c exit 3");
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "relay\nhub\n");
+    }
+
+    #[tokio::test]
+    async fn a_status_is_the_last_line_of_what_the_command_prints() {
+        let status = async |script: &str| {
+            let status = shell(script).pop();
+            let power = PowerCommands { status, ..PowerCommands::default() };
+            power.status(LIMIT).await.map_err(|error| Chain(&error).to_string())
+        };
+        assert_eq!(status("echo asking; echo On").await, Ok(Some(true)));
+        assert_eq!(status("echo off").await, Ok(Some(false)));
+        let told =
+            "power status command `sh -c echo maybe` did not work: it printed `maybe` and not `on` or `off`";
+        assert_eq!(status("echo maybe").await, Err(told.to_owned()));
+        assert_eq!(PowerCommands::default().status(LIMIT).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -8,7 +8,9 @@ use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
-use crate::cli::{agent, cache, explain, import, message, replay, rootfs, run, schema, validate};
+use crate::cli::{
+    agent, boards, cache, explain, import, message, power, replay, rootfs, run, schema, validate,
+};
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
@@ -26,6 +28,8 @@ const EXAMPLES: &str = "\
 Examples:
   host-runner run job.yaml                        bench.toml of this directory, or of ~/.config/host-runner
   host-runner run job.yaml --bench lab/bench.toml --out results
+  host-runner boards
+  host-runner power bbb1 cycle
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job
   host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
@@ -72,6 +76,12 @@ enum Command {
     /// Runs a job on the boards of a bench
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Lists the boards of a bench: which are free, who has the others, and what is wrong with a console
+    #[command(after_help = boards::EXAMPLES)]
+    Boards(boards::BoardsArgs),
+    /// Switches the power of a board, or tells whether it is on
+    #[command(after_help = power::EXAMPLES)]
+    Power(power::PowerArgs),
     /// Checks job files, and against a bench if one is given, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
@@ -281,6 +291,8 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Boards(args) => boards::boards(&args),
+        Command::Power(args) => power::power(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),

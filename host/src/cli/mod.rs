@@ -2,11 +2,13 @@
 
 mod agent;
 mod args;
+mod boards;
 mod cache;
 mod explain;
 mod import;
 mod message;
 mod output;
+mod power;
 pub mod problems;
 mod replay;
 mod reports;

@@ -60,7 +60,7 @@ pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Failure> {
 }
 
 /// The bench file that was named, or the first of the usual ones that exists.
-fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
+pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
     let usual = usual_benches();
     bench_if_any(args, &usual).ok_or_else(|| {
         let tried =

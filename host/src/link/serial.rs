@@ -128,11 +128,29 @@ pub(crate) fn check_permission(path: &Path) -> Result<(), SerialError> {
     }
 }
 
+/// Whether the port at `path` could be opened, as far as can be seen without opening it.
+///
+/// # Errors
+/// [`SerialError::Absent`], [`SerialError::Permission`] or [`SerialError::Busy`].
+pub(crate) fn check_serial(path: &Path) -> Result<(), SerialError> {
+    if !path.exists() {
+        return Err(SerialError::Absent(path.to_owned()));
+    }
+    check_permission(path)?;
+    check_free(path)
+}
+
+/// Whether nobody that this user can see has the port open.
+fn check_free(path: &Path) -> Result<(), SerialError> {
+    match Holder::of(path) {
+        Some(holder) => Err(SerialError::Busy { path: path.to_owned(), holder: holder.to_string() }),
+        None => Ok(()),
+    }
+}
+
 fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
     // Whoever opened the port without a lock would share its bytes with us: look before opening.
-    if let Some(holder) = Holder::of(path) {
-        return Err(SerialError::Busy { path: path.to_owned(), holder: holder.to_string() });
-    }
+    check_free(path)?;
     // The default of `exclusive` is on: TIOCEXCL and flock.
     tokio_serial::new(path.to_string_lossy(), baud).open_native_async().map_err(|error| match error.kind() {
         ErrorKind::Io(io::ErrorKind::NotFound) => SerialError::Absent(path.to_owned()),

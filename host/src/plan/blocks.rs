@@ -237,7 +237,7 @@ impl Binder<'_> {
 
 /// The commands that LAVA has wherever the power of a board can be switched.
 fn power_command(board: &Board, name: &str) -> Option<UserCommand> {
-    let PowerCommands { on, off, reset } = board.power.as_ref()?;
+    let PowerCommands { on, off, reset, .. } = board.power.as_ref()?;
     let run = match name {
         "power_on" => on.clone(),
         "power_off" => off.clone(),

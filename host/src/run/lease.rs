@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::board::lease::{Holder, Key, Lease};
-use crate::board::{Bench, ConsoleTarget};
+use crate::board::lease::{Held, Holder, Key, Lease};
+use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
 use crate::link::{Target, check_permission};
 use crate::plan::{NodeKind, Plan};
@@ -23,30 +23,51 @@ pub fn take_leases(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timestam
             keys.push(rootfs_key(bench, &rootfs.value)?);
         }
         let NodeKind::Board { board } = &node.kind else { continue };
-        let key = Key::board(&bench.path, &board.name)
-            .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
-        keys.push(key);
-        match &board.console {
-            ConsoleTarget::Line(Target::Serial { path, .. }) => {
-                check_permission(path).map_err(|error| {
-                    Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
-                })?;
-                keys.push(Key::device(path));
-            }
-            ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
-                keys.push(Key::port(host, *port));
-            }
-            ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => {}
+        if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
+            check_permission(path).map_err(|error| {
+                Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
+            })?;
         }
+        keys.extend(board_keys(bench, board)?);
     }
-    let holder = Holder {
-        pid: std::process::id(),
-        user: rustix::process::getuid().as_raw(),
-        run: out.display().to_string(),
-        job: plan.job_name.clone(),
-        since,
+    acquire(&keys, out.display().to_string(), plan.job_name.clone(), since)
+}
+
+/// Takes `board` for a command that has no job; `command` is shown to whoever wants it meanwhile.
+///
+/// # Errors
+/// A fault that names the run that has it.
+pub fn take_board(bench: &Bench, board: &Board, command: String) -> Result<Lease, Fault> {
+    acquire(&board_keys(bench, board)?, command, String::new(), jiff::Timestamp::now())
+}
+
+/// Who has `board`, or what its console is on.
+///
+/// # Errors
+/// Where the path of the bench file cannot be resolved.
+pub fn board_held(bench: &Bench, board: &Board) -> Result<Held, Fault> {
+    let all = board_keys(bench, board)?;
+    Ok(all.iter().map(Key::held).find(|held| *held != Held::Free).unwrap_or(Held::Free))
+}
+
+/// What a board is leased by: itself, and what its console is on.
+fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
+    let key = Key::board(&bench.path, &board.name)
+        .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
+    let console = match &board.console {
+        ConsoleTarget::Line(Target::Serial { path, .. }) => Some(Key::device(path)),
+        ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
+            Some(Key::port(host, *port))
+        }
+        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => None,
     };
-    Lease::acquire(&keys, &holder)
+    Ok(std::iter::once(key).chain(console).collect())
+}
+
+fn acquire(keys: &[Key], run: String, job: String, since: jiff::Timestamp) -> Result<Lease, Fault> {
+    let user = rustix::process::getuid().as_raw();
+    let holder = Holder { pid: std::process::id(), user, run, job, since };
+    Lease::acquire(keys, &holder)
         .map_err(|error| Fault::from_error(error.class(), "leases", &error).with_optional_help(error.help()))
 }
 

@@ -37,7 +37,7 @@ pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
-pub use lease::take_leases;
+pub use lease::{board_held, take_board, take_leases};
 pub(crate) use networks::Services;
 pub(crate) use phase::Phase;
 pub(crate) use resources::{Brought, Line, Resources};

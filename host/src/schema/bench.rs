@@ -115,7 +115,8 @@ fn power() -> Value {
     let keys = Keys::new()
         .may("on", "Switches the board on: a command, or a list of commands.", commands())
         .may("off", "Switches it off.", commands())
-        .may("reset", "Restarts it.", commands());
+        .may("reset", "Restarts it.", commands())
+        .may("status", "Prints `on` or `off`, on its last line.", command());
     let mut power = keys.schema();
     power["anyOf"] = json!([{ "required": ["reset"] }, { "required": ["on", "off"] }]);
     power

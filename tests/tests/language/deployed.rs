@@ -138,8 +138,12 @@ fn every_file_of_a_deployment_is_served_and_has_its_placeholder() {
     assert!(!console.contains("not found"), "{console}");
 }
 
-/// A shell with all that an upload needs.
-const SHELL: [&str; 2] = ["--shell", "PS1='root@debian:~# ' exec busybox sh -i"];
+/// A shell with all that an upload needs; what it writes is seen by nobody else.
+const SHELL: [&str; 2] = [
+    "--shell",
+    "exec unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mount -o remount,bind,ro / && \
+     PS1=\"root@debian:~# \" exec busybox sh -i'",
+];
 
 #[test]
 fn a_root_filesystem_that_takes_neither_tests_nor_modules_gets_none() {

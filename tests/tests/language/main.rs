@@ -12,6 +12,7 @@ mod primary_ssh;
 mod repositories;
 mod shell_board;
 mod sshd;
+mod web;
 
 use testbench::harness::Finished;
 

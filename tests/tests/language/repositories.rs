@@ -15,11 +15,12 @@ fn git(directory: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A repository with the file `tool`, which says `main`, or `next` on the branch of that name.
+/// A repository with the file `tool`, which says `main`, or `next` on the branch of that name, and a link to it.
 fn repository(bench: &Testbench) -> PathBuf {
     let directory = bench.path().join("library");
     std::fs::create_dir(&directory).expect("an own directory");
     bench.write("library/tool", "main\n");
+    std::os::unix::fs::symlink("tool", directory.join("latest")).expect("an own directory");
     git(&directory, &["init", "--quiet"]);
     git(&directory, &["add", "."]);
     git(&directory, &["commit", "--quiet", "--message=one"]);
@@ -47,7 +48,7 @@ fn a_repository_is_beside_the_definition_in_its_branch_and_under_its_name() {
     let repositories = format!("['{url}', {{url: '{url}', branch: next, destination: new/lib}}]");
     let steps = [
         "lava-test-case main --shell grep -qx main library/tool",
-        "lava-test-case next --shell grep -qx next new/lib/tool",
+        "lava-test-case next --shell grep -qx next new/lib/latest",
     ];
     let actions = [BOOT, &action(&repositories, "", &steps)].concat();
     let run = bench.start_text(&job(&bench, &actions)).finish();

@@ -20,7 +20,9 @@ impl BenchFile<'_> {
         }
         let mut commands =
             |key| fields.get(key).map(|node| self.power_commands(node, key)).unwrap_or_default();
-        let power = PowerCommands { on: commands("on"), off: commands("off"), reset: commands("reset") };
+        let (on, off, reset) = (commands("on"), commands("off"), commands("reset"));
+        let status = fields.get("status").and_then(|node| self.command(node, "status"));
+        let power = PowerCommands { on, off, reset, status };
         fields.finish(&mut self.reader);
         Some(power)
     }

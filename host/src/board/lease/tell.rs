@@ -1,15 +1,16 @@
 //! Telling who holds a lease, and asking.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::Holder;
+use super::{Held, Holder};
 
 /// Longest description of a holder in bytes; a socket takes it without waiting for its reader.
 const MAX_HOLDER: usize = 64 * 1024;
@@ -58,7 +59,7 @@ fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
         .collect();
     loop {
         match poll(&mut ready, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(_) => {
                 // The leases last while this thread does; nobody is told whose they are.
                 let _ = io::copy(&mut &*stopped, &mut io::sink());
@@ -80,12 +81,26 @@ fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
     }
 }
 
-/// Asks who holds the abstract name; `None` where it does not say so in time.
-pub(super) fn ask(name: &str) -> Option<Holder> {
+/// Asks who holds the abstract name.
+pub(super) fn ask(name: &str) -> Held {
+    match connect(name) {
+        // Where too many are waiting already it is another error.
+        Err(Errno::CONNREFUSED) => Held::Free,
+        Err(_) => Held::Silent,
+        Ok(socket) => answer(socket).map_or(Held::Silent, Held::By),
+    }
+}
+
+/// Connects at once, or not at all.
+fn connect(name: &str) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
-    // Refused at once where too many are waiting already.
-    rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes()).ok()?).ok()?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+    Ok(socket)
+}
+
+/// What the holder says; `None` where it does not do so in time.
+fn answer(socket: OwnedFd) -> Option<Holder> {
     let mut stream = UnixStream::from(socket);
     stream.set_nonblocking(false).ok()?;
     let deadline = Instant::now() + ANSWER_TIMEOUT;

@@ -66,10 +66,12 @@ pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     let mut offset = 0;
     let mut lines = Vec::new();
     for text in text.split_inclusive('\n') {
-        let content = text.trim();
+        // What else looks like a blank is text to YAML.
+        let is_blank = |c: char| c.is_ascii_whitespace();
+        let content = text.trim_matches(is_blank);
         let says_nothing = content.is_empty() || content.starts_with('#') || matches!(content, "---" | "...");
         if !says_nothing {
-            lines.push(Line { offset, text: text.trim_end() });
+            lines.push(Line { offset, text: text.trim_end_matches(is_blank) });
         }
         offset += text.len();
     }

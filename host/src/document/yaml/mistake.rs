@@ -31,9 +31,7 @@ pub(super) enum Kind {
     Unclear,
 }
 
-/// What word processors and web pages put in the place of blanks.
-const ODD_BLANKS: [char; 7] =
-    ['\u{a0}', '\u{2007}', '\u{2009}', '\u{200b}', '\u{202f}', '\u{3000}', '\u{feff}'];
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl Mistake {
     pub(super) fn new(
@@ -101,20 +99,56 @@ fn tab(all: &[Line<'_>], index: usize, reason: &str) -> Option<Mistake> {
     Some(Mistake::new(line.start(), 1, "a tab cannot indent a line", help))
 }
 
-/// A character that looks like a blank, or like nothing, and is text to YAML: where a line begins, or behind a colon or dash.
+/// A character that looks like a blank, or like nothing, and is text to YAML: where a line begins, behind the dash of an
+/// entry, or behind the colon of a key.
 fn odd_blank(all: &[Line<'_>], here: usize) -> Option<Mistake> {
     let near = all.get(here.saturating_sub(1)..=here)?;
     near.iter().rev().find_map(|line| {
-        let odd = |(index, c): (usize, char)| {
-            let before = line.text.get(..index)?.trim_start_matches(ODD_BLANKS).trim();
-            let counts = before.is_empty() || before.ends_with([':', '-']);
-            (ODD_BLANKS.contains(&c) && counts).then_some((index, c))
-        };
-        let (index, c) = line.text.char_indices().find_map(odd)?;
-        let message = format!("this is the character U+{:04X}, which is no blank to YAML", u32::from(c));
-        let help = "write a plain blank, or nothing, in its place";
-        Some(Mistake::new(line.offset + index, c.len_utf8(), message, help).understood())
+        let index = odd_indent(line.text).or_else(|| odd_separator(line.text))?;
+        let c = line.text.get(index..)?.chars().next()?;
+        // A byte order mark may begin a file.
+        (line.offset + index > 0 || c != BYTE_ORDER_MARK).then(|| {
+            let message = format!("this is the character U+{:04X}, which is no blank to YAML", u32::from(c));
+            let help = "write a plain blank, or nothing, in its place";
+            Mistake::new(line.offset + index, c.len_utf8(), message, help).understood()
+        })
     })
+}
+
+/// Where the first odd blank is that a line begins with.
+fn odd_indent(line: &str) -> Option<usize> {
+    let start = line.len() - line.trim_start_matches(' ').len();
+    line.get(start..).filter(|rest| rest.starts_with(is_odd_blank)).map(|_| start)
+}
+
+/// Where an odd blank is behind the dash of an entry or the colon of a key.
+fn odd_separator(line: &str) -> Option<usize> {
+    let mut start = line.len() - line.trim_start_matches(' ').len();
+    loop {
+        let rest = line.get(start..)?;
+        let name = rest.len()
+            - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.".contains(c)).len();
+        let name = if name == 0 { 0 } else { rest.find(':').filter(|colon| is_name(rest, *colon))? };
+        let behind = rest.get(name + 1..)?;
+        match rest.get(name..)?.chars().next()? {
+            '-' | ':' if behind.starts_with(is_odd_blank) => return Some(start + name + 1),
+            // The first key of an entry.
+            '-' if behind.starts_with(' ') => {
+                start += 1 + behind.len() - behind.trim_start_matches(' ').len()
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether a key such as `job_name` ends at `colon`.
+fn is_name(text: &str, colon: usize) -> bool {
+    text.get(..colon).is_some_and(|key| key.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)))
+}
+
+/// Whether word processors and web pages put it in the place of a blank.
+fn is_odd_blank(c: char) -> bool {
+    !c.is_ascii() && c.is_whitespace() || matches!(c, '\u{200b}' | BYTE_ORDER_MARK)
 }
 
 /// A character that cannot stand where it is.

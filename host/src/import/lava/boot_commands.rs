@@ -64,11 +64,13 @@ fn remarks(reader: &mut Reader<'_, '_>, list: &Item<'_>, commands: &[String]) ->
         );
     }
     let uses = |name: &str| names().any(|placeholder| placeholder == name);
-    if uses("RAMDISK") && uses("BOOTX") && !commands.iter().any(|command| command.contains("initrd_size")) {
+    let tells_size =
+        reader.added_header().is_some() || commands.iter().any(|command| command.contains("initrd_size"));
+    if uses("RAMDISK") && uses("BOOTX") && !tells_size {
         let message =
             format!("the commands `{}` load a RAM disk and do not set `initrd_size`", list_name(list));
-        let help = "LAVA gives RAM disks a header with their size, the runner only where the job says `header: u-boot`: add \
-                    `setenv initrd_size ${filesize}` behind the line that loads it";
+        let help = "the size of a RAM disk without U-Boot's header is not known to U-Boot: add `setenv initrd_size \
+                    ${filesize}` behind the line that loads it, or `ramdisk_header = true`";
         reader.findings.warn(Code::ImportCheck, list.span, message, help);
         remarks += "\nAdd `setenv initrd_size ${filesize}` behind the line that loads the RAM disk.";
     }

@@ -237,11 +237,15 @@ impl<'n> Reader<'_, 'n> {
 
     /// LAVA gives RAM disks a header for the devices that say so.
     fn ramdisk_header(&mut self) {
-        let Some(item) = self.keys.look(&ADD_HEADER) else { return };
-        if item.text().as_deref() == Some("u-boot") {
+        if let Some(item) = self.added_header() {
             self.keys.mark(&item);
             self.set(&["uboot", "ramdisk_header"], true, &item.origin());
         }
+    }
+
+    /// What gives RAM disks a header, which tells their size.
+    pub(super) fn added_header(&self) -> Option<Item<'n>> {
+        self.keys.look(&ADD_HEADER).filter(|item| item.text().as_deref() == Some("u-boot"))
     }
 
     /// Where they are from, and the addresses of kernel, RAM disk and device tree, if there are all three.

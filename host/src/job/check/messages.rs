@@ -243,23 +243,32 @@ fn check_near(reader: &mut Reader<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
 
 /// A `lava-sync` ends when all nodes have come to it.
 fn check_sync(reader: &mut Reader<'_>, own: &Asked<'_>, asking: &Asking<'_>, all: &[Asked<'_>]) {
+    let mut lacking = Vec::new();
     for other in all.iter().filter(|other| !other.may_sync(asking.id)) {
         let near = nearest(asking.id, other.syncs.iter().copied().take(MAX_NEAR));
-        let counterpart = near.and_then(|near| other.sync(near)).filter(|sync| !own.may_sync(sync.id));
-        // Each lacks the other's: one of the two is misspelt, which is one mistake.
-        if counterpart.is_some_and(|counterpart| counterpart.span.offset < asking.span.offset) {
+        let counterpart = near.and_then(|near| other.sync(near)).filter(|sync| {
+            let back = nearest(sync.id, own.syncs.iter().copied().take(MAX_NEAR));
+            !own.may_sync(sync.id) && back == Some(asking.id)
+        });
+        lacking.push((other, near, counterpart));
+    }
+    // Each lacks the other's: one of the two is misspelt, which is one mistake, and told where the first of them is.
+    let is_earlier = |sync: &Asking<'_>| sync.span.offset < asking.span.offset;
+    let was_told = lacking.iter().any(|(.., counterpart)| counterpart.is_some_and(is_earlier));
+    for (other, near, counterpart) in lacking {
+        if was_told && counterpart.is_some() {
             continue;
         }
         let name = &other.role.name.value;
         let message =
             format!("role `{name}` never comes to `lava-sync {}`: this would wait for ever", asking.id);
         let problem = Diagnostic::error(Code::MissingSync, asking.span, message);
-        reader.report(match (counterpart, near) {
-            (Some(counterpart), _) => {
-                let help = format!("write `{0}`, or `{1}` instead of `{0}`", counterpart.id, asking.id);
+        reader.report(match counterpart {
+            Some(counterpart) => {
+                let help = format!("write `{}` here, or `{}` at the other place", counterpart.id, asking.id);
                 problem.with_label(counterpart.span, "it comes to this one").with_help(help)
             }
-            (None, near) => {
+            None => {
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("every role of the group must call `lava-sync {}`", asking.id),

@@ -205,12 +205,16 @@ impl Reader<'_> {
         }
     }
 
-    /// What to write for a part of a unit of so many `seconds`, as in `minutes: 1.5`.
-    fn whole_seconds(&self, value: &Node, seconds: u64) -> Option<String> {
-        let number: f64 = value.text(self.source)?.parse().ok()?;
-        let seconds = number * seconds as f64;
-        (seconds >= 1.0 && seconds <= f64::from(MAX_SECONDS))
-            .then(|| format!("write `seconds: {seconds:.0}`"))
+    /// What to write for a number of a `unit` of so many `seconds` that is in quotes, or none that is whole, as in
+    /// `minutes: 1.5`.
+    fn whole_number(&self, value: &Node, unit: &str, seconds: u64) -> Option<String> {
+        let text = value.text(self.source)?;
+        if let Ok(number @ 1..) = text.parse::<u32>() {
+            return Some(format!("write `{unit}: {number}`, without quotes"));
+        }
+        let whole = text.parse::<f64>().ok()? * seconds as f64;
+        let is_whole = whole.fract() == 0.0 && whole >= 1.0 && whole <= f64::from(MAX_SECONDS);
+        is_whole.then(|| format!("{text} {unit} are {whole:.0} seconds: write `seconds: {whole:.0}`"))
     }
 
     fn duration_with(&mut self, node: &Node, what: &str, others: &[&'static str]) -> Option<Duration> {
@@ -241,7 +245,7 @@ impl Reader<'_> {
                 _ => {
                     let message = format!("`{unit}` must be a whole number from 1");
                     let problem = Diagnostic::error(Code::InvalidTimeout, value.span, message);
-                    self.report(problem.with_optional_help(self.whole_seconds(value, seconds)));
+                    self.report(problem.with_optional_help(self.whole_number(value, unit, seconds)));
                     complete = false;
                 }
             }

@@ -1,0 +1,208 @@
+//! `host-runner boards`: what the boards of a bench are doing.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use crate::board::lease::{Held, Holder};
+use crate::board::power::PowerCommands;
+use crate::board::{Bench, Board, ConsoleTarget};
+use crate::cli::args::BenchArgs;
+use crate::cli::message::Failure;
+use crate::cli::output::print;
+use crate::cli::run::{find_bench, load_bench};
+use crate::cli::runtime::block_on;
+use crate::fault::{Chain, Class, Fault};
+use crate::link::{Target, check_serial};
+use crate::run::board_held;
+use crate::text::without_steering;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  host-runner boards
+  host-runner boards --bench lab/bench.toml --json
+
+Nothing is typed to a board, and none is switched: `host-runner power BOARD on` does that.";
+
+/// How long the commands may take that tell whether boards are on.
+const STATUS_LIMIT: Duration = Duration::from_secs(10);
+
+/// `host-runner boards`.
+#[derive(Debug, Args)]
+pub(super) struct BoardsArgs {
+    #[command(flatten)]
+    bench: BenchArgs,
+    /// Prints one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a board is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Nobody has it, and its serial port, if it has one, can be opened.
+    Free,
+    /// A run or command has it.
+    Used,
+    /// Its serial port cannot be opened.
+    Broken,
+}
+
+/// One board, as `--json` prints it.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    board_type: &'a str,
+    device_types: &'a [String],
+    tags: &'a [String],
+    /// What its console is on.
+    console: String,
+    address: Option<std::net::IpAddr>,
+    state: State,
+    /// Who has it.
+    holder: Option<Holder>,
+    /// Why its serial port cannot be opened, or why it is not known who has it or whether it is on.
+    problem: Option<String>,
+    /// Whether its power is on, if the bench file has a command that tells.
+    is_on: Option<bool>,
+}
+
+/// Lists the boards in the order of the bench file.
+pub(super) fn boards(args: &BoardsArgs) -> Result<Option<Class>, Failure> {
+    let bench = load_bench(&find_bench(&args.bench)?)?;
+    let powers = powers(&bench)?;
+    let mut lines = Vec::new();
+    for (board, power) in bench.boards.iter().zip(powers) {
+        lines.push(line(&bench, board, power)?);
+    }
+    print(|out| match args.json {
+        true => lines.iter().try_for_each(|line| {
+            serde_json::to_writer(&mut *out, line)?;
+            writeln!(out)
+        }),
+        false => show(out, &lines),
+    })
+}
+
+/// Whether each board is on, or why that is not known. Boards whose commands are of one program are asked one after the
+/// other: a power switch may take one session only.
+fn powers(bench: &Bench) -> Result<Vec<Result<Option<bool>, String>>, Fault> {
+    block_on(async |cancel| {
+        let mut programs: BTreeMap<String, Vec<(usize, PowerCommands)>> = BTreeMap::new();
+        for (index, board) in bench.boards.iter().enumerate() {
+            let Some(power) = board.power.clone() else { continue };
+            let Some(program) = power.status.as_ref().and_then(|argv| argv.first()).cloned() else {
+                continue;
+            };
+            programs.entry(program).or_default().push((index, power));
+        }
+        let asked = programs.into_values().map(async |boards| {
+            let mut told = Vec::new();
+            for (index, power) in boards {
+                told.push((index, power.status(STATUS_LIMIT).await));
+            }
+            told
+        });
+        let mut asked: JoinSet<_> = asked.collect();
+        let mut powers = vec![Ok(None); bench.boards.len()];
+        let all = async {
+            while let Some(told) = asked.join_next().await {
+                let told = told.map_err(|error| Fault::new(Class::Bug, "boards", error.to_string()))?;
+                for (index, told) in told {
+                    if let Some(power) = powers.get_mut(index) {
+                        *power = told.map_err(|error| Chain(&error).to_string());
+                    }
+                }
+            }
+            Ok(())
+        };
+        tokio::select! {
+            ended = all => ended.map(|()| powers),
+            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "boards", "cancelled")),
+        }
+    })
+}
+
+fn line<'b>(bench: &Bench, board: &'b Board, power: Result<Option<bool>, String>) -> Result<Line<'b>, Fault> {
+    let held = board_held(bench, board)?;
+    let broken = match &board.console {
+        // Whoever has it has opened it.
+        ConsoleTarget::Line(Target::Serial { path, .. }) if held == Held::Free => check_serial(path).err(),
+        _ => None,
+    };
+    let (state, problem, holder) = match (held, broken) {
+        (Held::By(holder), _) => (State::Used, None, Some(holder)),
+        (Held::Silent, _) => {
+            let text = "the process that has it does not answer, perhaps because it is stopped";
+            (State::Used, Some(text.to_owned()), None)
+        }
+        (Held::Free, Some(error)) => (State::Broken, Some(error.to_string()), None),
+        (Held::Free, None) => (State::Free, None, None),
+    };
+    let (is_on, unknown) = match power {
+        Ok(is_on) => (is_on, None),
+        Err(why) => (None, Some(why)),
+    };
+    Ok(Line {
+        name: &board.name,
+        board_type: &board.board_type,
+        device_types: &board.device_types,
+        tags: &board.tags,
+        console: console(board),
+        address: board.address,
+        state,
+        holder,
+        problem: problem.or(unknown),
+        is_on,
+    })
+}
+
+/// What a board's console is on.
+fn console(board: &Board) -> String {
+    match &board.console {
+        ConsoleTarget::None => "none: SSH".to_owned(),
+        ConsoleTarget::Qemu(_) => "emulator".to_owned(),
+        ConsoleTarget::Line(Target::Serial { path, baud }) => format!("{}, {baud} baud", path.display()),
+        ConsoleTarget::Line(Target::Tcp { host, port }) => format!("tcp {host}:{port}"),
+        ConsoleTarget::Line(Target::Telnet { host, port }) => format!("telnet {host}:{port}"),
+        ConsoleTarget::Line(Target::Command(words)) => format!("`{}`", words.join(" ")),
+    }
+}
+
+/// A table: what is said of a board's state stands below it.
+fn show(out: &mut dyn Write, lines: &[Line<'_>]) -> io::Result<()> {
+    let width = |text: fn(&Line<'_>) -> usize| lines.iter().map(text).max().unwrap_or_default();
+    let (names, types) = (width(|line| line.name.len()).max(5), width(|line| line.board_type.len()).max(4));
+    writeln!(out, "{:<names$}  {:<6}  {:<5}  {:<types$}  console", "board", "state", "power", "type")?;
+    for line in lines {
+        let state = match line.state {
+            State::Free => "free",
+            State::Used => "used",
+            State::Broken => "BROKEN",
+        };
+        let power = match line.is_on {
+            Some(true) => "on",
+            Some(false) => "off",
+            None => "-",
+        };
+        let Line { name, board_type, console, .. } = line;
+        writeln!(out, "{name:<names$}  {state:<6}  {power:<5}  {board_type:<types$}  {console}")?;
+        if !line.tags.is_empty() {
+            writeln!(out, "{:<names$}  tags: {}", "", line.tags.join(", "))?;
+        }
+        if let Some(holder) = &line.holder {
+            writeln!(out, "{:<names$}  by {holder}", "")?;
+        }
+        // It may be what a program of the bench has printed.
+        for text in line.problem.iter().flat_map(|problem| problem.lines()) {
+            writeln!(out, "{:<names$}  {}", "", without_steering(text).as_deref().unwrap_or(text))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! `host-runner boards` and `host-runner power`: what the boards of a bench are doing, and their switches.
+
+use std::fs::File;
+
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::Value;
+use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench};
+
+fn command(bench: &Testbench, words: &[&str]) -> Finished {
+    bench.write("bench.toml", bench.to_toml());
+    bench.start_with(words).finish()
+}
+
+/// What `boards --json` says of the only board.
+fn board(bench: &Testbench) -> Value {
+    let listed = command(bench, &["boards", "--json"]);
+    assert_eq!(listed.code, Some(0), "{listed}");
+    serde_json::from_str(&listed.stdout).expect("one line of JSON")
+}
+
+/// A run that has the board until it is ended.
+fn busy(bench: &Testbench) -> Running {
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    run
+}
+
+fn power_log(bench: &Testbench) -> Vec<String> {
+    let log = std::fs::read_to_string(bench.path().join("power.log")).unwrap_or_default();
+    log.lines().map(str::to_owned).collect()
+}
+
+/// A command of a board's table that tells its power.
+fn with_status(word: &str) -> Testbench {
+    let bench = Testbench::new();
+    let text = bench.to_toml();
+    let status = format!("status = [\"echo\", \"{word}\"]\n");
+    bench.bench_text(&format!("{text}{status}"))
+}
+
+#[test]
+fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
+    let bench = Testbench::new();
+    let free = board(&bench);
+    assert_eq!((free["name"].as_str(), free["state"].as_str()), (Some(BOARD), Some("free")), "{free}");
+    assert_eq!(
+        (&free["holder"], &free["is_on"], &free["problem"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
+
+    let run = busy(&bench);
+    let used = board(&bench);
+    assert_eq!((used["state"].as_str(), used["holder"]["job"].as_str()), (Some("used"), Some("one-board")));
+    let shown = command(&bench, &["boards"]);
+    assert!(
+        shown.stdout.contains("fake1  used") && shown.stdout.contains("by run out of job `one-board`"),
+        "{shown}"
+    );
+    run.signal(Signal::TERM);
+    assert_eq!(run.finish().code, Some(5));
+    assert_eq!(board(&bench)["state"], "free");
+}
+
+#[test]
+fn a_serial_port_that_is_not_there_or_that_another_program_has_is_told() {
+    let absent = Testbench::new().console("\"/dev/serial/by-id/usb-none\"");
+    let told = board(&absent);
+    assert_eq!(told["state"], "broken", "{told}");
+    assert!(told["problem"].as_str().is_some_and(|text| text.contains("is absent")), "{told}");
+
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a pseudo-terminal");
+    let name =
+        ptsname(&master, Vec::new()).expect("a pseudo-terminal").into_string().expect("a path is text");
+    let port = Testbench::new().console(&format!("\"{name}\""));
+    assert_eq!(board(&port)["state"], "free");
+    let other = File::options().read(true).write(true).open(&name).expect("a pseudo-terminal");
+    let told = board(&port);
+    let problem = told["problem"].as_str().unwrap_or_default();
+    assert!(
+        problem.contains("is busy") && problem.contains(&format!("(pid {})", std::process::id())),
+        "{told}"
+    );
+    drop(other);
+    assert_eq!(board(&port)["state"], "free");
+}
+
+#[test]
+fn power_is_switched_by_the_commands_of_the_bench_file() {
+    let bench = Testbench::new();
+    for (action, said) in
+        [("on", "fake1: on\n"), ("off", "fake1: off\n"), ("cycle", "fake1: switched off and on\n")]
+    {
+        let done = command(&bench, &["power", BOARD, action]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(0), said), "{done}");
+    }
+    assert_eq!(power_log(&bench), ["on", "off", "reset"]);
+}
+
+#[test]
+fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
+    let bench = Testbench::new();
+    let run = busy(&bench);
+    let before = power_log(&bench);
+    let refused = command(&bench, &["power", BOARD, "off"]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.stderr.contains("is in use by run out of job `one-board`"), "{refused}");
+    assert_eq!(power_log(&bench), before);
+    let forced = command(&bench, &["power", BOARD, "off", "--force"]);
+    assert_eq!(forced.code, Some(0), "{forced}");
+    assert_eq!(power_log(&bench).last().map(String::as_str), Some("off"));
+    run.signal(Signal::TERM);
+    run.finish();
+}
+
+#[test]
+fn whether_a_board_is_on_is_told_where_the_bench_file_can() {
+    for (word, is_on) in [("on", true), ("OFF", false)] {
+        let bench = with_status(word);
+        let told = command(&bench, &["power", BOARD, "status"]);
+        assert_eq!((told.code, told.stdout), (Some(0), format!("fake1: {}\n", word.to_lowercase())));
+        assert_eq!(board(&bench)["is_on"], is_on);
+    }
+    let broken = with_status("perhaps");
+    let told = board(&broken);
+    assert_eq!((&told["is_on"], told["state"].as_str()), (&Value::Null, Some("free")));
+    assert!(told["problem"].as_str().is_some_and(|text| text.contains("it printed `perhaps`")), "{told}");
+    let without = command(&Testbench::new(), &["power", BOARD, "status"]);
+    assert_eq!(without.code, Some(4), "{without}");
+    assert!(
+        without.stderr.contains("add `status = [") && without.stderr.contains("[boards.fake1.power]"),
+        "{without}"
+    );
+}
+
+#[test]
+fn a_board_that_is_not_there_is_told_with_the_one_that_was_meant() {
+    let told = command(&Testbench::new(), &["power", "fake2", "on"]);
+    assert_eq!(told.code, Some(2), "{told}");
+    assert!(
+        told.stderr.contains("there is no board `fake2`") && told.stderr.contains("did you mean `fake1`?"),
+        "{told}"
+    );
+}
