@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, boards, cache, explain, import, message, power, replay, rootfs, run, schema, validate,
+    agent, boards, cache, completions, explain, import, man, message, power, replay, rootfs, run, schema,
+    validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -104,9 +105,17 @@ enum Command {
     /// Makes a bench file of the configuration that a lab has already: LAVA's or labgrid's
     #[command(subcommand, after_help = import::EXAMPLES)]
     Import(import::ImportCommand),
-    /// Holds the network of the virtual boards; started by `run`
-    #[command(name = virtual_network::HELPER_COMMAND, hide = true)]
-    VirtualNetwork,
+    /// Prints what a shell offers at the tab key, as a script for that shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Writes the manual pages into a directory
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
+}
+
+/// The command line, with all that help, completions and manual pages tell of it.
+pub(super) fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// `host-runner run`.
@@ -278,6 +287,10 @@ impl DisplayArgs {
 
 /// The program: reads the arguments and runs the subcommand.
 pub fn main() -> ExitCode {
+    // Nobody types it: it stands in no help.
+    if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
+        return virtual_network::helper_main();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -301,7 +314,8 @@ pub fn main() -> ExitCode {
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),
         Command::Import(command) => import::import(&command),
-        Command::VirtualNetwork => return virtual_network::helper_main(),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     };
     let class = match result {
         Ok(class) => class,

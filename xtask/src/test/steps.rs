@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 20] = [
+const PEERS: [&str; 21] = [
     "atftp",
     "busybox",
     "bzip2",
@@ -74,6 +74,7 @@ const PEERS: [&str; 20] = [
     "e2fsprogs",
     "fdisk",
     "lz4",
+    "mandoc",
     "nfs-common",
     "openssh-client",
     "openssh-server",
