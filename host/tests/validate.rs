@@ -99,3 +99,28 @@ fn the_page_has_every_field_of_the_json() {
     let missing: Vec<_> = fields.iter().filter(|field| !told(field)).collect();
     assert!(missing.is_empty() && fields.len() > 10, "not in docs/validate.md: {missing:?} of {fields:?}");
 }
+
+#[test]
+fn programs_are_told_what_is_wrong_with_a_bench_file() {
+    let directory = directory();
+    let bench = "[boards.b]\ntype = \"beaglebone-blak\"\nconsole = \"/dev/ttyUSB0\"\n";
+    fs::write(directory.path().join("bad.toml"), bench).expect("a file");
+    let run = |format: &str| {
+        let output = shell(
+            directory.path(),
+            &format!("host-runner validate job.yaml --bench bad.toml --format {format}"),
+        );
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(4), &b""[..]), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let line = run("json");
+    assert_eq!((line["file"].as_str(), line["valid"].as_bool()), (Some("bad.toml"), Some(false)), "{line}");
+    let problem = &line["problems"][0];
+    assert_eq!(
+        (problem["code"].as_str(), problem["line"].as_u64()),
+        (Some("unknown-board-type"), Some(2)),
+        "{line}"
+    );
+    let result = &run("sarif")["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "unknown-board-type", "{result}");
+}

@@ -22,7 +22,19 @@ const STDIN: &str = "-";
 
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
-    let bench = args.bench.as_deref().map(load_bench).transpose()?;
+    let bench = match args.bench.as_deref().map(load_bench).transpose() {
+        Ok(bench) => bench,
+        // Programs are told of a bench file's problems as of those of jobs.
+        Err(Failure::Problems(files, class)) if args.format != ValidateFormat::Text => {
+            let files: Vec<_> = files.into_iter().map(|file| Checked::invalid(file, class)).collect();
+            let text = match args.format {
+                ValidateFormat::Sarif => sarif::log(&files),
+                _ => files.iter().map(|file| json::line(file, args)).collect(),
+            };
+            return print(&text).map(|()| Some(class));
+        }
+        Err(failure) => return Err(failure),
+    };
     let mut first = None;
     let mut checked = Vec::new();
     for path in &args.jobs {
@@ -41,7 +53,7 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
     Ok(first)
 }
 
-/// A job file, and what came of checking it.
+/// A job file, or a file of a bench that cannot be used, and what came of checking it.
 struct Checked {
     /// Its name, as it was given.
     name: String,
@@ -51,6 +63,8 @@ struct Checked {
     /// What is wrong beside the file's own problems: it cannot be read, or the bench cannot run it.
     faults: Vec<Fault>,
     job: Option<Job>,
+    /// Whose fault it is if there is no job.
+    invalid: Class,
     /// Bound to the bench, if there is one.
     plan: Option<Plan>,
 }
@@ -64,6 +78,7 @@ impl Checked {
             problems: Vec::new(),
             faults: Vec::new(),
             job: None,
+            invalid: Class::Job,
             plan: None,
         };
         let source = match path.as_os_str() == STDIN {
@@ -92,9 +107,22 @@ impl Checked {
         checked
     }
 
+    /// A file of a bench that cannot be used.
+    fn invalid(file: Diagnostics, class: Class) -> Self {
+        Self {
+            name: file.source.name.clone(),
+            source: Some(file.source),
+            problems: file.problems,
+            faults: Vec::new(),
+            job: None,
+            invalid: class,
+            plan: None,
+        }
+    }
+
     /// Whose fault it is that the job cannot be run, if it cannot.
     fn class(&self) -> Option<Class> {
-        let invalid = self.job.is_none().then_some(Class::Job);
+        let invalid = self.job.is_none().then_some(self.invalid);
         self.faults.first().map(|fault| fault.class).or(invalid)
     }
 

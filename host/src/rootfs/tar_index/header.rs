@@ -20,18 +20,24 @@ pub(crate) fn begins_tar(bytes: &[u8]) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Block(Header);
 
+/// The checksum of old writers that added signed bytes up; its own field counts as blanks.
+fn signed(bytes: &[u8; BLOCK as usize]) -> i128 {
+    let counted =
+        bytes.iter().enumerate().map(|(at, byte)| if CHECKSUM.contains(&at) { b' ' } else { *byte });
+    counted.map(|byte| i128::from(byte.cast_signed())).sum()
+}
+
 impl Block {
     /// The header in `bytes`; `None` if its checksum is wrong.
     pub(super) fn parse(bytes: &[u8; BLOCK as usize]) -> Option<Self> {
         let stated = number(bytes.get(CHECKSUM)?)?;
-        let counted =
-            bytes.iter().enumerate().map(|(at, byte)| if CHECKSUM.contains(&at) { b' ' } else { *byte });
-        let unsigned: i128 = counted.clone().map(i128::from).sum();
-        // Some old writers added signed bytes up.
-        let signed: i128 = counted.map(|byte| i128::from(byte.cast_signed())).sum();
         let mut header = Header::new_old();
         *header.as_mut_bytes() = *bytes;
-        (stated == unsigned || stated == signed).then_some(Self(header))
+        let mut right = header.clone();
+        right.set_cksum();
+        let is_right =
+            right.cksum().is_ok_and(|unsigned| stated == unsigned.into()) || stated == signed(bytes);
+        is_right.then_some(Self(header))
     }
 
     /// The letter of the member's type.
