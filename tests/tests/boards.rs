@@ -27,11 +27,6 @@ fn busy(bench: &Testbench) -> Running {
     run
 }
 
-fn power_log(bench: &Testbench) -> Vec<String> {
-    let log = std::fs::read_to_string(bench.path().join("power.log")).unwrap_or_default();
-    log.lines().map(str::to_owned).collect()
-}
-
 /// A command of a board's table that tells its power.
 fn with_status(word: &str) -> Testbench {
     let bench = Testbench::new();
@@ -96,21 +91,21 @@ fn power_is_switched_by_the_commands_of_the_bench_file() {
         let done = command(&bench, &["power", BOARD, action]);
         assert_eq!((done.code, done.stdout.as_str()), (Some(0), said), "{done}");
     }
-    assert_eq!(power_log(&bench), ["on", "off", "reset"]);
+    assert_eq!(command(&bench, &["boards"]).power(), ["on", "off", "reset"]);
 }
 
 #[test]
 fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
     let bench = Testbench::new();
     let run = busy(&bench);
-    let before = power_log(&bench);
+    let before = command(&bench, &["boards"]).power();
     let refused = command(&bench, &["power", BOARD, "off"]);
     assert_eq!(refused.code, Some(3), "{refused}");
     assert!(refused.stderr.contains("is in use by run out of job `one-board`"), "{refused}");
-    assert_eq!(power_log(&bench), before);
+    assert_eq!(refused.power(), before);
     let forced = command(&bench, &["power", BOARD, "off", "--force"]);
     assert_eq!(forced.code, Some(0), "{forced}");
-    assert_eq!(power_log(&bench).last().map(String::as_str), Some("off"));
+    assert_eq!(forced.power().last().map(String::as_str), Some("off"));
     run.signal(Signal::TERM);
     run.finish();
 }

@@ -65,7 +65,7 @@ struct Files {
 impl Files {
     fn add(&mut self, path: &Path, mode: u32, size: u64, content: &mut impl io::Read) -> io::Result<bool> {
         self.bytes += size;
-        if self.files.len() + self.links.len() == MAX_FILES || self.bytes > MAX_DEFINITION_BYTES {
+        if self.is_full() || self.bytes > MAX_DEFINITION_BYTES {
             return Ok(false);
         }
         // What is not text could not be typed by the definition either.
@@ -77,8 +77,12 @@ impl Files {
         Ok(true)
     }
 
+    fn is_full(&self) -> bool {
+        self.files.len() + self.links.len() == MAX_FILES
+    }
+
     fn add_link(&mut self, path: &Path, target: &Path, kind: LinkKind) -> Result<(), FilesError> {
-        if self.files.len() + self.links.len() == MAX_FILES {
+        if self.is_full() {
             return Err(FilesError::TooLarge);
         }
         if let (Some(path), Some(target)) = (path.to_str(), target.to_str()) {

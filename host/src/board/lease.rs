@@ -39,6 +39,13 @@ pub struct Holder {
     pub since: jiff::Timestamp,
 }
 
+impl Holder {
+    /// This process.
+    pub fn this(run: String, job: String, since: jiff::Timestamp) -> Self {
+        Self { pid: std::process::id(), user: rustix::process::getuid().as_raw(), run, job, since }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, user, run, job, since } = self;

@@ -65,9 +65,7 @@ fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
 }
 
 fn acquire(keys: &[Key], run: String, job: String, since: jiff::Timestamp) -> Result<Lease, Fault> {
-    let user = rustix::process::getuid().as_raw();
-    let holder = Holder { pid: std::process::id(), user, run, job, since };
-    Lease::acquire(keys, &holder)
+    Lease::acquire(keys, &Holder::this(run, job, since))
         .map_err(|error| Fault::from_error(error.class(), "leases", &error).with_optional_help(error.help()))
 }
 

@@ -95,13 +95,7 @@ fn find(kept: &KeptArgs, verb: &str) -> Result<Found, Failure> {
 
 /// This command, for those who want the same root filesystem meanwhile.
 fn holder(verb: &str) -> Holder {
-    Holder {
-        pid: std::process::id(),
-        user: rustix::process::getuid().as_raw(),
-        run: format!("host-runner rootfs {verb}"),
-        job: String::new(),
-        since: jiff::Timestamp::now(),
-    }
+    Holder::this(format!("host-runner rootfs {verb}"), String::new(), jiff::Timestamp::now())
 }
 
 /// The node's root filesystem in the directory of a run.
