@@ -42,11 +42,11 @@ pub(crate) async fn boot_uboot(
     call_group(node, phase, step, Moment::Login, resources).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     let deployed = resources.space().deployed.as_ref();
-    let is_served = deployed.is_some_and(|deployed| deployed.has_tests);
+    let tests = deployed.map(|deployed| deployed.tests).unwrap_or_default();
     if let Some(activity) = deployed.and_then(Deployed::activity) {
         node.emitter.note(activity.to_string());
     }
-    resources.is_served = is_served;
+    resources.tests = tests;
     resources.brought = None;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
     Ok(())

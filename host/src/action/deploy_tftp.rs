@@ -25,6 +25,18 @@ const NFS_PORT: u16 = 2049;
 /// Longest name of a file in a boot loader's command, in characters.
 const MAX_NAME: usize = 64;
 
+/// Where a run has put the agent and the tests before it boots a board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TestsIn {
+    /// Nowhere: they are brought to the system that runs.
+    #[default]
+    Nowhere,
+    /// Into the root filesystem that is served.
+    Rootfs,
+    /// Into the RAM disk. Whether that is what runs is the board's choice.
+    Ramdisk,
+}
+
 /// Files served to a board.
 #[derive(Default)]
 pub(crate) struct Deployed {
@@ -44,8 +56,8 @@ pub(crate) struct Deployed {
     ramdisk: Option<String>,
     /// Whether the RAM disk comes with U-Boot's header.
     ramdisk_has_header: bool,
-    /// Whether the agent and the tests are in the root filesystem that is served.
-    pub(crate) has_tests: bool,
+    /// Where the agent and the tests are.
+    pub(crate) tests: TestsIn,
     /// NFS path of the root filesystem.
     export: Option<String>,
     /// A root filesystem of another server.
@@ -134,7 +146,7 @@ pub(crate) async fn deploy_tftp(
         files.serve(EXTRA_FILES, name, artifact.path);
         deployed.extra_files = Some(format!("{}/{EXTRA_FILES}", files.directory));
     }
-    files.ramdisk(deploy, &mut deployed).await?;
+    files.ramdisk(deploy, overlay, &mut deployed).await?;
     if let Some(spec) = &deploy.rootfs {
         files.rootfs(deploy, spec, overlay, &mut deployed).await?;
     }
@@ -191,14 +203,24 @@ impl Files<'_> {
     }
 
     /// The job's RAM disk, or the board's own.
-    async fn ramdisk(&mut self, deploy: &DeployTftp, deployed: &mut Deployed) -> Result<(), Fault> {
+    async fn ramdisk(
+        &mut self,
+        deploy: &DeployTftp,
+        overlay: &Overlay,
+        deployed: &mut Deployed,
+    ) -> Result<(), Fault> {
+        let is_root = deploy.rootfs.is_none() && deploy.persistent_nfs.is_none();
         deployed.ramdisk = match &deploy.ramdisk {
             Some(spec) => {
                 let fetched = self.node.fetch(self.phase, self.timeouts, "ramdisk", &spec.artifact).await?;
-                let modules = deploy.modules.as_ref();
+                let (modules, tests) = (deploy.modules.as_ref(), is_root.then_some(overlay));
                 let made =
-                    images::ramdisk(self.node, self.phase, self.timeouts, spec, modules, &fetched).await?;
+                    images::ramdisk(self.node, self.phase, self.timeouts, spec, modules, tests, &fetched)
+                        .await?;
                 deployed.ramdisk_has_header = made.has_header;
+                if made.has_tests {
+                    deployed.tests = TestsIn::Ramdisk;
+                }
                 Some(self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), made.path))
             }
             None => {
@@ -232,6 +254,7 @@ impl Files<'_> {
         fill.overlays(&spec.overlays).await?;
         if spec.takes_overlay {
             fill.tests(overlay)?;
+            deployed.tests = TestsIn::Rootfs;
         }
         if deploy.authorize_ssh {
             fill.authorize()?;
@@ -239,7 +262,6 @@ impl Files<'_> {
         }
         deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
         deployed.export = Some(format!("{export}{root}"));
-        deployed.has_tests = spec.takes_overlay;
         Ok(())
     }
 

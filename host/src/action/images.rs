@@ -14,6 +14,8 @@ use crate::ramdisk::{Meta, Ramdisk, RamdiskError};
 use crate::rootfs::{Lower, RootfsError};
 use crate::run::{NodeContext, Phase};
 
+use super::Overlay;
+
 /// Largest file that gets a header, in bytes: more than any board has memory for.
 const MAX_IMAGE: u64 = 1 << 30;
 
@@ -28,6 +30,16 @@ enum Addition {
     File(Artifact, String),
 }
 
+/// What is done to a RAM disk.
+struct Changes {
+    /// What the job puts into it.
+    additions: Vec<Addition>,
+    /// The agent and the tests: path, permission bits, content.
+    tests: Vec<(String, u32, Vec<u8>)>,
+    /// U-Boot's header, unless it has one.
+    header: Option<Header>,
+}
+
 /// A RAM disk as it is served.
 pub(super) struct ServedRamdisk {
     /// The file.
@@ -36,16 +48,21 @@ pub(super) struct ServedRamdisk {
     pub(super) has_header: bool,
     /// Whether it has got that now.
     got_header: bool,
+    /// Whether the agent and the tests are in it.
+    pub(super) has_tests: bool,
+    /// Why they are not.
+    refusal: Option<RamdiskError>,
 }
 
-/// Makes the RAM disk that is served of the one `fetched`: with modules and overlays in it, and with U-Boot's header if
-/// the job or the board asks for that.
+/// Makes the RAM disk that is served of the one `fetched`: with modules, overlays and `tests` in it, and with U-Boot's
+/// header if the job or the board asks for that.
 pub(super) async fn ramdisk(
     node: &NodeContext,
     phase: &Phase,
     timeouts: &Timeouts,
     spec: &RamdiskSpec,
     modules: Option<&ArtifactSpec>,
+    tests: Option<&Overlay>,
     fetched: &Artifact,
 ) -> Result<ServedRamdisk, Fault> {
     let board = node.own_board(phase)?;
@@ -67,12 +84,16 @@ pub(super) async fn ramdisk(
     } else {
         None
     };
-    let is_filled = !additions.is_empty();
+    let directory = node.agent_directory();
+    let tests = tests.filter(|_| spec.takes_overlay).map_or(&[][..], Overlay::files).iter();
+    let tests = tests.map(|file| (format!("{directory}/{}", file.path), file.mode, file.content.clone()));
+    let changes = Changes { additions, tests: tests.collect(), header };
+    let is_filled = !changes.additions.is_empty();
     let to = scratch(node, phase)?.join("ramdisk");
     let part = phase.part(timeouts.part(Part::PrepareRamdisk));
     let (run, from) = (Arc::clone(&node.run), fetched.path.clone());
     let made = tokio::task::spawn_blocking(move || {
-        make_ramdisk(from, &additions, header, to, |tar| run.lowers.open(&run.cache, tar))
+        make_ramdisk(from, changes, to, |tar| run.lowers.open(&run.cache, tar))
     });
     let made = async { made.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let made = part.bound("end of the RAM disk", made).await?.map_err(|error| {
@@ -83,6 +104,15 @@ pub(super) async fn ramdisk(
     if is_filled {
         node.emitter.note("modules and overlays are in the RAM disk");
     }
+    if made.has_tests {
+        node.emitter.note("agent and tests are in the RAM disk");
+    }
+    if let Some(refusal) = &made.refusal {
+        node.emitter.note(format!(
+            "the RAM disk cannot hold the tests, which go over the console: {}",
+            Chain(refusal)
+        ));
+    }
     if made.got_header {
         node.emitter.note("the RAM disk has got U-Boot's header");
     }
@@ -90,39 +120,55 @@ pub(super) async fn ramdisk(
 }
 
 /// Makes a RAM disk at `to`, unless the one at `from` is as it should be. `open` reads a tar.
+///
+/// One of a kind that is not known here can still be booted: the tests alone, which also reach the board by other ways, are
+/// left out.
 fn make_ramdisk(
     from: PathBuf,
-    additions: &[Addition],
-    header: Option<Header>,
+    changes: Changes,
     to: PathBuf,
     open: impl Fn(&Artifact) -> Result<Arc<Lower>, RootfsError>,
 ) -> Result<ServedRamdisk, MakeError> {
-    if additions.is_empty() {
-        let has_header = has_header(&from).map_err(MakeError::Read)?;
-        return Ok(match header.filter(|_| !has_header) {
-            Some(header) => {
-                put_header(&header, &from, &to)?;
-                ServedRamdisk { path: to, has_header: true, got_header: true }
-            }
-            None => ServedRamdisk { path: from, has_header, got_header: false },
-        });
+    let Changes { additions, tests, header } = changes;
+    if additions.is_empty() && tests.is_empty() {
+        return keep_content(from, header, to);
     }
-    let mut ramdisk = Ramdisk::open(&from)?;
+    let mut ramdisk = match Ramdisk::open(&from) {
+        Ok(ramdisk) => ramdisk,
+        Err(refusal) if additions.is_empty() && refusal.is_of_other_kind() => {
+            return Ok(ServedRamdisk { refusal: Some(refusal), ..keep_content(from, header, to)? });
+        }
+        Err(error) => return Err(error.into()),
+    };
     for addition in additions {
         match addition {
-            Addition::Tar(tar, path) => ramdisk.unpack(&open(tar)?, path)?,
+            Addition::Tar(tar, path) => ramdisk.unpack(&open(&tar)?, &path)?,
             Addition::File(file, path) => {
                 let content = fs::read(&file.path).map_err(MakeError::Overlay)?;
-                ramdisk.put_file(path, Meta::of_root(0o644, 0), content)?;
+                ramdisk.put_file(&path, Meta::of_root(0o644, 0), content)?;
             }
         }
+    }
+    let has_tests = !tests.is_empty();
+    for (path, mode, content) in tests {
+        ramdisk.put_file(&path, Meta::of_root(mode, 0), content)?;
     }
     let got_header = ramdisk.header().is_none() && header.is_some();
     if got_header {
         ramdisk.set_header(header);
     }
     ramdisk.write(&to)?;
-    Ok(ServedRamdisk { path: to, has_header: ramdisk.header().is_some(), got_header })
+    let has_header = ramdisk.header().is_some();
+    Ok(ServedRamdisk { path: to, has_header, got_header, has_tests, refusal: None })
+}
+
+/// The RAM disk at `from` with nothing more in it; at `to` if it gets a header.
+fn keep_content(from: PathBuf, header: Option<Header>, to: PathBuf) -> Result<ServedRamdisk, MakeError> {
+    let has_header = has_header(&from).map_err(MakeError::Read)?;
+    let kept = ServedRamdisk { path: from, has_header, got_header: false, has_tests: false, refusal: None };
+    let Some(header) = header.filter(|_| !has_header) else { return Ok(kept) };
+    put_header(&header, &kept.path, &to)?;
+    Ok(ServedRamdisk { path: to, has_header: true, got_header: true, ..kept })
 }
 
 /// Why a RAM disk cannot be made.
@@ -243,26 +289,52 @@ mod tests {
     use super::*;
     use crate::board::board_type::ARCHITECTURES;
 
-    /// A RAM disk that is served of `content`, which need not be one.
-    fn served(content: &[u8], header: Option<Header>) -> (ServedRamdisk, Vec<u8>) {
+    /// A RAM disk that is served of `content`, which need not be one, with these tests in it.
+    fn served(content: &[u8], header: Option<Header>, tests: &[&str]) -> (ServedRamdisk, Vec<u8>) {
         let directory = tempfile::tempdir().unwrap();
         let (from, to) = (directory.path().join("from"), directory.path().join("to"));
         fs::write(&from, content).unwrap();
-        let made = make_ramdisk(from, &[], header, to, |_| panic!("there is no tar")).unwrap();
+        let tests = tests.iter().map(|path| ((*path).to_owned(), 0o755, b"agent".to_vec())).collect();
+        let changes = Changes { additions: Vec::new(), tests, header };
+        let made = make_ramdisk(from, changes, to, |_| panic!("there is no tar")).unwrap();
         let written = fs::read(&made.path).unwrap();
         (made, written)
     }
 
+    fn header() -> Header {
+        Header::ramdisk(Architecture::Arm, NAME)
+    }
+
     #[test]
     fn a_ram_disk_gets_the_header_that_is_asked_for_unless_it_has_one() {
-        let header = || Header::ramdisk(Architecture::Arm, NAME);
-        let (plain, written) = served(b"cpio", None);
+        let (plain, written) = served(b"cpio", None, &[]);
         assert_eq!((plain.has_header, plain.got_header, written.as_slice()), (false, false, &b"cpio"[..]));
-        let (made, image) = served(b"cpio", Some(header()));
+        let (made, image) = served(b"cpio", Some(header()), &[]);
         assert!(made.has_header && made.got_header);
         assert_eq!(Header::parse(&image).unwrap(), (header(), &b"cpio"[..]));
-        let (again, same) = served(&image, Some(header()));
+        let (again, same) = served(&image, Some(header()), &[]);
         assert!(again.has_header && !again.got_header && same == image);
+    }
+
+    #[test]
+    fn tests_are_put_into_a_ram_disk_and_one_of_an_unknown_kind_is_served_without_them() {
+        let (made, written) = served(&empty_archive(), Some(header()), &["/lava-1/bin/lava-agent"]);
+        assert!(made.has_tests && made.has_header && made.refusal.is_none());
+        let ramdisk = Ramdisk::parse(written).unwrap();
+        assert_eq!(ramdisk.read("/lava-1/bin/lava-agent", 9).unwrap(), b"agent");
+        assert_eq!(ramdisk.look("/lava-1/bin/lava-agent").map(|found| found.mode), Some(0o755));
+        let (kept, image) = served(b"squashfs", Some(header()), &["/lava-1/bin/lava-agent"]);
+        assert!(!kept.has_tests && kept.got_header);
+        assert_eq!(Header::parse(&image).unwrap().1, b"squashfs");
+        assert!(matches!(kept.refusal, Some(RamdiskError::NotAnArchive { .. })));
+    }
+
+    /// A cpio archive with nothing in it.
+    fn empty_archive() -> Vec<u8> {
+        let zeros = "00000000".repeat(11);
+        let mut archive = format!("070701{zeros}0000000B00000000TRAILER!!!\0").into_bytes();
+        archive.resize(archive.len().next_multiple_of(512), 0);
+        archive
     }
 
     #[test]

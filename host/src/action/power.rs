@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::action::TestsIn;
 use crate::action::test::await_prompt;
 use crate::board::power::{PowerCommands, PowerError};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
@@ -86,7 +87,7 @@ pub(super) async fn power_on(
         // It is on: the job, or somebody else, has seen to that.
         return Ok(console);
     }
-    resources.is_served = false;
+    resources.tests = TestsIn::Nowhere;
     resources.brought = None;
     match &board.power {
         Some(commands) => {
@@ -135,7 +136,7 @@ async fn start_virtual(
     settings: &QemuSettings,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
-    resources.is_served = false;
+    resources.tests = TestsIn::Nowhere;
     resources.brought = None;
     if let Some(power) = resources.power.take() {
         power.off(phase).await?;

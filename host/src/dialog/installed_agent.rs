@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 
 use super::{Dialog, Expired, Scan, ShellError};
-use crate::agent_install::{AGENT, Build};
+use crate::agent_install::Build;
 use crate::limit::Deadline;
 
 /// Times that the question is asked: a message of the kernel in the answer makes it unreadable.
@@ -17,6 +17,7 @@ const END: &str = "lava-agent-asked ";
 /// Asks for the agent's version at a shell prompt, and waits for the prompt behind the answer.
 #[derive(Debug)]
 pub struct InstalledAgent {
+    program: String,
     prompts: Vec<Regex>,
     since: Instant,
     deadline: Deadline,
@@ -30,9 +31,10 @@ pub struct InstalledAgent {
 }
 
 impl InstalledAgent {
-    /// Asks at one of `prompts`, which has just come; until `deadline`.
-    pub fn new(prompts: Vec<Regex>, deadline: Deadline, now: Instant) -> Self {
+    /// Asks `program` at one of `prompts`, which has just come; until `deadline`.
+    pub fn new(program: &str, prompts: Vec<Regex>, deadline: Deadline, now: Instant) -> Self {
         Self {
+            program: program.to_owned(),
             prompts,
             since: now,
             deadline,
@@ -110,7 +112,8 @@ impl Dialog for InstalledAgent {
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        std::mem::take(&mut self.ask).then(|| format!("{AGENT} --version; echo \"{END}$?\"\n").into_bytes())
+        let command = || format!("{} --version; echo \"{END}$?\"\n", self.program);
+        std::mem::take(&mut self.ask).then(|| command().into_bytes())
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -125,6 +128,7 @@ impl Dialog for InstalledAgent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent_install::AGENT;
     use crate::limit::Limit;
 
     const ECHO: &str = "/usr/lib/lava-agent/bin/lava-agent --version; echo \"lava-agent-asked $?\"\r\n";
@@ -132,7 +136,7 @@ mod tests {
     fn dialog(now: Instant) -> InstalledAgent {
         let prompts = vec![Regex::new("root@debian:").unwrap()];
         let mut dialog =
-            InstalledAgent::new(prompts, Limit::new(Duration::from_secs(9), "a test").after(now), now);
+            InstalledAgent::new(AGENT, prompts, Limit::new(Duration::from_secs(9), "a test").after(now), now);
         assert_eq!(dialog.poll_transmit().unwrap(), ECHO.replace('\r', "").as_bytes());
         dialog
     }

@@ -131,6 +131,11 @@ impl RamdiskError {
         }
     }
 
+    /// Whether it may be a good RAM disk that only a board can read, and not one that is damaged.
+    pub const fn is_of_other_kind(&self) -> bool {
+        matches!(self, Self::Unsupported { .. } | Self::NotAnArchive { .. } | Self::TooLarge { .. })
+    }
+
     /// What to do about it.
     pub const fn help(&self) -> Option<&'static str> {
         match self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use regex::bytes::Regex;
 
-use crate::action::{Deployed, PoweredBoard};
+use crate::action::{Deployed, PoweredBoard, TestsIn};
 use crate::fault::{Class, Fault};
 use crate::job::TransferCommands;
 use crate::link::Console;
@@ -17,8 +17,8 @@ use crate::ssh::{SshSession, SshTarget};
 pub(crate) struct Resources {
     /// The board's power, if it was switched on.
     pub(crate) power: Option<PoweredBoard>,
-    /// Whether the system that runs on the board has its root filesystem, and the agent in it, from this run.
-    pub(crate) is_served: bool,
+    /// Where the system that runs on the board has agent and tests from.
+    pub(crate) tests: TestsIn,
     /// The agent that was brought onto the board since that was booted.
     pub(crate) brought: Option<Brought>,
     /// A directory on a board that would keep it for good, with what this run has put there.

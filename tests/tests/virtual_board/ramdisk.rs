@@ -1,4 +1,4 @@
-//! A board that stays in its RAM disk: BusyBox' shell on a real kernel's console, and no file of ours but what is uploaded.
+//! A board that stays in its RAM disk: BusyBox' shell on a real kernel's console.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ exec sh -i </dev/console >/dev/console 2>&1
 const REGULAR: u32 = 0o100_000;
 
 #[test]
-fn a_job_on_a_ram_disk_uploads_its_agent_and_runs_its_tests() {
+fn a_job_on_a_ram_disk_finds_its_agent_and_its_tests_in_it() {
     // A U-Boot that starts nothing without its header.
     let home = Home::new(Artifacts::Linux)
         .with_lines("[boards.vb1.uboot]\nimages = ['uimage']\nramdisk_header = true\n");
@@ -66,8 +66,9 @@ actions:
     assert_eq!(ended.tests(), ["root-is-in-memory pass", "arm pass", "modules pass", "overlay pass"]);
     let events = fs::read_to_string(home.path().join("run/run.jsonl")).unwrap();
     assert!(events.contains("the kernel has got U-Boot's header"), "{events}");
-    let notes: Vec<_> = events.lines().filter(|line| line.contains("agent uploaded to ")).collect();
-    assert!(matches!(&notes[..], [note] if note.contains("agent uploaded to /lava-")), "{notes:?}");
+    for told in ["agent and tests are in the RAM disk", "is up, put into the RAM disk by this run"] {
+        assert!(events.contains(told), "{told}: {events}");
+    }
     let console = fs::read_to_string(home.path().join("run/console/board.log")).unwrap();
     for printed in ["Booting kernel from Legacy Image", "Loading init Ramdisk from Legacy Image"] {
         assert!(console.contains(printed), "{printed}: {console}");
@@ -86,9 +87,10 @@ fn ramdisk(home: &Home, init: &str) -> PathBuf {
     path
 }
 
-/// What a board needs to fetch something.
+/// What a board needs to fetch something, and what is left of a RAM disk by a system that goes on from another root.
 const NETWORK: &str = "\
 while read -r module; do insmod /modules/$module; done </modules/order
+rm -rf /lava-*
 mkdir -p /tmp
 ifconfig eth0 10.77.0.2 netmask 255.255.255.0 up
 exec sh -i";
@@ -126,15 +128,22 @@ actions:
         )
     };
     for (download, told) in [
-        ("wget -q", "agent and its files from http://10.77.0.1:"),
-        ("false", "the board has not fetched the tests (its commands have failed: see the console)"),
+        ("wget -q", &["agent and its files from http://10.77.0.1:"][..]),
+        (
+            "false",
+            &[
+                "the board has not fetched the tests (its commands have failed: see the console)",
+                "the system that runs is not in the RAM disk with the tests",
+                "agent uploaded to /lava-",
+            ],
+        ),
     ] {
         let name = download.split(' ').next().unwrap();
         let ended = home.run(name, &job(download)).wait();
         assert_eq!(ended.code, Some(0), "{ended:?}\n{}", ended.output());
         assert_eq!(ended.tests(), ["there pass"]);
         let events = fs::read_to_string(home.path().join(format!("{name}/run.jsonl"))).unwrap();
-        assert!(events.contains(told), "{events}");
+        assert!(told.iter().all(|told| events.contains(told)), "{events}");
     }
     home.assert_nothing_left();
 }

@@ -30,6 +30,8 @@ impl AgentLine<'_> {
 pub(super) enum AgentSource {
     /// This run has put it into the root filesystem that it serves.
     Served,
+    /// This run has put it into the RAM disk.
+    InRamdisk,
     /// This run has sent it over the connection that it is started on.
     Sent,
     /// This run has uploaded it into this directory, over the console.
@@ -49,12 +51,18 @@ impl From<Brought> for AgentSource {
 impl AgentSource {
     /// The command that starts it at a shell's prompt to speak over `line`, with `directory` as its own.
     pub(super) fn command(&self, directory: &str, line: &AgentLine<'_>) -> String {
-        let directory = self.directory(directory);
+        let start = line.command(&self.program(directory));
         match self {
-            Self::Served | Self::Sent | Self::Uploaded(_) | Self::Fetched(_) => {
-                line.command(&format!("{directory}/bin/lava-agent")) + "\n"
-            }
-            Self::Installed(_) => format!("{} --directory {directory}\n", line.command(AGENT)),
+            Self::Installed(_) => format!("{start} --directory {directory}\n"),
+            _ => start + "\n",
+        }
+    }
+
+    /// Its program on the board; its directory there is `usual` where nothing else was chosen.
+    pub(super) fn program(&self, usual: &str) -> String {
+        match self {
+            Self::Installed(_) => AGENT.to_owned(),
+            _ => format!("{}/bin/lava-agent", self.directory(usual)),
         }
     }
 
@@ -63,15 +71,21 @@ impl AgentSource {
         if let Self::Uploaded(directory) | Self::Fetched(directory) = self { directory } else { usual }
     }
 
+    /// Whether it came with the system that was booted, and goes with that.
+    pub(super) const fn is_booted(&self) -> bool {
+        matches!(self, Self::Served | Self::InRamdisk)
+    }
+
     /// Whether it still has to be given the files of a test.
     pub(super) const fn needs_files(&self) -> bool {
-        !matches!(self, Self::Served | Self::Fetched(_))
+        !self.is_booted() && !matches!(self, Self::Fetched(_))
     }
 
     /// For the log of the run.
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::Served => "put into the root filesystem by this run",
+            Self::InRamdisk => "put into the RAM disk by this run",
             Self::Sent => "sent by this run",
             Self::Uploaded(_) => "uploaded over the console",
             Self::Fetched(_) => "fetched by the board",

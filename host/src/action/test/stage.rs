@@ -8,11 +8,11 @@ use regex::bytes::Regex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-use crate::action::Overlay;
 use crate::action::boot_ssh;
 use crate::action::overlay::Stage;
 use crate::action::power::{notice_of, tap_of};
-use crate::agent_install::Build;
+use crate::action::{Overlay, TestsIn};
+use crate::agent_install::{AGENT, Build};
 use crate::agent_link::{AgentPort, AgentSession, Config, Ended, OnText};
 use crate::board::{AgentLink, Board, ConsoleTarget};
 use crate::dialog::{InstalledAgent, Scan};
@@ -112,7 +112,7 @@ impl StageRun<'_> {
         let (mut console, prompts) = (line.console, line.prompts);
         let own = self.node.agent_directory();
         let directory = source.directory(&own).to_owned();
-        if source != AgentSource::Served {
+        if !source.is_booted() {
             resources.filled = Some(directory.clone());
         }
         let first_run = resources.number_scripts(self.scripts());
@@ -128,7 +128,7 @@ impl StageRun<'_> {
             }
             AgentLink::Tcp => self.beside_console(board, console, watch, &source, first_run).await?,
         };
-        if source != AgentSource::Served && late.is_none() && self.overlay.is_last(self.stage.number) {
+        if !source.is_booted() && late.is_none() && self.overlay.is_last(self.stage.number) {
             clear_over_console(self.node, self.phase, &mut console, &prompts, &directory).await;
             (resources.brought, resources.filled) = (None, None);
         }
@@ -173,7 +173,7 @@ impl StageRun<'_> {
     }
 
     /// Where the agent comes from: out of the root filesystem that this run serves, or the board fetches it as the job says, or
-    /// it is installed there, or it is uploaded; once after each boot.
+    /// it is in the RAM disk, or installed there, or it is uploaded; once after each boot.
     async fn agent_source(
         &self,
         board: &Board,
@@ -181,7 +181,7 @@ impl StageRun<'_> {
         resources: &mut Resources,
         bytes_per_s: Option<u32>,
     ) -> Result<AgentSource, Fault> {
-        if resources.is_served {
+        if resources.tests == TestsIn::Rootfs {
             return Ok(AgentSource::Served);
         }
         if let Some(brought) = &resources.brought {
@@ -195,12 +195,19 @@ impl StageRun<'_> {
                     let brought = Brought { directory, has_files: true };
                     return Ok(resources.brought.insert(brought).clone().into());
                 }
-                Err(reason) => node.emitter.warn(format!(
-                    "the board has not fetched the tests ({reason}): they go over the console"
-                )),
+                Err(reason) => {
+                    node.emitter.warn(format!("the board has not fetched the tests ({reason})"));
+                }
             }
         }
-        match self.ask_board(console, prompts).await? {
+        if resources.tests == TestsIn::Ramdisk {
+            let own = AgentSource::InRamdisk.program(&self.node.agent_directory());
+            match self.ask_board(console, prompts, &own).await? {
+                Some(_) => return Ok(AgentSource::InRamdisk),
+                None => self.node.emitter.note("the system that runs is not in the RAM disk with the tests"),
+            }
+        }
+        match self.ask_board(console, prompts, AGENT).await? {
             Some(build) if build.is_compatible() => return Ok(AgentSource::Installed(build)),
             Some(build) => self.node.emitter.note(format!(
                 "the agent that is installed on the board, {build}, speaks another protocol than this runner, which \
@@ -214,10 +221,15 @@ impl StageRun<'_> {
         Ok(resources.brought.insert(brought).clone().into())
     }
 
-    /// Which agent the board has of its own.
-    async fn ask_board(&self, console: &mut Console, prompts: &[Regex]) -> Result<Option<Build>, Fault> {
+    /// Which agent `program` is on the board.
+    async fn ask_board(
+        &self,
+        console: &mut Console,
+        prompts: &[Regex],
+        program: &str,
+    ) -> Result<Option<Build>, Fault> {
         let part = self.phase.part(Some(&Limit::new(ASK_TIMEOUT, "a fixed limit of a shell's answer")));
-        let question = InstalledAgent::new(prompts.to_vec(), part.end(), Instant::now().into_std());
+        let question = InstalledAgent::new(program, prompts.to_vec(), part.end(), Instant::now().into_std());
         let answer = drive(console, question).await;
         answer.map_err(|error| self.phase.error(Class::Infrastructure, &error))
     }

@@ -80,7 +80,7 @@ pub(super) const BOUNDS: &[Bound] = &[
         "compress-ramdisk",
         Part::PrepareRamdisk,
         TFTP,
-        "putting modules and overlays into a fetched RAM disk",
+        "putting modules, overlays and tests into a fetched RAM disk",
     ),
     bound("scp-overlay", Part::DeploySsh, SSH_DEPLOY, "the whole block, without its requests to the group"),
     bound("prepare-scp-overlay", Part::Request, SSH_DEPLOY, "a request to the group that has no `timeout`"),
