@@ -108,4 +108,11 @@ fn what_cannot_be_imported_and_what_would_be_overwritten_end_with_an_error() {
     assert!(run(desk.path(), &format!("{written} --force")).status.success());
     let missing = run(desk.path(), "host-runner import labgrid none.yaml --board-type qemu-virt-arm");
     assert_eq!(missing.status.code(), Some(4), "{missing:?}");
+    let nowhere = run(desk.path(), &format!("{lava}bbb-01.jinja2 --templates nowhere"));
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert_eq!(
+        (nowhere.status.code(), told.contains("`nowhere` is no directory")),
+        (Some(2), true),
+        "{told}"
+    );
 }

@@ -56,7 +56,7 @@ pub(super) struct DefinitionFiles {
 
 /// Files as they are collected, within bounds.
 #[derive(Default)]
-struct Files {
+pub(super) struct Files {
     files: Vec<OverlayFile>,
     links: Vec<Link>,
     bytes: u64,
@@ -64,24 +64,34 @@ struct Files {
 
 impl Files {
     fn add(&mut self, path: &Path, mode: u32, size: u64, content: &mut impl io::Read) -> io::Result<bool> {
-        self.bytes += size;
-        if self.is_full() || self.bytes > MAX_DEFINITION_BYTES {
+        if !self.reserve(size) {
             return Ok(false);
         }
         // What is not text could not be typed by the definition either.
         let Some(path) = path.to_str() else { return Ok(true) };
         let mut bytes = Vec::new();
         content.take(size).read_to_end(&mut bytes)?;
-        let mode = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
-        self.files.push(OverlayFile { path: path.to_owned(), mode, content: bytes });
+        self.add_content(path.to_owned(), mode & 0o111 != 0, bytes);
         Ok(true)
+    }
+
+    /// Whether a file of `size` bytes is not too much.
+    pub(super) fn reserve(&mut self, size: u64) -> bool {
+        self.bytes = self.bytes.saturating_add(size);
+        !self.is_full() && self.bytes <= MAX_DEFINITION_BYTES
+    }
+
+    /// Adds a file whose size was reserved.
+    pub(super) fn add_content(&mut self, path: String, is_executable: bool, content: Vec<u8>) {
+        let mode = if is_executable { 0o755 } else { 0o644 };
+        self.files.push(OverlayFile { path, mode, content });
     }
 
     fn is_full(&self) -> bool {
         self.files.len() + self.links.len() == MAX_FILES
     }
 
-    fn add_link(&mut self, path: &Path, target: &Path, kind: LinkKind) -> Result<(), FilesError> {
+    pub(super) fn add_link(&mut self, path: &Path, target: &Path, kind: LinkKind) -> Result<(), FilesError> {
         if self.is_full() {
             return Err(FilesError::TooLarge);
         }
@@ -92,7 +102,7 @@ impl Files {
     }
 
     /// The files, and what links lead to.
-    fn finish(self) -> Result<DefinitionFiles, FilesError> {
+    pub(super) fn finish(self) -> Result<DefinitionFiles, FilesError> {
         let Self { mut files, links, .. } = self;
         let left_out = follow(&mut files, &links)?;
         Ok(DefinitionFiles { files, left_out })

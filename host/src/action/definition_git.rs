@@ -1,10 +1,11 @@
 //! Files of a test definition that come from git repositories.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::definition_files::blocking;
-use super::definition_links::{Link, LinkKind, follow};
-use super::overlay::{MAX_DEFINITION_BYTES, Overlay, OverlayFile, files_fault, warn_of_links};
+use super::definition_files::{DefinitionFiles, Files, FilesError, blocking};
+use super::definition_links::LinkKind;
+use super::overlay::{Overlay, files_fault, warn_of_links};
 use crate::artifact::git::{GitError, GitRequest, GitTree, Mode};
 use crate::fault::{Class, Fault};
 use crate::job::{DefinitionSpec, InstallPart, TestDefinition};
@@ -69,10 +70,12 @@ pub(super) async fn copy(
 ) -> Result<(), Fault> {
     let mut waiting = vec![(tree, String::new())];
     let mut count = 0;
-    let mut collected = Collected::default();
+    let mut files = Files::default();
+    let mut left_out_submodules = 0;
     while let Some((tree, below)) = waiting.pop() {
-        collected.add(&tree, &below, spec).await?;
+        add(&mut files, &tree, &below, spec).await?;
         if !recursive {
+            left_out_submodules = tree.entries().iter().filter(|entry| entry.mode == Mode::Submodule).count();
             continue;
         }
         for submodule in tree.submodules().await.map_err(|error| fault(spec, &error))? {
@@ -89,13 +92,12 @@ pub(super) async fn copy(
             waiting.push((tree, format!("{below}{}/", submodule.path)));
         }
     }
-    let Collected { mut files, links, submodules } = collected;
-    let followed = blocking(move || follow(&mut files, &links).map(|left_out| (files, left_out))).await;
-    let (files, left_out) = followed.map_err(|error| files_fault(spec, "its repository", &error))?;
+    let finished = blocking(move || files.finish()).await;
+    let DefinitionFiles { files, left_out } = finished.map_err(|error| repository_fault(spec, &error))?;
     warn_of_links(node, spec, left_out);
-    if submodules > 0 && !recursive {
+    if left_out_submodules > 0 {
         let text = "submodules of its repository are left out, for it is not `recursive`";
-        node.emitter.warn(format!("definition {}: {submodules} {text}", spec.name));
+        node.emitter.warn(format!("definition {}: {left_out_submodules} {text}", spec.name));
     }
     for file in files {
         overlay.add(format!("{directory}/{}", file.path), file.mode, file.content);
@@ -103,41 +105,26 @@ pub(super) async fn copy(
     Ok(())
 }
 
-/// What the trees of a repository and its submodules have.
-#[derive(Default)]
-struct Collected {
-    files: Vec<OverlayFile>,
-    links: Vec<Link>,
-    submodules: usize,
+/// Adds the files of one commit, which is at `below`, a path with `/` at its end, or nothing.
+async fn add(files: &mut Files, tree: &GitTree, below: &str, spec: &DefinitionSpec) -> Result<(), Fault> {
+    let mut reader = tree.reader().map_err(|error| fault(spec, &error))?;
+    for entry in tree.entries().iter().filter(|entry| entry.mode != Mode::Submodule) {
+        if !files.reserve(entry.size) {
+            return Err(repository_fault(spec, &FilesError::TooLarge));
+        }
+        let content = reader.read(entry).await.map_err(|error| fault(spec, &error))?;
+        let path = format!("{below}{}", entry.path);
+        if entry.mode == Mode::Symlink {
+            let target = String::from_utf8_lossy(&content).into_owned();
+            let added = files.add_link(Path::new(&path), Path::new(&target), LinkKind::Symbolic);
+            added.map_err(|error| repository_fault(spec, &error))?;
+        } else {
+            files.add_content(path, entry.mode == Mode::Executable, content);
+        }
+    }
+    Ok(())
 }
 
-impl Collected {
-    /// Adds the files of one commit, which is at `below`, a path with `/` at its end, or nothing.
-    async fn add(&mut self, tree: &GitTree, below: &str, spec: &DefinitionSpec) -> Result<(), Fault> {
-        let total: u64 = tree.entries().iter().map(|entry| entry.size).sum();
-        if total > MAX_DEFINITION_BYTES {
-            let name = &spec.name;
-            let text =
-                format!("the repository of definition `{name}` has more than {MAX_DEFINITION_BYTES} bytes");
-            return Err(Fault::new(Class::Job, spec.place.clone(), text));
-        }
-        let mut reader = tree.reader().map_err(|error| fault(spec, &error))?;
-        for entry in tree.entries() {
-            if entry.mode == Mode::Submodule {
-                self.submodules += 1;
-                continue;
-            }
-            let content = reader.read(entry).await.map_err(|error| fault(spec, &error))?;
-            let path = format!("{below}{}", entry.path);
-            match entry.mode {
-                Mode::Symlink => {
-                    let target = String::from_utf8_lossy(&content).into_owned();
-                    self.links.push(Link { path, target, kind: LinkKind::Symbolic });
-                }
-                Mode::Executable => self.files.push(OverlayFile { path, mode: 0o755, content }),
-                Mode::File | Mode::Submodule => self.files.push(OverlayFile { path, mode: 0o644, content }),
-            }
-        }
-        Ok(())
-    }
+fn repository_fault(spec: &DefinitionSpec, error: &FilesError) -> Fault {
+    files_fault(spec, "its repository", error)
 }

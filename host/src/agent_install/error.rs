@@ -184,6 +184,7 @@ impl InstallError {
             | Self::WholeDisk { .. }
             | Self::NoPartition { .. }
             | Self::Option { .. } => Class::Job,
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Class::Job,
             Self::NoAgent { .. } | Self::NotAnAgent { .. } => Class::Bench,
             Self::Ramdisk(error) => error.class(),
             _ => Class::Infrastructure,

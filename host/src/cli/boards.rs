@@ -109,23 +109,17 @@ fn powers(bench: &Bench) -> Result<Vec<Result<Option<bool>, String>>, Fault> {
             }
             told
         });
-        let mut asked: JoinSet<_> = asked.collect();
-        let mut powers = vec![Ok(None); bench.boards.len()];
-        let all = async {
-            while let Some(told) = asked.join_next().await {
-                let told = told.map_err(|error| Fault::new(Class::Bug, "boards", error.to_string()))?;
-                for (index, told) in told {
-                    if let Some(power) = powers.get_mut(index) {
-                        *power = told.map_err(|error| Chain(&error).to_string());
-                    }
-                }
-            }
-            Ok(())
+        let told = tokio::select! {
+            told = asked.collect::<JoinSet<_>>().join_all() => told,
+            () = cancel.cancelled() => return Err(Fault::new(Class::Cancelled, "boards", "cancelled")),
         };
-        tokio::select! {
-            ended = all => ended.map(|()| powers),
-            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "boards", "cancelled")),
+        let mut powers = vec![Ok(None); bench.boards.len()];
+        for (index, told) in told.into_iter().flatten() {
+            if let Some(power) = powers.get_mut(index) {
+                *power = told.map_err(|error| Chain(&error).to_string());
+            }
         }
+        Ok(powers)
     })
 }
 

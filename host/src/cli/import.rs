@@ -86,6 +86,10 @@ pub(super) fn import(command: &ImportCommand) -> Result<Option<Class>, Failure> 
     let (imported, output) = match command {
         ImportCommand::Lava { files, templates, device_type, board_type, output } => {
             let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+            if let Some(absent) = templates.iter().find(|directory| !directory.is_dir()) {
+                let text = format!("`{}` is no directory", absent.display());
+                return Err(Fault::new(Class::Job, "--templates", text).into());
+            }
             let options = lava::Options {
                 templates: templates.clone(),
                 device_type: device_type.clone(),

@@ -72,6 +72,11 @@ pub(super) fn print_warnings(source: &Source, warnings: &[Diagnostic]) {
     print(&render_problems(source, warnings, colours()));
 }
 
+/// Tells people why nothing is printed.
+pub(super) fn note(text: &str) {
+    print(&format!("{text}\n"));
+}
+
 fn colours() -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     // A terminal that knows nothing but text.

@@ -19,6 +19,22 @@ pub(super) fn device_tree() -> Vec<u8> {
     [&0xd00d_feed_u32.to_be_bytes()[..], &[0; 1020]].concat()
 }
 
+/// A tar of files: path, permission bits, content.
+///
+/// # Panics
+/// When a path is none that a tar can have.
+pub fn tar_of<C: AsRef<[u8]>>(files: &[(&str, u32, C)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, mode, content) in files {
+        let content = content.as_ref();
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(*mode);
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, path, content).expect("a path that a tar can have");
+    }
+    tar.into_inner().expect("memory takes it")
+}
+
 /// A tar of a small Debian-like root filesystem with the SSH host keys in `keys`, file name and content.
 ///
 /// # Panics

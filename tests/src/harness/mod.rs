@@ -30,7 +30,7 @@ mod verdict;
 
 pub use adapter::Adapter;
 pub use address::Addresses;
-pub use artifacts::{ZIMAGE_MAGIC_OFFSET, rootfs_tar, zimage};
+pub use artifacts::{ZIMAGE_MAGIC_OFFSET, rootfs_tar, tar_of, zimage};
 pub use finished::Finished;
 pub use flow::Flow;
 pub use job::{Definition, Job};

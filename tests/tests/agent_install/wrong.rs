@@ -22,7 +22,7 @@ fn what_is_no_target_is_told_with_what_would_be_one() {
     let before = listing(&fixture.path(""));
     let ways = "name a mounted root filesystem";
     for (target, code, said) in [
-        ("nowhere", 3, "cannot open nowhere: No such file"),
+        ("nowhere", 2, "cannot open nowhere: No such file"),
         ("photos", 2, "this is no root filesystem"),
         ("empty", 2, "an empty file"),
         ("page.html", 2, "a file that begins with \"<html><b\""),

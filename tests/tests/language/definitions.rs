@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use testbench::harness::{ARTIFACTS_URL, Testbench};
+use testbench::harness::{ARTIFACTS_URL, Testbench, tar_of};
 
 use crate::shell_board::{BOOT, bench, job, test};
 use crate::tests;
@@ -51,16 +51,8 @@ fn a_directory_that_is_not_there_is_told_before_the_board_is_touched() {
 /// Puts a tar with the definition below `v1/` among the artifacts.
 fn with_tar() -> Testbench {
     let bench = bench();
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, mode, content) in
-        [("v1/suite/script.yaml", 0o644, DEFINITION), ("v1/suite/script.sh", 0o755, SCRIPT)]
-    {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(mode);
-        header.set_size(content.len() as u64);
-        tar.append_data(&mut header, path, content.as_bytes()).expect("memory takes it");
-    }
-    bench.artifact("tests.tar", &tar.into_inner().expect("memory takes it"));
+    let files = [("v1/suite/script.yaml", 0o644, DEFINITION), ("v1/suite/script.sh", 0o755, SCRIPT)];
+    bench.artifact("tests.tar", &tar_of(&files));
     bench
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use testbench::harness::{ARTIFACTS_URL, Finished, Job, Testbench};
+use testbench::harness::{ARTIFACTS_URL, Finished, Job, Testbench, tar_of};
 
 /// The tar with every name below `prefix`.
 fn below(prefix: &str, tar: &[u8]) -> Vec<u8> {
@@ -30,12 +30,7 @@ fn a_prefix_is_the_root_and_overlays_and_modules_are_put_below_it() {
     let rootfs = std::fs::read(bench.path().join("artifacts/rootfs.tar")).expect("it was made");
     bench.artifact("prefixed.tar", &below("jessie/", &rootfs));
     bench.artifact("motd", b"hello\n");
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(0o600);
-    header.set_size(3);
-    tar.append_data(&mut header, "keys/one", &b"key"[..]).expect("memory takes it");
-    bench.artifact("keys.tar", &tar.into_inner().expect("memory takes it"));
+    bench.artifact("keys.tar", &tar_of(&[("keys/one", 0o600, "key")]));
     let lines = [
         format!("url: {ARTIFACTS_URL}prefixed.tar"),
         "prefix: jessie/".to_owned(),
@@ -76,21 +71,11 @@ fn a_deployment_can_be_repeated() {
     assert!(run.file("console/board.log").contains("-2/kernel/"), "the second one is booted: {run}");
 }
 
-/// A tar with one file.
-fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(0o644);
-    header.set_size(content.len() as u64);
-    tar.append_data(&mut header, name, content).expect("memory takes it");
-    tar.into_inner().expect("memory takes it")
-}
-
 #[test]
 fn a_kernel_can_be_the_only_file_of_a_tar() {
     let bench = Testbench::new();
     let kernel = std::fs::read(bench.path().join("artifacts/zImage")).expect("it was made");
-    bench.artifact("kernel.tar", &tar_of("boot/zImage-6.12", &kernel));
+    bench.artifact("kernel.tar", &tar_of(&[("boot/zImage-6.12", 0o644, &kernel)]));
     let url = format!("url: {ARTIFACTS_URL}kernel.tar");
     let run = bench.run(&Job::new().kernel(&[&url, "type: zimage", "archive: tar"]));
     assert_eq!(run.code, Some(0), "{run}");
@@ -159,7 +144,7 @@ fn a_root_filesystem_that_takes_neither_tests_nor_modules_gets_none() {
         (&["overlays: {lava: false}"], [true, false]),
     ] {
         let bench = if has[1] { Testbench::new() } else { Testbench::new().board_option(&SHELL) };
-        bench.artifact("modules.tar", &tar_of("lib/modules/6.12/answer", b"42"));
+        bench.artifact("modules.tar", &tar_of(&[("lib/modules/6.12/answer", 0o644, "42")]));
         bench.write("bench.toml", bench.to_toml());
         bench.write("job.yaml", job(keys));
         let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-rootfs"]).finish();

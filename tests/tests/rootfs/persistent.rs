@@ -64,7 +64,9 @@ fn the_next_job_goes_on_with_what_the_last_has_left() {
     assert!(list["changed_bytes"].as_u64().is_some_and(|bytes| bytes > 4096), "{list}");
 
     printed(&bench, &["rm", "@build"]);
-    assert_eq!(printed(&bench, &["list"]), "");
+    let empty = rootfs(&bench, &["list"]);
+    assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""), "{empty}");
+    assert!(empty.stderr.starts_with("there is no persistent root filesystem in /"), "{empty}");
     let gone = rootfs(&bench, &["diff", "@build"]);
     assert!(gone.code == Some(2) && gone.stderr.contains("rootfs list"), "{gone}");
     let fresh = run(&bench, &looks_for("one"));

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use testbench::harness::tar_of;
+
 use crate::lab::{Artifacts, Home, lab};
 
 /// The first program of the RAM disk. Its shell has no controlling terminal, as that of a rescue system.
@@ -26,7 +28,11 @@ fn a_job_on_a_ram_disk_finds_its_agent_and_its_tests_in_it() {
         .with_lines("[boards.vb1.uboot]\nimages = ['uimage']\nramdisk_header = true\n");
     let ramdisk = ramdisk(&home, INIT);
     let files = home.path().display();
-    fs::write(home.path().join("modules.tar"), tar("lib/modules/6.1/extra/answer.txt", "42\n")).unwrap();
+    fs::write(
+        home.path().join("modules.tar"),
+        tar_of(&[("lib/modules/6.1/extra/answer.txt", 0o644, "42\n")]),
+    )
+    .unwrap();
     fs::write(home.path().join("issue"), "on a bench\n").unwrap();
     let job = format!(
         "job_name: stays in its RAM disk
@@ -146,16 +152,6 @@ actions:
         assert!(told.iter().all(|told| events.contains(told)), "{events}");
     }
     home.assert_nothing_left();
-}
-
-/// A tar with one file.
-fn tar(name: &str, content: &str) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    builder.append_data(&mut header, name, content.as_bytes()).unwrap();
-    builder.into_inner().unwrap()
 }
 
 /// An archive in the format `newc` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::board::lease::{Holder, Key};
 use crate::cli::args::BenchArgs;
-use crate::cli::message::Failure;
+use crate::cli::message::{Failure, note};
 use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
@@ -34,6 +34,9 @@ pub(super) fn list(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failu
     let directory = persistent_directory(load_bench_if_any(bench)?.as_ref())?;
     let found = list_persistent(&directory)
         .map_err(|error| Fault::from_error(Class::Infrastructure, directory.display().to_string(), &error))?;
+    if found.is_empty() && !json {
+        note(&format!("there is no persistent root filesystem in {}", directory.display()));
+    }
     print(|out| found.iter().try_for_each(|rootfs| show(out, &line(&directory, rootfs), json)))
 }
 

@@ -22,26 +22,23 @@ const STDIN: &str = "-";
 
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
-    let bench = match args.bench.as_deref().map(load_bench).transpose() {
-        Ok(bench) => bench,
+    match args.bench.as_deref().map(load_bench).transpose() {
+        Ok(bench) => tell(args, args.jobs.iter().map(|path| Checked::of(path, bench.as_ref()))),
         // Programs are told of a bench file's problems as of those of jobs.
         Err(Failure::Problems(files, class)) if args.format != ValidateFormat::Text => {
-            let files: Vec<_> = files.into_iter().map(|file| Checked::invalid(file, class)).collect();
-            let text = match args.format {
-                ValidateFormat::Sarif => sarif::log(&files),
-                _ => files.iter().map(|file| json::line(file, args)).collect(),
-            };
-            return print(&text).map(|()| Some(class));
+            tell(args, files.into_iter().map(|file| Checked::invalid(file, class)))
         }
-        Err(failure) => return Err(failure),
-    };
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Prints what came of the files, as it goes: a thousand are told one after the other. Only SARIF has them all in one.
+fn tell(args: &ValidateArgs, files: impl Iterator<Item = Checked>) -> Result<Option<Class>, Failure> {
     let mut first = None;
     let mut checked = Vec::new();
-    for path in &args.jobs {
-        let file = Checked::of(path, bench.as_ref());
+    for file in files {
         first = first.or(file.class());
         match args.format {
-            // As it goes: a thousand files are told one after the other.
             ValidateFormat::Text => text::print(&file, args)?,
             ValidateFormat::Json => print(&json::line(&file, args))?,
             ValidateFormat::Sarif => checked.push(file),
