@@ -8,6 +8,10 @@ use crate::fault::Class;
 use crate::ramdisk::RamdiskError;
 use crate::rootfs::RootfsError;
 
+/// What can be a target.
+const TARGETS: &str =
+    "name a mounted root filesystem, a root filesystem's tar, an image of one, a RAM disk, or ssh:HOST";
+
 /// Why it did not work.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
@@ -198,11 +202,10 @@ impl InstallError {
                 io::ErrorKind::PermissionDenied => "it is another user's: try `sudo`",
                 io::ErrorKind::ReadOnlyFilesystem => "mount it for writing: `sudo mount -o remount,rw …`",
                 io::ErrorKind::StorageFull => "make room there; nothing was changed",
+                io::ErrorKind::NotFound => TARGETS,
                 _ => return None,
             },
-            Self::NotATarget { .. } => {
-                "name a mounted root filesystem, a root filesystem's tar, an image of one, a RAM disk, or ssh:HOST"
-            }
+            Self::NotATarget { .. } => TARGETS,
             Self::Ramdisk(error) => error.help()?,
             Self::NotARoot => "name the directory that the board will have as `/`",
             Self::Occupied { .. } => "look at it, and remove it if nobody needs it",
