@@ -1,6 +1,6 @@
 //! What a program prints, read by a thread of its own, and waited for.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -60,15 +60,23 @@ impl Printed {
     }
 }
 
-/// Reads `pipe` to its end, line by line, into `printed`.
-pub fn read(pipe: impl Read + Send + 'static, printed: Arc<Printed>) -> JoinHandle<()> {
+/// Reads `pipe` to its end into `printed`, as it comes: prompts have no end of line.
+pub fn read(mut pipe: impl Read + Send + 'static, printed: Arc<Printed>) -> JoinHandle<()> {
     thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
+        let mut bytes = vec![0; 64 << 10];
+        // The begin of a character whose rest is still to come.
+        let mut begun = Vec::new();
         loop {
-            let mut line = Vec::new();
-            let count = pipe.read_until(b'\n', &mut line).unwrap_or(0);
+            // A terminal whose other end is closed fails to be read.
+            let count = pipe.read(&mut bytes).unwrap_or(0);
+            begun.extend_from_slice(&bytes[..count]);
+            let whole = match str::from_utf8(&begun) {
+                Err(error) if error.error_len().is_none() && count > 0 => error.valid_up_to(),
+                _ => begun.len(),
+            };
             let mut output = printed.lock();
-            output.text.push_str(&String::from_utf8_lossy(&line));
+            output.text.push_str(&String::from_utf8_lossy(&begun[..whole]));
+            begun.drain(..whole);
             output.ended = count == 0;
             printed.1.notify_all();
             if output.ended {

@@ -3,9 +3,8 @@
 use std::fs::File;
 
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
-use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench};
+use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench, pseudo_terminal};
 
 fn command(bench: &Testbench, words: &[&str]) -> Finished {
     bench.write("bench.toml", bench.to_toml());
@@ -55,7 +54,14 @@ fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
     );
     run.signal(Signal::TERM);
     assert_eq!(run.finish().code, Some(5));
-    assert_eq!(board(&bench)["state"], "free");
+    let after = board(&bench);
+    assert_eq!(
+        (after["state"].as_str(), after["last_run"]["outcome"].as_str()),
+        (Some("free"), Some("cancelled"))
+    );
+    assert_eq!(after["last_run"]["directory"].as_str(), bench.path().join("out").to_str(), "{after}");
+    let shown = command(&bench, &["boards"]);
+    assert!(shown.stdout.contains("  last: job `one-board`, cancelled, 20"), "{shown}");
 }
 
 #[test]
@@ -65,10 +71,8 @@ fn a_serial_port_that_is_not_there_or_that_another_program_has_is_told() {
     assert_eq!(told["state"], "broken", "{told}");
     assert!(told["problem"].as_str().is_some_and(|text| text.contains("is absent")), "{told}");
 
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a pseudo-terminal");
-    let name =
-        ptsname(&master, Vec::new()).expect("a pseudo-terminal").into_string().expect("a path is text");
+    let (_adapter, other, name) = pseudo_terminal().expect("a pseudo-terminal");
+    drop(other);
     let port = Testbench::new().console(&format!("\"{name}\""));
     assert_eq!(board(&port)["state"], "free");
     let other = File::options().read(true).write(true).open(&name).expect("a pseudo-terminal");
@@ -138,4 +142,38 @@ fn a_board_that_is_not_there_is_told_with_the_one_that_was_meant() {
         told.stderr.contains("there is no board `fake2`") && told.stderr.contains("did you mean `fake1`?"),
         "{told}"
     );
+}
+
+#[test]
+fn runs_that_wait_get_the_board_in_the_order_in_which_they_came() {
+    let bench = Testbench::new();
+    let first = busy(&bench);
+    let passes = Definition::new("passes", &["lava-test-case there --result pass"]);
+    bench.write("next.yaml", Job::new().definitions(&[passes]).to_yaml());
+    let wait = |out: &str| bench.start_with(&["run", "next.yaml", "--out", out, "--wait"]);
+    let second = wait("second");
+    second.wait_for_error("waiting: board fake1 is in use by run out of job `one-board`");
+    let third = wait("third");
+    third.wait_for_error("waiting: another run waits for the same before this one");
+    let told = board(&bench);
+    let runs: Vec<_> = told["waiting"].as_array().into_iter().flatten().map(|one| &one["run"]).collect();
+    assert_eq!(runs, ["second", "third"], "{told}");
+    assert!(told["holder"]["until"].is_string(), "{told}");
+    let impatient = command(&bench, &["run", "next.yaml", "--out", "impatient"]);
+    assert_eq!(impatient.code, Some(3), "{impatient}");
+    assert!(
+        impatient.stderr.contains("run second of job")
+            && impatient.stderr.contains("`run --wait` waits behind it"),
+        "{impatient}"
+    );
+    first.signal(Signal::TERM);
+    assert_eq!(first.finish().code, Some(5));
+    let (second, third) = (second.finish(), third.finish());
+    assert_eq!((second.code, third.code), (Some(0), Some(0)), "{second}{third}");
+    let started = |out: &str| {
+        let text = std::fs::read_to_string(bench.path().join(out).join("results.json")).expect("results");
+        serde_json::from_str::<Value>(&text).expect("JSON")["started"].to_string()
+    };
+    assert!(started("second") < started("third"));
+    assert!(third.stderr.contains("waiting: board fake1 is in use by run second"), "{third}");
 }

@@ -1,6 +1,7 @@
 //! `boot` by `minimal`, and by `new_connection`: what is on the board boots by itself, or is up already.
 
-use crate::action::power::{open_console, power_on};
+use crate::action::console::{open_console, tap_of};
+use crate::action::power::power_on;
 use crate::action::{call_group, shell};
 use crate::fault::{Class, Fault};
 use crate::job::{Moment, Part};
@@ -41,7 +42,7 @@ pub(crate) async fn new_connection(
                     phase.fault(Class::Bug, format!("the board has no connection `{name}`"))
                 })?;
             let part = phase.part(step.timeouts.part(Part::Connect));
-            part.bound("open connection", open_console(node, &part, target)).await?
+            part.bound("open connection", open_console(node, &part, target, tap_of(node))).await?
         }
     };
     call_group(node, phase, step, Moment::Login, resources).await?;

@@ -1,19 +1,18 @@
 //! A board that is switched on, its console, and switching it off again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::action::TestsIn;
+use crate::action::console::{open_board_console, share_console};
 use crate::action::test::await_prompt;
 use crate::board::power::{PowerCommands, PowerError};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
-use crate::event::Direction;
 use crate::fault::{Class, Fault};
 use crate::job::Part;
 use crate::limit::Limit;
-use crate::link::{self, Console, Notice, Tap, Target, drive};
+use crate::link::{Console, drive};
 use crate::plan::{ResetPlan, Step};
 use crate::program::ProgramError;
 use crate::run::{NodeContext, Phase, Resources};
@@ -80,7 +79,7 @@ pub(super) async fn power_on(
         Ok(console) => console,
         Err(target) => {
             let part = phase.part(limit(Part::Connect));
-            part.bound("open console", open_console(node, &part, target)).await?
+            part.bound("open console", open_board_console(node, &part, board, target, resources)).await?
         }
     };
     if !reset.wanted {
@@ -156,30 +155,7 @@ async fn start_virtual(
         .map_err(|error| phase.error(Class::Infrastructure, &error).with_optional_help(error.help()))?;
     resources.power = Some(PoweredBoard::Virtual(machine));
     node.emitter.note(format!("board `{}` is switched on", board.name));
-    Ok(Console::new(stream, tap_of(node)))
-}
-
-/// Opens a line to the node's board.
-pub(super) async fn open_console(
-    node: &NodeContext,
-    phase: &Phase,
-    target: &Target,
-) -> Result<Console, Fault> {
-    link::open(target, &crate::net::Net::Host, tap_of(node), notice_of(node))
-        .await
-        .map_err(|error| phase.error(error.class(), &error))
-}
-
-/// Everything that crosses a node's console is an event.
-pub(super) fn tap_of(node: &NodeContext) -> Tap {
-    let emitter = node.emitter.clone();
-    Arc::new(move |direction: Direction, bytes: &[u8]| emitter.console(direction, bytes))
-}
-
-/// What happens to a node's line is a warning.
-pub(super) fn notice_of(node: &NodeContext) -> Notice {
-    let emitter = node.emitter.clone();
-    Arc::new(move |text: &str| emitter.warn(text))
+    Ok(share_console(node, board, stream, resources))
 }
 
 fn power_fault(phase: &Phase, error: &PowerError) -> Fault {

@@ -9,6 +9,7 @@
 //! Abstract names belong to the network namespace. A runner in another one, such as a container with a network of its
 //! own, is not seen; a serial port is opened exclusively all the same.
 
+mod queue;
 mod tell;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::fault::Class;
 
+pub use queue::{Place, Waiter, waiters};
 use tell::Teller;
 
 /// Who holds a lease.
@@ -37,24 +39,32 @@ pub struct Holder {
     pub job: String,
     /// When the lease was taken.
     pub since: jiff::Timestamp,
+    /// When it is given back at the latest, if that is known.
+    #[serde(default)]
+    pub until: Option<jiff::Timestamp>,
 }
 
 impl Holder {
     /// This process.
     pub fn this(run: String, job: String, since: jiff::Timestamp) -> Self {
-        Self { pid: std::process::id(), user: rustix::process::getuid().as_raw(), run, job, since }
+        let user = rustix::process::getuid().as_raw();
+        Self { pid: std::process::id(), user, run, job, since, until: None }
     }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, user, run, job, since } = self;
+        let Self { pid, user, run, job, since, until } = self;
         if job.is_empty() {
             write!(f, "`{run}`")?;
         } else {
             write!(f, "run {run} of job `{job}`")?;
         }
-        write!(f, " (process {pid}, user {user}, since {since})")
+        write!(f, " (process {pid}, user {user}, since {since}")?;
+        match until {
+            Some(until) => write!(f, ", until {} at the latest)", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
+            None => f.write_str(")"),
+        }
     }
 }
 
@@ -110,6 +120,16 @@ impl Key {
         Ok(Self { what: format!("persistent root filesystem {name}"), ..Self::new("rootfs", name, &parts) })
     }
 
+    /// Abstract name of the socket at which whoever holds the lease of a board shares its console.
+    pub fn console_name(&self) -> String {
+        format!("{}/console", self.name)
+    }
+
+    /// A file name of its own, such as `board-0123abcd`.
+    pub fn file_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+
     /// Who holds a lease on it; `None` if nobody does, or does not say so in time.
     pub fn holder(&self) -> Option<Holder> {
         match self.held() {
@@ -144,14 +164,14 @@ impl Key {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another run or command has it.
-    #[error("{what} is in use{}", by(.holder.as_ref()))]
+    #[error("{what} is in use{}", by(.holder.as_deref()))]
     Held {
         /// The board or device.
         what: String,
         /// Abstract name of the holder's socket.
         name: String,
         /// Who holds it, unless it does not say so: it is stopped, or only just taking it.
-        holder: Option<Holder>,
+        holder: Option<Box<Holder>>,
     },
     /// Two boards of one run are the same, or are on the same console.
     #[error("{0} is wanted twice by this run")]
@@ -179,7 +199,9 @@ impl LeaseError {
     /// What to do about it, where that can be said.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Held { holder: Some(_), .. } => Some("wait for that run to end, or end it".to_owned()),
+            Self::Held { holder: Some(_), .. } => {
+                Some("wait for that run to end, as `run --wait` does, or end it".to_owned())
+            }
             Self::Held { name, holder: None, .. } => Some(format!(
                 "the process that has it does not answer, perhaps because it is stopped; \
                  `sudo ss -xlp src '@{name}'` names it"
@@ -221,7 +243,7 @@ impl Lease {
                     return Err(LeaseError::Held {
                         what: key.what.clone(),
                         name: key.name.clone(),
-                        holder: key.holder(),
+                        holder: key.holder().map(Box::new),
                     });
                 }
                 Err(error) => return Err(system(key)(error)),

@@ -119,6 +119,8 @@ pub struct QemuBoard {
     process: NamespaceProcess,
     stderr: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
+    /// This end of its serial console, so that the console outlives whoever reads it.
+    console: OwnedFd,
 }
 
 impl QemuBoard {
@@ -142,7 +144,8 @@ impl QemuBoard {
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let reader =
             tokio::spawn(collect(pipe::Receiver::from_owned_fd(errors.into())?, Arc::clone(&stderr)));
-        let mut board = Self { binary: config.binary.clone(), process, stderr, reader };
+        let kept = rustix::io::dup(&console).map_err(io::Error::from)?;
+        let mut board = Self { binary: config.binary.clone(), process, stderr, reader, console: kept };
         tokio::select! {
             biased;
             ended = board.ended() => Err(ended),
@@ -184,6 +187,16 @@ impl QemuBoard {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Its serial console once more, where the first one was given up.
+    ///
+    /// # Errors
+    /// That of the system, if it has no descriptor left.
+    pub fn console(&self) -> io::Result<UnixStream> {
+        let console = std::os::unix::net::UnixStream::from(self.console.try_clone()?);
+        console.set_nonblocking(true)?;
+        UnixStream::from_std(console)
     }
 
     /// QEMU's process id.

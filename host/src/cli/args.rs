@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, boards, cache, completions, explain, import, man, message, power, replay, rootfs, run, schema,
-    validate,
+    agent, boards, cache, completions, console, explain, import, man, message, power, replay, rootfs, run,
+    schema, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -31,6 +31,7 @@ Examples:
   host-runner run job.yaml --bench lab/bench.toml --out results
   host-runner boards
   host-runner power bbb1 cycle
+  host-runner console bbb1
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job
   host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
@@ -83,6 +84,12 @@ enum Command {
     /// Switches the power of a board, or tells whether it is on
     #[command(after_help = power::EXAMPLES)]
     Power(power::PowerArgs),
+    /// Shows a board's console and types on it, also while a run has the board
+    #[command(after_help = console::EXAMPLES)]
+    Console(console::ConsoleArgs),
+    /// Logs in to a board over SSH, with what the bench file knows of it
+    #[command(after_help = ssh::EXAMPLES)]
+    Ssh(ssh::SshArgs),
     /// Checks job files, and against a bench if one is given, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
@@ -131,6 +138,26 @@ pub(super) struct RunArgs {
     /// Keeps the boards' root filesystems as the job leaves them, for `host-runner rootfs`
     #[arg(long)]
     pub(super) keep_rootfs: bool,
+    /// Waits while others have a board, behind those who wait already, for at most MINUTES
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1440",
+        value_parser = minutes()
+    )]
+    pub(super) wait: Option<Duration>,
+    /// Leaves the board of a node that fails on, with all that is served to it, for MINUTES or until Ctrl-C; `host-runner console` attaches to it
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "60",
+        value_parser = minutes()
+    )]
+    pub(super) keep_on: Option<Duration>,
     #[command(flatten)]
     pub(super) display: DisplayArgs,
 }
@@ -182,8 +209,13 @@ pub(super) struct TargetArgs {
     pub(super) timeout: Duration,
 }
 
+/// Reads minutes, up to a week of them.
+fn minutes() -> impl TypedValueParser<Value = Duration> {
+    value_parser!(u64).range(1..=10_080).map(|minutes| Duration::from_secs(60 * minutes))
+}
+
 /// Reads seconds, up to a day of them.
-fn seconds() -> impl TypedValueParser<Value = Duration> {
+pub(super) fn seconds() -> impl TypedValueParser<Value = Duration> {
     value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
 }
 
@@ -306,6 +338,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Boards(args) => boards::boards(&args),
         Command::Power(args) => power::power(&args),
+        Command::Console(args) => console::console(&args),
+        Command::Ssh(args) => ssh::ssh(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),

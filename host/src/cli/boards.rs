@@ -18,7 +18,7 @@ use crate::cli::run::{find_bench, load_bench};
 use crate::cli::runtime::block_on;
 use crate::fault::{Chain, Class, Fault};
 use crate::link::{Target, check_serial};
-use crate::run::board_held;
+use crate::run::{LastRun, board_held, board_waiters};
 use crate::text::without_steering;
 
 pub(super) const EXAMPLES: &str = "\
@@ -67,6 +67,10 @@ struct Line<'a> {
     state: State,
     /// Who has it.
     holder: Option<Holder>,
+    /// The last run that ended on it.
+    last_run: Option<LastRun>,
+    /// Who waits for it, in their order.
+    waiting: Vec<Holder>,
     /// Why its serial port cannot be opened, or why it is not known who has it or whether it is on.
     problem: Option<String>,
     /// Whether its power is on, if the bench file has a command that tells.
@@ -152,6 +156,8 @@ fn line<'b>(bench: &Bench, board: &'b Board, power: Result<Option<bool>, String>
         address: board.address,
         state,
         holder,
+        last_run: LastRun::of(bench, board)?,
+        waiting: board_waiters(bench, board)?,
         problem: problem.or(unknown),
         is_on,
     })
@@ -192,6 +198,13 @@ fn show(out: &mut dyn Write, lines: &[Line<'_>]) -> io::Result<()> {
         }
         if let Some(holder) = &line.holder {
             writeln!(out, "{:<names$}  by {holder}", "")?;
+        }
+        if let Some(LastRun { directory, job, finished, outcome, .. }) = &line.last_run {
+            let (directory, finished) = (directory.display(), finished.strftime("%Y-%m-%d %H:%M UTC"));
+            writeln!(out, "{:<names$}  last: job `{job}`, {outcome}, {finished}, {directory}", "")?;
+        }
+        for waiter in &line.waiting {
+            writeln!(out, "{:<names$}  {waiter} waits for it", "")?;
         }
         // It may be what a program of the bench has printed.
         for text in line.problem.iter().flat_map(|problem| problem.lines()) {

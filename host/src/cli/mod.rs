@@ -5,6 +5,7 @@ mod args;
 mod boards;
 mod cache;
 mod completions;
+mod console;
 mod explain;
 mod import;
 mod man;
@@ -18,6 +19,7 @@ mod rootfs;
 mod run;
 mod runtime;
 mod schema;
+mod ssh;
 mod validate;
 
 pub use args::main;

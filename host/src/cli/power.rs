@@ -1,6 +1,5 @@
 //! `host-runner power BOARD ACTION`: a board's power, by the commands of the bench file.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,9 +9,8 @@ use crate::board::{Bench, Board};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
 use crate::cli::output::print;
-use crate::cli::run::{find_bench, load_bench};
+use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
-use crate::diagnostic::did_you_mean;
 use crate::fault::{Class, Fault};
 use crate::run::take_board;
 
@@ -112,18 +110,6 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
         _ => "off",
     };
     print(|out| writeln!(out, "{}: {state}", board.name))
-}
-
-/// The board of that name.
-fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault> {
-    let found = bench.boards.iter().find(|board| board.name == name).cloned();
-    found.ok_or_else(|| {
-        let names: Vec<&str> = bench.boards.iter().map(|board| board.name.as_str()).collect();
-        let help = did_you_mean(name, names.iter().copied())
-            .unwrap_or_else(|| format!("it has `{}`", names.join("`, `")));
-        Fault::new(Class::Job, bench.path.display().to_string(), format!("there is no board `{name}`"))
-            .with_help(help)
-    })
 }
 
 /// The commands of a board with which `action` can be done.

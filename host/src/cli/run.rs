@@ -1,18 +1,20 @@
 //! `host-runner run JOB`: runs a job on the boards of a bench.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::board::{Bench, BenchError};
+use crate::board::{Bench, BenchError, Board};
 use crate::cli::args::{BenchArgs, RunArgs};
-use crate::cli::message::{Failure, print_warnings};
+use crate::cli::message::{Failure, note, print_warnings};
 use crate::cli::reports;
 use crate::cli::runtime::block_on;
-use crate::diagnostic::Source;
+use crate::diagnostic::{Source, did_you_mean};
+use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
-use crate::plan::Plan;
+use crate::plan::{NodePlan, Plan};
 use crate::report::file_name;
-use crate::run::{self, Emitter, JobRun};
+use crate::run::{self, Emitter, JobRun, LastRun, Wait};
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
@@ -20,18 +22,34 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     print_warnings(&job.source, &job.warnings);
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let plan = make_plan(&job, &bench)?;
+    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, jiff::Timestamp::now()));
+    let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
+    let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
+    let lease = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
     let started = jiff::Timestamp::now();
-    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, started));
-    let lease = run::take_leases(&plan, &bench, &out, started)?;
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
     all.extend(reports::printed(&args.display, true)?);
     let emitter = Emitter::new(all);
+    let boards: Vec<String> = plan.nodes.iter().filter_map(NodePlan::board).map(str::to_owned).collect();
+    let (job_name, remembered) = (plan.job_name.clone(), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
-        let run = JobRun { plan, bench, started, keep_rootfs, emitter: emitter.clone(), cancel };
+        let emitter = emitter.clone();
+        let run = JobRun { plan, bench, started, keep_rootfs, keep_on: args.keep_on, emitter, cancel };
         Ok::<_, Fault>(run::run(run).await)
     })?;
+    let last = LastRun {
+        directory: std::path::absolute(&out).unwrap_or_else(|_| out.clone()),
+        job: job_name,
+        started,
+        finished: jiff::Timestamp::now(),
+        outcome: Outcome::of_class(class),
+        class,
+    };
+    if let Err(fault) = last.remember(&remembered, boards.iter().map(String::as_str)) {
+        note(&format!("the run is not remembered as the boards' last one: {fault}"));
+    }
     drop(lease);
     if let Some(problem) = emitter.broken_reports().first() {
         return Err(Fault::new(Class::Infrastructure, out.display().to_string(), problem).into());
@@ -73,6 +91,18 @@ pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
 /// Reads and checks the bench file, for commands that can do without one.
 pub(super) fn load_bench_if_any(args: &BenchArgs) -> Result<Option<Bench>, Failure> {
     bench_if_any(args, &usual_benches()).map(|path| load_bench(&path)).transpose()
+}
+
+/// The board of that name.
+pub(super) fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault> {
+    let found = bench.boards.iter().find(|board| board.name == name).cloned();
+    found.ok_or_else(|| {
+        let names: Vec<&str> = bench.boards.iter().map(|board| board.name.as_str()).collect();
+        let help = did_you_mean(name, names.iter().copied())
+            .unwrap_or_else(|| format!("it has `{}`", names.join("`, `")));
+        Fault::new(Class::Job, bench.path.display().to_string(), format!("there is no board `{name}`"))
+            .with_help(help)
+    })
 }
 
 fn bench_if_any(args: &BenchArgs, usual: &[PathBuf]) -> Option<PathBuf> {

@@ -40,11 +40,17 @@ impl Outcome {
     pub const fn of(fault: Option<&Fault>) -> Self {
         match fault {
             None => Self::Pass,
-            Some(fault) => match fault.class {
-                Class::Test => Self::Fail,
-                Class::Cancelled => Self::Cancelled,
-                Class::Job | Class::Infrastructure | Class::Bench | Class::Bug => Self::Error,
-            },
+            Some(fault) => Self::of_class(Some(fault.class)),
+        }
+    }
+
+    /// The outcome that goes with the class of a fault.
+    pub const fn of_class(class: Option<Class>) -> Self {
+        match class {
+            None => Self::Pass,
+            Some(Class::Test) => Self::Fail,
+            Some(Class::Cancelled) => Self::Cancelled,
+            Some(Class::Job | Class::Infrastructure | Class::Bench | Class::Bug) => Self::Error,
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::Port;
 use crate::process_group::ProcessGroup;
 
 /// Lines of the program's standard error that are kept for errors.
@@ -179,6 +180,8 @@ impl CommandStream {
         )
     }
 }
+
+impl Port for CommandStream {}
 
 impl AsyncRead for CommandStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

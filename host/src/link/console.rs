@@ -3,13 +3,16 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::dialog::Scan;
 use crate::event::Direction;
+
+use super::share::{ConsoleShare, TypedBytes};
 
 /// Receives every chunk that crosses a console, in order, as it was.
 pub type Tap = Arc<dyn Fn(Direction, &[u8]) + Send + Sync>;
@@ -22,15 +25,40 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// A line that may be able to do more than carry bytes.
+pub trait Port: Stream {
+    /// Begins a break condition on the line, or ends it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where the line has no such thing.
+    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl Port for TcpStream {}
+impl Port for UnixStream {}
+impl Port for DuplexStream {}
+
+/// What others type on a line.
+struct Typist {
+    typed: TypedBytes,
+    /// Taken, and not yet sent.
+    pending: Vec<u8>,
+    /// Told once that somebody types.
+    notice: Option<Notice>,
+}
+
 /// A board's line, with a tap on it.
 ///
 /// Reads and writes like the stream within, so that it can be lent to an agent session. Bytes given back by
 /// [`unread`](Self::unread) are read again first; the tap has seen them and does not see them twice.
-pub struct Console<S = Box<dyn Stream>> {
+pub struct Console<S = Box<dyn Port>> {
     stream: S,
     tap: Tap,
     unread: Vec<u8>,
     received: Scan,
+    typist: Option<Typist>,
 }
 
 impl<S> fmt::Debug for Console<S> {
@@ -41,15 +69,30 @@ impl<S> fmt::Debug for Console<S> {
 
 impl Console {
     /// Takes ownership of an open line and reports to `tap` what crosses it.
-    pub fn new(stream: impl Stream + 'static, tap: Tap) -> Self {
+    pub fn new(stream: impl Port + 'static, tap: Tap) -> Self {
         Self::tapped(Box::new(stream), tap)
+    }
+
+    /// Lets those who are attached to `share` type on the line, while it is read; `notice` is told when they begin.
+    #[must_use]
+    pub fn shared(mut self, share: &ConsoleShare, notice: Notice) -> Self {
+        self.typist = Some(Typist { typed: share.typist(), pending: Vec::new(), notice: Some(notice) });
+        self
+    }
+
+    /// Begins a break condition on the line, or ends it.
+    ///
+    /// # Errors
+    /// As of [`Port::set_break`].
+    pub fn set_break(&mut self, on: bool) -> io::Result<()> {
+        self.stream.set_break(on)
     }
 }
 
 impl<S> Console<S> {
     /// As [`Console::new`], of a stream that is wanted back.
     pub fn tapped(stream: S, tap: Tap) -> Self {
-        Self { stream, tap, unread: Vec::new(), received: Scan::default() }
+        Self { stream, tap, unread: Vec::new(), received: Scan::default(), typist: None }
     }
 
     /// Gives the stream back.
@@ -68,9 +111,34 @@ impl<S> Console<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Console<S> {
+impl<S: AsyncWrite + Unpin> Console<S> {
+    /// Sends what others type, as far as the line takes it.
+    fn poll_typist(&mut self, cx: &mut Context<'_>) {
+        let Some(typist) = &mut self.typist else { return };
+        loop {
+            if typist.pending.is_empty() {
+                let mut typed = typist.typed.lock().unwrap_or_else(PoisonError::into_inner);
+                let Poll::Ready(Some(bytes)) = typed.poll_recv(cx) else { return };
+                typist.pending = bytes;
+                if let Some(notice) = typist.notice.take() {
+                    notice("somebody who is attached to the console types on it");
+                }
+            }
+            // Whoever reads the line learns what is wrong with it.
+            let Poll::Ready(Ok(count @ 1..)) = Pin::new(&mut self.stream).poll_write(cx, &typist.pending)
+            else {
+                return;
+            };
+            let sent: Vec<u8> = typist.pending.drain(..count).collect();
+            (self.tap)(Direction::Tx, &sent);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Console<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.poll_typist(cx);
         if !this.unread.is_empty() {
             let count = this.unread.len().min(buf.remaining());
             buf.put_slice(&this.unread[..count]);

@@ -10,20 +10,24 @@
 //! command ┤       ▲
 //! qemu ───┘       └─▶ agent session
 //! ```
+//!
+//! A [`ConsoleShare`] lets other processes see a console and type on it.
 
 mod command;
 mod console;
 mod drive;
 mod serial;
+mod share;
 mod target;
 mod tcp;
 mod telnet;
 
 pub use command::CommandError;
-pub use console::{Console, Notice, Stream, Tap};
+pub use console::{Console, Notice, Port, Stream, Tap};
 pub use drive::{DriveError, drive};
 pub use serial::{Gone, SerialError};
 pub(crate) use serial::{check_permission, check_serial};
+pub use share::{ConsoleShare, attach};
 pub use target::{OpenError, Target, open};
 pub use tcp::TcpError;
 pub use telnet::{Telnet, TelnetStream};

@@ -21,11 +21,11 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
-use tokio_serial::{ErrorKind, SerialPortBuilderExt as _, SerialStream};
+use tokio_serial::{ErrorKind, SerialPort as _, SerialPortBuilderExt as _, SerialStream};
 
 use holder::Holder;
 
-use super::Notice;
+use super::{Notice, Port};
 
 /// How long an unplugged adapter is waited for.
 const REPLUG_LIMIT: Duration = Duration::from_secs(30);
@@ -214,6 +214,16 @@ impl SerialLine {
 
     fn write_timer(&mut self) -> &mut Pin<Box<Sleep>> {
         &mut self.write_retry
+    }
+}
+
+impl Port for SerialLine {
+    fn set_break(&mut self, on: bool) -> io::Result<()> {
+        match &self.state {
+            State::Open(port) if on => Ok(port.set_break()?),
+            State::Open(port) => Ok(port.clear_break()?),
+            State::Lost { .. } => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::Port;
+
 /// Bytes accepted per write; bounds what is held for the peer.
 const CHUNK: usize = 4096;
 
@@ -45,6 +47,16 @@ impl<S: AsyncWrite + Unpin> TelnetStream<S> {
             self.output.drain(..count);
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Port for TelnetStream<S> {
+    /// The server makes the break, and how long it is; it leaves with the next write or read.
+    fn set_break(&mut self, on: bool) -> io::Result<()> {
+        if on {
+            self.output.extend(Telnet::BREAK);
+        }
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ const CLEAR_TIME: Duration = Duration::from_secs(20);
 pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -> Option<Fault> {
     let mut resources = std::mem::take(&mut *resources.lock().await);
     let (power, undo) = (resources.power.take(), std::mem::take(&mut resources.undo));
-    let mut filled = resources.filled.take();
+    let (mut filled, share) = (resources.filled.take(), resources.share.take());
     // They are served until the board is off.
     let mut spaces: Vec<_> = resources.into_spaces().collect();
     for space in &mut spaces {
@@ -46,6 +46,9 @@ pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -
     }
     if let Some(directory) = filled {
         node.emitter.warn(format!("{directory} stays on the board: there is no shell left to remove it"));
+    }
+    if let Some(share) = share {
+        share.close().await;
     }
     action::undo_commands(node, undo).await;
     let power = power?;

@@ -45,6 +45,10 @@ pub(crate) struct RunContext {
     pub(crate) key: KeyPair,
     /// Where the agents' binaries are.
     pub(crate) agents: Vec<PathBuf>,
+    /// The bench file.
+    pub(crate) bench: PathBuf,
+    /// How long a board of a failed node stays on, if it does.
+    pub(crate) keep_on: Option<Duration>,
     /// Where the boards' root filesystems are kept, if they are.
     pub(crate) keep_rootfs: Option<PathBuf>,
     /// Where the persistent root filesystems are, if there is a place for them.
@@ -121,6 +125,8 @@ impl RunContext {
             checkouts: Checkouts::default(),
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
+            bench: job.bench.path.clone(),
+            keep_on: job.keep_on,
             keep_rootfs: job.keep_rootfs.clone(),
             persistent: bench::persistent_directory(Some(&job.bench)).ok(),
             scratch: Scratch::create(&directory.join("scratch"))

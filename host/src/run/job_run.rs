@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,6 +26,8 @@ pub struct JobRun {
     pub started: jiff::Timestamp,
     /// The directory in which the boards' root filesystems are kept, if they are.
     pub keep_rootfs: Option<PathBuf>,
+    /// How long boards of nodes that failed stay on, if they do.
+    pub keep_on: Option<Duration>,
     /// Where its events go.
     pub emitter: Emitter,
     /// Stops it.
@@ -86,6 +89,14 @@ async fn run_nodes(job: JobRun) -> Result<Vec<Fault>, Fault> {
 impl NodePlan {
     fn to_event(&self) -> Node {
         Node { name: self.name.clone(), role: self.role.clone(), board: self.on().to_owned() }
+    }
+
+    /// The name of its board; a secondary connection has none.
+    pub fn board(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Board { board } => Some(&board.name),
+            NodeKind::Secondary { .. } => None,
+        }
     }
 
     /// What the node runs on: its board, or the node that it connects to.

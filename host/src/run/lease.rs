@@ -2,21 +2,40 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use crate::board::lease::{Held, Holder, Key, Lease};
+use crate::board::lease::{Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
 use crate::link::{Target, check_permission};
 use crate::plan::{NodeKind, Plan};
 use crate::run::bench::persistent_directory;
 
-/// Takes all boards and persistent root filesystems of a plan, or none: what another run holds is refused at once.
+/// How often those who wait for leases look whether it is their turn.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How a run waits for what others hold.
+pub struct Wait<'a> {
+    /// How long.
+    pub time: Duration,
+    /// Told what it waits for, again whenever that is something else.
+    pub say: &'a dyn Fn(&str),
+}
+
+/// Takes all boards and persistent root filesystems of a plan, or none: what another run holds is refused at once, or is
+/// waited for, in the order in which runs came.
 ///
-/// `out` names the run to whoever wants the same meanwhile.
+/// `out` names the run to whoever wants the same meanwhile; `at_most` is how long it may take.
 ///
 /// # Errors
 /// A fault that names the other run, a serial port that this user may not open, or no place for root filesystems.
-pub fn take_leases(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timestamp) -> Result<Lease, Fault> {
+pub fn take_leases(
+    plan: &Plan,
+    bench: &Bench,
+    out: &Path,
+    at_most: Duration,
+    wait: Option<&Wait<'_>>,
+) -> Result<Lease, Fault> {
     let mut keys = Vec::new();
     for node in &plan.nodes {
         for rootfs in node.persistent_rootfs() {
@@ -30,7 +49,69 @@ pub fn take_leases(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timestam
         }
         keys.extend(board_keys(bench, board)?);
     }
-    acquire(&keys, out.display().to_string(), plan.job_name.clone(), since)
+    let holder = || {
+        let since = jiff::Timestamp::now();
+        let until = since.checked_add(at_most).ok();
+        Holder { until, ..Holder::this(out.display().to_string(), plan.job_name.clone(), since) }
+    };
+    match wait {
+        None => {
+            refuse_to_pass(&keys, bench)?;
+            acquire(&keys, &holder())
+        }
+        Some(wait) => wait_for(&keys, bench, holder, wait),
+    }
+}
+
+/// Refuses to take what others wait for, though it may be free for a moment.
+fn refuse_to_pass(keys: &[Key], bench: &Bench) -> Result<(), Fault> {
+    let first = all_waiters(bench)?.into_iter().find(|waiter| waiter.wants(keys));
+    first.map_or(Ok(()), |waiter| {
+        let text = format!("{} waits for the same", waiter.holder);
+        let fault = Fault::new(Class::Infrastructure, "leases", text);
+        Err(fault.with_help("`run --wait` waits behind it"))
+    })
+}
+
+fn all_waiters(bench: &Bench) -> Result<Vec<Waiter>, Fault> {
+    waiters(&bench.path)
+        .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))
+}
+
+/// Takes `keys` once it is this process's turn.
+fn wait_for(
+    keys: &[Key],
+    bench: &Bench,
+    holder: impl Fn() -> Holder,
+    wait: &Wait<'_>,
+) -> Result<Lease, Fault> {
+    let waiting = Holder { until: None, ..holder() };
+    let mut place = Place::take(&bench.path, keys, waiting)
+        .map_err(|error| Fault::from_error(Class::Infrastructure, "queue of the bench", &error))?;
+    let deadline = Instant::now() + wait.time;
+    let mut told = String::new();
+    loop {
+        let before = place.before();
+        let text = match before {
+            0 => match Lease::acquire(keys, &holder()) {
+                Ok(lease) => return Ok(lease),
+                Err(error @ LeaseError::Held { .. }) => error.to_string(),
+                Err(error) => return Err(lease_fault(&error)),
+            },
+            1 => "another run waits for the same before this one".to_owned(),
+            _ => format!("{before} other runs wait for the same before this one"),
+        };
+        if Instant::now() >= deadline {
+            let minutes = wait.time.as_secs() / 60;
+            let text = format!("it was not this run's turn within {minutes} min (`--wait`): {text}");
+            return Err(Fault::new(Class::Infrastructure, "leases", text));
+        }
+        if text != told {
+            (wait.say)(&text);
+            told = text;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// Takes `board` for a command that has no job; `command` is shown to whoever wants it meanwhile.
@@ -38,7 +119,7 @@ pub fn take_leases(plan: &Plan, bench: &Bench, out: &Path, since: jiff::Timestam
 /// # Errors
 /// A fault that names the run that has it.
 pub fn take_board(bench: &Bench, board: &Board, command: String) -> Result<Lease, Fault> {
-    acquire(&board_keys(bench, board)?, command, String::new(), jiff::Timestamp::now())
+    acquire(&board_keys(bench, board)?, &Holder::this(command, String::new(), jiff::Timestamp::now()))
 }
 
 /// Who has `board`, or what its console is on.
@@ -64,9 +145,25 @@ fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
     Ok(std::iter::once(key).chain(console).collect())
 }
 
-fn acquire(keys: &[Key], run: String, job: String, since: jiff::Timestamp) -> Result<Lease, Fault> {
-    Lease::acquire(keys, &Holder::this(run, job, since))
-        .map_err(|error| Fault::from_error(error.class(), "leases", &error).with_optional_help(error.help()))
+/// Who waits for `board`, in their order.
+///
+/// # Errors
+/// Where the path of the bench file cannot be resolved.
+pub fn board_waiters(bench: &Bench, board: &Board) -> Result<Vec<Holder>, Fault> {
+    let keys = board_keys(bench, board)?;
+    Ok(all_waiters(bench)?
+        .into_iter()
+        .filter(|waiter| waiter.wants(&keys))
+        .map(|waiter| waiter.holder)
+        .collect())
+}
+
+fn acquire(keys: &[Key], holder: &Holder) -> Result<Lease, Fault> {
+    Lease::acquire(keys, holder).map_err(|error| lease_fault(&error))
+}
+
+fn lease_fault(error: &LeaseError) -> Fault {
+    Fault::from_error(error.class(), "leases", error).with_optional_help(error.help())
 }
 
 /// The lease of a persistent root filesystem. The directory that it is to be in is made: its path must be the same for

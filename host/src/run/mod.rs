@@ -3,6 +3,7 @@
 //! ```text
 //! job_run   the whole run: networks, group, one task per node, the verdict
 //! node      one node: its steps in order under their deadlines, and clean-up on every way out
+//! keep_on   a board of a node that failed, for a person to look at
 //! clean_up  what a node gives back, and how it leaves its board
 //! context   what the actions of a node work with
 //! resources what they have acquired: power, connections, served files
@@ -19,6 +20,8 @@ mod context;
 mod emitter;
 mod group;
 mod job_run;
+mod keep_on;
+mod last_run;
 mod lease;
 mod lowers;
 mod mask;
@@ -37,7 +40,8 @@ pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
-pub use lease::{board_held, take_board, take_leases};
+pub use last_run::LastRun;
+pub use lease::{Wait, board_held, board_waiters, take_board, take_leases};
 pub(crate) use networks::Services;
 pub(crate) use phase::Phase;
 pub(crate) use resources::{Brought, Line, Resources};

@@ -16,6 +16,7 @@ use crate::limit::Limit;
 use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::{DefinitionResult, NodeResults};
 use crate::run::clean_up::clean_up;
+use crate::run::keep_on::keep_on;
 use crate::run::{NodeContext, Phase, Resources, unreached, verdict};
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
@@ -43,6 +44,9 @@ pub(super) async fn run(node: NodeContext) -> Option<(Instant, Fault)> {
         node.run.end_others(&node.plan.name, fault);
     }
     end(&node, known).await;
+    if let (Some(fault), Some(time)) = (known, node.run.keep_on) {
+        keep_on(&node, fault, time, &resources).await;
+    }
     let clean_up = clean_up(&node, &resources).await;
     let fault = fault.or_else(|| clean_up.map(|fault| (Instant::now(), fault)));
     let shown = fault.as_ref().map(|(_, fault)| fault.clone());

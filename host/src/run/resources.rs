@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 use crate::action::{Deployed, PoweredBoard, TestsIn};
 use crate::fault::{Class, Fault};
 use crate::job::TransferCommands;
-use crate::link::Console;
+use crate::link::{Console, ConsoleShare};
 use crate::plan::UserCommand;
 use crate::run::Phase;
 use crate::ssh::{SshSession, SshTarget};
@@ -17,6 +17,8 @@ use crate::ssh::{SshSession, SshTarget};
 pub(crate) struct Resources {
     /// The board's power, if it was switched on.
     pub(crate) power: Option<PoweredBoard>,
+    /// Lets others attach to the board's console.
+    pub(crate) share: Option<ConsoleShare>,
     /// Where the system that runs on the board has agent and tests from.
     pub(crate) tests: TestsIn,
     /// The agent that was brought onto the board since that was booted.

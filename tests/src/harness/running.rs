@@ -50,6 +50,16 @@ impl Running {
         }
     }
 
+    /// Waits until standard error has `text`.
+    ///
+    /// # Panics
+    /// When the program ends without it, or it does not come in time.
+    pub fn wait_for_error(&self, text: &str) {
+        if let Err(printed) = self.stderr.wait_for(text, PATIENCE) {
+            panic!("no {text:?} in:\n{printed}");
+        }
+    }
+
     /// What it has written to standard output until now.
     pub fn printed(&self) -> String {
         self.stdout.text()

@@ -56,3 +56,16 @@ fn nothing_stays_on_a_board_that_is_up_by_itself() {
         std::fs::remove_dir_all(bench.path().join("out")).expect("the run's own");
     }
 }
+
+#[test]
+fn a_person_logs_in_with_what_the_bench_file_knows() {
+    let bench = Testbench::new();
+    let sshd = Sshd::start(&bench);
+    let other = make_key(&bench.path().join("other"));
+    for (host_key, code, stdout) in [(&sshd.host_key, Some(7), "there\n"), (&other, Some(255), "")] {
+        bench.write("bench.toml", sshd.bench(&bench, host_key));
+        let command = ["ssh", "server", "--", "echo there; exit 7"];
+        let ended = bench.start_with(&command).finish();
+        assert_eq!((ended.code, ended.stdout.as_str()), (code, stdout), "{ended}");
+    }
+}

@@ -9,8 +9,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
 use crate::action::boot_ssh;
+use crate::action::console::{notice_of, tap_of};
 use crate::action::overlay::Stage;
-use crate::action::power::{notice_of, tap_of};
 use crate::action::{Overlay, TestsIn};
 use crate::agent_install::{AGENT, Build};
 use crate::agent_link::{AgentPort, AgentSession, Config, Ended, OnText};

@@ -10,7 +10,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::{Held, Holder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Held, Holder, Waiter};
 
 /// Longest description of a holder in bytes; a socket takes it without waiting for its reader.
 const MAX_HOLDER: usize = 64 * 1024;
@@ -31,8 +34,8 @@ impl Teller {
     ///
     /// # Errors
     /// Where the system refuses a pipe or a thread.
-    pub(super) fn start(listeners: Vec<UnixListener>, holder: &Holder) -> io::Result<Self> {
-        let text = serde_json::to_vec(holder)?;
+    pub(super) fn start(listeners: Vec<UnixListener>, told: &impl Serialize) -> io::Result<Self> {
+        let text = serde_json::to_vec(told)?;
         let (stopped, stop) = io::pipe()?;
         let thread = thread::Builder::new()
             .name("lease".to_owned())
@@ -87,8 +90,19 @@ pub(super) fn ask(name: &str) -> Held {
         // Where too many are waiting already it is another error.
         Err(Errno::CONNREFUSED) => Held::Free,
         Err(_) => Held::Silent,
-        Ok(socket) => answer(socket).map_or(Held::Silent, Held::By),
+        Ok(socket) => answer::<Holder>(socket).map_or(Held::Silent, |holder| Held::By(holder.printable())),
     }
+}
+
+/// Asks who waits at the abstract name; `None` where nobody does, or does not say so.
+pub(super) fn ask_waiter(name: &str) -> Option<Waiter> {
+    let waiter = answer::<Waiter>(connect(name).ok()?)?;
+    Some(Waiter { holder: waiter.holder.printable(), ..waiter })
+}
+
+/// Whether somebody has the abstract name.
+pub(super) fn is_taken(name: &str) -> bool {
+    !matches!(connect(name), Err(Errno::CONNREFUSED))
 }
 
 /// Connects at once, or not at all.
@@ -100,7 +114,7 @@ fn connect(name: &str) -> Result<OwnedFd, Errno> {
 }
 
 /// What the holder says; `None` where it does not do so in time.
-fn answer(socket: OwnedFd) -> Option<Holder> {
+fn answer<T: DeserializeOwned>(socket: OwnedFd) -> Option<T> {
     let mut stream = UnixStream::from(socket);
     stream.set_nonblocking(false).ok()?;
     let deadline = Instant::now() + ANSWER_TIMEOUT;
@@ -115,8 +129,14 @@ fn answer(socket: OwnedFd) -> Option<Holder> {
             count => text.extend_from_slice(buffer.get(..count)?),
         }
     }
-    let holder: Holder = serde_json::from_slice(&text).ok()?;
-    Some(Holder { run: printable(&holder.run), job: printable(&holder.job), ..holder })
+    serde_json::from_slice(&text).ok()
+}
+
+impl Holder {
+    /// As it is, without what a terminal would obey in another user's text.
+    fn printable(self) -> Self {
+        Self { run: printable(&self.run), job: printable(&self.job), ..self }
+    }
 }
 
 /// Another user's text without what a terminal would obey.

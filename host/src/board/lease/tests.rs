@@ -31,6 +31,7 @@ fn holder(run: &str) -> Holder {
         run: run.to_owned(),
         job: "smoke".to_owned(),
         since: jiff::Timestamp::UNIX_EPOCH,
+        until: None,
     }
 }
 
@@ -44,7 +45,7 @@ fn a_second_run_is_refused_and_told_who_has_the_board() {
         error.to_string(),
         "board vb1 is in use by run runs/1[2J of job `smoke` (process 42, user 1001, since 1970-01-01T00:00:00Z)"
     );
-    assert_eq!(error.help().unwrap(), "wait for that run to end, or end it");
+    assert_eq!(error.help().unwrap(), "wait for that run to end, as `run --wait` does, or end it");
     drop(lease);
     Lease::acquire(&keys, &holder("runs/2")).unwrap();
 }

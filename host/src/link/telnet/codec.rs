@@ -11,6 +11,8 @@ const WONT: u8 = 252;
 const WILL: u8 = 251;
 /// Subnegotiation begins.
 const SB: u8 = 250;
+/// A break condition on the line.
+const BRK: u8 = 243;
 /// Subnegotiation ends.
 const SE: u8 = 240;
 
@@ -68,6 +70,9 @@ impl Options {
 }
 
 impl Telnet {
+    /// Asks the server to make a break condition.
+    pub const BREAK: [u8; 2] = [IAC, BRK];
+
     /// A codec for a connection on which [`offer`](Self::offer) is sent first.
     pub fn new() -> Self {
         let asked =

@@ -1,0 +1,147 @@
+//! The queue of those who wait for leases of a bench.
+//!
+//! A place is a listening socket, as a lease is: it tells who waits there, and for what, and goes with its process. Whoever
+//! comes takes the place behind the last one. A waiter's turn is when nobody before it waits for anything that it wants:
+//! places are in one order, so that no two wait for each other.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::tell::{Teller, ask_waiter, is_taken};
+use super::{Holder, Key};
+
+/// Places of a bench.
+const PLACES: u32 = 256;
+
+/// Who waits, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiter {
+    /// Who it is.
+    pub holder: Holder,
+    /// Names of the leases that it wants.
+    pub(super) wants: Vec<String>,
+}
+
+impl Waiter {
+    /// Whether it waits for one of `keys`.
+    pub fn wants(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| self.wants.contains(&key.name))
+    }
+}
+
+/// A place in the queue, given up when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    queue: Key,
+    number: u32,
+    waiter: Waiter,
+    _teller: Teller,
+}
+
+impl Place {
+    /// Takes the place behind all others of the bench file at `bench`, to wait there for `keys`.
+    ///
+    /// # Errors
+    /// Where too many wait, or the system refuses a socket.
+    pub fn take(bench: &Path, keys: &[Key], holder: Holder) -> io::Result<Self> {
+        let queue = Key::queue(bench)?;
+        let waiter = Waiter { holder, wants: keys.iter().map(|key| key.name.clone()).collect() };
+        loop {
+            let last = (0..PLACES).rev().find(|number| is_taken(&queue.place(*number)));
+            let number = last.map_or(0, |last| last + 1);
+            if number == PLACES {
+                return Err(io::Error::other(format!("{PLACES} runs wait for boards of this bench already")));
+            }
+            match listen(&queue.place(number), &waiter) {
+                Ok(teller) => return Ok(Self { queue, number, waiter, _teller: teller }),
+                // Another one came at the same time.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// How many wait before this one for something that it wants. Closes up to those before it.
+    ///
+    /// A process that is stopped does not say that it waits, and lets others pass.
+    pub fn before(&mut self) -> usize {
+        let taken: Vec<u32> =
+            (0..self.number).filter(|number| is_taken(&self.queue.place(*number))).collect();
+        let free = taken.last().map_or(0, |last| last + 1);
+        // The new place first: whoever comes now must find one of them.
+        if free < self.number
+            && let Ok(teller) = listen(&self.queue.place(free), &self.waiter)
+        {
+            (self.number, self._teller) = (free, teller);
+        }
+        let others = taken.iter().filter_map(|number| ask_waiter(&self.queue.place(*number)));
+        others.filter(|other| other.wants.iter().any(|name| self.waiter.wants.contains(name))).count()
+    }
+}
+
+/// All who wait for something of the bench file at `bench`, in their order.
+///
+/// # Errors
+/// Where the path of the bench file cannot be resolved.
+pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
+    let queue = Key::queue(bench)?;
+    Ok((0..PLACES).filter_map(|number| ask_waiter(&queue.place(number))).collect())
+}
+
+fn listen(name: &str, waiter: &Waiter) -> io::Result<Teller> {
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+    listener.set_nonblocking(true)?;
+    Teller::start(vec![listener], waiter)
+}
+
+impl Key {
+    /// The queue of the bench file at `bench`.
+    fn queue(bench: &Path) -> io::Result<Self> {
+        let bench = bench.canonicalize()?;
+        Ok(Self::new("queue", "of the bench", &[bench.as_os_str().as_encoded_bytes()]))
+    }
+
+    /// Abstract name of a place in the queue.
+    fn place(&self, number: u32) -> String {
+        format!("{}/{number}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(run: &str) -> Holder {
+        Holder::this(run.to_owned(), "smoke".to_owned(), jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn who_waits_for_the_same_waits_in_order_and_others_pass() {
+        let bench = tempfile::NamedTempFile::new().unwrap();
+        let board = |name: &str| Key::board(bench.path(), name).unwrap();
+        let take = |names: &[&str], run: &str| {
+            let keys: Vec<_> = names.iter().map(|name| board(name)).collect();
+            Place::take(bench.path(), &keys, holder(run)).unwrap()
+        };
+        let mut first = take(&["a", "b"], "one");
+        let mut second = take(&["b"], "two");
+        let mut third = take(&["c"], "three");
+        let mut fourth = take(&["b", "c"], "four");
+        assert_eq!([first.before(), second.before(), third.before(), fourth.before()], [0, 1, 0, 3]);
+        let all = waiters(bench.path()).unwrap();
+        let runs: Vec<_> = all.iter().map(|waiter| waiter.holder.run.as_str()).collect();
+        assert_eq!(runs, ["one", "two", "three", "four"]);
+        assert!(all[1].wants(&[board("b")]) && !all[1].wants(&[board("a")]));
+        drop(first);
+        assert_eq!([second.before(), third.before(), fourth.before()], [0, 0, 2]);
+        drop(third);
+        assert_eq!([second.before(), fourth.before()], [0, 1]);
+        let mut last = take(&["c"], "five");
+        assert_eq!(last.before(), 1);
+        assert_eq!([second.number, fourth.number, last.number], [0, 1, 2]);
+    }
+}

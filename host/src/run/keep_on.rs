@@ -1,0 +1,56 @@
+//! A board that stays on when its node has failed, with all that is served to it, for a person to look at.
+
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::action;
+use crate::fault::{Class, Fault};
+use crate::limit::Limit;
+use crate::link::Console;
+use crate::run::{NodeContext, Resources};
+
+/// Keeps the board of a node that ended with `fault` for `time`, or until the run is stopped, and its console open.
+pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, resources: &Mutex<Resources>) {
+    let mut resources = resources.lock().await;
+    if fault.class == Class::Cancelled || resources.power.is_none() || node.run.cancel.is_cancelled() {
+        return;
+    }
+    let limit = Limit::new(time, "`--keep-on`");
+    let phase = node.phase("keep-on", "", &limit);
+    let mut console = match resources.take_line(None) {
+        Some(line) => line.console,
+        None => match action::reopen_console(node, &phase, &mut resources).await {
+            Ok(console) => console,
+            Err(fault) => {
+                node.emitter.warn(format!("the board does not stay on: {fault}"));
+                return;
+            }
+        },
+    };
+    let (on, minutes) = (node.plan.on(), time.as_secs() / 60);
+    node.emitter.warn(format!(
+        "the node has failed, and board `{on}` stays on for {minutes} min: `host-runner console {on}` in another \
+         terminal attaches to it, Ctrl-C here ends it"
+    ));
+    let deadline = Instant::now() + time;
+    tokio::select! {
+        ended = read_all(&mut console) => node.emitter.warn(format!("the console ended: {ended}")),
+        () = tokio::time::sleep_until(deadline) => node.emitter.note("the time of `--keep-on` is over"),
+        () = node.run.cancel.cancelled() => {}
+    }
+}
+
+/// Reads the console, whose tap shows it to all who want it, to its end.
+async fn read_all(console: &mut Console) -> std::io::Error {
+    let mut bytes = [0; 4096];
+    loop {
+        match console.read(&mut bytes).await {
+            Ok(0) => return std::io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+}
