@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, boards, cache, completions, console, explain, import, man, message, power, replay, rootfs, run,
-    schema, ssh, validate,
+    agent, bisect_step, boards, cache, completions, console, explain, import, man, message, power, replay,
+    rootfs, run, schema, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -78,6 +78,9 @@ enum Command {
     /// Runs a job on the boards of a bench
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Runs a job, with the exit codes that `git bisect run` wants
+    #[command(after_help = bisect_step::EXAMPLES)]
+    BisectStep(bisect_step::BisectArgs),
     /// Lists the boards of a bench: which are free, who has the others, and what is wrong with a console
     #[command(after_help = boards::EXAMPLES)]
     Boards(boards::BoardsArgs),
@@ -336,6 +339,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::BisectStep(args) => return bisect_step::bisect_step(args),
         Command::Boards(args) => boards::boards(&args),
         Command::Power(args) => power::power(&args),
         Command::Console(args) => console::console(&args),

@@ -2,6 +2,7 @@
 
 mod agent;
 mod args;
+mod bisect_step;
 mod boards;
 mod cache;
 mod completions;

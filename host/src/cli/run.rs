@@ -118,8 +118,11 @@ fn usual_benches() -> Vec<PathBuf> {
         .collect()
 }
 
-/// `runs/<UTC time>-<job name>`.
-fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
-    let name = file_name(job_name);
-    Path::new("runs").join(format!("{}-{name}", started.strftime("%Y%m%dT%H%M%SZ")))
+/// `runs/<UTC time>-<job name>`, with a number behind it where another run has begun in the same second.
+pub(super) fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
+    let name = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), file_name(job_name));
+    let first = Path::new("runs").join(&name);
+    let others = (2..=9).map(|number| Path::new("runs").join(format!("{name}-{number}")));
+    // If all are there, the last one is told to be.
+    std::iter::once(first.clone()).chain(others).find(|path| !path.exists()).unwrap_or(first)
 }

@@ -1,0 +1,116 @@
+//! `host-runner bisect-step`: a run whose exit code is what `git bisect run` wants to know.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum, value_parser};
+
+use crate::action::KERNEL_STARTED;
+use crate::cli::args::RunArgs;
+use crate::cli::message::{note, print_failure};
+use crate::cli::run::{default_out, run};
+use crate::event::{EventKind, Outcome};
+use crate::fault::Class;
+use crate::report::jsonl::{self, ReadError};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  git bisect start v6.13 v6.12
+  git bisect run sh -c 'make -j8 zImage dtbs || exit 125; host-runner bisect-step job.yaml'
+
+The job names the kernel that was built, such as `url: file:///home/me/linux/arch/arm/boot/zImage`.
+
+Exit codes, as git-bisect(1) wants them:
+  0    good: the job passed
+  1    bad: a test failed, or the kernel did not come up
+  125  skip: infrastructure failed, again and again: the commit is not known to be good or bad
+  128  the job or the bench file is wrong: bisecting ends
+  130  stopped: bisecting ends";
+
+/// git-bisect(1): the commit cannot be tested.
+const SKIP: u8 = 125;
+
+/// git-bisect(1): codes from 128 on end it.
+const ABORT: u8 = 128;
+
+/// What a shell says of Ctrl-C.
+const STOPPED: u8 = 130;
+
+/// `host-runner bisect-step`.
+#[derive(Debug, Args)]
+pub(super) struct BisectArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// What a kernel that was started and does not come up to a shell makes of the commit
+    #[arg(long, value_name = "VERDICT", default_value = "bad")]
+    boot_failure: Verdict,
+    /// How often a run is made again whose infrastructure failed
+    #[arg(long, value_name = "TIMES", default_value = "1", value_parser = value_parser!(u32).range(0..=10))]
+    again: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Verdict {
+    Bad,
+    Skip,
+}
+
+/// Runs the job, and tells the commit's worth.
+pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
+    let named = args.run.out.take();
+    for attempt in 0..=args.again {
+        let out = match &named {
+            Some(out) if attempt == 0 => out.clone(),
+            Some(out) => with_number(out, attempt + 1),
+            None => default_out("bisect", jiff::Timestamp::now()),
+        };
+        args.run.out = Some(out.clone());
+        let class = match run(&args.run) {
+            Ok(class) => class,
+            Err(failure) => {
+                print_failure(&failure);
+                Some(failure.class())
+            }
+        };
+        let (code, verdict) = match class {
+            None => (0, "good"),
+            Some(Class::Test) => (1, "bad: a test failed"),
+            Some(Class::Infrastructure) if ended_in_kernel(&out) => match args.boot_failure {
+                Verdict::Bad => (1, "bad: the kernel did not come up"),
+                Verdict::Skip => (SKIP, "skipped: the kernel did not come up"),
+            },
+            Some(Class::Infrastructure | Class::Bug) if attempt < args.again => {
+                note("bisect: the infrastructure failed: once more");
+                continue;
+            }
+            Some(Class::Infrastructure | Class::Bug) => (SKIP, "skipped: the infrastructure failed"),
+            Some(Class::Job | Class::Bench) => (ABORT, "ended: the job or the bench file is wrong"),
+            Some(Class::Cancelled) => (STOPPED, "ended: stopped"),
+        };
+        note(&format!("bisect: {verdict}"));
+        return ExitCode::from(code);
+    }
+    ExitCode::from(SKIP)
+}
+
+fn with_number(out: &Path, number: u32) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(format!("-{number}"));
+    PathBuf::from(name)
+}
+
+/// Whether in a stored run a kernel was started and there was no shell.
+fn ended_in_kernel(out: &Path) -> bool {
+    let (mut is_in_kernel, mut has_ended) = (false, false);
+    let read = jsonl::read::<ReadError>(&out.join("run.jsonl"), |event| {
+        match &event.kind {
+            EventKind::Note { text } if text == KERNEL_STARTED => is_in_kernel = true,
+            EventKind::PhaseFinished { outcome, .. } => {
+                has_ended |= std::mem::take(&mut is_in_kernel) && *outcome != Outcome::Pass;
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    read.is_ok() && has_ended
+}
