@@ -4,6 +4,7 @@ mod agent;
 mod args;
 mod boards;
 mod cache;
+mod color;
 mod completions;
 mod explain;
 mod import;

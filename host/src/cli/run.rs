@@ -17,7 +17,9 @@ use crate::run::{self, Emitter, JobRun};
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let job = load_job(&args.job)?;
-    print_warnings(&job.source, &job.warnings);
+    if !args.display.quiet {
+        print_warnings(&job.source, &job.warnings);
+    }
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let plan = make_plan(&job, &bench)?;
     let started = jiff::Timestamp::now();
@@ -25,7 +27,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let lease = run::take_leases(&plan, &bench, &out, started)?;
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
-    all.extend(reports::printed(&args.display, true)?);
+    match args.json {
+        true => all.push(reports::json()),
+        false => all.extend(reports::printed(&args.display, Some(1.0), &out)?),
+    }
     let emitter = Emitter::new(all);
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
