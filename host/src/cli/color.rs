@@ -28,12 +28,13 @@ pub(super) fn set(when: When) {
 /// What the arguments say, for an error in them.
 pub(super) fn set_by_words(words: impl Iterator<Item = OsString>) {
     let words: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-    let values = words.iter().enumerate().filter_map(|(index, word)| match word.strip_prefix("--color") {
-        Some("") => words.get(index + 1).map(String::as_str),
-        Some(rest) => rest.strip_prefix('='),
-        None => None,
-    });
-    if let Some(when) = values.last().and_then(|value| When::from_str(value, false).ok()) {
+    let mut values =
+        words.iter().enumerate().filter_map(|(index, word)| match word.strip_prefix("--color") {
+            Some("") => words.get(index + 1).map(String::as_str),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        });
+    if let Some(when) = values.next_back().and_then(|value| When::from_str(value, false).ok()) {
         set(when);
     }
 }
