@@ -59,6 +59,9 @@ pub enum EventKind {
         #[serde(rename = "timeout_s", with = "seconds")]
         #[schemars(with = "f64")]
         timeout: Duration,
+        /// What sets that time, such as `` `timeouts.job`, job.yaml:5:3 ``; `None` in runs of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<String>,
         /// Where the job asks for it, `file:line:column`; `None` for what the runner does by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         place: Option<String>,
@@ -258,6 +261,9 @@ pub struct Node {
     pub role: String,
     /// The board that it runs on, or for a secondary connection the node it connects to.
     pub board: String,
+    /// The phases that it is to go through, in order; it ends earlier if one of them fails. Empty in runs of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<String>,
 }
 
 /// A script of a test definition.

@@ -4,19 +4,16 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 
 use rustix::process::Signal;
-use testbench::harness::{Definition, Job, Person, Testbench, pseudo_terminal};
+use testbench::harness::{Definition, Job, OnTerminal, Testbench, pseudo_terminal};
 
 /// The escape key.
 const ESCAPE: &str = "\x14";
 
 /// A person at the console of the bench's board.
-fn at_console(bench: &Testbench, more: &[&str]) -> Person {
+fn at_console(bench: &Testbench, more: &[&str]) -> OnTerminal {
     bench.write("bench.toml", bench.to_toml());
-    Person::start(bench.host_runner(&[&["console", "fake1"], more].concat()))
-}
-
-fn types(person: &mut Person, keys: &str) {
-    person.types(keys.as_bytes());
+    // Wide enough for every line.
+    bench.start_on_terminal(&[&["console", "fake1"], more].concat(), 50, 250)
 }
 
 #[test]
@@ -25,19 +22,19 @@ fn a_person_stops_autoboot_types_to_u_boot_and_leaves() {
     let mut person = at_console(&bench, &["--log", "boot.log"]);
     person.sees("console of fake1; Ctrl-T ? helps");
     person.sees("Hit any key to stop autoboot");
-    types(&mut person, " ");
+    person.types(" ");
     person.sees("=> ");
-    types(&mut person, "printenv board\r");
+    person.types("printenv board\r");
     person.sees("board=fake");
-    types(&mut person, &format!("{ESCAPE}?"));
+    person.types(&format!("{ESCAPE}?"));
     person.sees("Ctrl-T b  send a break");
-    types(&mut person, &format!("{ESCAPE}m"));
+    person.types(&format!("{ESCAPE}m"));
     person.sees("mark 1, 20");
-    types(&mut person, &format!("{ESCAPE}z"));
+    person.types(&format!("{ESCAPE}z"));
     person.sees("Ctrl-T z means nothing");
-    types(&mut person, &format!("{ESCAPE}q"));
+    person.types(&format!("{ESCAPE}q"));
     let (code, shown) = person.finish();
-    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(code, Some(0), "{shown:#?}");
     let log = std::fs::read_to_string(bench.path().join("boot.log")).expect("it was written");
     assert!(log.contains("Hit any key") && log.contains("\n[mark 1, 20") && !log.contains("helps"), "{log}");
 }
@@ -49,10 +46,10 @@ fn power_is_switched_from_the_console() {
     for (key, told) in
         [("p", "the board is switched off and on"), ("x", "the board is off"), ("o", "the board is on")]
     {
-        types(&mut person, &format!("{ESCAPE}{key}"));
+        person.types(&format!("{ESCAPE}{key}"));
         person.sees(told);
     }
-    types(&mut person, &format!("{ESCAPE}q"));
+    person.types(&format!("{ESCAPE}q"));
     assert_eq!(person.finish().0, Some(0));
     let switched = std::fs::read_to_string(bench.path().join("power.log")).expect("it was switched");
     assert_eq!(switched, "reset\noff\non\n");
@@ -68,19 +65,19 @@ fn a_serial_port_takes_breaks_and_files_and_its_loss_is_told() {
     person.sees("console of fake1; Ctrl-A ? helps");
     board.write_all(b"login: ").expect("the line is open");
     person.sees("login: ");
-    types(&mut person, "\x01b");
+    person.types("\x01b");
     person.sees("break sent");
     let content: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
     bench.write("image", &content);
-    types(&mut person, "\x01fnowhere\r");
+    person.types("\x01fnowhere\r");
     person.sees("nowhere is not sent: No such file");
-    types(&mut person, "\x01fimage\r");
+    person.types("\x01fimage\r");
     person.sees("sending 80000 bytes");
     let mut came = vec![0; content.len()];
     board.read_exact(&mut came).expect("the line is open");
     assert!(came == content, "the file arrives as it is");
     person.sees("the file is sent");
-    types(&mut person, "\x01q");
+    person.types("\x01q");
     assert_eq!(person.finish().0, Some(0));
 }
 
@@ -94,22 +91,22 @@ fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     person.sees("console of fake1, which run out of job `one-board`");
     // What came before.
     person.sees("root@debian");
-    types(&mut person, "x");
+    person.types("x");
     person.sees("a run has the board: Ctrl-T t to type all the same");
-    types(&mut person, &format!("{ESCAPE}b"));
+    person.types(&format!("{ESCAPE}b"));
     person.sees("only whoever has the board can send a break");
-    types(&mut person, &format!("{ESCAPE}t"));
+    person.types(&format!("{ESCAPE}t"));
     person.sees("keys are for the board now");
-    types(&mut person, "hello");
+    person.types("hello");
     run.wait_for("somebody who is attached to the console types on it");
     run.signal(Signal::TERM);
     let finished = run.finish();
     assert_eq!(finished.code, Some(5), "{finished}");
     person.sees("the run has ended");
     person.sees("console of fake1; Ctrl-T ? helps");
-    types(&mut person, &format!("{ESCAPE}q"));
+    person.types(&format!("{ESCAPE}q"));
     let (code, shown) = person.finish();
-    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(code, Some(0), "{shown:#?}");
 }
 
 #[test]
@@ -117,19 +114,19 @@ fn two_people_share_a_console() {
     let bench = Testbench::new();
     let mut first = at_console(&bench, &[]);
     first.sees("Hit any key to stop autoboot");
-    types(&mut first, " ");
+    first.types(" ");
     first.sees("=> ");
     let mut second = at_console(&bench, &[]);
     second.sees("console of fake1, which `host-runner console`");
-    types(&mut second, &format!("{ESCAPE}t"));
+    second.types(&format!("{ESCAPE}t"));
     second.sees("keys are for the board now");
-    types(&mut second, "printenv board\r");
+    second.types("printenv board\r");
     first.sees("board=fake");
     second.sees("board=fake");
-    types(&mut first, &format!("{ESCAPE}q"));
+    first.types(&format!("{ESCAPE}q"));
     assert_eq!(first.finish().0, Some(0));
     second.sees("console of fake1; Ctrl-T ? helps");
-    types(&mut second, &format!("{ESCAPE}q"));
+    second.types(&format!("{ESCAPE}q"));
     assert_eq!(second.finish().0, Some(0));
 }
 
@@ -165,11 +162,11 @@ fn a_board_whose_job_failed_stays_on_for_a_person_until_the_run_is_stopped() {
     run.wait_for("board `fake1` stays on for 60 min: `host-runner console fake1`");
     let mut person = at_console(&bench, &[]);
     person.sees("console of fake1, which run out of job");
-    types(&mut person, &format!("{ESCAPE}t"));
+    person.types(&format!("{ESCAPE}t"));
     person.sees("keys are for the board now");
-    types(&mut person, "uname -m\r");
+    person.types("uname -m\r");
     person.sees("armv7l");
-    types(&mut person, &format!("{ESCAPE}q"));
+    person.types(&format!("{ESCAPE}q"));
     assert_eq!(person.finish().0, Some(0));
     assert!(!std::fs::read_to_string(bench.path().join("power.log")).unwrap_or_default().ends_with("off\n"));
     run.signal(Signal::INT);
@@ -188,7 +185,7 @@ fn a_board_that_did_not_boot_stays_on_with_its_console_open_again() {
     let mut person = at_console(&bench, &[]);
     person.sees("console of fake1, which run out of job");
     person.sees("Hit any key to stop autoboot");
-    types(&mut person, &format!("{ESCAPE}q"));
+    person.types(&format!("{ESCAPE}q"));
     assert_eq!(person.finish().0, Some(0));
     run.signal(Signal::INT);
     let finished = run.finish();

@@ -3,17 +3,21 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::action::Overlay;
 use crate::action::images;
 use crate::action::rootfs::{self, Fill, Place};
 use crate::board::Board;
+use crate::event::EventKind;
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, DeployTftp, PersistentNfs, RootfsSpec, Timeouts};
 use crate::nfs;
 use crate::plan::{BootValues, NfsValues, NodeKind, RamdiskValues, Step, TftpDeployment};
 use crate::rootfs::{Durability, Layer, LayerOptions};
-use crate::run::{HostAccess, NodeContext, Phase, Resources, Services};
+use crate::run::{Emitter, HostAccess, NodeContext, Phase, Resources, Services};
 use crate::tftp;
 
 /// The directory with the extra files.
@@ -21,6 +25,9 @@ const EXTRA_FILES: &str = "extra_files";
 
 /// NFS's own port, of servers that are not ours.
 const NFS_PORT: u16 = 2049;
+
+/// How often it is told how much NFS has carried.
+const NFS_PROGRESS: Duration = Duration::from_secs(1);
 
 /// Longest name of a file in a boot loader's command, in characters.
 const MAX_NAME: usize = 64;
@@ -64,6 +71,7 @@ pub(crate) struct Deployed {
     persistent_nfs: Option<PersistentNfs>,
     _files: Vec<tftp::Guard>,
     guard: Option<nfs::ExportGuard>,
+    _progress: Option<AbortOnDropHandle<()>>,
 }
 
 impl Deployed {
@@ -158,6 +166,22 @@ pub(crate) async fn deploy_tftp(
 fn host_access(board: &Board, services: &Services, layer: &Arc<Layer>, root: &str) -> HostAccess {
     let (net, layer) = (services.net.clone(), Arc::clone(layer));
     HostAccess { net, port: board.ssh_port, layer, root: root.to_owned() }
+}
+
+/// Tells how much a board has read and written of its root filesystem, while it does.
+fn tell_progress(emitter: Emitter, carried: impl Fn() -> u64 + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut told = 0;
+        let mut ticks = tokio::time::interval(NFS_PROGRESS);
+        loop {
+            ticks.tick().await;
+            let done = carried();
+            if done != told {
+                told = done;
+                emitter.emit(EventKind::Progress { what: "nfs".to_owned(), done, total: None });
+            }
+        }
+    }))
 }
 
 /// Files on their way into the TFTP server's table.
@@ -260,7 +284,9 @@ impl Files<'_> {
             fill.authorize()?;
             node.run.set_host(&node.plan.name, host_access(board, services, &layer, &root));
         }
-        deployed.guard = Some(services.exports.add(peer, export.clone(), Arc::clone(&layer)));
+        let guard = services.exports.add(peer, export.clone(), Arc::clone(&layer));
+        deployed._progress = Some(tell_progress(self.node.emitter.clone(), guard.carried()));
+        deployed.guard = Some(guard);
         deployed.export = Some(format!("{export}{root}"));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The arguments, and which subcommand they mean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, bisect_step, boards, cache, completions, console, explain, import, man, message, power, replay,
-    rootfs, run, schema, ssh, validate,
+    agent, bisect_step, boards, cache, color, completions, console, explain, import, man, message, power,
+    replay, rootfs, run, schema, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -35,6 +35,13 @@ Examples:
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job
   host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  host-runner run job.yaml
+  host-runner run job.yaml --show output          also what the tests print
+  host-runner run job.yaml --quiet                only what failed, and the last word
+  host-runner run job.yaml --json | jq -c 'select(.event == \"test-case\") | [.case, .result]'";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -69,6 +76,9 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "host-runner", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 struct Cli {
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -76,7 +86,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a job on the boards of a bench
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     Run(RunArgs),
     /// Runs a job, with the exit codes that `git bisect run` wants
     #[command(after_help = bisect_step::EXAMPLES)]
@@ -161,6 +171,9 @@ pub(super) struct RunArgs {
         value_parser = minutes()
     )]
     pub(super) keep_on: Option<Duration>,
+    /// Prints the events as they come, one JSON object a line as in run.jsonl, and nothing else
+    #[arg(long, conflicts_with_all = ["quiet", "show", "verbose"])]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) display: DisplayArgs,
 }
@@ -279,14 +292,14 @@ pub(super) struct BenchArgs {
 pub(super) struct DisplayArgs {
     /// Shows streams of the nodes as well, each line with the node's name: `output` is what test definitions print,
     /// `console` what boards say beside it (boot loader, kernel)
-    #[arg(long, value_name = "STREAMS", value_delimiter = ',')]
+    #[arg(long, value_name = "STREAMS", value_delimiter = ',', conflicts_with = "quiet")]
     show: Vec<Shown>,
     /// Shows all streams: as `--show output,console`
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "quiet")]
     pub(super) verbose: bool,
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: Color,
+    /// Prints nothing but what failed, and the last line
+    #[arg(short, long)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -295,27 +308,17 @@ enum Shown {
     Console,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
 impl DisplayArgs {
-    /// The terminal report's options; `live` asks for live lines where standard output is a terminal.
-    pub(super) fn terminal(&self, live: bool) -> terminal::Options {
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    /// The terminal report's options; `live` asks for a live view at that speed where standard output is a terminal, and
+    /// `files` is the directory of the run.
+    pub(super) fn terminal(&self, live: Option<f64>, files: &Path) -> terminal::Options {
         terminal::Options {
-            colours: match self.color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => is_terminal && !no_color,
-            },
+            colours: color::on_stdout(),
             output: self.verbose || self.show.contains(&Shown::Output),
             console: self.verbose || self.show.contains(&Shown::Console),
-            live: live && is_terminal,
+            live: live.filter(|_| !self.quiet && color::can_draw()),
+            quiet: self.quiet,
+            files: Some(files.to_owned()),
         }
     }
 }
@@ -330,13 +333,15 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not errors; wrong usage has the code of a wrong job.
+            color::set_by_words(std::env::args_os().skip(1));
             let code = if error.use_stderr() { exit_code(Some(Class::Job)) } else { exit_code(None) };
-            return match error.print() {
+            return match message::print_usage(&error) {
                 Ok(()) => ExitCode::from(code),
                 Err(_) => ExitCode::from(exit_code(Some(Class::Infrastructure))),
             };
         }
     };
+    color::set(cli.color);
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::BisectStep(args) => return bisect_step::bisect_step(args),

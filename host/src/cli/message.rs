@@ -1,8 +1,9 @@
 //! What goes wrong before and after a run, printed for people on standard error.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 
+use crate::cli::color;
 use crate::cli::problems::render_problems;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
@@ -32,12 +33,24 @@ impl From<Fault> for Failure {
     }
 }
 
+/// Prints what is wrong with the arguments, or the help that they ask for.
+pub(super) fn print_usage(error: &clap::Error) -> io::Result<()> {
+    let (text, has_colours) =
+        (error.render(), if error.use_stderr() { color::on_stderr() } else { color::on_stdout() });
+    let text = if has_colours { text.ansi().to_string() } else { text.to_string() };
+    if error.use_stderr() {
+        io::stderr().write_all(text.as_bytes())
+    } else {
+        io::stdout().write_all(text.as_bytes())
+    }
+}
+
 /// Prints why a subcommand failed.
 pub(super) fn print_failure(failure: &Failure) {
     match failure {
         Failure::Problems(files, class) => {
             for file in files {
-                let text = render_problems(&file.source, &file.problems, colours());
+                let text = render_problems(&file.source, &file.problems, color::on_stderr());
                 let errors = file.problems.iter().filter(|problem| problem.is_error()).count();
                 let warnings = match file.problems.len() - errors {
                     0 => String::new(),
@@ -69,19 +82,12 @@ fn describe(fault: &Fault) -> String {
 
 /// Prints problems that do not stop a subcommand.
 pub(super) fn print_warnings(source: &Source, warnings: &[Diagnostic]) {
-    print(&render_problems(source, warnings, colours()));
+    print(&render_problems(source, warnings, color::on_stderr()));
 }
 
 /// Tells people why nothing is printed.
 pub(super) fn note(text: &str) {
     print(&format!("{text}\n"));
-}
-
-fn colours() -> bool {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    // A terminal that knows nothing but text.
-    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    io::stderr().is_terminal() && !no_color && !is_dumb
 }
 
 fn print(text: &str) {

@@ -5,6 +5,7 @@ mod args;
 mod bisect_step;
 mod boards;
 mod cache;
+mod color;
 mod completions;
 mod console;
 mod explain;

@@ -27,7 +27,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
         all = reports::files(out)?;
     }
     let files = all.len();
-    all.extend(reports::printed(&args.display, false)?);
+    all.extend(reports::printed(&args.display, None, &args.directory)?);
     let mut reports = Reports::new(all);
     let mut finished = false;
     let result = jsonl::read::<ReplayError>(&path, |event| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
 use crate::report::ci::{Annotations, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
+use crate::report::jsonl::Jsonl;
 use crate::report::terminal::Terminal;
 use crate::report::{self, Reporter};
 
@@ -36,11 +37,22 @@ pub(super) fn files(out: &Path) -> Result<Vec<Box<dyn Reporter>>, Fault> {
         .map_err(|error| Fault::from_error(Class::Infrastructure, out.display().to_string(), &error))
 }
 
-/// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in.
-pub(super) fn printed(display: &DisplayArgs, live: bool) -> Result<Vec<Box<dyn Reporter>>, Fault> {
-    let terminal = Terminal::new(Box::new(io::stdout()), display.terminal(live));
+/// The events as JSON on standard output, for a program that reads them while the run goes on.
+pub(super) fn json() -> Box<dyn Reporter> {
+    Box::new(Jsonl::printed(Box::new(io::stdout())))
+}
+
+/// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in. With `live`
+/// there is a live view, in which time goes that fast; `files` is the directory of the run.
+pub(super) fn printed(
+    display: &DisplayArgs,
+    live: Option<f64>,
+    files: &Path,
+) -> Result<Vec<Box<dyn Reporter>>, Fault> {
+    let terminal = Terminal::new(Box::new(io::stdout()), display.terminal(live, files));
     let (sections, fence) = match service() {
         None => return Ok(vec![Box::new(terminal)]),
+        Some(_) if display.quiet => return Ok(vec![Box::new(terminal)]),
         Some(Service::GitLab) => (Sections::GitLab, None),
         Some(Service::GitHub) => {
             let fence = Fence::new(unguessable_word()?);

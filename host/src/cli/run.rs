@@ -19,7 +19,9 @@ use crate::run::{self, Emitter, JobRun, LastRun, Wait};
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let job = load_job(&args.job)?;
-    print_warnings(&job.source, &job.warnings);
+    if !args.display.quiet {
+        print_warnings(&job.source, &job.warnings);
+    }
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let plan = make_plan(&job, &bench)?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, jiff::Timestamp::now()));
@@ -29,7 +31,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let started = jiff::Timestamp::now();
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
-    all.extend(reports::printed(&args.display, true)?);
+    match args.json {
+        true => all.push(reports::json()),
+        false => all.extend(reports::printed(&args.display, Some(1.0), &out)?),
+    }
     let emitter = Emitter::new(all);
     let boards: Vec<String> = plan.nodes.iter().filter_map(NodePlan::board).map(str::to_owned).collect();
     let (job_name, remembered) = (plan.job_name.clone(), bench.clone());

@@ -207,6 +207,12 @@ impl ExportGuard {
         &self.export.path
     }
 
+    /// Tells how many bytes were read and written so far, also after the export has ended.
+    pub fn carried(&self) -> impl Fn() -> u64 + Send + use<> {
+        let export = Arc::clone(&self.export);
+        move || export.read_bytes.load(Ordering::Relaxed) + export.written_bytes.load(Ordering::Relaxed)
+    }
+
     /// What has happened so far.
     pub fn activity(&self) -> Activity {
         let export = &self.export;

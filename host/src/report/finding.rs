@@ -67,7 +67,8 @@ pub(super) fn distinct_faults(results: &Results) -> Vec<(Option<&NodeResults>, &
     told
 }
 
-fn sums_up_tests(node: &NodeResults, fault: &Fault) -> bool {
+/// Whether the fault of a node only sums up its tests, which tell more by themselves.
+pub(super) fn sums_up_tests(node: &NodeResults, fault: &Fault) -> bool {
     fault.class == Class::Test && (definitions(node).next().is_some() || cases(node).next().is_some())
 }
 

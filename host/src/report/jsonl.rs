@@ -10,10 +10,12 @@ use crate::report::{Reporter, Results};
 /// Longest line that is read back: a console chunk in base64 with room to spare.
 const MAX_LINE: u64 = 4 << 20;
 
-/// Writes `run.jsonl`.
-#[derive(Debug)]
+/// Writes `run.jsonl`, or the same to standard output.
 pub struct Jsonl {
-    file: BufWriter<File>,
+    name: &'static str,
+    out: Box<dyn Write + Send>,
+    /// Whether somebody waits for every line.
+    is_read: bool,
 }
 
 impl Jsonl {
@@ -22,24 +24,27 @@ impl Jsonl {
     /// # Errors
     /// Those of creating a file.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(File::create_new(path)?) })
+        let out = Box::new(BufWriter::new(File::create_new(path)?));
+        Ok(Self { name: "run.jsonl", out, is_read: false })
+    }
+
+    /// Writes to `out`, which somebody reads while the run goes on.
+    pub fn printed(out: Box<dyn Write + Send>) -> Self {
+        Self { name: "standard output", out: Box::new(BufWriter::new(out)), is_read: true }
     }
 }
 
 impl Reporter for Jsonl {
     fn name(&self) -> &'static str {
-        "run.jsonl"
+        self.name
     }
 
     fn report(&mut self, event: &Event, _: &Results) -> io::Result<()> {
-        serde_json::to_writer(&mut self.file, event)?;
-        self.file.write_all(b"\n")?;
+        serde_json::to_writer(&mut self.out, event)?;
+        self.out.write_all(b"\n")?;
         // Console chunks are many and small; everything else must survive a kill of the runner.
-        if matches!(event.kind, EventKind::Console { .. } | EventKind::Output { .. }) {
-            Ok(())
-        } else {
-            self.file.flush()
-        }
+        let is_small = matches!(event.kind, EventKind::Console { .. } | EventKind::Output { .. });
+        if is_small && !self.is_read { Ok(()) } else { self.out.flush() }
     }
 }
 

@@ -230,7 +230,7 @@ impl Results {
 impl NodeResults {
     /// Those of a node that has done nothing yet.
     fn of(node: &Node) -> Self {
-        let Node { name, role, board } = node.clone();
+        let Node { name, role, board, phases: _ } = node.clone();
         Self { name, role, board, ..Self::default() }
     }
 

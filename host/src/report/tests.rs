@@ -41,7 +41,7 @@ impl Write for Screen {
 }
 
 fn node(name: &str, role: &str, board: &str) -> Node {
-    Node { name: name.to_owned(), role: role.to_owned(), board: board.to_owned() }
+    Node { name: name.to_owned(), role: role.to_owned(), board: board.to_owned(), phases: Vec::new() }
 }
 
 fn case(name: &str, result: TestResult, comment: Option<&str>) -> EventKind {
@@ -86,6 +86,7 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
             EventKind::PhaseStarted {
                 phase: phase("boot-u-boot"),
                 timeout: seconds(900),
+                limit: None,
                 place: Some("job.yaml:7:3".to_owned()),
             },
         ),
@@ -110,6 +111,7 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
             EventKind::PhaseStarted {
                 phase: phase("test-0"),
                 timeout: seconds(60),
+                limit: None,
                 place: Some("job.yaml:12:3".to_owned()),
             },
         ),
@@ -178,6 +180,7 @@ fn run() -> Vec<(Option<&'static str>, EventKind)> {
             EventKind::PhaseStarted {
                 phase: phase("boot-ssh"),
                 timeout: seconds(60),
+                limit: None,
                 place: Some("job.yaml:9:3".to_owned()),
             },
         ),

@@ -88,7 +88,20 @@ async fn run_nodes(job: JobRun) -> Result<Vec<Fault>, Fault> {
 
 impl NodePlan {
     fn to_event(&self) -> Node {
-        Node { name: self.name.clone(), role: self.role.clone(), board: self.on().to_owned() }
+        Node {
+            name: self.name.clone(),
+            role: self.role.clone(),
+            board: self.on().to_owned(),
+            phases: self.phases(),
+        }
+    }
+
+    /// The phases that it goes through if all goes well.
+    fn phases(&self) -> Vec<String> {
+        let start = self.delayed_start.as_ref().map(|_| "lava-start");
+        let end = matches!(self.kind, NodeKind::Board { .. }).then_some("power-off");
+        let steps = self.steps.iter().map(|step| step.phase.as_str());
+        ["prepare"].into_iter().chain(start).chain(steps).chain(end).map(str::to_owned).collect()
     }
 
     /// The name of its board; a secondary connection has none.

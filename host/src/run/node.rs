@@ -260,7 +260,8 @@ impl NodeContext {
         let started = Instant::now();
         let timeout = phase.deadline - started;
         let (name, place) = (phase.name.clone(), phase.asked_at.clone());
-        self.emitter.emit(EventKind::PhaseStarted { phase: name, timeout, place });
+        let limit = Some(phase.limit.origin.clone());
+        self.emitter.emit(EventKind::PhaseStarted { phase: name, timeout, limit, place });
         let mut open = OpenPhase { node: self, phase: &phase, started, outcome: None };
         let before = self.results();
         let result = within(&phase, work(&phase)).await;

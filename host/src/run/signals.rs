@@ -1,9 +1,15 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first stops the run and cleans up, the second ends the program at once.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Class, exit_code};
+use crate::report::terminal;
+
+/// How long a terminal may take to show that the program has ended; one that the user has stopped takes for ever.
+const ERASE_TIME: Duration = Duration::from_millis(200);
 
 /// Cancels `token` at the first signal and ends the program at the second; must be called within a runtime.
 ///
@@ -17,6 +23,7 @@ pub fn cancel_on_signals(token: CancellationToken) -> std::io::Result<()> {
         next(&mut interrupt, &mut terminate, &mut hang_up).await;
         token.cancel();
         next(&mut interrupt, &mut terminate, &mut hang_up).await;
+        let _ = tokio::time::timeout(ERASE_TIME, tokio::task::spawn_blocking(terminal::erase)).await;
         #[expect(clippy::exit, reason = "the user asked twice; virtual boards die with this process")]
         std::process::exit(i32::from(exit_code(Some(Class::Cancelled))));
     });

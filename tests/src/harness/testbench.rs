@@ -16,6 +16,7 @@ use super::finished::Finished;
 use super::job::Job;
 use super::programs;
 use super::running::Running;
+use super::terminal::OnTerminal;
 use crate::fake_board::Options;
 
 /// What the URLs of the bench's artifacts begin with; a mirror leads them to the directory `artifacts`.
@@ -242,6 +243,11 @@ reset = {reset}
     /// Starts the runner with any arguments.
     pub fn start_with(&self, arguments: &[&str]) -> Running {
         Running::start(self.host_runner(arguments), Arc::clone(&self.directory))
+    }
+
+    /// Starts the runner with any arguments on a terminal of `rows` and `columns`.
+    pub fn start_on_terminal(&self, arguments: &[&str], rows: u16, columns: u16) -> OnTerminal {
+        OnTerminal::start(&self.host_runner(arguments), rows, columns, Arc::clone(&self.directory))
     }
 
     /// Writes bench and job, and starts the run.

@@ -1,9 +1,7 @@
 //! Events as lines of text.
 
-use std::collections::HashMap;
-
 use crate::event::{Event, EventKind, Outcome, TestCase, TestResult};
-use crate::report::lines::LineSplitter;
+use crate::report::lines::Line;
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +46,10 @@ impl Style {
         self.paint(style, &format!("{result:<7}"))
     }
 
-    /// A line of console text, or of what the definition `source` printed, which is brighter.
-    pub(super) fn console(self, event: &Event, width: usize, source: Option<&str>, text: &str) -> String {
-        let line = match source {
+    /// A line of console text, or of what a definition printed, which is brighter.
+    pub(super) fn console(self, event: &Event, width: usize, line: &Line) -> String {
+        let text = &line.text;
+        let line = match &line.definition {
             Some(definition) => self.dim(&format!("{definition} │ ")) + text,
             None => self.dim(&format!("│ {text}")),
         };
@@ -146,23 +145,5 @@ fn span(seconds: u64) -> String {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds.div_ceil(60)),
         _ => format!("{} h", seconds.div_ceil(3600)),
-    }
-}
-
-/// Console text and test output, cut into lines per node and source.
-#[derive(Debug, Default)]
-pub(super) struct ConsoleLines {
-    splitters: HashMap<(String, Option<String>), LineSplitter>,
-}
-
-impl ConsoleLines {
-    /// Adds bytes and returns the lines that are complete now, printable.
-    pub(super) fn add(&mut self, node: &str, source: Option<&str>, bytes: &[u8]) -> Vec<String> {
-        let key = (node.to_owned(), source.map(str::to_owned));
-        let splitter = self.splitters.entry(key).or_insert_with(|| match source {
-            None => LineSplitter::for_console(),
-            Some(_) => LineSplitter::for_text(),
-        });
-        splitter.add(bytes)
     }
 }

@@ -1,20 +1,29 @@
-//! The terminal: one line per thing that happened, a live line per node while it runs, tables and errors at the end.
+//! The terminal: one line per thing that happened, a live view of the nodes below while it runs, tables and failures at the
+//! end.
 
+mod evidence;
+mod failures;
 mod lines;
-mod live;
+mod screen;
 mod tables;
+mod view;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use crate::event::{Direction, Event, EventKind};
+use crate::event::{Event, EventKind};
+use crate::report::lines::{Line, Lines};
 use crate::report::{Reporter, Results};
 
-use lines::ConsoleLines;
-use live::Live;
-use tables::{faults, nodes_table, phases_table};
+use evidence::Evidence;
+use failures::failures;
+use screen::Screen;
+use tables::{nodes_table, phases_table};
+
+pub use screen::erase;
 
 /// What the terminal shows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Whether colours may be used.
     pub colours: bool,
@@ -22,70 +31,70 @@ pub struct Options {
     pub output: bool,
     /// Whether what boards say on their consoles is shown as well.
     pub console: bool,
-    /// Whether a live line per node is drawn below the text; for terminals only.
-    pub live: bool,
+    /// A live view of the nodes is drawn below the text, for terminals only; how fast the run's time goes, 1 being the time
+    /// of the bench PC.
+    pub live: Option<f64>,
+    /// Whether nothing but failures and the last line is shown.
+    pub quiet: bool,
+    /// The directory of the run's files, to be named at the end.
+    pub files: Option<PathBuf>,
 }
 
 /// The terminal report.
 pub struct Terminal {
     out: Box<dyn Write + Send>,
     options: Options,
-    live: Option<Live>,
-    console: ConsoleLines,
+    screen: Option<Screen>,
+    lines: Lines,
+    evidence: Evidence,
     style: lines::Style,
 }
 
 impl Terminal {
     /// Reports to `out`; with [`Options::live`], `out` must be the process's standard output.
     pub fn new(out: Box<dyn Write + Send>, options: Options) -> Self {
+        let style = lines::Style { colours: options.colours };
         Self {
             out,
-            live: options.live.then(Live::new),
-            console: ConsoleLines::default(),
-            style: lines::Style { colours: options.colours },
+            screen: options.live.map(|speed| Screen::new(style, speed)),
+            lines: Lines::default(),
+            evidence: Evidence::default(),
+            style,
             options,
         }
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
-        match &self.live {
-            Some(live) => live.print(text),
+        match &self.screen {
+            Some(screen) => screen.print(text),
             None => writeln!(self.out, "{text}"),
         }
     }
 
-    fn console_lines(&mut self, event: &Event, width: usize) -> io::Result<()> {
-        let (source, data) = match &event.kind {
-            EventKind::Console { direction: Direction::Rx, data } => (None, data),
-            EventKind::Output { definition, data, .. } => (Some(definition.as_str()), data),
-            _ => return Ok(()),
-        };
-        let is_shown = if source.is_some() { self.options.output } else { self.options.console };
-        let node = event.node.as_deref().unwrap_or_default();
-        for text in self.console.add(node, source, &data.0) {
-            if let Some(live) = &mut self.live {
-                live.last_line(node, &text);
-            }
-            if is_shown {
-                let line = self.style.console(event, width, source, &text);
-                self.line(&line)?;
-            }
+    /// The lines of an event, of boards and tests first.
+    fn texts(&self, event: &Event, printed: &[Line], width: usize) -> Vec<String> {
+        // The live view says it.
+        let is_shown_live = self.screen.is_some() && matches!(event.kind, EventKind::PhaseStarted { .. });
+        if self.options.quiet || is_shown_live {
+            return Vec::new();
         }
-        Ok(())
+        let is_shown = |definition: &Option<String>| {
+            if definition.is_some() { self.options.output } else { self.options.console }
+        };
+        let printed = printed.iter().filter(|line| is_shown(&line.definition));
+        let printed = printed.map(|line| self.style.console(event, width, line));
+        printed.chain(self.style.event(event, width)).collect()
     }
 
     fn finish(&mut self, results: &Results) -> io::Result<()> {
-        if let Some(live) = self.live.take() {
-            live.clear()?;
+        self.screen = None;
+        let tables = [nodes_table(results, self.style), phases_table(results, self.style)];
+        for table in tables.iter().filter(|table| !table.is_empty() && !self.options.quiet) {
+            write!(self.out, "\n{table}")?;
         }
-        let text = [
-            nodes_table(results, self.style),
-            phases_table(results, self.style),
-            faults(results, self.style),
-        ];
-        for part in text.iter().filter(|part| !part.is_empty()) {
-            write!(self.out, "\n{part}")?;
-        }
+        let between = if self.options.quiet { "" } else { "\n" };
+        let files = self.options.files.as_deref();
+        write!(self.out, "{between}{}", failures(results, &self.evidence, files, self.style))?;
         self.out.flush()
     }
 }
@@ -96,18 +105,28 @@ impl Reporter for Terminal {
     }
 
     fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
-        let width = node_width(so_far);
-        if let Some(live) = &mut self.live {
-            live.update(event);
+        let printed = self.lines.add(event);
+        if let Some(screen) = &self.screen {
+            screen.update(event.elapsed, |view| {
+                view.update(event);
+                if let Some((node, line)) = event.node.as_ref().zip(printed.last()) {
+                    view.said(node, &line.text);
+                }
+            });
         }
-        self.console_lines(event, width)?;
-        for text in self.style.event(event, width) {
+        self.evidence.add(event, &printed, so_far);
+        for text in self.texts(event, &printed, node_width(so_far)) {
             self.line(&text)?;
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
             self.finish(so_far)?;
         }
         Ok(())
+    }
+
+    fn cut_off(&mut self, _: &Results) -> io::Result<()> {
+        self.screen = None;
+        self.out.flush()
     }
 }
 

@@ -1,11 +1,7 @@
-//! What stands at the end: results per node, time per phase, and what went wrong.
-
-use std::fmt::Write as _;
+//! What stands at the end: results per node, time per phase.
 
 use crate::event::{Outcome, TestResult};
-use crate::fault::Fault;
 use crate::report::Results;
-use crate::report::finding::distinct_faults;
 use crate::report::results::NodeResults;
 
 use super::lines::Style;
@@ -98,39 +94,5 @@ fn table<R: AsRef<[String]>>(
         out += line.trim_end();
         out.push('\n');
     }
-    out
-}
-
-/// What went wrong, and the last word: errors last, where they are read.
-pub(super) fn faults(results: &Results, style: Style) -> String {
-    let mut out = String::new();
-    for (node, fault) in distinct_faults(results) {
-        let _ = write!(out, "{}", render_fault(fault, node.map(|node| node.name.as_str()), style));
-    }
-    let outcome = results.outcome.unwrap_or(Outcome::Error);
-    let _ = writeln!(
-        out,
-        "{} {} in {:.1} s",
-        style.outcome(outcome, &outcome.to_string()),
-        results.job,
-        results.duration.as_secs_f64()
-    );
-    out
-}
-
-/// One fault for people.
-fn render_fault(fault: &Fault, node: Option<&str>, style: Style) -> String {
-    let node = node.map(|node| format!("{node}: ")).unwrap_or_default();
-    let head = style.outcome(Outcome::Error, &format!("{} error", fault.class));
-    let mut out = format!("{head} {node}{}\n", fault.place);
-    for line in fault.message.lines() {
-        let _ = writeln!(out, "  {line}");
-    }
-    if let Some(help) = &fault.help {
-        for (index, line) in help.lines().enumerate() {
-            let _ = writeln!(out, "  {} {line}", if index == 0 { "help:" } else { "     " });
-        }
-    }
-    out.push('\n');
     out
 }

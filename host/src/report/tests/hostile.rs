@@ -20,7 +20,15 @@ pub(super) fn run() -> Vec<(Option<&'static str>, EventKind)> {
     vec![
         (None, EventKind::RunStarted { job: NAME.to_owned(), version: "0.0.0".to_owned(), nodes }),
         (None, EventKind::Warning { text: TEXT.to_owned() }),
-        (host, EventKind::PhaseStarted { phase: "boot-u-boot".to_owned(), timeout: seconds(900), place }),
+        (
+            host,
+            EventKind::PhaseStarted {
+                phase: "boot-u-boot".to_owned(),
+                timeout: seconds(900),
+                limit: None,
+                place,
+            },
+        ),
         (host, EventKind::Group { text: format!("lava-send {NAME}") }),
         (host, EventKind::Group { text: format!("lava-wait {NAME}: refused: {TEXT}") }),
         (

@@ -33,8 +33,12 @@ fn names_are_escaped_and_in_one_line() {
 fn definitions_of_one_name_have_each_their_own_cases() {
     let attempt = |cases: &[&str]| {
         let phase = || "test-1".to_owned();
-        let started =
-            EventKind::PhaseStarted { phase: phase(), timeout: Duration::from_secs(60), place: None };
+        let started = EventKind::PhaseStarted {
+            phase: phase(),
+            timeout: Duration::from_secs(60),
+            limit: None,
+            place: None,
+        };
         let definition = EventKind::DefinitionStarted { definition: "0_smoke".to_owned(), place: None };
         let cases = cases.iter().map(|name| case(name, TestResult::Pass, None));
         [started, definition].into_iter().chain(cases).map(|kind| (Some("host"), kind)).collect::<Vec<_>>()

@@ -1,0 +1,117 @@
+//! The last lines before something failed, kept for the end of the run.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::event::{Event, EventKind, Outcome, TestResult};
+use crate::report::Results;
+use crate::report::lines::Line;
+use crate::report::results::NodeResults;
+
+/// Lines that are kept before a failure.
+const LINES: usize = 8;
+/// Failures of a node for which lines are kept: no more are shown.
+const FAILURES: usize = 10;
+
+/// The last lines of all nodes, definitions and cases that failed.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    nodes: BTreeMap<String, NodeEvidence>,
+}
+
+#[derive(Debug, Default)]
+struct NodeEvidence {
+    /// The last lines of its console and of its definitions.
+    tail: VecDeque<Line>,
+    /// Of every definition that runs.
+    running: BTreeMap<String, Tail>,
+    /// What stood before a case failed, by the case's index.
+    cases: BTreeMap<usize, Vec<String>>,
+    /// What a definition that failed said last, by its index.
+    definitions: BTreeMap<usize, Vec<String>>,
+}
+
+/// What a definition printed last.
+#[derive(Debug, Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    /// How many of them came since the last case.
+    fresh: usize,
+}
+
+impl Evidence {
+    /// Takes the next event and the lines that are complete with it.
+    pub(super) fn add(&mut self, event: &Event, lines: &[Line], so_far: &Results) {
+        let Some(name) = &event.node else { return };
+        let node = self.nodes.entry(name.clone()).or_default();
+        lines.iter().for_each(|line| node.line(line));
+        if let Some(results) = so_far.nodes.iter().find(|results| results.name == *name) {
+            node.add(&event.kind, results);
+        }
+    }
+
+    /// The last lines of a node, each with its definition in front.
+    pub(super) fn of_node(&self, node: &str) -> Vec<String> {
+        let text = |line: &Line| match &line.definition {
+            Some(definition) => format!("{definition} │ {}", line.text),
+            None => format!("│ {}", line.text),
+        };
+        self.nodes.get(node).map(|node| node.tail.iter().map(text).collect()).unwrap_or_default()
+    }
+
+    /// What the definition of a node printed before the node's case of this index failed.
+    pub(super) fn of_case(&self, node: &str, index: usize) -> &[String] {
+        self.nodes.get(node).and_then(|node| node.cases.get(&index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the node's definition of this index printed last.
+    pub(super) fn of_definition(&self, node: &str, index: usize) -> &[String] {
+        self.nodes.get(node).and_then(|node| node.definitions.get(&index)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl NodeEvidence {
+    fn line(&mut self, line: &Line) {
+        if let Some(definition) = &line.definition {
+            let tail = self.running.entry(definition.clone()).or_default();
+            keep(&mut tail.lines, line.text.clone());
+            tail.fresh = (tail.fresh + 1).min(LINES);
+        }
+        keep(&mut self.tail, line.clone());
+    }
+
+    fn add(&mut self, kind: &EventKind, results: &NodeResults) {
+        match kind {
+            EventKind::TestCase(case) => {
+                let tail = self.running.entry(case.definition.clone()).or_default();
+                let fresh = std::mem::take(&mut tail.fresh);
+                if case.result == TestResult::Fail && self.cases.len() < FAILURES {
+                    let skipped = tail.lines.len().saturating_sub(fresh);
+                    let lines = tail.lines.iter().skip(skipped).cloned().collect();
+                    self.cases.insert(results.tests.len().saturating_sub(1), lines);
+                }
+            }
+            EventKind::DefinitionFinished { definition, outcome, .. } => {
+                let tail = self.running.remove(definition).unwrap_or_default();
+                let index = results.definitions.iter().rposition(|result| result.name == *definition);
+                if let Some(index) =
+                    index.filter(|_| *outcome == Outcome::Fail && self.definitions.len() < FAILURES)
+                {
+                    self.definitions.insert(index, tail.lines.into());
+                }
+            }
+            // What it has reported does not count.
+            EventKind::AttemptFailed { .. } => {
+                self.cases.retain(|index, _| *index < results.tests.len());
+                self.definitions.retain(|index, _| *index < results.definitions.len());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn keep<T>(lines: &mut VecDeque<T>, line: T) {
+    if lines.len() == LINES {
+        lines.pop_front();
+    }
+    lines.push_back(line);
+}

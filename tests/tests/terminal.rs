@@ -1,0 +1,158 @@
+//! What a person sees: the live view on a terminal, what stands there at the end, and what is printed elsewhere.
+
+use testbench::harness::{Definition, Finished, Job, OnTerminal, Testbench};
+
+/// A run on a terminal whose test stays until it is stopped.
+fn staying(bench: &Testbench, rows: u16, columns: u16) -> OnTerminal {
+    let steps = ["lava-test-case there --result pass", "echo what the test says", "sleep 100"];
+    let job = Job::new().definitions(&[Definition::new("stays", &steps)]);
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", job.to_yaml());
+    bench.start_on_terminal(&["run", "job.yaml", "--out", "out"], rows, columns)
+}
+
+/// The row in which the live view begins; there is but one.
+fn view(rows: &[String]) -> Option<usize> {
+    let mut found = rows.iter().enumerate().filter(|(_, row)| row.starts_with("board 4/5 test-0 "));
+    let first = found.next().map(|(index, _)| index);
+    first.filter(|_| found.next().is_none())
+}
+
+/// Whether the live view is there, says what the test has said, and nothing stands below it.
+fn is_whole(rows: &[String]) -> bool {
+    view(rows).is_some_and(|at| {
+        rows[at + 1].contains("sleep 100") && rows[at + 2..].iter().all(|row| row.is_empty())
+    })
+}
+
+/// The last row with something on it.
+fn last(rows: &[String]) -> &str {
+    rows.iter().rfind(|row| !row.is_empty()).map_or("", String::as_str)
+}
+
+fn smoke(steps: &[&str]) -> Job {
+    Job::new().definitions(&[Definition::new("smoke", steps)])
+}
+
+fn run(bench: &Testbench, job: &Job, options: &[&str]) -> Finished {
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", job.to_yaml());
+    bench.start_with(&[&["run", "job.yaml", "--out", "out"], options].concat()).finish()
+}
+
+#[test]
+fn a_live_view_stands_below_the_lines_that_stay_and_ctrl_c_leaves_the_terminal_clean() {
+    for columns in [40, 80, 200] {
+        let bench = Testbench::new();
+        let mut run = staying(&bench, 24, columns);
+        let rows = run.wait_for("live view", is_whole);
+        let at = view(&rows).expect("it was there");
+        assert!(rows[..at].iter().any(|row| row.contains("pass    there")), "{columns}: {rows:#?}");
+        assert!(rows[at].contains(" left"), "{columns}: {rows:#?}");
+        assert_eq!(rows[at].ends_with('…'), columns == 40, "{columns}: {rows:#?}");
+        assert_eq!(rows[at].contains("job.yaml:"), columns > 40, "{columns}: {rows:#?}");
+        assert!(run.is_cursor_visible());
+
+        run.press_ctrl_c();
+        let (code, rows) = run.finish();
+        assert_eq!((code, view(&rows)), (Some(5), None), "{columns}: {rows:#?}");
+        assert!(run.is_cursor_visible());
+        let text = rows.concat();
+        assert!(
+            text.contains("cancelled board") && text.contains("the run was stopped"),
+            "{columns}: {rows:#?}"
+        );
+        assert!(text.contains("cancelled one-board in "), "{columns}: {rows:#?}");
+        assert!(last(&rows).ends_with("out/index.html"), "{columns}: {rows:#?}");
+    }
+}
+
+#[test]
+fn the_live_view_follows_the_size_of_the_terminal() {
+    let bench = Testbench::new();
+    let mut run = staying(&bench, 24, 80);
+    run.wait_for("live view", is_whole);
+    for (rows, columns) in [(24, 40), (10, 40), (40, 200)] {
+        run.resize(rows, columns);
+        let is_cut =
+            |rows: &[String]| view(rows).is_some_and(|at| rows[at].ends_with('…') == (columns == 40));
+        run.wait_for("live view of that size", |rows| is_whole(rows) && is_cut(rows));
+    }
+    run.resize(2, 40);
+    run.wait_for("live view of one row", |rows| view(rows).is_some());
+    run.press_ctrl_c();
+    assert_eq!(run.finish().0, Some(5));
+}
+
+#[test]
+fn a_second_ctrl_c_takes_the_live_view_away_too() {
+    let bench = Testbench::new();
+    // The power stays on for as long as the test lasts.
+    let text = bench.to_toml();
+    let off = text.lines().find(|line| line.starts_with("off = ")).expect("a command").to_owned();
+    let bench = bench.bench_text(&text.replace(&off, "off = [\"sleep\", \"100\"]"));
+    let mut run = staying(&bench, 24, 80);
+    run.wait_for("live view", is_whole);
+    run.press_ctrl_c();
+    run.wait_for("last phase", |rows| rows.iter().any(|row| row.starts_with("board 5/5 power-off ")));
+    run.press_ctrl_c();
+    let (code, rows) = run.finish();
+    assert_eq!(code, Some(5), "{rows:#?}");
+    assert!(!rows.iter().any(|row| row.starts_with("board 5/5")) && run.is_cursor_visible(), "{rows:#?}");
+}
+
+#[test]
+fn a_terminal_that_knows_nothing_but_text_gets_lines() {
+    let bench = Testbench::new().environment("CLICOLOR_FORCE", "");
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", Job::new().to_yaml());
+    let dumb = bench.environment("TERM", "dumb").start_with(&["run", "job.yaml", "--out", "out"]).finish();
+    assert_eq!((dumb.code, dumb.stdout.contains('\u{1b}')), (Some(0), false), "{dumb}");
+    assert!(dumb.stdout.contains("test-0 … (at most"), "{dumb}");
+}
+
+#[test]
+fn colours_are_asked_for_by_the_option_or_the_environment() {
+    let has_colours = |run: &Finished| run.stdout.contains("\u{1b}[");
+    let plain = run(&Testbench::new(), &Job::new(), &[]);
+    assert!(plain.code == Some(0) && !has_colours(&plain), "{plain}");
+    let forced = Testbench::new().environment("CLICOLOR_FORCE", "1");
+    let coloured = run(&forced, &Job::new(), &[]);
+    assert!(coloured.code == Some(0) && has_colours(&coloured), "{coloured}");
+    let replayed = forced.start_with(&["--color", "never", "replay", "out"]).finish();
+    assert!(replayed.code == Some(0) && !has_colours(&replayed), "{replayed}");
+    forced.write("bad.yaml", "job_name: bad\n");
+    for (color, is_coloured) in [("always", true), ("never", false)] {
+        let told = forced.start_with(&["validate", "bad.yaml", "--color", color]).finish();
+        assert_eq!((told.code, told.stderr.contains("\u{1b}[")), (Some(2), is_coloured), "{told}");
+        let usage = forced.start_with(&["validate", "--color", color]).finish();
+        assert_eq!((usage.code, usage.stderr.contains("\u{1b}[")), (Some(2), is_coloured), "{usage}");
+    }
+}
+
+#[test]
+fn a_quiet_run_prints_failures_and_the_last_line_alone() {
+    let passed = run(&Testbench::new(), &Job::new(), &["--quiet"]);
+    assert_eq!(
+        (passed.code, passed.stdout.lines().count(), passed.stderr.as_str()),
+        (Some(0), 1, ""),
+        "{passed}"
+    );
+    assert!(passed.stdout.starts_with("pass one-board in "), "{passed}");
+    let failed = run(&Testbench::new(), &smoke(&["lava-test-case bad --result fail"]), &["-q"]);
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.stdout.starts_with("test error board, 0_smoke, case bad (job.yaml:"), "{failed}");
+}
+
+#[test]
+fn a_run_in_json_prints_its_events_and_nothing_else() {
+    let bench = Testbench::new();
+    let run = run(&bench, &Job::new(), &["--json"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), run.file("run.jsonl").as_str()), "{run}");
+    for options in [["--json", "--quiet"], ["--json", "--verbose"], ["--quiet", "--verbose"]] {
+        let words = [&["run", "job.yaml"][..], &options].concat();
+        let refused = bench.start_with(&words).finish();
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused}");
+        assert!(refused.stderr.contains("cannot be used with"), "{refused}");
+    }
+}
