@@ -1,11 +1,12 @@
 //! `host-runner run JOB`: runs a job on the boards of a bench.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::board::{Bench, BenchError};
 use crate::cli::args::{BenchArgs, RunArgs};
 use crate::cli::message::{Failure, print_warnings};
-use crate::cli::reports;
+use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
@@ -29,7 +30,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let mut all = reports::files(&out)?;
     match args.json {
         true => all.push(reports::json()),
-        false => all.extend(reports::printed(&args.display, Some(1.0), &out)?),
+        false => all.extend(reports::printed(
+            &args.display,
+            &View { speed: Some(1.0), from: Duration::ZERO, files: &out },
+        )?),
     }
     let emitter = Emitter::new(all);
     let class = block_on(async |cancel| {
