@@ -29,6 +29,7 @@ pub mod net;
 pub mod nfs;
 mod pace;
 pub mod plan;
+pub mod playback;
 mod process_group;
 pub mod program;
 pub mod ramdisk;

@@ -23,7 +23,7 @@ fn a_person_stops_autoboot_types_to_u_boot_and_leaves() {
     person.sees("console of fake1; Ctrl-T ? helps");
     person.sees("Hit any key to stop autoboot");
     person.types(" ");
-    person.sees("=> ");
+    person.sees("=>");
     person.types("printenv board\r");
     person.sees("board=fake");
     person.types(&format!("{ESCAPE}?"));
@@ -64,7 +64,7 @@ fn a_serial_port_takes_breaks_and_files_and_its_loss_is_told() {
     let mut person = at_console(&bench, &["--escape", "ctrl-a"]);
     person.sees("console of fake1; Ctrl-A ? helps");
     board.write_all(b"login: ").expect("the line is open");
-    person.sees("login: ");
+    person.sees("login:");
     person.types("\x01b");
     person.sees("break sent");
     let content: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -115,7 +115,7 @@ fn two_people_share_a_console() {
     let mut first = at_console(&bench, &[]);
     first.sees("Hit any key to stop autoboot");
     first.types(" ");
-    first.sees("=> ");
+    first.sees("=>");
     let mut second = at_console(&bench, &[]);
     second.sees("console of fake1, which `host-runner console`");
     second.types(&format!("{ESCAPE}t"));

@@ -20,9 +20,8 @@ fn view(rows: &[String]) -> Option<usize> {
 
 /// Whether the live view is there, says what the test has said, and nothing stands below it.
 fn is_whole(rows: &[String]) -> bool {
-    view(rows).is_some_and(|at| {
-        rows[at + 1].contains("sleep 100") && rows[at + 2..].iter().all(|row| row.is_empty())
-    })
+    let below = view(rows).and_then(|at| rows.get(at + 1..)).and_then(<[String]>::split_first);
+    below.is_some_and(|(detail, rest)| detail.contains("sleep 100") && rest.iter().all(String::is_empty))
 }
 
 /// The last row with something on it.

@@ -1,6 +1,6 @@
 //! The arguments, and which subcommand they mean.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
+use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, explain, import, man, message, power,
     replay, rootfs, run, schema, ssh, validate,
@@ -111,8 +112,9 @@ enum Command {
     /// Prints the JSON Schema of a kind of file, for completion and help in an editor
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::SchemaArgs),
-    /// Prints what the terminal printed during a stored run; with --out, writes its reports again
-    Replay(ReplayArgs),
+    /// Prints what the terminal printed during a stored run, writes its reports again, or plays its board
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::ReplayArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
@@ -267,18 +269,6 @@ pub(super) struct ExplainArgs {
     pub(super) code: Option<String>,
 }
 
-/// `host-runner replay`.
-#[derive(Debug, Args)]
-pub(super) struct ReplayArgs {
-    /// The directory of the run
-    pub(super) directory: PathBuf,
-    /// Writes every report of the run again into this directory, which must not exist yet
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) display: DisplayArgs,
-}
-
 /// Which bench.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
@@ -309,16 +299,16 @@ enum Shown {
 }
 
 impl DisplayArgs {
-    /// The terminal report's options; `live` asks for a live view at that speed where standard output is a terminal, and
-    /// `files` is the directory of the run.
-    pub(super) fn terminal(&self, live: Option<f64>, files: &Path) -> terminal::Options {
+    /// The terminal report's options; there is a live view only where standard output is a terminal.
+    pub(super) fn terminal(&self, view: &View<'_>) -> terminal::Options {
         terminal::Options {
             colours: color::on_stdout(),
             output: self.verbose || self.show.contains(&Shown::Output),
             console: self.verbose || self.show.contains(&Shown::Console),
-            live: live.filter(|_| !self.quiet && color::can_draw()),
+            live: view.speed.filter(|_| !self.quiet && color::can_draw()),
             quiet: self.quiet,
-            files: Some(files.to_owned()),
+            from: view.from,
+            files: Some(view.files.to_owned()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
@@ -42,14 +43,19 @@ pub(super) fn json() -> Box<dyn Reporter> {
     Box::new(Jsonl::printed(Box::new(io::stdout())))
 }
 
-/// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in. With `live`
-/// there is a live view, in which time goes that fast; `files` is the directory of the run.
-pub(super) fn printed(
-    display: &DisplayArgs,
-    live: Option<f64>,
-    files: &Path,
-) -> Result<Vec<Box<dyn Reporter>>, Fault> {
-    let terminal = Terminal::new(Box::new(io::stdout()), display.terminal(live, files));
+/// What of a run the terminal shows.
+pub(super) struct View<'a> {
+    /// A live view is drawn, in which time goes that many times as fast as ours.
+    pub(super) speed: Option<f64>,
+    /// Nothing is printed of what came before, in time since the run's start.
+    pub(super) from: Duration,
+    /// The directory of the run.
+    pub(super) files: &'a Path,
+}
+
+/// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in.
+pub(super) fn printed(display: &DisplayArgs, view: &View<'_>) -> Result<Vec<Box<dyn Reporter>>, Fault> {
+    let terminal = Terminal::new(Box::new(io::stdout()), display.terminal(view));
     let (sections, fence) = match service() {
         None => return Ok(vec![Box::new(terminal)]),
         Some(_) if display.quiet => return Ok(vec![Box::new(terminal)]),

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::board::{Bench, BenchError, Board};
 use crate::cli::args::{BenchArgs, RunArgs};
 use crate::cli::message::{Failure, note, print_warnings};
-use crate::cli::reports;
+use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
 use crate::diagnostic::{Source, did_you_mean};
 use crate::event::Outcome;
@@ -33,7 +34,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let mut all = reports::files(&out)?;
     match args.json {
         true => all.push(reports::json()),
-        false => all.extend(reports::printed(&args.display, Some(1.0), &out)?),
+        false => all.extend(reports::printed(
+            &args.display,
+            &View { speed: Some(1.0), from: Duration::ZERO, files: &out },
+        )?),
     }
     let emitter = Emitter::new(all);
     let boards: Vec<String> = plan.nodes.iter().filter_map(NodePlan::board).map(str::to_owned).collect();

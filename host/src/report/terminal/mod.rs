@@ -10,6 +10,7 @@ mod view;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::event::{Event, EventKind};
 use crate::report::lines::{Line, Lines};
@@ -36,6 +37,8 @@ pub struct Options {
     pub live: Option<f64>,
     /// Whether nothing but failures and the last line is shown.
     pub quiet: bool,
+    /// Nothing is shown of what came before, in time since the run's start.
+    pub from: Duration,
     /// The directory of the run's files, to be named at the end.
     pub files: Option<PathBuf>,
 }
@@ -75,7 +78,7 @@ impl Terminal {
     fn texts(&self, event: &Event, printed: &[Line], width: usize) -> Vec<String> {
         // The live view says it.
         let is_shown_live = self.screen.is_some() && matches!(event.kind, EventKind::PhaseStarted { .. });
-        if self.options.quiet || is_shown_live {
+        if self.options.quiet || is_shown_live || event.elapsed < self.options.from {
             return Vec::new();
         }
         let is_shown = |definition: &Option<String>| {

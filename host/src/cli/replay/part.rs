@@ -1,0 +1,67 @@
+//! The part of a run that is shown.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::event::{Event, EventKind};
+use crate::fault::{Class, Fault};
+use crate::report::jsonl::{self, ReadError};
+
+use super::args::When;
+use super::no_run;
+
+/// From when until when a run is shown, in time since its start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) from: Duration,
+    until: Option<Duration>,
+}
+
+impl Part {
+    /// Looks up the phases that are named: the first of that name of any node begins it, the last ends it.
+    pub(super) fn find(path: &Path, from: Option<&When>, until: Option<&When>) -> Result<Self, Fault> {
+        let is_named = |when: Option<&When>| matches!(when, Some(When::Phase(_)));
+        let mut phases = Vec::new();
+        if is_named(from) || is_named(until) {
+            jsonl::read::<ReadError>(path, |event| {
+                match event.kind {
+                    EventKind::PhaseStarted { phase, .. } => phases.push((phase, true, event.elapsed)),
+                    EventKind::PhaseFinished { phase, .. } => phases.push((phase, false, event.elapsed)),
+                    _ => {}
+                }
+                Ok(())
+            })
+            .map_err(|error| no_run(path, &error))?;
+        }
+        let begin = |wanted: &str| phases.iter().find(|(name, begins, _)| *begins && name == wanted);
+        let end = |wanted: &str| phases.iter().rfind(|(name, begins, _)| !begins && name == wanted);
+        let absent = |name: &str| {
+            let mut names: Vec<_> = phases.iter().map(|(name, ..)| format!("`{name}`")).collect();
+            names.dedup();
+            names.sort();
+            names.dedup();
+            Fault::new(
+                Class::Job,
+                path.display().to_string(),
+                format!("the run has no phase `{name}` that does that"),
+            )
+            .with_help(format!("its phases are {}", names.join(", ")))
+        };
+        let from = match from {
+            None => Duration::ZERO,
+            Some(When::At(time)) => *time,
+            Some(When::Phase(name)) => begin(name).map(|found| found.2).ok_or_else(|| absent(name))?,
+        };
+        let until = match until {
+            None => None,
+            Some(When::At(time)) => Some(*time),
+            Some(When::Phase(name)) => Some(end(name).map(|found| found.2).ok_or_else(|| absent(name))?),
+        };
+        Ok(Self { from, until })
+    }
+
+    /// Whether the event comes after it.
+    pub(super) fn is_over(&self, event: &Event) -> bool {
+        self.until.is_some_and(|until| event.elapsed > until)
+    }
+}
