@@ -90,7 +90,7 @@ pub enum SnmpError {
         host: String,
     },
     /// It does not answer.
-    #[error("no answer from {address} within {} s ({tries} tries)", waited.as_secs_f64().ceil())]
+    #[error("no answer from {address} within {} s ({tries} tries)", waited.as_secs_f64().round())]
     Silent {
         /// Host and port.
         address: String,
