@@ -42,13 +42,19 @@ pub enum ProgramError {
         printed: String,
     },
     /// It was killed because it took too long.
-    #[error("it did not end within {timeout:?}{}", said(.output))]
+    #[error("it did not end within {:?}{}", whole_seconds(*.timeout), said(.output))]
     Timeout {
         /// The time it had.
         timeout: Duration,
         /// Last lines of what it printed until then.
         output: String,
     },
+}
+
+/// A time that is what was left of a limit, as it is told: whole seconds, where it is that long.
+fn whole_seconds(time: Duration) -> Duration {
+    let is_part = time.subsec_nanos() > 0 && time.as_secs() > 0;
+    if is_part { Duration::from_secs(time.as_secs() + 1) } else { time }
 }
 
 fn said(output: &str) -> String {

@@ -2,6 +2,7 @@
 
 pub mod agent_runner;
 pub mod fake_board;
+pub mod fake_relay;
 pub mod harness;
 pub mod kept_run;
 pub mod kernel_client;

@@ -43,9 +43,7 @@ fn a_person_stops_autoboot_types_to_u_boot_and_leaves() {
 fn power_is_switched_from_the_console() {
     let bench = Testbench::new();
     let mut person = at_console(&bench, &[]);
-    for (key, told) in
-        [("p", "the board is switched off and on"), ("x", "the board is off"), ("o", "the board is on")]
-    {
+    for (key, told) in [("p", "reset: done"), ("x", "power off: done"), ("o", "power on: done")] {
         person.types(&format!("{ESCAPE}{key}"));
         person.sees(told);
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::action::PoweredBoard;
+use crate::action::power::power_fault;
+use crate::board::power::Switch;
 use crate::fault::{Chain, Class, Fault};
 use crate::plan::UserCommand;
 use crate::program::{ProgramError, run_program};
@@ -22,24 +24,29 @@ pub(crate) async fn command(
     if !command.undo.is_empty() && resources.undo.iter().all(|other| other.name != command.name) {
         resources.undo.push(command.clone());
     }
-    if command.powers
-        && let Some(power) = &node.own_board(phase)?.power
-    {
-        // Counts as switched on even if that fails half-way.
-        resources.power = Some(PoweredBoard::Commands(power.clone()));
-    }
-    for program in &command.run {
-        run(phase, command, program).await?;
+    match command.power {
+        Some(switch) => {
+            // The plan has it of the board.
+            let Some(power) = &node.own_board(phase)?.power else { return Ok(()) };
+            if switch != Switch::Off {
+                // Counts as switched on even if that fails half-way.
+                resources.power = Some(PoweredBoard::Switch(power.clone()));
+            }
+            let say = |text: &str| node.emitter.warn(text);
+            power.run(switch, phase.left(), &say).await.map_err(|error| power_fault(phase, &error))?;
+        }
+        None => run(phase, command).await?,
     }
     node.emitter.note(format!("command `{}` of the bench has done its work", command.name));
     Ok(())
 }
 
-async fn run(phase: &Phase, command: &UserCommand, program: &[String]) -> Result<(), Fault> {
-    let ended = run_program(program, phase.left()).await;
+async fn run(phase: &Phase, command: &UserCommand) -> Result<(), Fault> {
+    let ended = run_program(&command.run, phase.left()).await;
     ended.map(drop).map_err(|kind| {
         let late = matches!(kind, ProgramError::Timeout { .. });
-        let text = format!("command `{}` of the bench, `{}`, did not work", command.name, program.join(" "));
+        let text =
+            format!("command `{}` of the bench, `{}`, did not work", command.name, command.run.join(" "));
         let limit = if late { format!(" (at most {})", phase.limit) } else { String::new() };
         let class = if kind.is_missing() { Class::Bench } else { Class::Infrastructure };
         phase.fault(class, format!("{text}: {}{limit}", Chain(&kind)))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::action::TestsIn;
 use crate::action::console::{open_board_console, share_console};
 use crate::action::test::await_prompt;
-use crate::board::power::{PowerCommands, PowerError};
+use crate::board::power::{Power, PowerError};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::{Board, ConsoleTarget, QemuSettings};
 use crate::dialog::Shutdown;
@@ -14,10 +14,9 @@ use crate::job::Part;
 use crate::limit::Limit;
 use crate::link::{Console, drive};
 use crate::plan::{ResetPlan, Step};
-use crate::program::ProgramError;
 use crate::run::{NodeContext, Phase, Resources};
 
-/// How long switching a board on may take, where the job does not name it.
+/// How long starting a virtual board may take, where the job does not name it.
 const POWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one `soft_reboot` command may take until the kernel says that it restarts.
@@ -27,22 +26,26 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) enum PoweredBoard {
     /// A virtual board: the emulator runs.
     Virtual(QemuBoard),
-    /// A real board, with the commands that switch it.
-    Commands(PowerCommands),
+    /// A real board, with what switches it.
+    Switch(Power),
 }
 
 impl PoweredBoard {
     /// Switches the board off.
-    pub(crate) async fn off(self, phase: &Phase) -> Result<(), Fault> {
+    pub(crate) async fn off(self, node: &NodeContext, phase: &Phase) -> Result<(), Fault> {
         let off = match self {
             Self::Virtual(board) => {
                 board.power_off().await.map_err(|error| phase.error(Class::Infrastructure, &error))
             }
-            Self::Commands(commands) => {
-                commands.off(phase.left()).await.map_err(|error| power_fault(phase, &error))
+            Self::Switch(power) => {
+                let say = |text: &str| node.emitter.warn(text);
+                power.off(phase.left(), &say).await.map_err(|error| power_fault(phase, &error))
             }
         };
-        off.map_err(|fault| fault.with_help("look at the board: it may still be on"))
+        off.map_err(|fault| {
+            let help = fault.help.as_ref().map(|help| format!("{help}; ")).unwrap_or_default();
+            fault.with_help(format!("{help}look at the board: it may still be on"))
+        })
     }
 }
 
@@ -56,13 +59,13 @@ pub(super) async fn power_on(
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
     let limit = |part| step.timeouts.part(part);
-    let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of power commands");
     let open = resources.take_line(None);
     let owed_prompts = open.as_ref().filter(|line| line.owes_prompt).map(|line| line.prompts.clone());
     let open = open.map(|line| line.console);
     let target = match (&board.console, open) {
         (ConsoleTarget::Qemu(_), Some(console)) if !reset.wanted => return Ok(console),
         (ConsoleTarget::Qemu(settings), _) => {
+            let fixed = Limit::new(POWER_TIMEOUT, "a fixed limit of starting the emulator");
             let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
             let start = start_virtual(node, &part, board, settings, resources);
             return part.bound("running emulator", start).await;
@@ -89,11 +92,13 @@ pub(super) async fn power_on(
     resources.tests = TestsIn::Nowhere;
     resources.brought = None;
     match &board.power {
-        Some(commands) => {
+        Some(power) => {
             // Counts as switched on even if that fails half-way.
-            resources.power = Some(PoweredBoard::Commands(commands.clone()));
-            let part = phase.part(Some(limit(Part::Reset).unwrap_or(&fixed)));
-            commands.reset(part.left()).await.map_err(|error| power_fault(&part, &error))?;
+            resources.power = Some(PoweredBoard::Switch(power.clone()));
+            let usual = power.usual_limit().map(|time| Limit::new(time, "a fixed limit of switching power"));
+            let part = phase.part(limit(Part::Reset).or(usual.as_ref()));
+            let say = |text: &str| node.emitter.warn(text);
+            power.reset(part.left(), &say).await.map_err(|error| power_fault(&part, &error))?;
             node.emitter.note(format!("board `{}` is switched on", board.name));
         }
         None if !reset.soft_reboot.is_empty() => {
@@ -138,7 +143,7 @@ async fn start_virtual(
     resources.tests = TestsIn::Nowhere;
     resources.brought = None;
     if let Some(power) = resources.power.take() {
-        power.off(phase).await?;
+        power.off(node, phase).await?;
     }
     let (network, seat) =
         node.run.networks.seat(&node.plan.name).ok_or_else(|| {
@@ -158,7 +163,7 @@ async fn start_virtual(
     Ok(share_console(node, board, stream, resources))
 }
 
-fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
-    let late = matches!(error.kind, ProgramError::Timeout { .. });
-    phase.late_error(error.class(), error, late)
+/// What a switch could not do, as a fault of `phase`.
+pub(super) fn power_fault(phase: &Phase, error: &PowerError) -> Fault {
+    phase.late_error(error.class(), error, error.is_late).with_optional_help(error.help())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
-use super::power::PowerCommands;
+use super::power::Power;
 use super::tokens::Tokens;
 use crate::artifact::Mirrors;
 use crate::diagnostic::{Diagnostics, ReadError};
@@ -81,7 +81,7 @@ pub struct Board {
     /// Variables of the test scripts on it, in the file's order; those of a job win.
     pub environment: Vec<(String, String)>,
     /// How its power is switched; `None` for a virtual board, and where it is done by hand.
-    pub power: Option<PowerCommands>,
+    pub power: Option<Power>,
     /// Bytes of changed data that a job may write into its root filesystem; what exceeds them fails with ENOSPC.
     pub rootfs_budget: u64,
     /// U-Boot on it, if it has one.

@@ -4,9 +4,14 @@ mod access;
 mod console;
 mod info;
 mod power;
+mod power_driver;
 mod qemu;
 mod rootfs;
 
+#[cfg(test)]
+pub(crate) use power::DRIVERS;
+pub(crate) use power::MAX_OFF;
+pub(crate) use power_driver::{MAX_INDEX, MAX_PULSE_MS, MAX_VALUE};
 pub(crate) use qemu::{MAX_MEMORY_MB, MIN_MEMORY_MB};
 pub(crate) use rootfs::MAX_BUDGET_MB;
 
@@ -16,6 +21,7 @@ use std::sync::Arc;
 
 use super::bench::{AgentLink, Bench, BenchError, Board, ConsoleTarget, VirtualNetwork};
 use super::board_type::{self, BoardType};
+use super::tokens::Tokens;
 use crate::artifact::{Mirrors, Rule};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, did_you_mean};
 use crate::document::{Fields, Node, Reader, Value, parse_toml};
@@ -45,6 +51,7 @@ impl Bench {
             reader: Reader::new(source),
             directory,
             types: Vec::new(),
+            tokens: Tokens::default(),
             rootfs_budget: rootfs::DEFAULT_BUDGET,
         };
         let bench = file.read(&node, Path::new(&source.name));
@@ -66,6 +73,8 @@ struct BenchFile<'a> {
     reader: Reader<'a>,
     directory: &'a Path,
     types: Vec<NamedType>,
+    /// Of which boards name some.
+    tokens: Tokens,
     /// Of boards that have none of their own.
     rootfs_budget: u64,
 }
@@ -90,6 +99,7 @@ impl BenchFile<'_> {
         let mirrors = fields.get("mirror").map(|node| self.mirrors(node)).unwrap_or_default();
         let ssh_config = self.table(&fields, "scp", |file, table| file.path(table, "config"));
         let tokens = self.tokens(&fields);
+        self.tokens.clone_from(&tokens);
         let boards = fields.require(&mut self.reader, "boards");
         let boards = boards.map(|node| self.boards(node, virtual_network)).unwrap_or_default();
         fields.finish(&mut self.reader);
@@ -241,7 +251,7 @@ impl BenchFile<'_> {
         let ssh_port = ssh_port.and_then(|node| self.reader.integer(node, "ssh_port", 1, 65535));
         let linux_device = fields.get("linux_console");
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
-        let power = fields.get("power").and_then(|node| self.power(node, is_virtual));
+        let power = fields.get("power").and_then(|node| self.power(name, node, is_virtual));
         let rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
         let info = self.table(&fields, "info", |file, table| Some(file.info(table))).unwrap_or_default();
         let tags = fields.get("tags").map(|node| self.reader.strings(node, "tags")).unwrap_or_default();

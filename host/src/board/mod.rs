@@ -17,4 +17,4 @@ pub use bench::{
 };
 pub(crate) use board_type::is_load_address;
 pub use board_type::{BoardType, LinuxSettings, LoadAddresses, SerialConsole, UbootSettings};
-pub use tokens::{TokenError, TokenSource, Tokens};
+pub use tokens::{Secret, TokenError, TokenSource, Tokens};

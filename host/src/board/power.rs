@@ -1,30 +1,91 @@
-//! Power of a board, switched by the commands of the bench file.
+//! Power of a board: the switches that a bench file can name, behind one interface.
+//!
+//! | `driver` | file | is the state read back? |
+//! |---|---|---|
+//! | none: commands | `commands` | by a command, if there is one |
+//! | `uhubctl` | `uhubctl` | yes |
+//! | `snmp` | `snmp`, `snmp_model` | yes |
+//! | `tasmota`, `shelly` | `tasmota`, `shelly`, over `http` | yes |
+//! | `gpio` | `gpio` | no: a line is not looked at without being taken |
+//! | `ask` | `ask` | no |
+
+mod ask;
+mod commands;
+mod error;
+mod gpio;
+mod http;
+mod shelly;
+mod snmp;
+mod snmp_model;
+mod tasmota;
+#[cfg(test)]
+mod tests;
+mod time;
+mod uhubctl;
 
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::fault::Class;
-use crate::program::{ProgramError, run_program};
+pub use ask::{Ask, AskError};
+pub use commands::PowerCommands;
+pub use error::{PowerError, PowerErrorKind};
+pub use gpio::{Gpio, GpioError, GpioLine};
+pub use http::{HttpDevice, HttpError};
+pub use shelly::Shelly;
+pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
+pub(crate) use snmp_model::MODELS;
+pub use tasmota::Tasmota;
+pub use uhubctl::Uhubctl;
+
+use time::Time;
 
 /// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
-const OFF_TIME: Duration = Duration::from_secs(1);
+pub(crate) const OFF_TIME: Duration = Duration::from_secs(1);
 
-/// The commands that switch a board's power. Each is a program and its arguments; no shell is involved. Several for one
-/// purpose run one after the other, as long as they succeed.
-///
-/// A bench file gives `reset`, or both `on` and `off`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PowerCommands {
-    /// Switch it on.
-    pub on: Vec<Vec<String>>,
-    /// Switch it off; must do no harm to a board that is off. Without one, the board stays on.
-    pub off: Vec<Vec<String>>,
-    /// Reset it. Without one, a reset is off, 1 s, on.
-    pub reset: Vec<Vec<String>>,
-    /// Tell whether it is on: a program that prints `on` or `off`, on a last line of its own.
-    pub status: Option<Vec<String>>,
+/// How long switching may take where nobody says so, but for the time that the board stays off.
+const USUAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a switch may take from its answer to the state that it was told.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// How long an outlet may take from the order to restart until it is off.
+const RESTARTING: Duration = Duration::from_secs(10);
+
+/// How often its state is asked for meanwhile.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// Tells a person what is to be done, where a switch needs one.
+pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// How the power of a board is switched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Power {
+    /// What switches it.
+    pub driver: Driver,
+    /// `off_s`: how long it stays off in a reset. A switch that can restart an outlet by itself is asked to do so only
+    /// where this is not given.
+    pub off_time: Option<Duration>,
+}
+
+/// What switches a board's power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// Commands of the bench file.
+    Commands(PowerCommands),
+    /// A port of a USB hub.
+    Uhubctl(Uhubctl),
+    /// An outlet of a power switch that speaks SNMP.
+    Snmp(Snmp),
+    /// A relay with Tasmota.
+    Tasmota(Tasmota),
+    /// A relay of Shelly's.
+    Shelly(Shelly),
+    /// A line of this PC.
+    Gpio(Gpio),
+    /// A person.
+    Ask(Ask),
 }
 
 /// What is done to the power.
@@ -51,207 +112,204 @@ impl fmt::Display for Switch {
     }
 }
 
-/// A power command that did not do its work.
-#[derive(Debug, thiserror::Error)]
-#[error("{switch} command `{command}` did not work")]
-pub struct PowerError {
-    /// What it was to do.
-    pub switch: Switch,
-    /// The command line, words separated by spaces.
-    pub command: String,
-    /// What went wrong.
-    #[source]
-    pub kind: ProgramError,
-}
-
-impl PowerError {
-    /// Whose fault it is: a command that is not there is the bench file's, one that fails is the bench's hardware.
-    pub fn class(&self) -> Class {
-        if self.kind.is_missing() { Class::Bench } else { Class::Infrastructure }
+impl From<PowerCommands> for Power {
+    fn from(commands: PowerCommands) -> Self {
+        Self { driver: Driver::Commands(commands), off_time: None }
     }
 }
 
-impl PowerCommands {
-    /// Switches the power on; `limit` is for all of its commands together.
-    ///
-    /// # Errors
-    /// Where the command cannot be run, fails or takes too long.
-    pub async fn on(&self, limit: Duration) -> Result<(), PowerError> {
-        run(Switch::On, &self.on, limit).await
+impl Power {
+    /// The commands, where it is switched by commands.
+    pub const fn commands(&self) -> Option<&PowerCommands> {
+        match &self.driver {
+            Driver::Commands(commands) => Some(commands),
+            _ => None,
+        }
     }
 
-    /// Whether the power is on; `None` if there is no command that tells it.
+    /// Whether it can do this.
+    pub const fn can(&self, switch: Switch) -> bool {
+        match (&self.driver, switch) {
+            (Driver::Commands(commands), _) => commands.can(switch),
+            (Driver::Gpio(gpio), Switch::On | Switch::Off) => gpio.pulse.is_none(),
+            (Driver::Gpio(_) | Driver::Ask(_), Switch::Status) => false,
+            _ => true,
+        }
+    }
+
+    /// How long switching may take where nobody says so; `None` for a person, who has as long as there is.
+    pub fn usual_limit(&self) -> Option<Duration> {
+        let is_person = matches!(self.driver, Driver::Ask(_));
+        (!is_person).then(|| USUAL_LIMIT + self.off_time.unwrap_or_default())
+    }
+
+    /// What its state is asked of: boards with the same are asked one after the other, as a switch may take one session
+    /// only. `None` where its state cannot be asked for.
+    pub fn asked_of(&self) -> Option<String> {
+        if !self.can(Switch::Status) {
+            return None;
+        }
+        match &self.driver {
+            Driver::Commands(commands) => commands.status.as_ref()?.first().cloned(),
+            Driver::Uhubctl(_) => Some(uhubctl::PROGRAM.to_owned()),
+            Driver::Snmp(snmp) => Some(snmp.host.clone()),
+            Driver::Tasmota(Tasmota { device, .. }) | Driver::Shelly(Shelly { device, .. }) => {
+                Some(device.host.clone())
+            }
+            Driver::Gpio(_) | Driver::Ask(_) => None,
+        }
+    }
+
+    /// Does `switch`; `limit` is for all of it. The state, where it is asked for and can be told.
     ///
     /// # Errors
-    /// As [`on`](Self::on), and if the command says neither `on` nor `off`.
+    /// Where the switch cannot be reached, refuses, does not obey or takes too long.
+    pub async fn run(
+        &self,
+        switch: Switch,
+        limit: Duration,
+        say: Say<'_>,
+    ) -> Result<Option<bool>, PowerError> {
+        match switch {
+            Switch::On => self.on(limit, say).await.map(|()| None),
+            Switch::Off => self.off(limit, say).await.map(|()| None),
+            Switch::Reset => self.reset(limit, say).await.map(|()| None),
+            Switch::Status => self.status(limit).await,
+        }
+    }
+
+    /// Switches the power on.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn on(&self, limit: Duration, say: Say<'_>) -> Result<(), PowerError> {
+        // On the heap, here and below: the library's futures are deep, and those of a run are around them.
+        Box::pin(self.turn(true, &Time::new(limit), say)).await
+    }
+
+    /// Switches the power off. Does nothing where it cannot be switched off: the board stays on.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn off(&self, limit: Duration, say: Say<'_>) -> Result<(), PowerError> {
+        if self.can(Switch::Off) { Box::pin(self.turn(false, &Time::new(limit), say)).await } else { Ok(()) }
+    }
+
+    /// Resets the board: as the switch does it by itself, if it can; else off, a while, and on.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn reset(&self, limit: Duration, say: Say<'_>) -> Result<(), PowerError> {
+        let time = Time::new(limit);
+        let failed = |kind| self.error(Switch::Reset, kind, &time);
+        match &self.driver {
+            Driver::Commands(commands) if !commands.reset.is_empty() => {
+                return commands.run(Switch::Reset, limit).await;
+            }
+            Driver::Snmp(snmp) if self.off_time.is_none() && snmp.outlet.reset.is_some() => {
+                Box::pin(snmp.reset(&time)).await.map_err(failed)?;
+                return Box::pin(self.restarted(&time)).await.map_err(failed);
+            }
+            Driver::Gpio(gpio) if gpio.pulse.is_some() => return gpio.press(&time).await.map_err(failed),
+            Driver::Ask(ask) => return ask.wait(Switch::Reset, &time, say).await.map_err(failed),
+            _ => {}
+        }
+        if self.can(Switch::Off) {
+            Box::pin(self.turn(false, &time, say)).await?;
+        }
+        sleep(self.off_time.unwrap_or(OFF_TIME).min(time.left())).await;
+        Box::pin(self.turn(true, &time, say)).await
+    }
+
+    /// Whether the power is on; `None` if that cannot be told.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
     pub async fn status(&self, limit: Duration) -> Result<Option<bool>, PowerError> {
-        let Some(argv) = &self.status else { return Ok(None) };
-        let failed = |kind| PowerError { switch: Switch::Status, command: argv.join(" "), kind };
-        let printed = run_program(argv, limit).await.map_err(failed)?;
-        match printed.lines().next_back().map(|line| line.trim().to_ascii_lowercase()).as_deref() {
-            Some("on") => Ok(Some(true)),
-            Some("off") => Ok(Some(false)),
-            _ => Err(failed(ProgramError::Answer { wanted: "`on` or `off`", printed })),
+        let time = Time::new(limit);
+        if let Driver::Commands(commands) = &self.driver {
+            return commands.state(limit).await;
+        }
+        Box::pin(self.state(&time)).await.map_err(|kind| self.error(Switch::Status, kind, &time))
+    }
+
+    /// Switches it, and sees that it obeys.
+    async fn turn(&self, on: bool, time: &Time, say: Say<'_>) -> Result<(), PowerError> {
+        let switch = if on { Switch::On } else { Switch::Off };
+        let failed = |kind| self.error(switch, kind, time);
+        match &self.driver {
+            Driver::Commands(commands) => return commands.run(switch, time.left()).await,
+            Driver::Ask(ask) => return ask.wait(switch, time, say).await.map_err(failed),
+            Driver::Uhubctl(hub) => hub.set(on, time).await,
+            Driver::Snmp(snmp) => snmp.set(on, time).await,
+            Driver::Tasmota(tasmota) => tasmota.set(on, time).await,
+            Driver::Shelly(shelly) => shelly.set(on, time).await,
+            Driver::Gpio(gpio) => gpio.set(on),
+        }
+        .map_err(failed)?;
+        self.settled(on, time).await.map_err(failed)
+    }
+
+    /// What a device says of itself.
+    async fn state(&self, time: &Time) -> Result<Option<bool>, PowerErrorKind> {
+        match &self.driver {
+            Driver::Uhubctl(hub) => hub.is_on(time).await.map(Some),
+            Driver::Snmp(snmp) => snmp.is_on(time).await,
+            Driver::Tasmota(tasmota) => tasmota.is_on(time).await.map(Some),
+            Driver::Shelly(shelly) => shelly.is_on(time).await.map(Some),
+            Driver::Commands(_) | Driver::Gpio(_) | Driver::Ask(_) => Ok(None),
         }
     }
 
-    /// Switches the power off, if there is a command for it; `limit` is for all of its commands together.
-    ///
-    /// # Errors
-    /// Where the command cannot be run, fails or takes too long.
-    pub async fn off(&self, limit: Duration) -> Result<(), PowerError> {
-        if self.off.is_empty() { Ok(()) } else { run(Switch::Off, &self.off, limit).await }
-    }
-
-    /// Resets the board; `limit` is for all of its commands together.
-    ///
-    /// # Errors
-    /// As [`off`](Self::off).
-    pub async fn reset(&self, limit: Duration) -> Result<(), PowerError> {
-        if !self.reset.is_empty() {
-            return run(Switch::Reset, &self.reset, limit).await;
+    /// Waits until a device that can tell says that it is as it was told to be.
+    async fn settled(&self, on: bool, time: &Time) -> Result<(), PowerErrorKind> {
+        if !self.can(Switch::Status) {
+            return Ok(());
         }
-        let started = Instant::now();
-        self.off(limit).await?;
-        sleep(OFF_TIME).await;
-        run(Switch::On, &self.on, limit.saturating_sub(started.elapsed())).await
-    }
-}
-
-/// Runs `commands` in their order, up to the first that fails; `limit` is for all of them together.
-async fn run(switch: Switch, commands: &[Vec<String>], limit: Duration) -> Result<(), PowerError> {
-    let started = Instant::now();
-    let mut left = limit;
-    for argv in commands {
-        let ended = run_program(argv, left).await;
-        ended.map_err(|kind| PowerError { switch, command: argv.join(" "), kind })?;
-        left = limit.saturating_sub(started.elapsed());
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::os::fd::AsRawFd as _;
-
-    use super::*;
-    use crate::fault::Chain;
-
-    /// One command.
-    fn shell(script: &str) -> Vec<Vec<String>> {
-        vec![["sh", "-c", script].map(str::to_owned).to_vec()]
+        let disobeyed = |after| PowerErrorKind::Disobeyed { wanted: on, after };
+        self.until(on, SETTLING, time, disobeyed).await
     }
 
-    const LIMIT: Duration = Duration::from_secs(20);
-
-    async fn off(script: &str, limit: Duration) -> Result<(), String> {
-        let power = PowerCommands { off: shell(script), ..PowerCommands::default() };
-        power.off(limit).await.map_err(|error| Chain(&error).to_string())
+    /// Waits until an outlet that restarts has been off and is on again.
+    async fn restarted(&self, time: &Time) -> Result<(), PowerErrorKind> {
+        self.until(false, RESTARTING, time, |after| PowerErrorKind::NeverOff { after }).await?;
+        self.until(true, time.left(), time, |after| PowerErrorKind::StaysOff { after }).await
     }
 
-    #[tokio::test]
-    async fn a_command_that_succeeds_is_silent() {
-        off("echo noise; exit 0", LIMIT).await.unwrap();
+    /// Waits until a device says that it is as `wanted`, at most for `patience`.
+    async fn until(
+        &self,
+        wanted: bool,
+        patience: Duration,
+        time: &Time,
+        late: impl FnOnce(Duration) -> PowerErrorKind,
+    ) -> Result<(), PowerErrorKind> {
+        let patience = time.part(patience);
+        loop {
+            let last = match self.state(time).await {
+                Ok(Some(is_on)) if is_on == wanted => return Ok(()),
+                Ok(_) => None,
+                // Some say so for as long as they do it.
+                Err(error @ PowerErrorKind::Snmp(SnmpError::State { .. })) => Some(error),
+                Err(error) => return Err(error),
+            };
+            if patience.is_over() {
+                return Err(last.unwrap_or_else(|| late(patience.limit())));
+            }
+            sleep(ASK_EVERY).await;
+        }
     }
 
-    #[tokio::test]
-    async fn a_failing_command_is_told_with_status_and_last_lines() {
-        let text = off("for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3", LIMIT).await.unwrap_err();
-        assert!(text.starts_with("power off command `sh -c for i"), "{text}");
-        assert!(
-            text.ends_with(
-                ": it failed with exit status: 3; it printed: line 3\nline 4\nline 5\nline 6\nline 7"
-            ),
-            "{text}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_failing_command_without_errors_is_told_with_its_output() {
-        let error = off("echo no such outlet; exit 1", LIMIT).await.unwrap_err();
-        assert!(error.ends_with("it printed: no such outlet"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_command_that_hangs_is_killed_with_its_children() {
-        let (reader, writer) = io::pipe().unwrap();
-        // The child keeps the far end of the pipe open until it dies.
-        let far_end = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
-        let script = format!("sleep 1000 >&2 2>{far_end} & echo dialling; wait");
-        let error = off(&script, Duration::from_secs(5)).await.unwrap_err();
-        assert!(error.ends_with("did not end within 5s; it printed: dialling"), "{error}");
-        drop(writer);
-        assert_eq!(io::read_to_string(reader).unwrap(), "");
-    }
-
-    #[tokio::test]
-    async fn a_daemon_left_behind_does_not_hold_up_the_command() {
-        // The daemon ends with the writer, at the end of the test.
-        let (reader, _writer) = io::pipe().unwrap();
-        let input = format!("/proc/{}/fd/{}", std::process::id(), reader.as_raw_fd());
-        off(&format!("cat {input} & exit 0"), LIMIT).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_missing_program_is_the_benchs_fault() {
-        let power = PowerCommands {
-            reset: vec![vec!["no-such-program".into(), "1".into()]],
-            ..PowerCommands::default()
+    fn error(&self, switch: Switch, kind: PowerErrorKind, time: &Time) -> PowerError {
+        let by = match &self.driver {
+            Driver::Commands(_) => "by commands".to_owned(),
+            Driver::Uhubctl(hub) => hub.to_string(),
+            Driver::Snmp(snmp) => snmp.to_string(),
+            Driver::Tasmota(tasmota) => tasmota.to_string(),
+            Driver::Shelly(shelly) => shelly.to_string(),
+            Driver::Gpio(gpio) => gpio.to_string(),
+            Driver::Ask(_) => "by hand".to_owned(),
         };
-        let error = power.reset(LIMIT).await.unwrap_err();
-        let text = Chain(&error).to_string();
-        let begin = "reset command `no-such-program 1` did not work: it cannot be run: No such file";
-        assert!(text.starts_with(begin), "{text}");
-        assert_eq!(error.class(), Class::Bench);
-    }
-
-    #[tokio::test]
-    async fn reset_without_a_command_is_off_and_on() {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        let mut power = PowerCommands {
-            on: shell(&format!("echo on >> {}", log.display())),
-            off: shell(&format!("echo off >> {}", log.display())),
-            ..PowerCommands::default()
-        };
-        power.reset(LIMIT).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "off\non\n");
-        power.reset = shell(&format!("echo reset > {}", log.display()));
-        power.reset(LIMIT).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "reset\n");
-    }
-
-    #[tokio::test]
-    async fn several_commands_run_in_their_order_up_to_the_first_that_fails() {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        let say = |text: &str| shell(&format!("echo {text} >> {}", log.display()));
-        let off = [say("relay"), say("hub"), shell("exit 3"), say("never")].concat();
-        let power = PowerCommands { off, ..PowerCommands::default() };
-        let error = power.off(LIMIT).await.unwrap_err();
-        assert_eq!(error.command, "sh -c exit 3");
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "relay\nhub\n");
-    }
-
-    #[tokio::test]
-    async fn a_status_is_the_last_line_of_what_the_command_prints() {
-        let status = async |script: &str| {
-            let status = shell(script).pop();
-            let power = PowerCommands { status, ..PowerCommands::default() };
-            power.status(LIMIT).await.map_err(|error| Chain(&error).to_string())
-        };
-        assert_eq!(status("echo asking; echo On").await, Ok(Some(true)));
-        assert_eq!(status("echo off").await, Ok(Some(false)));
-        let told =
-            "power status command `sh -c echo maybe` did not work: it printed `maybe` and not `on` or `off`";
-        assert_eq!(status("echo maybe").await, Err(told.to_owned()));
-        assert_eq!(PowerCommands::default().status(LIMIT).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_board_that_cannot_be_switched_off_stays_on() {
-        let power = PowerCommands { reset: shell("exit 1"), ..PowerCommands::default() };
-        power.off(LIMIT).await.unwrap();
+        PowerError { switch, by, kind: Box::new(kind), is_late: time.is_over() }
     }
 }

@@ -122,7 +122,7 @@ fn a_full_bench_file_is_read() {
         (board("bbb1").linux_console.device.as_str(), board("bbb1").linux_console.baud),
         ("ttyO0", 57600)
     );
-    assert_eq!(board("bbb1").power.as_ref().unwrap().reset, [["relay", "pulse", "3"]]);
+    assert_eq!(board("bbb1").power.as_ref().unwrap().commands().unwrap().reset, [["relay", "pulse", "3"]]);
     let telnet = Target::Telnet { host: "::1".to_owned(), port: 2001 };
     assert_eq!(board("bbb2").console, ConsoleTarget::Line(telnet));
     assert_eq!(board("bbb2").device_types, ["beaglebone-black"]);
@@ -141,7 +141,7 @@ on = [['relay', 'on'], ['hub', 'on', '3']]
 off = ['relay', 'off']
 ";
     let bench = parse(power).unwrap();
-    let commands = board(&bench, "a").power.as_ref().unwrap();
+    let commands = board(&bench, "a").power.as_ref().unwrap().commands().unwrap();
     assert_eq!((commands.on.concat(), commands.on.len()), (strings(&["relay", "on", "hub", "on", "3"]), 2));
     assert_eq!(commands.off, [strings(&["relay", "off"])]);
     let told = problems(&power.replace("['hub', 'on', '3']", "'hub'"));

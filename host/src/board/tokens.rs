@@ -1,5 +1,6 @@
 //! Secrets of the bench that jobs name without knowing them.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -55,12 +56,40 @@ impl Tokens {
     /// # Errors
     /// The token cannot be read.
     pub fn resolve(&self, name: &str) -> Result<String, TokenError> {
-        let Some((_, source)) = self.0.iter().find(|(known, _)| known == name) else {
-            return Ok(name.to_owned());
-        };
+        self.secret(name).reveal()
+    }
+
+    /// The token `name`, or `name` itself if there is none, to be read when it is needed.
+    pub fn secret(&self, name: &str) -> Secret {
+        let source = self.0.iter().find(|(known, _)| known == name).map(|(_, source)| source.clone());
+        Secret { name: name.to_owned(), source }
+    }
+}
+
+/// A password that the bench file names or has. It is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    name: String,
+    source: Option<TokenSource>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    /// What it is.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn reveal(&self) -> Result<String, TokenError> {
+        let name = &self.name;
+        let Some(source) = &self.source else { return Ok(name.clone()) };
         match source {
             TokenSource::File(path) => {
-                let failed = |source| TokenError::File { name: name.to_owned(), path: path.clone(), source };
+                let failed = |source| TokenError::File { name: name.clone(), path: path.clone(), source };
                 let mut text = String::new();
                 File::open(path)
                     .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
@@ -68,7 +97,7 @@ impl Tokens {
                 Ok(text.trim().to_owned())
             }
             TokenSource::Variable(variable) => std::env::var(variable)
-                .map_err(|_| TokenError::Variable { name: name.to_owned(), variable: variable.clone() }),
+                .map_err(|_| TokenError::Variable { name: name.clone(), variable: variable.clone() }),
         }
     }
 }
@@ -76,6 +105,15 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::{TokenSource, Tokens};
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = Tokens::default().secret("hunter2");
+        assert_eq!(
+            (format!("{secret:?}").as_str(), secret.reveal().unwrap().as_str()),
+            ("Secret", "hunter2")
+        );
+    }
 
     #[test]
     fn names_stand_for_tokens_and_everything_else_for_itself() {

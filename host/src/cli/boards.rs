@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::board::lease::{Held, Holder};
-use crate::board::power::PowerCommands;
+use crate::board::power::Power;
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
@@ -73,7 +73,7 @@ struct Line<'a> {
     waiting: Vec<Holder>,
     /// Why its serial port cannot be opened, or why it is not known who has it or whether it is on.
     problem: Option<String>,
-    /// Whether its power is on, if the bench file has a command that tells.
+    /// Whether its power is on, if the bench file names something that tells.
     is_on: Option<bool>,
 }
 
@@ -94,19 +94,17 @@ pub(super) fn boards(args: &BoardsArgs) -> Result<Option<Class>, Failure> {
     })
 }
 
-/// Whether each board is on, or why that is not known. Boards whose commands are of one program are asked one after the
-/// other: a power switch may take one session only.
+/// Whether each board is on, or why that is not known. Boards of one program or one switch are asked one after the other: a
+/// power switch may take one session only.
 fn powers(bench: &Bench) -> Result<Vec<Result<Option<bool>, String>>, Fault> {
     block_on(async |cancel| {
-        let mut programs: BTreeMap<String, Vec<(usize, PowerCommands)>> = BTreeMap::new();
+        let mut switches: BTreeMap<String, Vec<(usize, Power)>> = BTreeMap::new();
         for (index, board) in bench.boards.iter().enumerate() {
             let Some(power) = board.power.clone() else { continue };
-            let Some(program) = power.status.as_ref().and_then(|argv| argv.first()).cloned() else {
-                continue;
-            };
-            programs.entry(program).or_default().push((index, power));
+            let Some(switch) = power.asked_of() else { continue };
+            switches.entry(switch).or_default().push((index, power));
         }
-        let asked = programs.into_values().map(async |boards| {
+        let asked = switches.into_values().map(async |boards| {
             let mut told = Vec::new();
             for (index, power) in boards {
                 told.push((index, power.status(STATUS_LIMIT).await));

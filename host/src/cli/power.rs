@@ -1,10 +1,11 @@
-//! `host-runner power BOARD ACTION`: a board's power, by the commands of the bench file.
+//! `host-runner power BOARD ACTION`: a board's power, by what the bench file names.
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::board::power::PowerCommands;
+use crate::board::power::{Power, Switch};
 use crate::board::{Bench, Board};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
@@ -21,17 +22,18 @@ Examples:
   host-runner power bbb1 status
   host-runner power bbb1 cycle --force           also while a run has the board
 
-The commands are those of [boards.NAME.power] in the bench file: `on`, `off`, `reset`, `status`.";
+What switches it is in [boards.NAME.power] of the bench file: commands, or a `driver` such as `uhubctl`, `snmp`,
+`tasmota`, `shelly`, `gpio` or `ask` (docs/power.md). What can be asked whether it obeys is asked.";
 
-/// How long the commands may take.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a person may take.
+const PERSON_LIMIT: Duration = Duration::from_secs(600);
 
 /// `host-runner power`.
 #[derive(Debug, Args)]
 pub(super) struct PowerArgs {
     /// The board, by its name in the bench file
     board: String,
-    /// What to do; `cycle` is `reset`, or off, one second, and on
+    /// What to do; `cycle` is `reset`, or off, a while (`off_s`, else one second), and on
     action: Action,
     #[command(flatten)]
     bench: BenchArgs,
@@ -58,13 +60,12 @@ impl Action {
         }
     }
 
-    /// Whether the bench file has the commands for it.
-    const fn is_possible(self, commands: &PowerCommands) -> bool {
+    const fn switch(self) -> Switch {
         match self {
-            Self::On => !commands.on.is_empty(),
-            Self::Off => !commands.off.is_empty(),
-            Self::Cycle => true,
-            Self::Status => commands.status.is_some(),
+            Self::On => Switch::On,
+            Self::Off => Switch::Off,
+            Self::Cycle => Switch::Reset,
+            Self::Status => Switch::Status,
         }
     }
 }
@@ -73,7 +74,7 @@ impl Action {
 pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let board = find_board(&bench, &args.board)?;
-    let commands = commands(&bench, &board, args.action)?;
+    let power = power_of(&bench, &board, args.action)?;
     let command = format!("host-runner power {}", args.action.name());
     let lease = match args.action {
         Action::Status => None,
@@ -88,16 +89,15 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
     };
     let place = format!("board `{}`", board.name);
     let is_on = block_on(async |cancel| {
-        let work = async {
-            match args.action {
-                Action::On => commands.on(LIMIT).await.map(|()| None),
-                Action::Off => commands.off(LIMIT).await.map(|()| None),
-                Action::Cycle => commands.reset(LIMIT).await.map(|()| None),
-                Action::Status => commands.status(LIMIT).await,
-            }
+        let limit = power.usual_limit().unwrap_or(PERSON_LIMIT);
+        let say = |text: &str| {
+            // Nobody is asked where nobody can be told.
+            let _ = writeln!(io::stderr(), "{text}");
         };
         tokio::select! {
-            done = work => done.map_err(|error| Fault::from_error(error.class(), place.clone(), &error)),
+            done = power.run(args.action.switch(), limit, &say) => done.map_err(|error| {
+                Fault::from_error(error.class(), place.clone(), &error).with_optional_help(error.help())
+            }),
             () = cancel.cancelled() => {
                 Err(Fault::new(Class::Cancelled, place.clone(), "cancelled: it may be on or off"))
             }
@@ -112,8 +112,8 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
     print(|out| writeln!(out, "{}: {state}", board.name))
 }
 
-/// The commands of a board with which `action` can be done.
-fn commands(bench: &Bench, board: &Board, action: Action) -> Result<PowerCommands, Fault> {
+/// What switches a board, if it can do `action`.
+fn power_of(bench: &Bench, board: &Board, action: Action) -> Result<Power, Fault> {
     let name = &board.name;
     let fault = |text: String, help: String| {
         Fault::new(Class::Bench, bench.path.display().to_string(), text).with_help(help)
@@ -122,18 +122,26 @@ fn commands(bench: &Bench, board: &Board, action: Action) -> Result<PowerCommand
         let text = format!("board `{name}` is a virtual one: it is on while a run has it");
         return Err(fault(text, "there is nothing to switch".to_owned()));
     }
-    let commands = board.power.clone().ok_or_else(|| {
+    let power = board.power.clone().ok_or_else(|| {
         fault(
             format!("the power of board `{name}` is switched by hand"),
-            format!("`[boards.{name}.power]` is where the bench file can have commands for it"),
+            format!(
+                "`[boards.{name}.power]` is where the bench file can name what switches it (docs/power.md)"
+            ),
         )
     })?;
-    if !action.is_possible(&commands) {
-        let action = action.name();
-        return Err(fault(
+    if power.can(action.switch()) {
+        return Ok(power);
+    }
+    let action = action.name();
+    Err(match power.commands() {
+        Some(_) => fault(
             format!("the bench file has no `{action}` command for the power of board `{name}`"),
             format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
-        ));
-    }
-    Ok(commands)
+        ),
+        None => fault(
+            format!("what switches board `{name}` cannot do `{action}`"),
+            "docs/power.md says what each `driver` can do".to_owned(),
+        ),
+    })
 }

@@ -6,7 +6,7 @@ use super::bind::Binder;
 use super::phase::PhaseNames;
 use super::step::{Action, NodeKind, Step, TestAction, TestLine, TftpDeployment, UserCommand};
 use crate::board::Board;
-use crate::board::power::PowerCommands;
+use crate::board::power::Switch;
 use crate::diagnostic::did_you_mean;
 use crate::fault::Class;
 use crate::job::placeholder;
@@ -230,21 +230,24 @@ impl Binder<'_> {
             self.fault(Class::Bench, name.span, message, Some(help));
             return None;
         };
-        let (run, undo) = (vec![command.run.clone()], command.undo.clone());
-        Some(UserCommand { name: command.name.clone(), run, undo, powers: false })
+        let (run, undo) = (command.run.clone(), command.undo.clone());
+        Some(UserCommand { name: command.name.clone(), run, undo, power: None })
     }
 }
 
 /// The commands that LAVA has wherever the power of a board can be switched.
 fn power_command(board: &Board, name: &str) -> Option<UserCommand> {
-    let PowerCommands { on, off, reset, .. } = board.power.as_ref()?;
-    let run = match name {
-        "power_on" => on.clone(),
-        "power_off" => off.clone(),
-        "hard_reset" if reset.is_empty() => [off.as_slice(), on.as_slice()].concat(),
-        "hard_reset" => reset.clone(),
+    let power = board.power.as_ref()?;
+    let switch = match name {
+        "power_on" => Switch::On,
+        "power_off" => Switch::Off,
+        "hard_reset" => Switch::Reset,
         _ => return None,
     };
-    let powers = name != "power_off";
-    (!run.is_empty()).then(|| UserCommand { name: name.to_owned(), run, undo: Vec::new(), powers })
+    power.can(switch).then(|| UserCommand {
+        name: name.to_owned(),
+        run: Vec::new(),
+        undo: Vec::new(),
+        power: Some(switch),
+    })
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::board::power::Switch;
 use crate::board::{AgentLink, Board};
 use crate::job::{
     AutoLogin, BootImage, BootSsh, DefinitionSpec, DelayedStart, DeploySsh, DeployTftp, InteractiveScript,
@@ -287,10 +288,10 @@ pub struct TestLine<T> {
 pub struct UserCommand {
     /// Its name.
     pub name: String,
-    /// Programs, each with its arguments, one after the other.
-    pub run: Vec<Vec<String>>,
+    /// The program and its arguments; empty where it is the board's power that is switched.
+    pub run: Vec<String>,
     /// What undoes it at the end of the job; may be empty.
     pub undo: Vec<String>,
-    /// Whether the board may be on after it.
-    pub powers: bool,
+    /// What is done to the board's power.
+    pub power: Option<Switch>,
 }

@@ -55,7 +55,7 @@ pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -
     let phase = own_phase(node, &node.plan.power_off);
     let phase =
         Phase { name: "power-off".to_owned(), place: format!("{}, power-off", node.plan.name), ..phase };
-    node.in_phase(phase, async |phase| power.off(phase).await).await.err()
+    node.in_phase(phase, async |phase| power.off(node, phase).await).await.err()
 }
 
 /// Whether it is the board's console, with a shell on it.

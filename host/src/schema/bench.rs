@@ -1,5 +1,7 @@
 //! The schema of bench files.
 
+mod power;
+
 use schemars::Schema;
 use serde_json::{Value, json};
 
@@ -89,7 +91,7 @@ fn board() -> Value {
         .may("ssh", "How it is reached when it is up by itself.", ssh())
         .may("consoles", "Further connections, by name.", names(&line()))
         .may("commands", "For a job's `command` actions.", names(&bench_command.schema()))
-        .may("power", "How it is switched.", power())
+        .may("power", "How it is switched.", power::schema())
         .may("rootfs", "Its root filesystem.", budget().schema())
         .may("info", "What its tests may know of it.", info.schema())
         .may("static_info", "Names and values that its tests may know.", names(&any_text()))
@@ -108,16 +110,4 @@ fn ssh() -> Value {
         .may("port", "Its port.", integer(1, u16::MAX.into()))
         .may("user", "Who logs in; `root` if not said.", text())
         .schema()
-}
-
-fn power() -> Value {
-    let commands = || json!({ "anyOf": [command(), some(&command())] });
-    let keys = Keys::new()
-        .may("on", "Switches the board on: a command, or a list of commands.", commands())
-        .may("off", "Switches it off.", commands())
-        .may("reset", "Restarts it.", commands())
-        .may("status", "Prints `on` or `off`, on its last line.", command());
-    let mut power = keys.schema();
-    power["anyOf"] = json!([{ "required": ["reset"] }, { "required": ["on", "off"] }]);
-    power
 }

@@ -29,7 +29,13 @@ pub struct Running {
 impl Running {
     /// Starts `command`, whose run writes below `directory`.
     pub(super) fn start(mut command: Command, directory: Arc<TempDir>) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        Self::start_with_input(command, directory)
+    }
+
+    /// Starts `command`, whose standard input is set.
+    pub(super) fn start_with_input(mut command: Command, directory: Arc<TempDir>) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut child = command.spawn().expect("the program starts");
         let (stdout, stderr) = (Arc::new(Printed::default()), Arc::new(Printed::default()));

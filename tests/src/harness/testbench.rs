@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use clap::Parser as _;
@@ -248,6 +248,13 @@ reset = {reset}
     /// Starts the runner with any arguments on a terminal of `rows` and `columns`.
     pub fn start_on_terminal(&self, arguments: &[&str], rows: u16, columns: u16) -> OnTerminal {
         OnTerminal::start(&self.host_runner(arguments), rows, columns, Arc::clone(&self.directory))
+    }
+
+    /// Starts the runner with any arguments and an open file, such as a terminal, as standard input.
+    pub fn start_with_input(&self, arguments: &[&str], input: impl Into<Stdio>) -> Running {
+        let mut command = self.host_runner(arguments);
+        command.stdin(input);
+        Running::start_with_input(command, Arc::clone(&self.directory))
     }
 
     /// Writes bench and job, and starts the run.

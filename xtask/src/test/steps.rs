@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 21] = [
+const PEERS: [&str; 23] = [
     "atftp",
     "busybox",
     "bzip2",
@@ -81,9 +81,11 @@ const PEERS: [&str; 21] = [
     "openssl",
     "python3",
     "rpcbind",
+    "snmpd",
     "squashfs-tools",
     "tftp-hpa",
     "u-boot-tools",
+    "uhubctl",
     "util-linux",
     "xz-utils",
     "zstd",

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::board::power::{PowerCommands, PowerError};
+use crate::board::power::{Driver, Power, Switch};
 use crate::fault::{Chain, Class, Fault};
 
 use super::keys::{Key, Keys, ORDERS, Order, name_of};
@@ -19,9 +19,6 @@ use super::{Line, cancelled};
 
 /// How long the console may take no key.
 const TYPE_TIME: Duration = Duration::from_secs(5);
-
-/// How long power commands may take.
-const POWER_TIME: Duration = Duration::from_secs(60);
 
 /// Largest file that is sent.
 const MAX_FILE: u64 = 64 << 20;
@@ -34,7 +31,7 @@ pub(super) struct Settings {
     pub(super) escape: Option<u8>,
     pub(super) exit_after: Option<Duration>,
     pub(super) board: String,
-    pub(super) power: Option<PowerCommands>,
+    pub(super) power: Option<Power>,
 }
 
 /// Why a session has stopped.
@@ -184,11 +181,9 @@ impl Session {
         match order {
             Order::Quit => {}
             Order::Help => self.say(&self.help()),
-            Order::Cycle => {
-                self.switch("switched off and on", |power| !power.on.is_empty() || !power.reset.is_empty())
-            }
-            Order::PowerOn => self.switch("on", |power| !power.on.is_empty()),
-            Order::PowerOff => self.switch("off", |power| !power.off.is_empty()),
+            Order::Cycle => self.switch(Switch::Reset),
+            Order::PowerOn => self.switch(Switch::On),
+            Order::PowerOff => self.switch(Switch::Off),
             Order::Break => match &line.owner {
                 Some(owner) => owner.send_break(),
                 None => self.say("only whoever has the board can send a break"),
@@ -261,20 +256,19 @@ impl Session {
     }
 
     /// Has the power switched, and told when that is done.
-    fn switch(&self, done: &'static str, is_possible: fn(&PowerCommands) -> bool) {
-        let Some(power) = self.settings.power.clone().filter(is_possible) else {
-            return self.say("the bench file has no command for that");
+    fn switch(&self, switch: Switch) {
+        let Some(power) = self.settings.power.clone().filter(|power| power.can(switch)) else {
+            return self.say("the bench file has nothing that does it");
         };
+        if matches!(power.driver, Driver::Ask(_)) {
+            return self.say("this board is switched by hand: do it now");
+        }
         let sender = self.sender.clone();
         self.say("switching the power");
         tokio::spawn(async move {
-            let switched: Result<(), PowerError> = match done {
-                "on" => power.on(POWER_TIME).await,
-                "off" => power.off(POWER_TIME).await,
-                _ => power.reset(POWER_TIME).await,
-            };
-            let text = match switched {
-                Ok(()) => format!("the board is {done}"),
+            let limit = power.usual_limit().unwrap_or_default();
+            let text = match power.run(switch, limit, &|_| {}).await {
+                Ok(_) => format!("{switch}: done"),
                 Err(error) => Chain(&error).to_string(),
             };
             // The person may have left.

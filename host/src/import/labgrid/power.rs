@@ -1,9 +1,10 @@
-//! Power: commands where labgrid runs commands, and words about the rest.
+//! Power: commands where labgrid runs commands, drivers where the runner has the same, and words about the rest.
 
 use toml_edit::Value;
 
 use super::board::Board;
 use super::part::Part;
+use crate::board::bench_file::MAX_OFF;
 use crate::diagnostic::Code;
 use crate::import::draft;
 
@@ -14,22 +15,25 @@ const USUAL_DELAY: &str = "2";
 const BY_LABGRID: [(&str, &str); 7] = [
     (
         "NetworkPowerPort",
-        "a network power switch: labgrid speaks to it itself; write a command of yours, such as one of `curl` or `snmpset`, into `power`",
+        "a network power switch that is not known by this name: one with SNMP is described with `driver = \"snmp\"` (docs/power.md); else write a command of yours, such as one of `curl`, into `power`",
     ),
     (
         "USBPowerPort",
-        "a USB hub: write `uhubctl --location HUB --ports INDEX --action on`, `off` and `cycle` into `power`; `uhubctl` alone lists the hubs",
+        "a USB hub: write `driver = \"uhubctl\"`, `location` and `port` into `power`; the program `uhubctl` alone lists the hubs",
     ),
     ("YKUSHPowerPort", "a YKUSH hub: write its `ykushcmd` into `power`"),
     ("SiSPMPowerPort", "a SiS-PM outlet: write `sispmctl -o INDEX` and `sispmctl -f INDEX` into `power`"),
     (
         "TasmotaPowerPort",
-        "a Tasmota outlet: write a command that reaches it, such as `mosquitto_pub` or `curl`, into `power`",
+        "a Tasmota outlet, which labgrid reaches over MQTT: write `driver = \"tasmota\"` and its `host` into `power`",
     ),
-    ("DigitalOutputPowerDriver", "an output that labgrid sets itself: write a command of yours into `power`"),
+    (
+        "DigitalOutputPowerDriver",
+        "an output that labgrid sets itself: write `driver = \"gpio\"` and its line, or a command of yours, into `power`",
+    ),
     (
         "DigitalOutputResetDriver",
-        "an output that labgrid sets itself: write a command of yours as `reset` into `power`",
+        "an output that labgrid sets itself: write `driver = \"gpio\"`, its line and `pulse_ms`, or a command of yours as `reset`, into `power`",
     ),
 ];
 
@@ -40,20 +44,75 @@ pub(super) fn read(board: &mut Board<'_, '_>) {
     match (external, daemon) {
         (Some(driver), _) => external_driver(board, &driver),
         (None, Some(port)) => pdu_daemon(board, &port),
-        (None, None) => {}
+        (None, None) => network_port(board),
     }
+    let by_driver = board.draft.has(&["boards", &board.name, "power", "driver"]);
     for (class, why) in BY_LABGRID {
+        if class == "NetworkPowerPort" && by_driver {
+            continue;
+        }
         for part in board.parts.all().iter().filter(|part| part.class == class) {
             board.parts.keys.mark(&part.item);
             board.findings.leave(&part.item, format!("{why}{}", arguments(part)));
         }
     }
-    let has_power = board.draft.has(&["boards", &board.name, "power"]);
-    if !has_power {
+    if !has_power(board) {
         board.parts.first("ManualPowerDriver");
         board
             .remarks
             .push("No power commands: the runner asks for the board to be switched on or reset.".to_owned());
+    }
+}
+
+fn has_power(board: &Board<'_, '_>) -> bool {
+    board.draft.has(&["boards", &board.name, "power"])
+}
+
+/// What labgrid calls the switches that the runner knows as well, their names here, and the community that labgrid gives.
+const SNMP_MODELS: [(&str, &str, &str); 4] = [
+    ("apc", "apc-masterswitch", "private"),
+    ("eaton", "eaton-epdu", "public"),
+    ("raritan", "raritan-pdu2", "private"),
+    ("sentry_sequential", "servertech-sentry3", "private"),
+];
+
+/// `NetworkPowerPort`, where its model is known here.
+fn network_port(board: &mut Board<'_, '_>) {
+    let Some(port) = board.parts.all().iter().find(|part| part.class == "NetworkPowerPort").cloned() else {
+        return;
+    };
+    let is_known = |model: &str| {
+        model.starts_with("shelly_gen") || SNMP_MODELS.iter().any(|(labgrid, ..)| *labgrid == model)
+    };
+    let Some(model) = port.item.get("model").and_then(|item| item.text()).filter(|model| is_known(model))
+    else {
+        return;
+    };
+    let (host, index) = (port.item.get("host").and_then(|item| item.text()), port.item.get("index"));
+    let index = index.and_then(|item| item.text()?.parse::<u16>().ok());
+    let host = host.map(|host| host.trim_start_matches("http://").trim_end_matches('/').to_owned());
+    // With a scheme, a path or a port it is more than a host.
+    let host = host.filter(|host| !host.contains(['/', ':', '{']));
+    let snmp = SNMP_MODELS.iter().find(|(labgrid, ..)| *labgrid == model);
+    // Outlets count from 1, relays from 0.
+    let index = index.filter(|&index| index > 0 || snmp.is_none());
+    let (Some(host), Some(index)) = (host, index) else { return };
+    let origin = format!("{}, model={model}", port.item.origin());
+    board.parts.adopt(&port);
+    for argument in ["model", "host", "index"] {
+        board.parts.take(&port, argument);
+    }
+    let driver = if snmp.is_some() { "snmp" } else { "shelly" };
+    board.set(&["power", "driver"], driver, &origin);
+    board.set(&["power", "host"], draft::text(&host), "");
+    match snmp {
+        Some((_, model, community)) => {
+            board.set(&["power", "version"], "1", "as labgrid");
+            board.set(&["power", "community"], *community, "the one that labgrid gives to every such switch");
+            board.set(&["power", "model"], *model, "");
+            board.set(&["power", "outlet"], i64::from(index), "");
+        }
+        None => board.set(&["power", "relay"], i64::from(index), ""),
     }
 }
 
@@ -78,19 +137,15 @@ fn external_driver<'n>(board: &mut Board<'_, 'n>, driver: &Part<'n>) {
         }
     }
     match (delay, cycle, on, off) {
-        (Some(item), None, Some((on, _)), Some((off, _))) => {
-            let seconds = item
-                .text()
-                .filter(|text| text.parse::<f64>().is_ok_and(|delay| (0.0..=60.0).contains(&delay)));
-            let Some(seconds) = seconds else {
-                return board.findings.leave(&item, "a delay between off and on is from 0 to 60 s");
-            };
-            let commands = [off, vec!["sleep".to_owned(), seconds], on];
-            board.set(
-                &["power", "reset"],
-                draft::commands(&commands),
-                &format!("{}: off, a while, on", item.origin()),
-            );
+        (Some(item), None, Some(_), Some(_)) => {
+            let seconds = item.text().and_then(|text| text.parse::<f64>().ok());
+            match seconds.filter(|seconds| (0.0..=f64::from(MAX_OFF)).contains(seconds)) {
+                Some(seconds) => board.set(&["power", "off_s"], seconds, &item.origin()),
+                None => {
+                    let why = format!("a delay between off and on is from 0 to {MAX_OFF} s");
+                    board.findings.leave(&item, why);
+                }
+            }
         }
         (Some(item), ..) => {
             board.findings.leave(&item, "`cmd_cycle` resets the board, with a delay of its own")

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, import};
+use crate::board::power::{Driver, SnmpVersion};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::diagnostic::{Severity, Source};
 use crate::import::{BENCH_FILE, Imported, write};
@@ -65,8 +66,10 @@ fn every_target_of_the_example_becomes_a_board() {
         (Some([192, 168, 7, 41].into()), " login: ")
     );
     let power = main.power.unwrap();
+    assert_eq!(power.off_time, Some(Duration::from_millis(3500)));
+    let power = power.commands().unwrap();
     assert_eq!(power.on, [["/lab/relay", "3", "on"]]);
-    assert_eq!(power.reset, [vec!["relay", "3", "off"], vec!["sleep", "3.5"], vec!["/lab/relay", "3", "on"]]);
+    assert_eq!(power.off, [["relay", "3", "off"]]);
     let text = &imported.files[0].text;
     assert!(
         text.contains("# SUBSYSTEM==\"tty\", ENV{ID_SERIAL_SHORT}==\"LAB00007\", SYMLINK+=\"spare\"\n"),
@@ -114,6 +117,7 @@ fn pdudaemon_is_switched_by_its_client_and_other_switches_are_told() {
     ));
     assert_eq!(power.uboot.as_ref().unwrap().character_delay, Duration::from_millis(50));
     let power = power.power.unwrap();
+    let power = power.commands().unwrap();
     let words = ["pduclient", "--daemon", "pdu", "--hostname", "apc", "--port", "3", "--command", "off"];
     assert_eq!(power.off, [words]);
     let usb = target(
@@ -122,6 +126,23 @@ fn pdudaemon_is_switched_by_its_client_and_other_switches_are_told() {
     );
     assert!(board(&usb).power.is_none());
     assert!(problems(&usb).contains("uhubctl"), "{}", problems(&usb));
+}
+
+#[test]
+fn a_network_switch_that_is_known_becomes_its_driver() {
+    let port = |arguments: &str| {
+        let resources = format!("{{RawSerialPort: {{port: /dev/ttyS0}}, NetworkPowerPort: {{{arguments}}}}}");
+        target(&resources, "{NetworkPowerDriver: {}}")
+    };
+    let power = |arguments: &str| board(&port(arguments)).power.map(|power| power.driver);
+    let Some(Driver::Snmp(pdu)) = power("model: raritan, host: pdu1, index: 3") else { panic!("no SNMP") };
+    assert_eq!((pdu.host.as_str(), pdu.version), ("pdu1", SnmpVersion::V1));
+    assert_eq!(pdu.outlet.on.oid.to_string(), "1.3.6.1.4.1.13742.6.4.1.2.1.2.1.3");
+    let shelly = power("model: shelly_gen1, host: 'http://192.168.7.31', index: 0");
+    assert!(matches!(shelly, Some(Driver::Shelly(shelly)) if shelly.device.host == "192.168.7.31"));
+    assert_eq!(power("model: netio, host: netio1, index: 2"), None);
+    let told = problems(&port("model: netio, host: netio1, index: 2"));
+    assert!(told.contains("driver = \"snmp\"") && told.contains("netio1"), "{told}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn a_rendered_dictionary_becomes_a_board_with_console_power_and_what_tests_may_k
     assert_eq!(board.console, ConsoleTarget::Line(telnet));
     assert_eq!(board.device_types, ["beaglebone-black"]);
     assert_eq!(board.address, Some([192, 168, 7, 2].into()));
-    let power = board.power.as_ref().unwrap();
+    let power = board.power.as_ref().unwrap().commands().unwrap();
     assert_eq!(power.on, [vec!["relay", "on", "3"], vec!["hub", "on"]]);
     assert_eq!(power.off, [["relay", "off", "3"]]);
     assert_eq!(power.reset, [["relay", "port 3", "cycle"]]);

@@ -24,7 +24,7 @@ fn templates_are_rendered_and_boards_of_one_type_share_its_file() {
     let board = &bench.boards[0];
     assert_eq!(board.device_types, ["lab-board"]);
     assert_eq!(board.console, ConsoleTarget::Line(Target::Telnet { host: "ser1".to_owned(), port: 7001 }));
-    assert_eq!(board.power.as_ref().unwrap().reset.len(), 2);
+    assert_eq!(board.power.as_ref().unwrap().commands().unwrap().reset.len(), 2);
     let uboot = board.uboot.as_ref().unwrap();
     assert_eq!(uboot.prompts, [r"(?:Lab-Board)\S* ?[>#$%:]"]);
     assert!(uboot.commands["nfs"].iter().any(|line| line.ends_with("ip=dhcp panic=5'")));
