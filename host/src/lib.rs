@@ -16,6 +16,7 @@ pub mod cli;
 mod codec;
 pub mod diagnostic;
 pub mod dialog;
+pub mod doctor;
 mod document;
 pub mod event;
 pub mod fault;

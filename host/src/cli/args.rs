@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, boards, cache, completions, explain, import, man, message, power, replay, rootfs, run, schema,
-    validate,
+    agent, boards, cache, completions, doctor, explain, import, man, message, power, replay, rootfs,
+    run, schema, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -31,6 +31,7 @@ Examples:
   host-runner run job.yaml --bench lab/bench.toml --out results
   host-runner boards
   host-runner power bbb1 cycle
+  host-runner doctor                              is this bench in order?
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job
   host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
@@ -83,6 +84,9 @@ enum Command {
     /// Switches the power of a board, or tells whether it is on
     #[command(after_help = power::EXAMPLES)]
     Power(power::PowerArgs),
+    /// Checks a bench: ports, addresses, consoles, disks, agents; with names of boards, power, U-Boot and TFTP too
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Checks job files, and against a bench if one is given, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
@@ -183,7 +187,7 @@ pub(super) struct TargetArgs {
 }
 
 /// Reads seconds, up to a day of them.
-fn seconds() -> impl TypedValueParser<Value = Duration> {
+pub(super) fn seconds() -> impl TypedValueParser<Value = Duration> {
     value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
 }
 
@@ -306,6 +310,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Boards(args) => boards::boards(&args),
         Command::Power(args) => power::power(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),

@@ -5,6 +5,7 @@ mod args;
 mod boards;
 mod cache;
 mod completions;
+mod doctor;
 mod explain;
 mod import;
 mod man;

@@ -115,7 +115,7 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
 }
 
 /// The board of that name.
-fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault> {
+pub(super) fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault> {
     let found = bench.boards.iter().find(|board| board.name == name).cloned();
     found.ok_or_else(|| {
         let names: Vec<&str> = bench.boards.iter().map(|board| board.name.as_str()).collect();

@@ -23,7 +23,7 @@ pub use command::CommandError;
 pub use console::{Console, Notice, Stream, Tap};
 pub use drive::{DriveError, drive};
 pub use serial::{Gone, SerialError};
-pub(crate) use serial::{check_permission, check_serial};
+pub(crate) use serial::{Holder, check_permission, check_serial};
 pub use target::{OpenError, Target, open};
 pub use tcp::TcpError;
 pub use telnet::{Telnet, TelnetStream};
