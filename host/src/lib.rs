@@ -23,6 +23,7 @@ pub mod fault;
 pub mod group;
 mod http_file;
 pub mod import;
+pub mod init;
 pub mod job;
 pub mod limit;
 pub mod link;

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 
 use crate::board::virtual_network;
 use crate::cli::{
-    agent, boards, cache, completions, doctor, explain, import, man, message, power, replay, rootfs,
+    agent, boards, cache, completions, doctor, explain, import, init, man, message, power, replay, rootfs,
     run, schema, validate,
 };
 use crate::fault::{Class, exit_code};
@@ -87,6 +87,9 @@ enum Command {
     /// Checks a bench: ports, addresses, consoles, disks, agents; with names of boards, power, U-Boot and TFTP too
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
+    /// Writes a first bench file: finds the serial adapters, listens to the boards, asks for the rest
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::InitArgs),
     /// Checks job files, and against a bench if one is given, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
@@ -311,6 +314,7 @@ pub fn main() -> ExitCode {
         Command::Boards(args) => boards::boards(&args),
         Command::Power(args) => power::power(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Init(args) => init::init(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),

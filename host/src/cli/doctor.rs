@@ -56,10 +56,20 @@ pub(super) struct DoctorArgs {
 /// Checks the bench; the class of the first fault.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Option<Class>, Failure> {
     let path = find_bench(&args.bench)?;
-    let bench = match load_bench(&path) {
+    run(&path, args)
+}
+
+/// Checks the bench file at `path` without touching a board; the class of the first fault.
+pub(super) fn examine(path: &Path) -> Result<Option<Class>, Failure> {
+    let bench = BenchArgs { bench: Some(path.to_owned()) };
+    run(path, &DoctorArgs { names: Vec::new(), boards: false, bench, timeout: Duration::ZERO, json: false })
+}
+
+fn run(path: &Path, args: &DoctorArgs) -> Result<Option<Class>, Failure> {
+    let bench = match load_bench(path) {
         Ok(bench) => bench,
         Err(failure) if args.json => {
-            print_finding(&unusable(&path, &failure), true)?;
+            print_finding(&unusable(path, &failure), true)?;
             return Ok(Some(failure.class()));
         }
         Err(failure) => return Err(failure),

@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod import;
+mod init;
 mod man;
 mod message;
 mod output;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::heard::Heard;
+pub(crate) use self::heard::Heard;
 use self::line::Line;
 use super::finding::{Check, Finding, Findings};
 use crate::board::power::PowerCommands;

@@ -25,6 +25,8 @@ mod serial;
 mod socket_owner;
 mod storage;
 
+pub(crate) use board::Heard;
 pub use board::examine_board;
 pub use examination::examine_bench;
 pub use finding::{Check, Finding, Findings, Status};
+pub use network::network_address;

@@ -98,6 +98,25 @@ pub(super) fn check(bench: &Bench, findings: &mut Findings<'_>) -> Option<Interf
     interface.is_up.then(|| interface.clone())
 }
 
+/// The address of this PC that boards most likely reach it at: of a network card that is no way to everywhere, if there is
+/// one; `None` if there is none but loopback.
+pub fn network_address() -> Option<IpAddr> {
+    let all = Interface::all();
+    let cards = all
+        .iter()
+        .filter(|interface| !interface.is_loopback && interface.is_up && interface.address.is_ipv4());
+    let defaults = default_interfaces();
+    let (ways_out, others): (Vec<_>, Vec<_>) =
+        cards.partition(|interface| defaults.contains(&interface.name));
+    others.into_iter().chain(ways_out).map(|interface| interface.address).next()
+}
+
+/// The network cards that lead to everywhere.
+fn default_interfaces() -> Vec<String> {
+    let routes = procfs::net::route().unwrap_or_default();
+    routes.into_iter().filter(|route| route.destination.is_unspecified()).map(|route| route.iface).collect()
+}
+
 /// Whether the system lets sockets have it.
 fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()

@@ -13,7 +13,7 @@ const ENOUGH: usize = 32;
 
 /// What comes on a console, counted and kept.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Arc<Mutex<Said>>);
+pub(crate) struct Heard(Arc<Mutex<Said>>);
 
 #[derive(Debug, Default)]
 struct Said {
@@ -26,12 +26,12 @@ struct Said {
 }
 
 impl Heard {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Hears what crosses a console.
-    pub(super) fn tap(&self) -> Tap {
+    pub(crate) fn tap(&self) -> Tap {
         let heard = self.clone();
         Arc::new(move |direction, bytes| {
             if direction == Direction::Rx {
@@ -41,7 +41,7 @@ impl Heard {
     }
 
     /// Hears what happens to the line itself.
-    pub(super) fn notice(&self) -> Notice {
+    pub(crate) fn notice(&self) -> Notice {
         let heard = self.clone();
         Arc::new(move |text| {
             let mut said = heard.lock();
@@ -53,39 +53,39 @@ impl Heard {
     }
 
     /// Forgets all that was said.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         *self.lock() = Said::default();
     }
 
     /// Bytes that came.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
     }
 
     /// Bytes of text that came, apart from ends of lines.
-    pub(super) fn letters(&self) -> usize {
+    pub(crate) fn letters(&self) -> usize {
         self.lock().begin.iter().filter(|byte| byte.is_ascii_graphic()).count()
     }
 
     /// The share of noise in percent, if that is so much that the speed must be wrong.
-    pub(super) fn noise(&self) -> Option<usize> {
+    pub(crate) fn noise(&self) -> Option<usize> {
         let said = self.lock();
         let percent = (said.noise * 100).checked_div(said.bytes).unwrap_or_default();
         (said.bytes >= ENOUGH && percent >= 30).then_some(percent)
     }
 
     /// The begin of what came, as text.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.lock().begin).into_owned()
     }
 
     /// The last lines that came, printable.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         self.lock().end.tail()
     }
 
     /// What happened to the line itself.
-    pub(super) fn notices(&self) -> Vec<String> {
+    pub(crate) fn notices(&self) -> Vec<String> {
         self.lock().notices.clone()
     }
 
