@@ -58,7 +58,13 @@ fn manual_pages_are_whole() {
     let pages = directory.path().join("man1");
     let written = host_runner(&["man", pages.to_str().expect("text")]);
     assert!(written.status.success(), "{}", text(&written.stderr));
-    for name in ["host-runner", "host-runner-run", "host-runner-power", "host-runner-rootfs-diff"] {
+    for name in [
+        "host-runner",
+        "host-runner-run",
+        "host-runner-power",
+        "host-runner-doctor",
+        "host-runner-rootfs-diff",
+    ] {
         let page = pages.join(format!("{name}.1"));
         let lint = Command::new("mandoc").args(["-T", "lint", "-W", "error"]).arg(&page).output();
         let lint = lint.expect("mandoc runs (Debian package mandoc)");

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use regex::bytes::Regex;
+
 use crate::action::power::power_on;
 use crate::action::{Deployed, call_group, shell};
 use crate::board::{self, Board};
@@ -116,18 +118,31 @@ fn uboot_settings(
     prompts: &[String],
     final_message: &str,
 ) -> Result<UbootSettings, Fault> {
-    let pattern = |text: &str| phase.pattern(text);
-    let uboot = uboot_of(phase, board)?;
+    let limits = uboot_limits(&step.timeouts);
+    dialog_settings(uboot_of(phase, board)?, prompts, final_message, limits)
+        .map_err(|error| phase.error(Class::Bug, &error))
+}
+
+/// How a U-Boot of the bench talks; `prompts` are others beside its own.
+///
+/// # Errors
+/// A pattern that does not compile, which none of a checked bench file is.
+pub(crate) fn dialog_settings(
+    uboot: &board::UbootSettings,
+    prompts: &[String],
+    final_message: &str,
+    limits: UbootLimits,
+) -> Result<UbootSettings, regex::Error> {
     let prompts = [prompts, &uboot.prompts].concat();
     Ok(UbootSettings {
-        autoboot_prompt: pattern(&uboot.autoboot_prompt)?,
+        autoboot_prompt: Regex::new(&uboot.autoboot_prompt)?,
         interrupt: uboot.interrupt.clone().into_bytes(),
-        prompt: pattern(&any_of(&prompts))?,
+        prompt: Regex::new(&any_of(&prompts))?,
         errors: uboot.errors.clone(),
-        final_message: pattern(final_message)?,
+        final_message: Regex::new(final_message)?,
         line_limit: UBOOT_LINE_LIMIT,
         character_delay: uboot.character_delay,
-        limits: uboot_limits(&step.timeouts),
+        limits,
         max_resets: MAX_RESETS,
     })
 }

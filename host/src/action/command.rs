@@ -30,7 +30,7 @@ pub(crate) async fn command(
             let Some(power) = &node.own_board(phase)?.power else { return Ok(()) };
             if switch != Switch::Off {
                 // Counts as switched on even if that fails half-way.
-                resources.power = Some(PoweredBoard::Switch(power.clone()));
+                resources.power = Some(PoweredBoard::Switch(Box::new(power.clone())));
             }
             let say = |text: &str| node.emitter.warn(text);
             power.run(switch, phase.left(), &say).await.map_err(|error| power_fault(phase, &error))?;

@@ -27,7 +27,7 @@ pub(crate) enum PoweredBoard {
     /// A virtual board: the emulator runs.
     Virtual(QemuBoard),
     /// A real board, with what switches it.
-    Switch(Power),
+    Switch(Box<Power>),
 }
 
 impl PoweredBoard {
@@ -94,7 +94,7 @@ pub(super) async fn power_on(
     match &board.power {
         Some(power) => {
             // Counts as switched on even if that fails half-way.
-            resources.power = Some(PoweredBoard::Switch(power.clone()));
+            resources.power = Some(PoweredBoard::Switch(Box::new(power.clone())));
             let usual = power.usual_limit().map(|time| Limit::new(time, "a fixed limit of switching power"));
             let part = phase.part(limit(Part::Reset).or(usual.as_ref()));
             let say = |text: &str| node.emitter.warn(text);

@@ -10,8 +10,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 use crate::board::virtual_network;
 use crate::cli::reports::View;
 use crate::cli::{
-    agent, bisect_step, boards, cache, color, completions, console, explain, import, man, message, power,
-    replay, rootfs, run, schema, ssh, validate,
+    agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
+    message, power, replay, rootfs, run, schema, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -33,6 +33,7 @@ Examples:
   host-runner boards
   host-runner power bbb1 cycle
   host-runner console bbb1
+  host-runner doctor                              is this bench in order?
   host-runner validate job.yaml --bench lab/bench.toml
   host-runner replay runs/20260102T030405Z-my-job
   host-runner replay runs/20260102T030405Z-my-job --out again    all reports of it anew";
@@ -104,6 +105,12 @@ enum Command {
     /// Logs in to a board over SSH, with what the bench file knows of it
     #[command(after_help = ssh::EXAMPLES)]
     Ssh(ssh::SshArgs),
+    /// Checks a bench: ports, addresses, consoles, disks, agents; with names of boards, power, U-Boot and TFTP too
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
+    /// Writes a first bench file: finds the serial adapters, listens to the boards, asks for the rest
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::InitArgs),
     /// Checks job files, and against a bench if one is given, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
@@ -339,6 +346,8 @@ pub fn main() -> ExitCode {
         Command::Power(args) => power::power(&args),
         Command::Console(args) => console::console(&args),
         Command::Ssh(args) => ssh::ssh(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Init(args) => init::init(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),

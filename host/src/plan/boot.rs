@@ -23,7 +23,7 @@ impl Binder<'_> {
         let (board, uboot) = self.uboot(block, state)?;
         let commands = self.commands(&boot.commands, board, uboot);
         let image = self.image(block, board, uboot, kernel_type.or(boot.image))?;
-        let settings = settings(board, uboot, image, &state.role.context);
+        let settings = loader_settings(board, uboot, image, &state.role.context);
         let final_message = boot.bootloader_final_message.clone();
         Some(BootUboot {
             loader: LoaderCommands { commands: commands?, image, settings },
@@ -62,7 +62,7 @@ impl Binder<'_> {
             None => Vec::new(),
         };
         let image = self.image(block, board, uboot, kernel_type)?;
-        let settings = settings(board, uboot, image, &state.role.context);
+        let settings = loader_settings(board, uboot, image, &state.role.context);
         let prompts = if boot.prompts.is_empty() { uboot.prompts.clone() } else { boot.prompts.clone() };
         let loader = LoaderCommands { commands, image, settings };
         Some(BootBootloader { loader, prompts, reset: reset(&boot.reset, board) })
@@ -189,7 +189,12 @@ fn shell(shell: &ShellSpec, board: &Board, starts_kernel: bool) -> ShellPlan {
 }
 
 /// Values for the commands that do not come from the deployment; addresses of the job's context win.
-fn settings(board: &Board, uboot: &UbootSettings, image: BootImage, context: &Context) -> LoaderSettings {
+pub(crate) fn loader_settings(
+    board: &Board,
+    uboot: &UbootSettings,
+    image: BootImage,
+    context: &Context,
+) -> LoaderSettings {
     let usual = uboot.addresses(image);
     let address = |what: &str, usual: String| {
         let key = format!("{}_{what}_addr", image.command());

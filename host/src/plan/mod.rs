@@ -12,6 +12,7 @@ mod substitute;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use boot::loader_settings;
 pub use outline::{NodeOutline, StepOutline, outline};
 pub use script::{
     Script, ScriptStep, definition_directory, environment_script, install_script, run_script, secrets_script,

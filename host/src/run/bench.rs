@@ -64,7 +64,7 @@ pub(super) fn cache_help(directory: &Path, error: &io::Error) -> Option<String> 
 }
 
 /// Where agents are looked for: what the bench file says, else beside this program, then where packages put them.
-pub(super) fn agent_directories(bench: &Bench) -> Vec<PathBuf> {
+pub(crate) fn agent_directories(bench: &Bench) -> Vec<PathBuf> {
     bench.agent_directory.clone().map_or_else(usual_agent_directories, |directory| vec![directory])
 }
 

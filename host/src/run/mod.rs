@@ -34,7 +34,7 @@ mod signals;
 mod unreached;
 mod verdict;
 
-pub(crate) use bench::usual_agent_directories;
+pub(crate) use bench::{agent_directories, usual_agent_directories};
 pub use bench::{cache_directory, persistent_directory};
 pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
@@ -42,7 +42,7 @@ pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{Wait, board_held, board_waiters, take_board, take_leases};
-pub(crate) use networks::Services;
+pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help};
 pub(crate) use phase::Phase;
 pub(crate) use resources::{Brought, Line, Resources};
 pub use signals::cancel_on_signals;

@@ -20,9 +20,12 @@ use crate::run::{Emitter, JobRun};
 use crate::tftp::{TftpEvent, TftpEventKind};
 use crate::{nfs, sntp, tftp};
 
-const TFTP_PORT: u16 = 69;
-const NFS_PORT: u16 = 2049;
-const NTP_PORT: u16 = 123;
+/// Where boards ask for files.
+pub(crate) const TFTP_PORT: u16 = 69;
+/// Where boards look for NFS unless they are told another port.
+pub(crate) const NFS_PORT: u16 = 2049;
+/// Where boards ask for the time.
+pub(crate) const NTP_PORT: u16 = 123;
 
 /// The networks that a run's boards are in, with what is served there.
 pub(crate) struct Networks {
@@ -197,11 +200,7 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         format!("cannot bind {address}:{port}: {error}"),
     );
     match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.with_help(format!(
-            "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
-             build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
-            std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
-        )),
+        io::ErrorKind::PermissionDenied => fault.with_help(low_port_help()),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
             "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
              runs at the same time need an address each, so give the network card a second one, and this run a bench \
@@ -212,6 +211,15 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         }
         _ => fault,
     }
+}
+
+/// How this program is permitted the ports that boards ask at.
+pub(crate) fn low_port_help() -> String {
+    format!(
+        "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
+         build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
+        std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
+    )
 }
 
 /// Passes the TFTP server's events on, each for the node whose id the file name begins with.

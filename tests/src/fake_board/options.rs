@@ -87,6 +87,12 @@ pub enum Fault {
     Silent,
     /// The board sends noise, as with a wrong baud rate.
     Garbage,
+    /// U-Boot says its banner and nothing more.
+    NoPrompt,
+    /// No TFTP request leaves the board.
+    TftpBlocked,
+    /// TFTP brings files with a flipped bit.
+    TftpDamage,
     /// The line is closed in the middle of the kernel log.
     HangUp,
     /// An agent cannot reach the runner.

@@ -45,6 +45,9 @@ pub(super) fn run(uart: &mut Uart, options: &Options) -> io::Result<Exit> {
     let mut uboot =
         Uboot { uart, options, environment: default_environment(options), memory: HashMap::new() };
     uboot.banner()?;
+    if options.fault == Some(Fault::NoPrompt) {
+        while uboot.uart.byte(None)?.is_some() {}
+    }
     if uboot.autoboot()? {
         return uboot.boot();
     }
@@ -173,6 +176,7 @@ impl Uboot<'_> {
             }
             ["tftp" | "tftpboot", address, file] => self.tftp(address, file)?,
             ["tftp" | "tftpboot", file] => self.tftp("0x82000000", file)?,
+            ["crc32", address, length] => self.crc32(address, length)?,
             ["bootz", arguments @ ..] => return self.bootz(arguments),
             ["run", names @ ..] => {
                 for name in names {
@@ -209,10 +213,16 @@ impl Uboot<'_> {
         ))?;
         let result = match self.options.fault {
             Some(Fault::TftpError) => Err(TftpError::Refused(1, "File not found".to_owned())),
+            Some(Fault::TftpBlocked) => Err(TftpError::Io(io::ErrorKind::TimedOut.into())),
             _ => tftp::fetch(self.options.address, SocketAddr::new(ip, port), file),
         };
         match result {
-            Ok(content) => {
+            Ok(mut content) => {
+                if self.options.fault == Some(Fault::TftpDamage)
+                    && let Some(byte) = content.last_mut()
+                {
+                    *byte ^= 1;
+                }
                 let size = content.len();
                 self.environment.insert("filesize".to_owned(), format!("{size:x}"));
                 self.environment.insert("fileaddr".to_owned(), format!("{address:x}"));
@@ -227,6 +237,16 @@ impl Uboot<'_> {
                 .uart
                 .say(&format!("T T T T T T T T T T \nRetry count exceeded; starting again ({error})\n")),
         }
+    }
+
+    fn crc32(&mut self, address: &str, length: &str) -> io::Result<()> {
+        let (Some(begin), Some(length)) = (parse_address(address), parse_address(length)) else {
+            return self.uart.say("crc32 - checksum calculation\n");
+        };
+        let content = self.memory.get(&begin).map(Vec::as_slice).unwrap_or_default();
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(content.len());
+        let (sum, end) = (crc32fast::hash(&content[..length]), begin + length as u64 - 1);
+        self.uart.say(&format!("crc32 for {begin:08x} ... {end:08x} ==> {sum:08x}\n"))
     }
 
     fn bootz(&mut self, arguments: &[&str]) -> io::Result<Next> {

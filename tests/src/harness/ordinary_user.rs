@@ -53,6 +53,13 @@ impl OrdinaryUser {
         self
     }
 
+    /// A disk of one MiB at the existing directory `at`.
+    #[must_use]
+    pub fn with_small_disk(mut self, at: &Path) -> Self {
+        self.changes.push(format!("mount -t tmpfs -o size=1m,mode=0777 tmpfs '{}'", at.display()));
+        self
+    }
+
     /// Changes `/dev/net/tun`. An ordinary user's tests cannot make a usable one: theirs has to be.
     #[must_use]
     pub fn with_tun(mut self, tun: Tun) -> Self {

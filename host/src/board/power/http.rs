@@ -193,12 +193,12 @@ pub(super) struct Object {
 
 impl Object {
     /// It is not what it was asked for.
-    pub(super) fn is_not(self, wanted: impl Into<String>) -> PowerErrorKind {
+    pub(super) fn refused(self, wanted: impl Into<String>) -> PowerErrorKind {
         HttpError::Answer { address: self.address, wanted: wanted.into(), said: self.shown }.into()
     }
 
     /// It is a demand for a password.
-    pub(super) fn is_about_password(self, given: bool) -> PowerErrorKind {
+    pub(super) fn wants_password(self, given: bool) -> PowerErrorKind {
         HttpError::Password { address: self.address, given }.into()
     }
 }

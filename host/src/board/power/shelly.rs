@@ -47,7 +47,7 @@ impl Shelly {
         };
         let answer = self.device.object(&path, Vec::new(), time).await?;
         // What it says of itself is asked for afterwards.
-        if answer.value.is_object() { Ok(()) } else { Err(answer.is_not("a JSON object")) }
+        if answer.value.is_object() { Ok(()) } else { Err(answer.refused("a JSON object")) }
     }
 
     /// Whether the relay is on.
@@ -59,7 +59,7 @@ impl Shelly {
         };
         let answer = self.device.object(&path, Vec::new(), time).await?;
         let is_on = answer.value.get(key).and_then(serde_json::Value::as_bool);
-        is_on.ok_or_else(|| answer.is_not(format!("the state of relay {relay}, `{key}`")))
+        is_on.ok_or_else(|| answer.refused(format!("the state of relay {relay}, `{key}`")))
     }
 
     async fn generation(&self, time: &Time) -> Result<Generation, PowerErrorKind> {
@@ -68,7 +68,7 @@ impl Shelly {
         match answer.value.get("gen").and_then(serde_json::Value::as_u64) {
             Some(2..) => Ok(Generation::Second),
             None if is_first => Ok(Generation::First),
-            _ => Err(answer.is_not("what a Shelly says of itself")),
+            _ => Err(answer.refused("what a Shelly says of itself")),
         }
     }
 }

@@ -5,10 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use async_snmp::{Auth, Client, Error, ErrorStatus, Oid, Retry, Value};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{PowerErrorKind, Time};
 use crate::board::Secret;
+
+/// When an object is asked for again that is said not to be there.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long an answer is waited for before the question is repeated: slow switches think for a second.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -236,6 +239,18 @@ impl Snmp {
 
     /// Whether the outlet is on.
     pub(super) async fn is_on(&self, time: &Time) -> Result<Option<bool>, PowerErrorKind> {
+        match self.ask(time).await {
+            // Net-snmp's agent says so now and then of what a program tells it, and knows the object a moment later.
+            Err(PowerErrorKind::Snmp(SnmpError::NoObject { .. })) => {
+                sleep(ASK_AGAIN).await;
+                self.ask(time).await
+            }
+            told => told,
+        }
+    }
+
+    /// Asks once, but for requests that are lost.
+    async fn ask(&self, time: &Time) -> Result<Option<bool>, PowerErrorKind> {
         let OutletState { oid, on, off } = &self.outlet.state;
         let client = self.client(REPEATS, ANSWER, time).await?;
         let response = match timeout(time.left(), Box::pin(client.get(oid))).await {

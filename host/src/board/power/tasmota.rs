@@ -48,9 +48,9 @@ impl Tasmota {
             Some(is_on) => Ok(is_on),
             // `Need user=<username>&password=<password>`
             None if answer.value.get("WARNING").is_some() => {
-                Err(answer.is_about_password(self.device.password.is_some()))
+                Err(answer.wants_password(self.device.password.is_some()))
             }
-            None => Err(answer.is_not(format!("the state of relay {}", self.relay))),
+            None => Err(answer.refused(format!("the state of relay {}", self.relay))),
         }
     }
 

@@ -7,11 +7,11 @@ use std::path::Path;
 
 /// A process that has a device open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     /// Process id.
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
     /// Its program's name.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 impl fmt::Display for Holder {
@@ -22,7 +22,7 @@ impl fmt::Display for Holder {
 
 impl Holder {
     /// Finds a process that has the character device at `path` open, as far as /proc shows it to this user.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let device = fs::metadata(path).ok().filter(|metadata| metadata.file_type().is_char_device())?.rdev();
         fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
             let pid = process.file_name().to_str()?.parse().ok()?;

@@ -1,0 +1,269 @@
+//! `host-runner init`: the first bench file, from what is plugged in and what its user says.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::board::{Bench, BoardType};
+use crate::cli::args::seconds;
+use crate::cli::doctor::examine;
+use crate::cli::message::{Failure, note};
+use crate::cli::runtime::block_on;
+use crate::diagnostic::{Source, did_you_mean};
+use crate::doctor::network_address;
+use crate::fault::{Chain, Class, Fault};
+use crate::init::{Adapter, BoardDraft, Draft, Listened, Places, listen, udev_rule};
+use crate::link::check_serial;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  host-runner init                            asks what it cannot find out
+  host-runner init --non-interactive          takes what it finds, and says what is left to fill in
+  host-runner init --device /dev/ttyUSB0 --out lab/bench.toml
+
+Reset or switch on the boards while it listens: then they say what they are. It types the Enter key to a board only if
+you agree. It ends with what `host-runner doctor` says of the file, whose exit codes it has.";
+
+/// What a board type is taken to be that nothing speaks for.
+const USUAL_TYPE: &str = "beaglebone-black";
+/// The speed of nearly all boards, in baud.
+const USUAL_SPEED: u32 = 115_200;
+/// Longest answer, in bytes.
+const LONGEST_ANSWER: u64 = 4096;
+
+/// `host-runner init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Asks nothing, types nothing
+    #[arg(long)]
+    non_interactive: bool,
+    /// The bench file to write; it must not exist yet
+    #[arg(long, value_name = "FILE", default_value = "bench.toml")]
+    out: PathBuf,
+    /// Serial ports to use, instead of all USB adapters
+    #[arg(long, value_name = "PATH")]
+    device: Vec<PathBuf>,
+    /// How long to listen to each port, at each speed
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds())]
+    listen: Duration,
+    /// Where sysfs is
+    #[arg(long, value_name = "DIR", default_value = "/sys", hide = true)]
+    sysfs: PathBuf,
+    /// Where devices are
+    #[arg(long, value_name = "DIR", default_value = "/dev", hide = true)]
+    dev: PathBuf,
+}
+
+/// Writes the bench file, and has the doctor look at it.
+pub(super) fn init(args: &InitArgs) -> Result<Option<Class>, Failure> {
+    if args.out.exists() {
+        let text = "it is there already";
+        return Err(Fault::new(Class::Job, args.out.display().to_string(), text)
+            .with_help("name another file with --out, or `host-runner doctor --bench FILE` to check this one")
+            .into());
+    }
+    let adapters = adapters(args)?;
+    let mut draft = Draft { address: address(args)?, boards: Vec::new() };
+    let mut rules = Vec::new();
+    for adapter in &adapters {
+        note(&format!("{}: {}", adapter.device.display(), adapter.describe()));
+        let types = !args.non_interactive
+            && agrees("  May the Enter key be typed there, if the board says nothing by itself?")?;
+        let listened = heard(args, adapter, types)?;
+        let name = format!("board{}", draft.boards.len() + 1);
+        let board = board(args, adapter, listened.as_ref(), name)?;
+        rules.extend(udev_rule(adapter, &board.name));
+        draft.boards.push(board);
+    }
+    write(&args.out, &draft)?;
+    for text in draft.left_to_fill_in() {
+        note(&format!("left to fill in: {text}"));
+    }
+    if !rules.is_empty() {
+        note(&format!(
+            "adapters without a serial number have names by the USB port they are plugged into. For shorter ones put this \
+             into /etc/udev/rules.d/70-host-runner.rules (udev/README.md), and `/dev/NAME` into the bench file:\n{}",
+            rules.join("\n")
+        ));
+    }
+    note(&format!("{} is written; what `host-runner doctor` says of it:", args.out.display()));
+    examine(&args.out)
+}
+
+/// The adapters that boards may be behind.
+fn adapters(args: &InitArgs) -> Result<Vec<Adapter>, Fault> {
+    let places = Places { sysfs: args.sysfs.clone(), dev: args.dev.clone() };
+    let adapters = match args.device.is_empty() {
+        true => Adapter::all(&places),
+        false => args.device.iter().map(|path| Adapter::named(&places, path)).collect(),
+    };
+    if adapters.is_empty() {
+        let fault = Fault::new(Class::Infrastructure, "serial ports", "there is no USB serial adapter");
+        return Err(fault.with_help("plug one in, or name a port of another kind with --device"));
+    }
+    Ok(adapters)
+}
+
+/// What a board says; `None` if its port cannot be opened, which is told.
+fn heard(args: &InitArgs, adapter: &Adapter, types: bool) -> Result<Option<Listened>, Fault> {
+    if let Err(error) = check_serial(&adapter.device) {
+        note(&format!("  not listened to: {error}"));
+        return Ok(None);
+    }
+    note(&format!("  listening for {} s: reset or switch on the board now", args.listen.as_secs()));
+    let listened = block_on(async |cancel| {
+        tokio::select! {
+            listened = listen(&adapter.device, args.listen, types) => Ok(listened),
+            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "init", "cancelled")),
+        }
+    })?;
+    Ok(match listened {
+        Ok(listened) => {
+            let model = listened.banner.as_ref().and_then(|banner| banner.model.clone());
+            note(&match (listened.baud, model) {
+                (Some(baud), Some(model)) => format!("  {baud} baud: {model}"),
+                (Some(baud), None) => format!("  {baud} baud, and said last: {}", listened.last),
+                (None, _) if listened.last.is_empty() => "  nothing was heard".to_owned(),
+                (None, _) => "  noise at all speeds: is the ground wire in place?".to_owned(),
+            });
+            Some(listened)
+        }
+        Err(error) => {
+            note(&format!("  not listened to: {}", Chain(&error)));
+            None
+        }
+    })
+}
+
+/// What is known of a board, by listening and by asking.
+fn board(
+    args: &InitArgs,
+    adapter: &Adapter,
+    listened: Option<&Listened>,
+    name: String,
+) -> Result<BoardDraft, Fault> {
+    let guess = listened.and_then(|listened| listened.banner.as_ref()?.board_type());
+    let baud = listened.and_then(|listened| listened.baud);
+    let mut board = BoardDraft {
+        name,
+        board_type: guess.unwrap_or(USUAL_TYPE).to_owned(),
+        is_type_unsure: guess.is_none(),
+        adapter: adapter.describe(),
+        console: adapter.stable_name().to_owned(),
+        baud: baud.unwrap_or(USUAL_SPEED),
+        is_baud_unsure: baud.is_none(),
+        address: None,
+        power: None,
+    };
+    if args.non_interactive {
+        return Ok(board);
+    }
+    board.name = ask("  Its name", &board.name, |text| {
+        let is_name =
+            |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
+        match !text.is_empty() && text.chars().all(is_name) {
+            true => Ok(text.to_owned()),
+            false => Err("letters, digits, `-` and `_`".to_owned()),
+        }
+    })?;
+    let known: Vec<_> = BoardType::built_in_names().collect();
+    board.board_type = ask(&format!("  Its type ({})", known.join(", ")), &board.board_type, |text| {
+        match known.contains(&text) {
+            true => Ok(text.to_owned()),
+            false => Err(did_you_mean(text, known.iter().copied()).unwrap_or_else(|| {
+                format!("one of {}; another one goes into the file later", known.join(", "))
+            })),
+        }
+    })?;
+    board.is_type_unsure = false;
+    board.address = ask("  Its address; empty if it is not known yet", "", |text| match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| format!("`{text}` is no IP address")),
+    })?;
+    let on = ask("  The command that switches its power on; empty if it is done by hand", "", words)?;
+    if !on.is_empty() {
+        let off = ask("  The command that switches it off", "", |text| match words(text)? {
+            words if words.is_empty() => Err("a program and its arguments".to_owned()),
+            words => Ok(words),
+        })?;
+        board.power = Some((on, off));
+    }
+    Ok(board)
+}
+
+/// A command as a person types it.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    shlex::split(text).ok_or_else(|| "a quotation mark is not closed".to_owned())
+}
+
+/// This PC's address in the boards' network.
+fn address(args: &InitArgs) -> Result<Option<IpAddr>, Fault> {
+    let found = network_address();
+    if args.non_interactive {
+        return Ok(found);
+    }
+    let usual = found.map(|address| address.to_string()).unwrap_or_default();
+    ask("This PC's address on the network card that leads to the boards", &usual, |text| match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| format!("`{text}` is no IP address")),
+    })
+}
+
+/// Whether a person says yes.
+fn agrees(question: &str) -> Result<bool, Fault> {
+    ask(&format!("{question} (y/n)"), "n", |text| match text {
+        "y" | "yes" => Ok(true),
+        "n" | "no" => Ok(false),
+        _ => Err("y or n".to_owned()),
+    })
+}
+
+/// Asks until the answer is one that `read` takes; an empty one means `usual`.
+fn ask<T>(question: &str, usual: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Fault> {
+    let broken = |error: io::Error| Fault::from_error(Class::Infrastructure, "standard input", &error);
+    loop {
+        let shown = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+        let mut out = io::stderr();
+        write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(broken)?;
+        let mut line = String::new();
+        let count =
+            io::Read::take(io::stdin().lock(), LONGEST_ANSWER).read_line(&mut line).map_err(broken)?;
+        if count == 0 {
+            let fault = Fault::new(
+                Class::Job,
+                "standard input",
+                format!("it ended before the answer to `{}`", question.trim()),
+            );
+            return Err(fault.with_help("--non-interactive asks nothing"));
+        }
+        let answer = match line.trim() {
+            "" => usual,
+            answer => answer,
+        };
+        match read(answer) {
+            Ok(value) => return Ok(value),
+            Err(why) => note(&format!("  {why}")),
+        }
+    }
+}
+
+/// Writes the file, which must not exist. It is read as a bench file before.
+fn write(path: &Path, draft: &Draft) -> Result<(), Failure> {
+    let text = draft.to_toml();
+    let source = Source::new(path.display().to_string(), text.clone());
+    let directory = path.parent().unwrap_or(Path::new("."));
+    if let Err(error) = Bench::parse(&source, directory) {
+        return Err(Fault::from_error(Class::Job, "the bench file that the answers make", &error).into());
+    }
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written
+        .map_err(|error| Fault::from_error(Class::Infrastructure, path.display().to_string(), &error).into())
+}

@@ -1,0 +1,41 @@
+//! The checks of a bench that touch no board.
+
+use std::path::Path;
+
+use super::finding::{BENCH, Check, Finding, Findings};
+use super::{agents, clock, emulator, firewall, network, nfs_call, ports, programs, serial, storage};
+use crate::board::{Bench, Board, ConsoleTarget};
+
+/// Checks all of a bench that can be checked without touching a board: no serial port is opened, no power is switched.
+///
+/// `directory` is where `runs/` would be made.
+pub async fn examine_bench(bench: &Bench, directory: &Path, findings: &mut Findings<'_>) {
+    let boards = match bench.boards.len() {
+        1 => "1 board".to_owned(),
+        count => format!("{count} boards"),
+    };
+    findings.add(Finding::ok(Check::BenchFile, BENCH, format!("{}: {boards}", bench.path.display())));
+    if bench.boards.iter().any(|board| is_served(board)) {
+        let interface = network::check(bench, findings);
+        if let Some(address) = bench.address.filter(|_| interface.is_some()) {
+            ports::check(address, findings).await;
+            nfs_call::check(address, findings).await;
+        }
+        if let Some(interface) = &interface {
+            firewall::check(&interface.name, findings).await;
+        }
+    }
+    storage::check(bench, directory, findings);
+    clock::check(findings).await;
+    agents::check(bench, findings);
+    for board in &bench.boards {
+        serial::check(bench, board, findings);
+        programs::check(board, findings);
+    }
+    emulator::check(bench, findings).await;
+}
+
+/// Whether a board of this PC's own is served by TFTP and NFS.
+pub(super) fn is_served(board: &Board) -> bool {
+    matches!(board.console, ConsoleTarget::Line(_)) && board.uboot.is_some()
+}

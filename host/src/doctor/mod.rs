@@ -1,0 +1,32 @@
+//! Whether a bench is in order, checked and never guessed.
+//!
+//! ```text
+//! bench ─▶ examine_bench ──┬─▶ network · ports · nfs_call · firewall · clock · storage
+//!                          ├─▶ serial · programs · agents                 of every board
+//!                          └─▶ emulator                                   of the virtual ones
+//! board ─▶ examine_board ──── power ─▶ uboot ─▶ transfer                  the board is leased and switched
+//!                                 each ─▶ Finding ─▶ Findings
+//! ```
+//!
+//! [`examine_bench`] opens no serial port and switches nothing. [`examine_board`] does both, and leaves the board off.
+
+mod agents;
+mod board;
+mod clock;
+mod emulator;
+mod examination;
+mod finding;
+mod firewall;
+mod network;
+mod nfs_call;
+mod ports;
+mod programs;
+mod serial;
+mod socket_owner;
+mod storage;
+
+pub(crate) use board::Heard;
+pub use board::examine_board;
+pub use examination::examine_bench;
+pub use finding::{Check, Finding, Findings, Status};
+pub use network::network_address;
