@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parse
 use crate::board::virtual_network;
 use crate::cli::{
     agent, boards, cache, completions, explain, import, man, message, power, replay, rootfs, run, schema,
-    validate,
+    serve, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -93,6 +93,9 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Prints what the terminal printed during a stored run; with --out, writes its reports again
     Replay(ReplayArgs),
+    /// Shows the bench and its runs as web pages that follow what happens, and to programs as JSON
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::ServeArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
@@ -310,6 +313,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),

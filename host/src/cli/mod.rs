@@ -18,6 +18,7 @@ mod rootfs;
 mod run;
 mod runtime;
 mod schema;
+mod serve;
 mod validate;
 
 pub use args::main;

@@ -1,14 +1,14 @@
 //! `run.jsonl`: every event, one JSON object a line.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::report::{Reporter, Results};
 
-/// Longest line that is read back: a console chunk in base64 with room to spare.
-const MAX_LINE: u64 = 4 << 20;
+/// Longest line that is read back, in bytes: a console chunk in base64 with room to spare.
+pub(crate) const MAX_LINE: u64 = 4 << 20;
 
 /// Writes `run.jsonl`.
 #[derive(Debug)]
@@ -17,12 +17,15 @@ pub struct Jsonl {
 }
 
 impl Jsonl {
-    /// Creates the file.
+    /// Creates the file, and locks it for as long as it is written ([`is_being_written`]).
     ///
     /// # Errors
     /// Those of creating a file.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(File::create_new(path)?) })
+        let file = File::create_new(path)?;
+        // Not every file system has locks; without one, the run only seems to be cut off until it has ended.
+        let _ = file.lock();
+        Ok(Self { file: BufWriter::new(file) })
     }
 }
 
@@ -34,11 +37,20 @@ impl Reporter for Jsonl {
     fn report(&mut self, event: &Event, _: &Results) -> io::Result<()> {
         serde_json::to_writer(&mut self.file, event)?;
         self.file.write_all(b"\n")?;
-        // Console chunks are many and small; everything else must survive a kill of the runner.
-        if matches!(event.kind, EventKind::Console { .. } | EventKind::Output { .. }) {
-            Ok(())
-        } else {
-            self.file.flush()
+        // It survives a kill of the runner, and whoever follows the file sees what a board says while it says it.
+        self.file.flush()
+    }
+}
+
+/// Whether a process writes `run.jsonl`, which `file` is. The kernel takes the lock away with the process, however that ends.
+pub fn is_being_written(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+        Ok(()) => {
+            // Closing the file would do the same.
+            let _ = file.unlock();
+            false
         }
     }
 }

@@ -65,10 +65,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 21] = [
+const PEERS: [&str; 23] = [
     "atftp",
     "busybox",
     "bzip2",
+    "chromium",
     "cpio",
     "curl",
     "e2fsprogs",
@@ -79,6 +80,7 @@ const PEERS: [&str; 21] = [
     "openssh-client",
     "openssh-server",
     "openssl",
+    "prometheus",
     "python3",
     "rpcbind",
     "squashfs-tools",

@@ -10,7 +10,7 @@ use crate::event::{Outcome, TestResult};
 const CHARACTER: f64 = 7.0;
 
 /// `12.3 s`, `4 min 05 s`.
-pub(super) fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
         0..=119 => format!("{:.1} s", duration.as_secs_f64()),
         seconds @ 120..=7199 => format!("{} min {:02} s", seconds / 60, seconds % 60),
@@ -19,7 +19,7 @@ pub(super) fn span(duration: Duration) -> String {
 }
 
 /// An outcome as a word in its colour; `None` is what was cut off.
-pub(super) fn outcome(outcome: Option<Outcome>) -> Markup {
+pub(crate) fn outcome(outcome: Option<Outcome>) -> Markup {
     let word = outcome_word(outcome);
     html! { span class={ "badge " (word) } { (word) } }
 }
