@@ -234,8 +234,9 @@ mod tests {
         let runs = WatchedRuns::default();
         let look = |watched: &mut Watched| (watched.offset(), watched.console_offset());
         let line = console(0, 10);
-        write!(file, "{line}\n{{\"event\":\"of the future\"}}\n{}", &line[..20]).unwrap();
-        let known = line.len() as u64 + 1 + 27 + 1;
+        let unknown = r#"{"event":"of the future"}"#;
+        write!(file, "{line}\n{unknown}\n{}", &line[..20]).unwrap();
+        let known = (line.len() + 1 + unknown.len() + 1) as u64;
         assert_eq!(runs.with("a", directory.path(), look).unwrap(), (known, 0));
         writeln!(file, "{}", &line[20..]).unwrap();
         assert_eq!(runs.with("a", directory.path(), look).unwrap().0, known + line.len() as u64 + 1);

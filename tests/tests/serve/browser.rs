@@ -49,6 +49,10 @@ fn a_run_grows_on_its_page_and_what_the_reader_has_opened_stays_open() {
     let mut browser = Browser::start(1200);
     browser.go(&format!("http://{}/runs/hand/", served.address));
     assert_eq!(browser.value("document.title"), "running: by hand · host-runner");
+    // A terminal that nobody sees draws nothing.
+    browser.value("document.querySelector('#terminals').scrollIntoView()");
+    let shown = "[...document.querySelectorAll('.terminal > :not(h3)')].filter((part) => part.checkVisibility()).map((part) => part.innerText)";
+    assert_eq!(browser.value(shown), serde_json::json!(["It has said nothing.", "It has said nothing."]));
     run.console("U-Boot \u{1b}[1;38;2;10;200;30m2025.01\u{1b}[0m\r\n=> ");
     browser.wait_for(&format!("{SCREEN}.includes('=> ')"));
     // In a frame, and behind it.
@@ -57,6 +61,10 @@ fn a_run_grows_on_its_page_and_what_the_reader_has_opened_stays_open() {
     browser.value("document.querySelector('#timeline summary').click()");
     run.event(r#""event":"phase-started","phase":"boot-u-boot","timeout_s":60.0"#);
     browser.wait_for("document.querySelector('#timeline').textContent.includes('boot-u-boot')");
+    assert_eq!(browser.value("document.querySelector('#timeline .bar').classList.contains('running')"), true);
+    assert_eq!(browser.value("document.querySelector('#live').textContent.includes('unfinished')"), false);
+    let silent = browser.value("document.querySelector('.terminal[data-node=b] .xterm') === null");
+    assert_eq!(silent, true, "a node that has said nothing has no terminal");
     assert_eq!(browser.value("document.querySelector('#timeline details').open"), true);
     run.event(r#""event":"definition-started","definition":"0_smoke""#);
     run.event(r#""event":"test-case","definition":"0_smoke","case":"speed","result":"pass","measurement":42.5,"units":"MB/s""#);

@@ -37,14 +37,14 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Begins the run `id` in the bench's directory.
+    /// Begins the run `id` in the bench's directory, with the nodes `a` and `b`; `b` says and does nothing.
     pub(crate) fn begin(bench: &Testbench, id: &str) -> Self {
         let directory = bench.path().join(id);
         fs::create_dir(&directory).expect("an own directory");
         let file = File::create_new(directory.join("run.jsonl")).expect("an own directory");
         file.lock().expect("the file system has locks");
         let mut written = Self { file, next: 0 };
-        written.event(r#""event":"run-started","job":"by hand","version":"0","nodes":[{"name":"a","role":"a","board":"fake1"}]"#);
+        written.event(r#""event":"run-started","job":"by hand","version":"0","nodes":[{"name":"a","role":"a","board":"fake1"},{"name":"b","role":"b","board":"fake2"}]"#);
         written
     }
 

@@ -43,6 +43,11 @@ impl Live {
         page::sections(&self.results, &self.seen, goes_on)
     }
 
+    /// Whether the console of a node has said something.
+    pub(crate) fn has_said(&self, node: &str) -> bool {
+        self.seen.consoles.of(node).is_some()
+    }
+
     /// The last lines of the consoles.
     pub(crate) fn consoles(&self) -> Markup {
         console::section(&self.results, &self.seen.consoles)

@@ -43,8 +43,8 @@ pub(super) fn page(run: &Results, seen: &Seen) -> Markup {
 pub(super) fn sections(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
     html! {
         (verdict::section(run, seen, goes_on))
-        (timeline::section(run))
-        (results::section(run))
+        (timeline::section(run, goes_on))
+        (results::section(run, goes_on))
         (results::measurements(run))
         (sequence::section(run, &seen.messages))
         (warnings::section(run, &seen.warnings))

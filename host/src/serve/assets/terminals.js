@@ -54,7 +54,8 @@ const KEYS = {
 
 function make(panel) {
   const terminal = new Terminal({
-    cols: 80, rows: 24, scrollback: 5000, disableStdin: true, fontSize: 13, cursorInactiveStyle: "none",
+    // What a board says need not be what a terminal understands: nothing for the log of the browser.
+    logLevel: "off", cols: 80, rows: 24, scrollback: 5000, disableStdin: true, fontSize: 13, cursorInactiveStyle: "none",
     fontFamily: "ui-monospace, monospace", theme: { background: "#16191d", foreground: "#d8dde3" },
   });
   terminal.attachCustomKeyEventHandler((event) => {
@@ -82,21 +83,30 @@ export class Terminals {
       instead?.setAttribute("hidden", "");
     }
     for (const panel of section.querySelectorAll(".terminal")) {
-      this.nodes.set(panel.dataset.node, { terminal: make(panel), frames: new Frames(this.from === 0) });
-      panel.id = `console-${panel.querySelector("a").getAttribute("href").slice("console/".length, -".log".length)}`;
+      const terminal = panel.classList.contains("silent") ? undefined : make(panel);
+      this.nodes.set(panel.dataset.node, { panel, terminal, frames: new Frames(this.from === 0) });
     }
+    // Links to the text lead to the terminal.
     for (const part of instead?.querySelectorAll("details[id]") ?? []) part.removeAttribute("id");
+    for (const panel of section.querySelectorAll(".terminal")) panel.id = panel.id.replace("terminal-", "console-");
+  }
+
+  write(node, bytes) {
+    if (!node || bytes.length === 0) return;
+    node.panel.classList.remove("silent");
+    node.terminal ??= make(node.panel);
+    node.terminal.write(bytes);
   }
 
   // Whether the event was for a terminal.
   take(event) {
     const node = this.nodes.get(event.node);
     if (event.event === "console") {
-      if (event.direction === "rx") node?.terminal.write(node.frames.text(bytesOf(event)));
+      if (node && event.direction === "rx") this.write(node, node.frames.text(bytesOf(event)));
     } else if (event.event === "output") {
       // Tests print to a pipe: no terminal has put a carriage return before their line feeds.
       const bytes = bytesOf(event);
-      node?.terminal.write(Uint8Array.from([...bytes].flatMap((byte) => (byte === 10 ? [13, 10] : [byte]))));
+      this.write(node, Uint8Array.from([...bytes].flatMap((byte) => (byte === 10 ? [13, 10] : [byte]))));
     } else {
       return false;
     }

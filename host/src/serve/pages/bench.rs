@@ -93,7 +93,10 @@ fn runs(list: &RunList, directory: &str) -> Markup {
             } @else {
                 div.scroll tabindex="0" role="region" aria-label="Runs" {
                     table.wide {
-                        thead { tr { @for head in ["Outcome", "Job", "Boards", "Started", "Took"] { th scope="col" { (head) } } } }
+                        thead { tr {
+                            @for head in ["Outcome", "Job", "Boards", "Started"] { th scope="col" { (head) } }
+                            th.number scope="col" { "Took" }
+                        } }
                         tbody { @for run in &list.runs { (run_row(run)) } }
                     }
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::{Response, StatusCode};
 use maud::{Markup, html};
 
-use crate::report::html::span;
+use crate::report::html::{Live, span};
 use crate::report::{Results, file_name};
 use crate::serve::answer::{self, Body};
 use crate::serve::files::{self, StoredFile};
@@ -51,7 +51,7 @@ fn page_of(
             (live.sections(goes_on))
             section #files aria-labelledby="files-title" { (file_list(files)) }
         }
-        (terminals(results, from))
+        (terminals(live, from))
         @if with_consoles { (live.consoles()) }
         p.note #connection role="status" {}
     };
@@ -95,16 +95,18 @@ fn facts(results: &Results, far: State) -> Markup {
     }
 }
 
-/// Where scripts put terminals; without them the consoles are text.
-fn terminals(results: &Results, from: u64) -> Markup {
+/// Where scripts put terminals, of those nodes that have said something; without scripts the consoles are text.
+fn terminals(live: &Live, from: u64) -> Markup {
     html! {
         section #terminals hidden data-from=(from) aria-labelledby="terminals-title" {
             h2 #terminals-title { "Consoles" }
             @if from > 0 { p.note { "What was said before is in the files." } }
-            @for node in &results.nodes {
+            @for node in &live.results().nodes {
+                @let said = live.has_said(&node.name);
                 @let file = file_name(&node.name);
-                div.terminal data-node=(node.name) {
+                div.terminal.silent[!said] data-node=(node.name) id={ "terminal-" (file) } {
                     h3 { (node.name) " " a.facts href={ "console/" (ask::part(&file)) ".log" } { "log" } }
+                    p.note { "It has said nothing." }
                     div.screen {}
                 }
             }
@@ -116,7 +118,7 @@ fn file_list(files: &[StoredFile]) -> Markup {
     html! {
         h2 #files-title { "Files" }
         details {
-            summary { (files.len()) " files" }
+            summary { @match files.len() { 1 => "1 file", count => { (count) " files" } } }
             ul.files {
                 @for file in files {
                     li { a href=(ask::path(&file.name)) { (file.name) } " " span.facts { (size(file.size)) } }
