@@ -39,6 +39,7 @@ pub mod report;
 pub mod rootfs;
 pub mod run;
 pub mod schema;
+pub mod serve;
 mod shell;
 pub mod sntp;
 pub mod ssh;

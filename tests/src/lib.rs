@@ -1,9 +1,11 @@
 //! Fakes and harness for the end-to-end tests.
 
 pub mod agent_runner;
+pub mod browser;
 pub mod fake_board;
 pub mod fake_relay;
 pub mod harness;
+pub mod http_client;
 pub mod kept_run;
 pub mod kernel_client;
 pub mod nfs_client;

@@ -340,7 +340,7 @@ fn a_serial_port_without_permission_is_found_with_its_group() {
     let port = bench.path().join("ttyCLOSED");
     let _pair = PtyPair::linked(&port).expect("a pseudo-terminal");
     let device = port.canonicalize().expect("a pseudo-terminal");
-    fs::set_permissions(&device, Permissions::from_mode(0)).expect("an own pseudo-terminal");
+    fs::set_permissions(&device, Permissions::from_mode(0o000)).expect("an own pseudo-terminal");
     let text = format!("{:?}", device.display().to_string());
     let found = doctor_as(OrdinaryUser::new().with_low_ports(), &bench.console(&text));
     found.assert_fault(

@@ -11,7 +11,7 @@ use crate::board::virtual_network;
 use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
-    message, power, replay, rootfs, run, schema, ssh, validate,
+    message, power, replay, rootfs, run, schema, serve, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
@@ -122,6 +122,9 @@ enum Command {
     /// Prints what the terminal printed during a stored run, writes its reports again, or plays its board
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
+    /// Shows the bench and its runs as web pages that follow what happens, and to programs as JSON
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::ServeArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
@@ -352,6 +355,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),

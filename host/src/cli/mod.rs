@@ -23,6 +23,7 @@ mod rootfs;
 mod run;
 mod runtime;
 mod schema;
+mod serve;
 mod ssh;
 mod validate;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
 use crate::report::ci::{Annotations, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
-use crate::report::jsonl::Jsonl;
+use crate::report::jsonl::PrintedEvents;
 use crate::report::terminal::Terminal;
 use crate::report::{self, Reporter};
 
@@ -40,7 +40,7 @@ pub(super) fn files(out: &Path) -> Result<Vec<Box<dyn Reporter>>, Fault> {
 
 /// The events as JSON on standard output, for a program that reads them while the run goes on.
 pub(super) fn json() -> Box<dyn Reporter> {
-    Box::new(Jsonl::printed(Box::new(io::stdout())))
+    Box::new(PrintedEvents::new(Box::new(io::stdout())))
 }
 
 /// What of a run the terminal shows.

@@ -32,6 +32,7 @@ struct Simulated {
 
 impl Simulated {
     /// `None` where the kernel has no simulator, which is said.
+    #[expect(clippy::print_stderr, reason = "what is not tested must be seen")]
     fn new() -> Option<Self> {
         if !Path::new(SIMULATOR).is_dir() {
             eprintln!("not tested: GPIO lines: the kernel has no {SIMULATOR} (`sudo modprobe gpio-sim`)");

@@ -7,6 +7,7 @@
 //! the group and the first 200 warnings. Of a definition with more than 1000 cases, the page lists those that failed.
 
 mod console;
+mod live;
 mod page;
 mod results;
 mod sequence;
@@ -25,6 +26,10 @@ use crate::report::results_json::replace_file;
 use crate::report::tail::{Limit, Tails};
 use crate::report::{Reporter, Results};
 use crate::text::clip;
+
+pub(crate) use live::Live;
+pub(crate) use page::STYLE;
+pub(crate) use text::{outcome, span};
 
 const CONSOLE: Limit = Limit { lines: 2000, bytes: 256 * 1024 };
 const MAX_MESSAGES: usize = 500;
@@ -60,14 +65,28 @@ struct Said {
 impl HtmlPage {
     /// Will write to `path`. The page refers to the console logs beside it.
     pub fn new(path: PathBuf) -> Self {
-        let consoles = Tails::new(CONSOLE);
-        let (messages, warnings) = (Bounded::new(MAX_MESSAGES), Bounded::new(MAX_WARNINGS));
-        Self { path, seen: Seen { consoles, messages, warnings } }
+        Self { path, seen: Seen::new() }
     }
 
     fn write(&self, results: &Results) -> io::Result<()> {
         let page = page::page(results, &self.seen).into_string();
         replace_file(&self.path, page.as_bytes())
+    }
+}
+
+impl Seen {
+    fn new() -> Self {
+        let (messages, warnings) = (Bounded::new(MAX_MESSAGES), Bounded::new(MAX_WARNINGS));
+        Self { consoles: Tails::new(CONSOLE), messages, warnings }
+    }
+
+    fn add(&mut self, event: &Event) {
+        self.consoles.add(event);
+        match &event.kind {
+            EventKind::Group { text } => self.messages.push(Said::new(event, text)),
+            EventKind::Warning { text } => self.warnings.push(Said::new(event, text)),
+            _ => {}
+        }
     }
 }
 
@@ -83,14 +102,11 @@ impl Reporter for HtmlPage {
     }
 
     fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
-        self.seen.consoles.add(event);
-        match &event.kind {
-            EventKind::Group { text } => self.seen.messages.push(Said::new(event, text)),
-            EventKind::Warning { text } => self.seen.warnings.push(Said::new(event, text)),
-            EventKind::RunFinished { .. } => self.write(so_far)?,
-            _ => {}
+        self.seen.add(event);
+        match event.kind {
+            EventKind::RunFinished { .. } => self.write(so_far),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn cut_off(&mut self, so_far: &Results) -> io::Result<()> {

@@ -9,7 +9,8 @@ use crate::report::Results;
 
 use super::{Seen, console, results, sequence, text, timeline, verdict, warnings};
 
-const STYLE: &str = include_str!("style.css");
+/// The style sheet.
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
 
 /// The page of a run.
@@ -29,17 +30,24 @@ pub(super) fn page(run: &Results, seen: &Seen) -> Markup {
             body {
                 header { (title(run)) }
                 main {
-                    (verdict::section(run, seen))
-                    (timeline::section(run))
-                    (results::section(run))
-                    (results::measurements(run))
-                    (sequence::section(run, &seen.messages))
-                    (warnings::section(run, &seen.warnings))
+                    (sections(run, seen, false))
                     (console::section(run, &seen.consoles))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
+    }
+}
+
+/// All sections but the consoles.
+pub(super) fn sections(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
+    html! {
+        (verdict::section(run, seen, goes_on))
+        (timeline::section(run, goes_on))
+        (results::section(run, goes_on))
+        (results::measurements(run))
+        (sequence::section(run, &seen.messages))
+        (warnings::section(run, &seen.warnings))
     }
 }
 

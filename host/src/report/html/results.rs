@@ -11,14 +11,14 @@ use super::text;
 /// Cases of a definition that are listed, and measurements of a run.
 const MAX_ROWS: usize = 1000;
 
-/// The section. What passed is hidden by a box that is ticked; this needs no script.
-pub(super) fn section(run: &Results) -> Markup {
+/// The section, of a run that may go on. What passed is hidden by a box that is ticked; this needs no script.
+pub(super) fn section(run: &Results, goes_on: bool) -> Markup {
     html! {
         section #results aria-labelledby="results-title" {
             h2 #results-title { "Results" }
             p.filter { label { input #only-failed type="checkbox"; " Only what did not pass" } }
             @for node in &run.nodes {
-                h3 { (node.name) " " (text::outcome(node.outcome)) }
+                h3 { (node.name) " " (text::badge(text::part_word(node.outcome, goes_on))) }
                 p.facts {
                     "role " (node.role) " on " (node.board) " · " (node.tests.len()) " cases: "
                     (node.count(TestResult::Pass)) " pass, " (node.count(TestResult::Fail)) " fail, "
@@ -28,14 +28,14 @@ pub(super) fn section(run: &Results) -> Markup {
                     p.note { "No test definition was begun." }
                 }
                 @for (definition, cases) in node.definitions_and_cases() {
-                    (definition_details(definition, &cases))
+                    (definition_details(definition, &cases, goes_on))
                 }
             }
         }
     }
 }
 
-fn definition_details(definition: &DefinitionResult, all: &[&TestCase]) -> Markup {
+fn definition_details(definition: &DefinitionResult, all: &[&TestCase], goes_on: bool) -> Markup {
     let failed = all.iter().filter(|test| test.result == TestResult::Fail).count();
     let passed = definition.outcome == Some(Outcome::Pass) && failed == 0;
     let listed = all.iter().filter(|test| all.len() <= MAX_ROWS || test.result == TestResult::Fail);
@@ -43,8 +43,8 @@ fn definition_details(definition: &DefinitionResult, all: &[&TestCase]) -> Marku
     html! {
         details.definition.all-passed[passed] open[!passed] {
             summary {
-                (definition.name) " " (text::outcome(definition.outcome)) " "
-                span.facts { (all.len()) " cases, " (failed) " failed, " (text::span(definition.took)) }
+                (definition.name) " " (text::badge(text::part_word(definition.outcome, goes_on))) " "
+                span.facts { (all.len()) " cases, " (failed) " failed" @if definition.outcome.is_some() { ", " (text::span(definition.took)) } }
             }
             @if let Some(reason) = &definition.reason {
                 p.reason { (reason) }

@@ -10,7 +10,7 @@ use crate::event::{Outcome, TestResult};
 const CHARACTER: f64 = 7.0;
 
 /// `12.3 s`, `4 min 05 s`.
-pub(super) fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
         0..=119 => format!("{:.1} s", duration.as_secs_f64()),
         seconds @ 120..=7199 => format!("{} min {:02} s", seconds / 60, seconds % 60),
@@ -19,8 +19,12 @@ pub(super) fn span(duration: Duration) -> String {
 }
 
 /// An outcome as a word in its colour; `None` is what was cut off.
-pub(super) fn outcome(outcome: Option<Outcome>) -> Markup {
-    let word = outcome_word(outcome);
+pub(crate) fn outcome(outcome: Option<Outcome>) -> Markup {
+    badge(outcome_word(outcome))
+}
+
+/// A word in its colour, which the style sheet has under the same word.
+pub(super) fn badge(word: &str) -> Markup {
     html! { span class={ "badge " (word) } { (word) } }
 }
 
@@ -35,10 +39,14 @@ pub(super) fn outcome_word(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
+/// As [`outcome_word`], of a part of a run that may go on: what has not ended then is running.
+pub(super) fn part_word(outcome: Option<Outcome>, goes_on: bool) -> &'static str {
+    if outcome.is_none() && goes_on { "running" } else { outcome_word(outcome) }
+}
+
 /// A test's result as a word in its colour.
 pub(super) fn result(result: TestResult) -> Markup {
-    let word = result.to_string();
-    html! { span class={ "badge " (word) } { (word) } }
+    badge(&result.to_string())
 }
 
 /// How many were left out of a list, if any; `where_all` says where they are.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
+use crate::event::Outcome;
 use crate::report::Results;
 use crate::report::results::{DefinitionResult, NodeResults, PhaseResult};
 
@@ -21,25 +22,28 @@ const MAX_TICKS: f64 = 8.0;
 const STEPS: [f64; 16] =
     [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0];
 
-/// The section: the drawing, and the same as a table.
-pub(super) fn section(run: &Results) -> Markup {
+/// The section: the drawing, and the same as a table, of a run that may go on.
+pub(super) fn section(run: &Results, goes_on: bool) -> Markup {
     html! {
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { "Phases" }
-            div.scroll tabindex="0" role="region" aria-label="Phases of the nodes on a line of time" { (drawing(run)) }
+            div.scroll tabindex="0" role="region" aria-label="Phases of the nodes on a line of time" { (drawing(run, goes_on)) }
             details {
                 summary { "As a table" }
-                (table(run))
+                (table(run, goes_on))
             }
         }
     }
 }
 
-/// Seconds to units of the drawing.
+/// Times to units of the drawing.
 #[derive(Clone, Copy)]
 struct Scale {
     /// The whole line, in seconds; never zero.
     seconds: f64,
+    /// Where it ends for now, and whether what is open there goes on.
+    end: Duration,
+    goes_on: bool,
 }
 
 impl Scale {
@@ -61,8 +65,8 @@ impl Scale {
     }
 }
 
-fn drawing(run: &Results) -> Markup {
-    let scale = Scale { seconds: run.duration.as_secs_f64().max(0.001) };
+fn drawing(run: &Results, goes_on: bool) -> Markup {
+    let scale = Scale { seconds: run.duration.as_secs_f64().max(0.001), end: run.duration, goes_on };
     let height = AXIS + ROW * run.nodes.len() as f64;
     let width = LABELS + WIDTH + 50.0;
     html! {
@@ -74,17 +78,17 @@ fn drawing(run: &Results) -> Markup {
                 text.axis x=(x) y=(AXIS - 8.0) { (text::span(at)) }
             }
             @for (row, node) in run.nodes.iter().enumerate() {
-                (node_row(node, scale, AXIS + ROW * row as f64, run.duration))
+                (node_row(node, scale, AXIS + ROW * row as f64))
             }
         }
     }
 }
 
-fn node_row(node: &NodeResults, scale: Scale, y: f64, end: Duration) -> Markup {
+fn node_row(node: &NodeResults, scale: Scale, y: f64) -> Markup {
     html! {
         text.label x="0" y=(y + 22.0) { (fitting(&node.name, LABELS - 8.0).unwrap_or_default()) title { (node.name) } }
         @for phase in &node.phases {
-            (bar(phase, scale, y, end))
+            (bar(phase, scale, y))
         }
         @for definition in &node.definitions {
             (thin_bar(definition, scale, y))
@@ -92,10 +96,10 @@ fn node_row(node: &NodeResults, scale: Scale, y: f64, end: Duration) -> Markup {
     }
 }
 
-fn bar(phase: &PhaseResult, scale: Scale, y: f64, end: Duration) -> Markup {
-    let took = took(phase, end);
+fn bar(phase: &PhaseResult, scale: Scale, y: f64) -> Markup {
+    let took = took(phase.began, phase.took, phase.outcome, scale.end);
     let (x, width) = (scale.x(phase.began), scale.width(took));
-    let word = text::outcome_word(phase.outcome);
+    let word = text::part_word(phase.outcome, scale.goes_on);
     html! {
         g {
             title { (phase.name) ": " (word) ", " (text::span(took)) ", from " (text::span(phase.began)) }
@@ -108,22 +112,23 @@ fn bar(phase: &PhaseResult, scale: Scale, y: f64, end: Duration) -> Markup {
 }
 
 fn thin_bar(definition: &DefinitionResult, scale: Scale, y: f64) -> Markup {
-    let word = text::outcome_word(definition.outcome);
+    let word = text::part_word(definition.outcome, scale.goes_on);
+    let took = took(definition.began, definition.took, definition.outcome, scale.end);
     html! {
         g {
-            title { (definition.name) ": " (word) ", " (text::span(definition.took)) }
+            title { (definition.name) ": " (word) ", " (text::span(took)) }
             rect class={ "bar " (word) } x=(px(scale.x(definition.began))) y=(y + 32.0)
-                width=(px(scale.width(definition.took))) height="6" {}
+                width=(px(scale.width(took))) height="6" {}
         }
     }
 }
 
-/// How long a phase took, or has taken until the run was cut off.
-fn took(phase: &PhaseResult, end: Duration) -> Duration {
-    if phase.outcome.is_some() { phase.took } else { end.saturating_sub(phase.began) }
+/// How long a phase or definition took, or has taken until now, or until the run was cut off.
+fn took(began: Duration, took: Duration, outcome: Option<Outcome>, end: Duration) -> Duration {
+    if outcome.is_some() { took } else { end.saturating_sub(began) }
 }
 
-fn table(run: &Results) -> Markup {
+fn table(run: &Results, goes_on: bool) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Phases as a table" {
             table {
@@ -136,9 +141,9 @@ fn table(run: &Results) -> Markup {
                             tr {
                                 th scope="row" { (node.name) }
                                 td { (phase.name) }
-                                td { (text::outcome(phase.outcome)) }
+                                td { (text::badge(text::part_word(phase.outcome, goes_on))) }
                                 td.number { (text::span(phase.began)) }
-                                td.number { (text::span(took(phase, run.duration))) }
+                                td.number { (text::span(took(phase.began, phase.took, phase.outcome, run.duration))) }
                                 td { (phase.place.as_deref().unwrap_or_default()) }
                             }
                         }

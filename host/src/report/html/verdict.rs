@@ -19,19 +19,19 @@ const LAST_LINES: usize = 15;
 /// Longest message of a finding, in bytes.
 const MAX_MESSAGE: usize = 4 * 1024;
 
-/// The section.
-pub(super) fn section(run: &Results, seen: &Seen) -> Markup {
+/// The section; of a run that `goes_on`, what is known so far.
+pub(super) fn section(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
     let mut faults = finding::distinct_faults(run);
     // The fault that decided the run is the one to begin with; the sort keeps the order of the others.
     faults.sort_by_key(|(_, fault)| run.fault.as_ref() != Some(*fault));
     let failed = Bounded::of(MAX_FINDINGS, finding::all(run).filter(|finding| finding.class == Class::Test));
     html! {
         section #verdict aria-labelledby="verdict-title" {
-            h2 #verdict-title { (headline(run)) }
+            h2 #verdict-title { (headline(run, goes_on)) }
             @for (node, fault) in &faults {
                 (told(fault, *node, node.and_then(|node| seen.consoles.of(&node.name))))
             }
-            @if run.outcome.is_none() {
+            @if run.outcome.is_none() && !goes_on {
                 @for node in run.nodes.iter().filter(|node| node.outcome.is_none()) {
                     (unfinished(node, seen.consoles.of(&node.name)))
                 }
@@ -54,7 +54,7 @@ pub(super) fn section(run: &Results, seen: &Seen) -> Markup {
     }
 }
 
-fn headline(run: &Results) -> String {
+fn headline(run: &Results, goes_on: bool) -> String {
     match run.outcome {
         Some(Outcome::Pass) => {
             let cases: usize = run.nodes.iter().map(|node| node.tests.len()).sum();
@@ -64,6 +64,7 @@ fn headline(run: &Results) -> String {
         Some(Outcome::Fail) => "Tests failed".to_owned(),
         Some(Outcome::Error) => "The run could not be done".to_owned(),
         Some(Outcome::Cancelled) => "The run was stopped".to_owned(),
+        None if goes_on => "The run goes on".to_owned(),
         None => "The run was cut off: its last event is missing".to_owned(),
     }
 }

@@ -1,0 +1,155 @@
+//! The first page: boards and runs.
+
+use std::time::Duration;
+
+use hyper::{Response, StatusCode};
+use maud::{Markup, html};
+
+use crate::report::html::span;
+use crate::serve::Site;
+use crate::serve::answer::Body;
+use crate::serve::api::{RunLine, RunList};
+use crate::serve::ask;
+use crate::serve::boards::{BoardLine, Use};
+use crate::serve::runs::State;
+
+use super::layout::{Page, state, time};
+
+/// The page with the page `number` of the runs.
+pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
+    let runs = site.runs.list();
+    let list = RunList::of(&runs, number);
+    let running = runs.iter().filter(|run| run.state == State::Running).count();
+    let title = match running {
+        0 => "Boards and runs".to_owned(),
+        1 => "1 run goes on".to_owned(),
+        count => format!("{count} runs go on"),
+    };
+    let main = html! {
+        div #live {
+            @if let Some(bench) = &site.bench {
+                (boards(&site.boards(&runs), &bench.path.display().to_string()))
+            } @else {
+                section #boards { p.note { "Without a bench file no boards are known. Name one with " code { "--bench FILE" } "." } }
+            }
+            (self::runs(&list, &site.runs.directory().display().to_string()))
+        }
+    };
+    let page = Page { title: &title, script: Some("bench.js"), styles: &[] };
+    page.answer(StatusCode::OK, html! { h1 { "Boards and runs" } }, main)
+}
+
+fn boards(boards: &[BoardLine], bench: &str) -> Markup {
+    html! {
+        section #boards aria-labelledby="boards-title" {
+            h2 #boards-title { "Boards" }
+            div.scroll tabindex="0" role="region" aria-label="Boards" {
+                table.wide {
+                    thead { tr { @for head in ["Board", "State", "Last run", "Type"] { th scope="col" { (head) } } } }
+                    tbody { @for board in boards { (board_row(board)) } }
+                }
+            }
+            p.note { "Of " code { (bench) } "." }
+        }
+    }
+}
+
+fn board_row(board: &BoardLine) -> Markup {
+    let word = match board.state {
+        Use::Free => "free",
+        Use::Used => "used",
+        Use::Unknown => "unknown",
+    };
+    html! {
+        tr {
+            th scope="row" { a href={ "/boards/" (ask::part(&board.name)) } { (board.name) } }
+            td {
+                span class={ "badge " (word) } { (word) }
+                @if let Some(holder) = &board.holder {
+                    " " span.facts {
+                        @if holder.job.is_empty() { code { (holder.run) } } @else { (holder.job) }
+                        ", process " (holder.pid) ", since " (time(holder.since))
+                    }
+                }
+            }
+            td {
+                @if let Some(last) = &board.last_run {
+                    (state(last.state, last.outcome)) " "
+                    a href={ "/runs/" (ask::part(&last.id)) "/" } { (last.job) } " "
+                    @if let Some(started) = last.started { span.facts { (time(started)) } }
+                } @else { span.facts { "none" } }
+            }
+            td { (board.board_type) @if !board.tags.is_empty() { " " span.facts { (board.tags.join(", ")) } } }
+        }
+    }
+}
+
+fn runs(list: &RunList, directory: &str) -> Markup {
+    html! {
+        section #runs aria-labelledby="runs-title" {
+            h2 #runs-title { "Runs " span.facts { (list.total) } }
+            @if list.runs.is_empty() {
+                p { "There are none in " code { (directory) } " yet. " code { "host-runner run job.yaml" } " makes one." }
+            } @else {
+                div.scroll tabindex="0" role="region" aria-label="Runs" {
+                    table.wide {
+                        thead { tr {
+                            @for head in ["Outcome", "Job", "Boards", "Started"] { th scope="col" { (head) } }
+                            th.number scope="col" { "Took" }
+                        } }
+                        tbody { @for run in &list.runs { (run_row(run)) } }
+                    }
+                }
+                (pager(list))
+            }
+        }
+    }
+}
+
+fn run_row(run: &RunLine) -> Markup {
+    html! {
+        tr {
+            td { (state(run.state, run.outcome)) }
+            th scope="row" {
+                a href={ "/runs/" (ask::part(&run.id)) "/" } title=(run.id) { (run.job) }
+                @if let Some(fault) = &run.fault {
+                    div.facts.cut title=(fault.message) { (fault.message.lines().next().unwrap_or_default()) }
+                }
+            }
+            td {
+                @for (index, board) in run.boards.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    a href={ "/boards/" (ask::part(board)) } { (board) }
+                }
+            }
+            td.nowrap { @if let Some(started) = run.started { (time(started)) } }
+            td.number { (took(run)) }
+        }
+    }
+}
+
+fn took(run: &RunLine) -> Markup {
+    let stored = Duration::try_from_secs_f64(run.duration_s).unwrap_or_default();
+    html! {
+        @match (run.state, run.started) {
+            (State::Running, Some(started)) => {
+                // Between its results the list does not read the run's events.
+                @let age = jiff::Timestamp::now().duration_since(started);
+                (span(Duration::from_secs(age.as_secs().max(0).unsigned_abs())))
+            }
+            _ => { (span(stored)) }
+        }
+    }
+}
+
+fn pager(list: &RunList) -> Markup {
+    html! {
+        @if list.pages > 1 {
+            nav.pager aria-label="Pages of the list" {
+                @if list.page > 1 { a rel="prev" href={ "/?page=" (list.page - 1) } { "newer" } " " }
+                "page " (list.page) " of " (list.pages)
+                @if list.page < list.pages { " " a rel="next" href={ "/?page=" (list.page + 1) } { "older" } }
+            }
+        }
+    }
+}

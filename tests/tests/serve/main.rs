@@ -1,0 +1,7 @@
+//! `host-runner serve`: the bench and its runs, for people and programs.
+
+mod api;
+mod browser;
+mod files;
+mod follow;
+mod served;

@@ -1,0 +1,70 @@
+//! The server, and runs that it can show.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use testbench::harness::{Definition, Job, Running, Testbench};
+
+/// The server on a bench whose directory has the directories of the runs.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    _running: Running,
+}
+
+/// Serves the runs in the bench's directory at any free port.
+pub(crate) fn serve(bench: &Testbench) -> Served {
+    bench.write("bench.toml", bench.to_toml());
+    let running = bench.start_with(&["serve", "--runs", ".", "--listen", "127.0.0.1:0"]);
+    running.wait_for("serving http://");
+    let printed = running.printed();
+    let address = printed.trim().trim_start_matches("serving http://").trim_end_matches('/');
+    Served { address: address.parse().expect("an address"), _running: running }
+}
+
+/// A run that has reported a case and then waits until it is ended.
+pub(crate) fn busy(bench: &Testbench) -> Running {
+    let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];
+    let run = bench.start(&Job::new().definitions(&[Definition::new("stays", &steps)]));
+    run.wait_for("pass    there");
+    run
+}
+
+/// The events of a run that another process seems to write: this one.
+pub(crate) struct Written {
+    file: File,
+    next: u64,
+}
+
+impl Written {
+    /// Begins the run `id` in the bench's directory, with the nodes `a` and `b`; `b` says and does nothing.
+    pub(crate) fn begin(bench: &Testbench, id: &str) -> Self {
+        let directory = bench.path().join(id);
+        fs::create_dir(&directory).expect("an own directory");
+        let file = File::create_new(directory.join("run.jsonl")).expect("an own directory");
+        file.lock().expect("the file system has locks");
+        let mut written = Self { file, next: 0 };
+        written.event(r#""event":"run-started","job":"by hand","version":"0","nodes":[{"name":"a","role":"a","board":"fake1"},{"name":"b","role":"b","board":"fake2"}]"#);
+        written
+    }
+
+    /// Writes an event of the node `a`.
+    pub(crate) fn event(&mut self, rest: &str) {
+        let (seq, at) = (self.next, "2026-01-02T03:04:05Z");
+        self.next += 1;
+        writeln!(self.file, r#"{{"seq":{seq},"at":"{at}","elapsed_s":{seq}.5,"node":"a",{rest}}}"#)
+            .expect("an own file");
+    }
+
+    /// Writes what the console of the node said.
+    pub(crate) fn console(&mut self, text: &str) {
+        let text = serde_json::Value::from(text);
+        self.event(&format!(r#""event":"console","direction":"rx","text":{text}"#));
+    }
+
+    /// The last event; nobody writes any more.
+    pub(crate) fn finish(mut self) {
+        self.event(r#""event":"node-finished","outcome":"pass""#);
+        self.event(r#""event":"run-finished","outcome":"pass""#);
+    }
+}
