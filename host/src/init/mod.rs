@@ -4,7 +4,7 @@
 //! sysfs, /dev ─▶ adapter ─▶ listen ─▶ banner ─▶ draft ─▶ bench.toml, udev rule
 //! ```
 //!
-//! Nothing is typed to a board here unless whoever calls [`listen`] says so.
+//! Nothing is typed to a board here unless whoever calls [`listen()`] says so.
 
 mod adapter;
 mod banner;

@@ -1,6 +1,6 @@
 //! A recorded console as a board: it says again what it said, and waits for what was typed.
 //!
-//! [`Script`] is what crossed a console, in turns; [`Player`] is the board, without I/O; [`serve`] gives it a line.
+//! [`Script`] is what crossed a console, in turns; [`Player`] is the board, without I/O; [`serve()`] gives it a line.
 
 mod player;
 mod script;

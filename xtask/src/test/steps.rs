@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 23] = [
+const PEERS: [&str; 25] = [
     "atftp",
     "busybox",
     "bzip2",
