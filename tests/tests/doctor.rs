@@ -1,7 +1,7 @@
 //! `host-runner doctor`: each planted fault is found, and a healthy bench has none.
 
 use std::fs::{self, File, Permissions};
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -471,8 +471,9 @@ fn a_file_that_is_damaged_on_the_way_is_found() {
 #[test]
 fn a_board_with_another_address_than_the_bench_file_s_is_found() {
     let (bench, _outlet) = on_outlet(Testbench::new(), |power| power);
-    let board = bench.addresses().board.to_string();
-    let other = board.replace(".2", ".3");
+    let board = bench.addresses().board;
+    let [a, b, c, _] = board.octets();
+    let other = Ipv4Addr::new(a, b, c, 3);
     let text = bench.to_toml().replace(&format!("address = \"{board}\""), &format!("address = \"{other}\""));
     let found = doctor(&bench.bench_text(&text), &[BOARD]);
     assert_eq!((found.bad()[0], found.code), (("uboot-network", "fault", "bench"), Some(4)), "{}", found.all);
