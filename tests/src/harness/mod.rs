@@ -38,7 +38,7 @@ pub use flow::Flow;
 pub use job::{Definition, Job};
 pub use median::median;
 pub use ordinary_user::{OrdinaryUser, Tun};
-pub use outlet::Outlet;
+pub use outlet::{Outlet, on_outlet};
 pub use peers::{bench_peer, installed_peer};
 pub use programs::{agent, fake_board, host_runner, target_directory};
 pub use running::{PATIENCE, Running};

@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 25] = [
+const PEERS: [&str; 27] = [
     "atftp",
     "busybox",
     "bzip2",
@@ -74,9 +74,11 @@ const PEERS: [&str; 25] = [
     "curl",
     "e2fsprogs",
     "fdisk",
+    "iptables",
     "lz4",
     "mandoc",
     "nfs-common",
+    "nftables",
     "openssh-client",
     "openssh-server",
     "openssl",
