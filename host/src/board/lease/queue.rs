@@ -69,16 +69,17 @@ impl Place {
     ///
     /// A process that is stopped does not say that it waits, and lets others pass.
     pub fn before(&mut self) -> usize {
-        let taken: Vec<u32> =
-            (0..self.number).filter(|number| is_taken(&self.queue.place(*number))).collect();
-        let free = taken.last().map_or(0, |last| last + 1);
+        let others: Vec<(u32, Option<Waiter>)> = (0..self.number)
+            .filter_map(|number| Some((number, ask_waiter(&self.queue.place(number))?)))
+            .collect();
+        let free = others.last().map_or(0, |(last, _)| last + 1);
         // The new place first: whoever comes now must find one of them.
         if free < self.number
             && let Ok(teller) = listen(&self.queue.place(free), &self.waiter)
         {
             (self.number, self._teller) = (free, teller);
         }
-        let others = taken.iter().filter_map(|number| ask_waiter(&self.queue.place(*number)));
+        let others = others.iter().filter_map(|(_, waiter)| waiter.as_ref());
         others.filter(|other| other.wants.iter().any(|name| self.waiter.wants.contains(name))).count()
     }
 }
@@ -89,7 +90,7 @@ impl Place {
 /// Where the path of the bench file cannot be resolved.
 pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
     let queue = Key::queue(bench)?;
-    Ok((0..PLACES).filter_map(|number| ask_waiter(&queue.place(number))).collect())
+    Ok((0..PLACES).filter_map(|number| ask_waiter(&queue.place(number))).flatten().collect())
 }
 
 fn listen(name: &str, waiter: &Waiter) -> io::Result<Teller> {
