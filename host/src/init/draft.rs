@@ -193,12 +193,12 @@ mod tests {
 
     #[test]
     fn a_whole_draft_is_a_bench_file_with_nothing_left() {
-        let words = |text: &str| super::words(&text.split(' ').collect::<Vec<_>>());
+        let command = |text: &str| words(&text.split(' ').collect::<Vec<_>>());
         let whole = BoardDraft {
             is_type_unsure: false,
             is_baud_unsure: false,
             address: "192.168.7.2".parse().ok(),
-            power: Some(vec![("on", words("relay on 1")), ("off", words("relay off 1"))]),
+            power: Some(vec![("on", command("relay on 1")), ("off", command("relay off 1"))]),
             ..board()
         };
         let draft = Draft { address: "192.168.7.1".parse().ok(), boards: vec![whole] };

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use testbench::harness::{BOARD, Testbench, on_outlet};
+use testbench::harness::{BOARD, Definition, Job, Testbench, on_outlet};
 
 use super::{doctor, of_board};
 
@@ -103,4 +103,39 @@ fn a_board_that_another_command_has_is_not_touched() {
     let first = first.finish();
     assert_eq!(first.code, Some(5), "{first}");
     assert!(!outlet.is_on().expect("a file"), "cancelled, the board is off all the same");
+}
+
+/// The types for boards that have none of their own, each with its architecture.
+const GENERAL: [(&str, &str); 2] = [
+    (include_str!("../../../boards/u-boot-arm.toml"), "armv7"),
+    (include_str!("../../../boards/u-boot-arm64.toml"), "aarch64"),
+];
+
+/// A bench whose board is of one of these types, with this PC's agent.
+fn of_type((board_type, arch): (&str, &str)) -> Testbench {
+    let bench = Testbench::new();
+    let (before, after) = (format!("arch = \"{arch}\""), "arch = \"x86_64\"");
+    assert!(board_type.contains(&before), "{board_type}");
+    bench.write("board-type.toml", board_type.replace(&before, after));
+    bench
+}
+
+#[test]
+fn a_board_without_a_type_of_its_own_loads_where_its_own_variables_say() {
+    for general in GENERAL {
+        let (bench, _outlet) = on_outlet(of_type(general), |power| power);
+        let found = doctor(&bench, &[BOARD]);
+        assert_eq!((found.bad(), found.code), (Vec::new(), Some(0)), "{}", found.all);
+        assert!(found.ok("tftp").contains("arrived whole"), "{}", found.all);
+    }
+}
+
+#[test]
+fn a_board_without_a_type_of_its_own_runs_a_job() {
+    let bench = of_type(GENERAL[0]);
+    let job = Job::new().definitions(&[Definition::new("smoke", &["lava-test-case there --result pass"])]);
+    let run = bench.run(&job);
+    assert_eq!(run.code, Some(0), "{run}");
+    let log = std::fs::read_to_string(bench.path().join("out/console/board.log")).expect("a log");
+    assert!(log.contains("tftp ${kernel_addr_r} ") && log.contains("bootz ${kernel_addr_r} "), "{log}");
 }
