@@ -7,6 +7,7 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::board::virtual_network::Namespace;
+use crate::ports;
 
 /// A network in which sockets can be made.
 #[derive(Clone, Debug)]
@@ -18,13 +19,14 @@ pub enum Net {
 }
 
 impl Net {
-    /// Binds a UDP socket to `address`.
+    /// Binds a UDP socket to `address`. In the bench PC's network it may be one that was handed over at the start, and then
+    /// of all addresses, or of the port service (`ports`).
     ///
     /// # Errors
-    /// Those of the system's `bind`.
+    /// Those of the system's `bind`; where that is not permitted, with all that was tried.
     pub async fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         match self {
-            Self::Host => UdpSocket::bind(address).await,
+            Self::Host => ports::bind_udp(address).await,
             Self::Namespace(namespace) => namespace.bind_udp(address).await,
         }
     }
@@ -57,13 +59,13 @@ impl Net {
         Ok(socket)
     }
 
-    /// Listens for TCP connections on `address`.
+    /// Listens for TCP connections on `address`, with a socket from where those of [`Self::bind_udp`] are.
     ///
     /// # Errors
-    /// Those of the system's `bind` and `listen`.
+    /// Those of the system's `bind` and `listen`; where that is not permitted, with all that was tried.
     pub async fn listen_tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match self {
-            Self::Host => TcpListener::bind(address).await,
+            Self::Host => ports::listen_tcp(address).await,
             Self::Namespace(namespace) => namespace.listen_tcp(address).await,
         }
     }

@@ -42,7 +42,7 @@ pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{Wait, board_held, board_waiters, take_board, take_leases};
-pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help};
+pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT};
 pub(crate) use phase::Phase;
 pub(crate) use resources::{Brought, Line, Resources};
 pub use signals::cancel_on_signals;

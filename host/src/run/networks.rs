@@ -15,6 +15,7 @@ use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
 use crate::plan::NodeKind;
+use crate::ports::low_port_help;
 use crate::run::context::node_id;
 use crate::run::{Emitter, JobRun};
 use crate::tftp::{TftpEvent, TftpEventKind};
@@ -200,7 +201,7 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         format!("cannot bind {address}:{port}: {error}"),
     );
     match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.with_help(low_port_help()),
+        io::ErrorKind::PermissionDenied => fault.with_help(low_port_help(error)),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
             "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
              runs at the same time need an address each, so give the network card a second one, and this run a bench \
@@ -211,15 +212,6 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         }
         _ => fault,
     }
-}
-
-/// How this program is permitted the ports that boards ask at.
-pub(crate) fn low_port_help() -> String {
-    format!(
-        "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
-         build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
-        std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
-    )
 }
 
 /// Passes the TFTP server's events on, each for the node whose id the file name begins with.

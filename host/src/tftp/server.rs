@@ -68,7 +68,9 @@ impl Server {
     pub async fn bind(net: Net, address: SocketAddr, table: Arc<Table>) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
-        let local = socket.local_addr().map_err(failed)?;
+        let port = socket.local_addr().map_err(failed)?.port();
+        // The socket may be one of all addresses; transfers are answered from the one that boards ask at.
+        let local = SocketAddr::new(address.ip(), port);
         Ok(Self { net, socket: Arc::new(socket), local, table, own_threads: OWN_THREADS })
     }
 
