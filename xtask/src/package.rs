@@ -13,10 +13,12 @@ mod deb;
 mod epoch;
 mod licences;
 mod program;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -39,9 +41,6 @@ pub(crate) struct PackageArgs {
     /// The directory of what is made [default: target/package]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Take this program for the package instead of building one, and the agents that are built already
-    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
-    program: Option<PathBuf>,
 }
 
 /// How the program is built.
@@ -60,36 +59,37 @@ enum Format {
     Archive,
 }
 
-/// Makes what is asked for and prints where it is.
+/// Installs what is needed, builds agents and program, makes what is asked for and prints where it is.
 ///
 /// # Errors
-/// When something cannot be built, read or written; the error says what.
+/// When something cannot be installed, built, read or written; the error says what.
 pub(crate) fn run(workspace: &Workspace, args: &PackageArgs) -> Result<(), Error> {
-    let out = args.out.clone().unwrap_or_else(|| workspace.target.join("package"));
-    fs::create_dir_all(&out).map_err(Error::file("cannot make", &out))?;
-    apt::ensure_installed(&PACKAGES)?;
     let agents = agent::all();
-    if args.program.is_none() {
-        apt::ensure_installed(&agent::packages(&agents))?;
-        agent::build(workspace, &agents)?;
-    }
-    for format in &args.format {
-        let program = match (&args.program, format) {
-            (Some(program), _) => program.clone(),
-            (None, Format::Deb) => program::build(workspace, args.profile)?,
-            (None, Format::Archive) => program::build_static(workspace, args.profile)?,
-        };
-        if *format == Format::Archive {
-            program::check_static(&program)?;
-        }
-        let scratch = tempfile::tempdir_in(&out).map_err(Error::file("cannot write in", &out))?;
-        let parts = tree::Parts::gather(workspace, &program, scratch.path())?;
-        let made = match format {
-            Format::Deb => deb::make(&parts, args.profile == Profile::Release && args.program.is_none(), &out)?,
-            Format::Archive => archive::make(&parts, &out)?,
-        };
+    apt::ensure_installed(&[agent::packages(&agents), PACKAGES.to_vec()].concat())?;
+    agent::build(workspace, &agents)?;
+    let out = args.out.clone().unwrap_or_else(|| workspace.target.join("package"));
+    for &format in &args.format {
+        let made = make(workspace, args.profile, format, &out)?;
         let size = fs::metadata(&made).map_err(Error::file("cannot read", &made))?.len();
         println!("package: {size:>9} bytes  {}", made.display());
     }
     Ok(())
+}
+
+/// Builds the program and makes one format in `out`, with the agents that are there.
+fn make(workspace: &Workspace, profile: Profile, format: Format, out: &Path) -> Result<PathBuf, Error> {
+    fs::create_dir_all(out).map_err(Error::file("cannot make", out))?;
+    let scratch = tempfile::tempdir_in(out).map_err(Error::file("cannot write in", out))?;
+    match format {
+        Format::Deb => {
+            let program = program::build(workspace, profile)?;
+            let parts = tree::Parts::gather(workspace, &program, scratch.path())?;
+            deb::make(&parts, profile == Profile::Release, out)
+        }
+        Format::Archive => {
+            let program = program::build_static(workspace, profile)?;
+            program::check_static(&program)?;
+            archive::make(&tree::Parts::gather(workspace, &program, scratch.path())?, out)
+        }
+    }
 }

@@ -85,8 +85,9 @@ fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) 
             let first = first.trim();
             let tried = error.get_ref().and_then(|inner| inner.downcast_ref::<LowPortError>());
             let service = tried.map_or_else(String::new, |tried| format!("; {}", tried.service()));
-            let text =
-                format!("{protocol} {number} may not be bound: ports below {first} need a privilege{service}");
+            let text = format!(
+                "{protocol} {number} may not be bound: ports below {first} need a privilege{service}"
+            );
             (text, Some(low_port_help(error)))
         }
         _ => (format!("{protocol} {number} of {address} cannot be bound: {error}"), None),

@@ -61,8 +61,7 @@ pub(crate) enum ServiceError {
 /// # Errors
 /// Each [`ServiceError`].
 pub(super) fn ask(request: &Request) -> Result<OwnedFd, ServiceError> {
-    let path =
-        std::env::var_os(SERVICE_SOCKET_VARIABLE).map_or_else(|| SERVICE_SOCKET.into(), PathBuf::from);
+    let path = std::env::var_os(SERVICE_SOCKET_VARIABLE).map_or_else(|| SERVICE_SOCKET.into(), PathBuf::from);
     ask_at(&path, request)
 }
 
@@ -121,5 +120,6 @@ fn is_what_was_asked(socket: &OwnedFd, request: &Request) -> bool {
     };
     let local = getsockname(socket).ok().and_then(|local| SocketAddr::try_from(local).ok());
     socket_type(socket) == Ok(expected)
-        && local.is_some_and(|local| (local.ip(), local.port()) == (request.address.ip(), request.address.port()))
+        && local
+            .is_some_and(|local| (local.ip(), local.port()) == (request.address.ip(), request.address.port()))
 }

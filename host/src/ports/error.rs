@@ -44,11 +44,14 @@ impl std::error::Error for LowPortError {}
 pub(crate) fn low_port_help(error: &io::Error) -> String {
     let tried = error.get_ref().and_then(|inner| inner.downcast_ref::<LowPortError>());
     match tried.map(|tried| &tried.service) {
-        None | Some(ServiceError::Absent { .. }) if Path::new(UNIT).exists() => {
-            "`sudo systemctl enable --now host-runner-ports.socket` starts the port service of the installed package"
-                .to_owned()
+        None | Some(ServiceError::Absent { .. }) if Path::new(UNIT).exists() => format!(
+            "`sudo systemctl enable --now host-runner-ports.socket` starts the port service of the installed package; \
+             without it, {}",
+            by_privilege()
+        ),
+        None | Some(ServiceError::Absent { .. }) => {
+            format!("{}; the Debian package brings a service that hands them over", by_privilege())
         }
-        None | Some(ServiceError::Absent { .. }) => by_privilege(),
         Some(ServiceError::Forbidden { .. }) => {
             "the port service is for the group host-runner, once: `sudo adduser \"$USER\" host-runner`, and log in again"
                 .to_owned()
@@ -68,8 +71,7 @@ pub(crate) fn low_port_help(error: &io::Error) -> String {
 fn by_privilege() -> String {
     format!(
         "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
-         build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`; the Debian package brings a service that \
-         hands them over",
+         build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
         std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
     )
 }

@@ -108,9 +108,9 @@ fn find(sockets: impl Iterator<Item = Option<SocketAddr>> + Clone, wanted: Socke
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let position = |ip: IpAddr| {
-        sockets.clone().position(|local| {
-            local.is_some_and(|local| (local.ip(), local.port()) == (ip, wanted.port()))
-        })
+        sockets
+            .clone()
+            .position(|local| local.is_some_and(|local| (local.ip(), local.port()) == (ip, wanted.port())))
     };
     position(wanted.ip()).or_else(|| position(any))
 }

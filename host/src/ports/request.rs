@@ -121,7 +121,8 @@ mod tests {
         for port in [111, 2049] {
             assert_eq!(check(Protocol::Tcp, &format!("[fe80::1]:{port}")), Ok(()));
         }
-        for (protocol, port) in [(Protocol::Tcp, 69), (Protocol::Udp, 2049), (Protocol::Tcp, 22), (Protocol::Udp, 53)]
+        for (protocol, port) in
+            [(Protocol::Tcp, 69), (Protocol::Udp, 2049), (Protocol::Tcp, 22), (Protocol::Udp, 53)]
         {
             let refused = check(protocol, &format!("192.168.7.1:{port}"));
             assert_eq!(refused, Err(Refusal::Port { protocol, port }));

@@ -46,9 +46,11 @@ fn add_programs(parts: &Parts, tree: &Tree) -> Result<(), Error> {
         let name = page.file_name().unwrap_or_default().to_string_lossy();
         tree.packed(&page, &format!("usr/share/man/man1/{name}.gz"))?;
     }
-    for ((_, name), directory) in
-        SHELLS.iter().zip(["bash-completion/completions", "zsh/vendor-completions", "fish/vendor_completions.d"])
-    {
+    for ((_, name), directory) in SHELLS.iter().zip([
+        "bash-completion/completions",
+        "zsh/vendor-completions",
+        "fish/vendor_completions.d",
+    ]) {
         tree.file(&parts.completions.join(name), &format!("usr/share/{directory}/{name}"), 0o644)?;
     }
     Ok(())
@@ -110,10 +112,8 @@ fn library_packages(parts: &Parts) -> Result<String, Error> {
     find.current_dir(&directory).args(["-O", "-e"]).arg(&parts.program);
     let answer = process::answer(&mut find)?;
     let list = answer.lines().find_map(|line| line.strip_prefix("shlibs:Depends="));
-    list.map(str::to_owned).ok_or_else(|| Error::Answer {
-        program: "dpkg-shlibdeps",
-        found: answer.chars().take(200).collect(),
-    })
+    list.map(str::to_owned)
+        .ok_or_else(|| Error::Answer { program: "dpkg-shlibdeps", found: answer.chars().take(200).collect() })
 }
 
 /// What dpkg checks installed files against, except those that the administrator changes.

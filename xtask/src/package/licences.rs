@@ -21,9 +21,16 @@ const NAMES: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
 /// When cargo's answer cannot be read, a library says nothing of its licence, or the file cannot be written.
 pub(super) fn write(workspace: &Workspace, file: &Path) -> Result<(), Error> {
     let mut cargo = workspace.cargo();
-    cargo.args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform=x86_64-unknown-linux-gnu"]);
+    cargo.args([
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--offline",
+        "--filter-platform=x86_64-unknown-linux-gnu",
+    ]);
     let answer = process::answer(&mut cargo)?;
-    let unexpected = || Error::Answer { program: "cargo metadata", found: answer.chars().take(200).collect() };
+    let unexpected =
+        || Error::Answer { program: "cargo metadata", found: answer.chars().take(200).collect() };
     let metadata: Value = serde_json::from_str(&answer).map_err(|_| unexpected())?;
     let libraries = libraries(&metadata).ok_or_else(unexpected)?;
     let mut text = "host-runner is made with these libraries:\n\n".to_owned();
@@ -52,7 +59,8 @@ fn libraries(metadata: &Value) -> Option<BTreeMap<String, &Value>> {
     let nodes: HashMap<String, Value> =
         nodes.into_iter().filter_map(|node| Some((id(&node, "id")?, node))).collect();
     let packages = metadata.get("packages")?.as_array()?;
-    let start = packages.iter().find(|package| package.get("name").is_some_and(|name| name == "host-runner"))?;
+    let start =
+        packages.iter().find(|package| package.get("name").is_some_and(|name| name == "host-runner"))?;
     let mut waiting = vec![id(start, "id")?];
     let mut found = BTreeSet::new();
     while let Some(next) = waiting.pop() {
@@ -102,7 +110,12 @@ mod tests {
         let package = |name: &str, source: &str| {
             format!(r#"{{"name":"{name}","version":"1.0.0","id":"{name}","source":{source}}}"#)
         };
-        let packages = [package("host-runner", "null"), package("a", "\"r\""), package("b", "\"r\""), package("t", "\"r\"")];
+        let packages = [
+            package("host-runner", "null"),
+            package("a", "\"r\""),
+            package("b", "\"r\""),
+            package("t", "\"r\""),
+        ];
         let depends = |on: &str, kind: &str| format!(r#"{{"pkg":"{on}","dep_kinds":[{{"kind":{kind}}}]}}"#);
         let metadata = format!(
             r#"{{"packages":[{}],"resolve":{{"nodes":[

@@ -57,7 +57,9 @@ const fn directory(profile: Profile) -> &'static str {
 /// # Errors
 /// [`Error::NotStatic`] if it does.
 pub(super) fn check_static(program: &Path) -> Result<(), Error> {
-    let headers = process::answer(Command::new("readelf").args(["--program-headers", "--dynamic", "--wide"]).arg(program))?;
+    let headers = process::answer(
+        Command::new("readelf").args(["--program-headers", "--dynamic", "--wide"]).arg(program),
+    )?;
     let needs = headers.lines().find(|line| line.contains("INTERP") || line.contains("(NEEDED)"));
     match needs {
         Some(line) => Err(Error::NotStatic { program: program.to_owned(), segment: line.trim().to_owned() }),

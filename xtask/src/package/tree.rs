@@ -49,7 +49,10 @@ impl Parts {
         let agents = workspace.agent();
         let armv7 = agents.join("armv7/lava-agent");
         if !armv7.is_file() {
-            return Err(Error::Content { directory: agents, what: "armv7/lava-agent; `cargo xtask agent` builds it".to_owned() });
+            return Err(Error::Content {
+                directory: agents,
+                what: "armv7/lava-agent; `cargo xtask agent` builds it".to_owned(),
+            });
         }
         let stripped = scratch.join("host-runner");
         process::show(Command::new("strip").arg("-o").arg(&stripped).arg(program))?;
@@ -192,7 +195,8 @@ impl Tree {
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
     // Whatever the umask is.
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::file("cannot set the mode of", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(Error::file("cannot set the mode of", path))
 }
 
 fn set_times(path: &Path, time: std::time::SystemTime) -> Result<(), Error> {
@@ -201,7 +205,9 @@ fn set_times(path: &Path, time: std::time::SystemTime) -> Result<(), Error> {
             set_times(&entry, time)?;
         }
     }
-    File::open(path).and_then(|file| file.set_modified(time)).map_err(Error::file("cannot set the time of", path))
+    File::open(path)
+        .and_then(|file| file.set_modified(time))
+        .map_err(Error::file("cannot set the time of", path))
 }
 
 /// What is in a directory, sorted by name.
@@ -209,8 +215,9 @@ fn set_times(path: &Path, time: std::time::SystemTime) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, Error> {
-    let read = fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
+    let read = fs::read_dir(directory).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+    });
     let mut paths = read.map_err(Error::file("cannot read", directory))?;
     paths.sort();
     Ok(paths)
