@@ -286,7 +286,7 @@ pub(super) struct ExplainArgs {
 /// Which bench.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory]
+    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory, then in /etc]
     #[arg(long, value_name = "FILE", env = "HOST_RUNNER_BENCH")]
     pub(super) bench: Option<PathBuf>,
 }

@@ -17,6 +17,9 @@ use crate::plan::{NodePlan, Plan};
 use crate::report::file_name;
 use crate::run::{self, Emitter, JobRun, LastRun, Wait};
 
+/// The bench file for all users of this PC.
+const INSTALLED_BENCH: &str = "/etc/host-runner/bench.toml";
+
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let job = load_job(&args.job)?;
@@ -124,6 +127,7 @@ fn usual_benches() -> Vec<PathBuf> {
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
     std::iter::once(PathBuf::from("bench.toml"))
         .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")))
+        .chain([PathBuf::from(INSTALLED_BENCH)])
         .collect()
 }
 
