@@ -21,6 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use tempfile::TempDir;
 
 use crate::error::Error;
 use crate::workspace::Workspace;
@@ -68,28 +69,38 @@ pub(crate) fn run(workspace: &Workspace, args: &PackageArgs) -> Result<(), Error
     apt::ensure_installed(&[agent::packages(&agents), PACKAGES.to_vec()].concat())?;
     agent::build(workspace, &agents)?;
     let out = args.out.clone().unwrap_or_else(|| workspace.target.join("package"));
-    for &format in &args.format {
-        let made = make(workspace, args.profile, format, &out)?;
+    for format in &args.format {
+        let made = match format {
+            Format::Deb => {
+                let program = program::build(workspace, args.profile)?;
+                make_deb(workspace, &program, args.profile, &out)?
+            }
+            Format::Archive => {
+                let program = program::build_static(workspace, args.profile)?;
+                make_archive(workspace, &program, &out)?
+            }
+        };
         let size = fs::metadata(&made).map_err(Error::file("cannot read", &made))?.len();
         println!("package: {size:>9} bytes  {}", made.display());
     }
     Ok(())
 }
 
-/// Builds the program and makes one format in `out`, with the agents that are there.
-fn make(workspace: &Workspace, profile: Profile, format: Format, out: &Path) -> Result<PathBuf, Error> {
+/// Makes the Debian package of a program in `out`, with the agents that are there.
+fn make_deb(workspace: &Workspace, program: &Path, profile: Profile, out: &Path) -> Result<PathBuf, Error> {
+    let scratch = scratch_in(out)?;
+    let parts = tree::Parts::gather(workspace, program, scratch.path())?;
+    deb::make(&parts, profile == Profile::Release, out)
+}
+
+/// Makes the archive of a static program in `out`, with the agents that are there.
+fn make_archive(workspace: &Workspace, program: &Path, out: &Path) -> Result<PathBuf, Error> {
+    program::check_static(program)?;
+    let scratch = scratch_in(out)?;
+    archive::make(&tree::Parts::gather(workspace, program, scratch.path())?, out)
+}
+
+fn scratch_in(out: &Path) -> Result<TempDir, Error> {
     fs::create_dir_all(out).map_err(Error::file("cannot make", out))?;
-    let scratch = tempfile::tempdir_in(out).map_err(Error::file("cannot write in", out))?;
-    match format {
-        Format::Deb => {
-            let program = program::build(workspace, profile)?;
-            let parts = tree::Parts::gather(workspace, &program, scratch.path())?;
-            deb::make(&parts, profile == Profile::Release, out)
-        }
-        Format::Archive => {
-            let program = program::build_static(workspace, profile)?;
-            program::check_static(&program)?;
-            archive::make(&tree::Parts::gather(workspace, &program, scratch.path())?, out)
-        }
-    }
+    tempfile::tempdir_in(out).map_err(Error::file("cannot write in", out))
 }

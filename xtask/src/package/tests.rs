@@ -1,7 +1,7 @@
 //! Packages as `dpkg`, `systemd-analyze` and `udevadm` see them.
 //!
-//! The program in them is the one of the tests: building another takes too long. The agents must have been built
-//! (`cargo xtask agent`).
+//! Program and agents in them are those that are built already: `cargo build --workspace --bins` and `cargo xtask agent` do it.
+//! Cargo would build some of the libraries anew in the environment of a test.
 
 mod chroot;
 mod installed;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Format, Profile, make};
+use super::{Profile, make_deb};
 use crate::workspace::Workspace;
 
 /// A package in a directory of its own, which goes with it.
@@ -26,7 +26,9 @@ impl Made {
     fn deb() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let workspace = Workspace::locate().unwrap();
-        let file = make(&workspace, Profile::Dev, Format::Deb, directory.path()).unwrap();
+        let program = workspace.target.join("debug/host-runner");
+        assert!(program.exists(), "{} is not built: cargo build --workspace --bins", program.display());
+        let file = make_deb(&workspace, &program, Profile::Dev, directory.path()).unwrap();
         Self { directory, file }
     }
 }
