@@ -12,9 +12,10 @@ use crate::board::virtual_network;
 use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
-    message, power, replay, rootfs, run, schema, serve, ssh, validate,
+    message, ports, power, replay, rootfs, run, schema, serve, ssh, validate,
 };
 use crate::fault::{Class, exit_code};
+use crate::ports::take_over;
 use crate::report::terminal;
 
 const EXIT_CODES: &str = "\
@@ -127,6 +128,9 @@ enum Command {
     /// Shows the bench and its runs as web pages that follow what happens, and to programs as JSON
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
+    /// Hands ports below 1024 to the runs of users who may not bind them; systemd starts it
+    #[command(after_help = ports::EXAMPLES)]
+    Ports(ports::PortsArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
@@ -293,7 +297,7 @@ pub(super) struct ExplainArgs {
 /// Which bench.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory]
+    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory, then in /etc]
     #[arg(long, value_name = "FILE", env = "HOST_RUNNER_BENCH")]
     pub(super) bench: Option<PathBuf>,
 }
@@ -339,6 +343,7 @@ impl DisplayArgs {
 
 /// The program: reads the arguments and runs the subcommand.
 pub fn main() -> ExitCode {
+    take_over();
     // Nobody types it: it stands in no help.
     if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
         return virtual_network::helper_main();
@@ -370,6 +375,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::schema(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Ports(args) => ports::ports(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),

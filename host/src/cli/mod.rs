@@ -15,6 +15,7 @@ mod init;
 mod man;
 mod message;
 mod output;
+mod ports;
 mod power;
 pub mod problems;
 mod replay;

@@ -22,6 +22,9 @@ use crate::run::{self, Emitter, JobRun, LastRun, Wait, out_directory};
 /// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
 const UNREAD_TIME: Duration = Duration::from_secs(60);
 
+/// The bench file for all users of this PC.
+const INSTALLED_BENCH: &str = "/etc/host-runner/bench.toml";
+
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let job = load_job(&args.job)?;
@@ -165,6 +168,7 @@ fn usual_benches() -> Vec<PathBuf> {
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
     std::iter::once(PathBuf::from("bench.toml"))
         .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")))
+        .chain([PathBuf::from(INSTALLED_BENCH)])
         .collect()
 }
 

@@ -44,7 +44,7 @@ pub use group::{GroupHandle, GroupMember};
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{Queue, Wait, board_held, take_board, take_leases};
-pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help, udp_sockets};
+pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
 pub use out_directory::out_directory;
 pub(crate) use phase::Phase;
 pub use power::power_of;

@@ -30,6 +30,7 @@ fn without_permission_for_low_ports_both_ways_to_it_are_told() {
         "infrastructure error",
         "TFTP server",
         "cannot bind 127.0.0.1:69: Permission denied",
+        &format!("there is no port service at {}", desk.path().join("ports.socket").display()),
         &format!("`sudo setcap cap_net_bind_service=+ep {}`", program.display()),
         "`sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
     ];

@@ -65,13 +65,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 25] = [
+const PEERS: [&str; 28] = [
     "atftp",
+    "binutils",
     "busybox",
     "bzip2",
     "chromium",
     "cpio",
     "curl",
+    "dpkg-dev",
     "e2fsprogs",
     "fdisk",
     "lz4",
@@ -85,6 +87,7 @@ const PEERS: [&str; 25] = [
     "rpcbind",
     "snmpd",
     "squashfs-tools",
+    "systemd",
     "tftp-hpa",
     "u-boot-tools",
     "uhubctl",
