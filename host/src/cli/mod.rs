@@ -25,6 +25,7 @@ mod runtime;
 mod schema;
 mod serve;
 mod ssh;
+mod u_boot_test;
 mod validate;
 
 pub use args::main;
