@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench, pseudo_terminal};
 
 /// A bench whose board has these lines beside its power switch, and links with the hooks' names in `hooks/`.
@@ -67,6 +68,10 @@ fn the_console_has_the_board_while_the_other_hooks_switch_it() {
 #[test]
 fn a_terminal_gets_the_boards_bytes_and_no_others() {
     let (line, other, path) = pseudo_terminal().expect("a pseudo-terminal");
+    // A serial port does not echo.
+    let mut raw = tcgetattr(&other).expect("a terminal");
+    raw.make_raw();
+    tcsetattr(&other, OptionalActions::Now, &raw).expect("a terminal");
     drop(other);
     let hooks = Hooks::new(Testbench::new().console(&format!("\"{path}\"")));
     let mut board = File::from(line);

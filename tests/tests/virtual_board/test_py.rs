@@ -63,7 +63,7 @@ impl<'h> Suite<'h> {
         Self { home, test_py, build, hooks }
     }
 
-    /// Runs the tests; what is printed, and the results by name.
+    /// Runs the tests; what is printed, and the results by name, of which there are none if no test was begun.
     fn run(&self) -> (String, Vec<(String, bool)>) {
         let (junit, path) = (self.home.path().join("junit.xml"), std::env::var("PATH").unwrap());
         let mut suite = self.home.command(PYTHON);
@@ -74,7 +74,8 @@ impl<'h> Suite<'h> {
         let ended = suite.output().unwrap();
         let printed = [ended.stdout, ended.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let printed = printed.join("\n");
-        let results = fs::read_to_string(junit).unwrap_or_else(|error| panic!("{error}:\n{printed}"));
+        // Written at the end of a session that has begun.
+        let results = fs::read_to_string(junit).unwrap_or_default();
         (printed, cases(&results))
     }
 }
@@ -123,7 +124,7 @@ fn a_build_directory_without_u_boot_is_told_before_any_test() {
     let suite = Suite::new(&home);
     fs::remove_file(suite.build.join("u-boot.bin")).unwrap();
     let (printed, results) = suite.run();
-    assert!(results.iter().all(|(_, passed)| !passed) && !results.is_empty(), "{results:?}\n{printed}");
+    assert!(results.is_empty(), "{results:?}\n{printed}");
     assert!(printed.contains("there is no ") && printed.contains("build/u-boot.bin"), "{printed}");
     home.assert_nothing_left();
 }
