@@ -126,6 +126,11 @@ impl Key {
         format!("{}/console", self.name)
     }
 
+    /// Abstract name of the socket at which `u-boot-test-console` is asked for what it alone can do with its board.
+    pub fn u_boot_test_name(&self) -> String {
+        format!("{}/u-boot-test", self.name)
+    }
+
     /// A file name of its own, such as `board-0123abcd`.
     pub fn file_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)

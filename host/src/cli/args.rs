@@ -12,7 +12,7 @@ use crate::board::virtual_network;
 use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
-    message, ports, power, replay, rootfs, run, schema, serve, ssh, validate,
+    message, ports, power, replay, rootfs, run, schema, serve, ssh, u_boot_test, validate,
 };
 use crate::fault::{Class, exit_code};
 use crate::ports::take_over;
@@ -140,6 +140,9 @@ enum Command {
     /// Puts the agent into a board's own root filesystem for good, looks at it there, removes it
     #[command(subcommand, after_help = AGENT_EXAMPLES)]
     Agent(AgentCommand),
+    /// Serves U-Boot's own test suite, test/py, as its hooks: console, flash, reset, release
+    #[command(subcommand, after_help = u_boot_test::EXAMPLES)]
+    UBootTest(u_boot_test::UBootTestCommand),
     /// Makes a bench file of the configuration that a lab has already: LAVA's or labgrid's
     #[command(subcommand, after_help = import::EXAMPLES)]
     Import(import::ImportCommand),
@@ -348,7 +351,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
         return virtual_network::helper_main();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(u_boot_test::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not errors; wrong usage has the code of a wrong job.
@@ -379,6 +382,7 @@ pub fn main() -> ExitCode {
         Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),
+        Command::UBootTest(command) => u_boot_test::u_boot_test(&command),
         Command::Import(command) => import::import(&command),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

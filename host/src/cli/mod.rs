@@ -26,6 +26,7 @@ mod runtime;
 mod schema;
 mod serve;
 mod ssh;
+mod u_boot_test;
 mod validate;
 mod web;
 

@@ -25,7 +25,7 @@ What switches it is in [boards.NAME.power] of the bench file: commands, or a `dr
 `tasmota`, `shelly`, `gpio` or `ask` (docs/power.md). What can be asked whether it obeys is asked.";
 
 /// How long a person may take.
-const PERSON_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const PERSON_LIMIT: Duration = Duration::from_secs(600);
 
 /// `host-runner power`.
 #[derive(Debug, Args)]

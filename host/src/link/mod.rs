@@ -27,6 +27,7 @@ pub use console::{Console, Notice, Port, Stream, Tap};
 pub use drive::{DriveError, drive};
 pub use serial::{Gone, SerialError};
 pub(crate) use serial::{Holder, check_permission, check_serial};
+pub(crate) use share::may_attach;
 pub use share::{ConsoleShare, attach};
 pub use target::{OpenError, Target, open};
 pub use tcp::TcpError;

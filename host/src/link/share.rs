@@ -156,7 +156,7 @@ async fn serve(listener: tokio::net::UnixListener, shared: Arc<Shared>) {
 }
 
 /// Whether the process at the other end is this user's, or root's.
-fn may_attach(stream: &UnixStream) -> bool {
+pub(crate) fn may_attach(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw())
 }
 

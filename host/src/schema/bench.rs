@@ -10,7 +10,7 @@ use super::shape::{
     Keys, any_text, document, integer, list, names, one_of, one_or_list, one_or_some, some, text, values,
     word,
 };
-use crate::board::bench_file::{MAX_BUDGET_MB, MAX_MEMORY_MB, MIN_MEMORY_MB};
+use crate::board::bench_file::{MAX_BUDGET_MB, MAX_FLASH_S, MAX_MEMORY_MB, MIN_MEMORY_MB};
 
 /// The schema.
 pub(super) fn schema() -> Schema {
@@ -72,6 +72,9 @@ fn board() -> Value {
         .may("initrd", "A RAM disk that Linux starts with.", text())
         .may("firmware", "U-Boot.", text())
         .may("memory_mb", "MiB of memory.", integer(MIN_MEMORY_MB, MAX_MEMORY_MB));
+    let u_boot_test = Keys::new()
+        .may("flash", "Writes the U-Boot in $U_BOOT_BUILD_DIR to the board.", command())
+        .may("flash_timeout_s", "Seconds that it may take; 300 if not said.", integer(1, MAX_FLASH_S));
     let bench_command = Keys::new().needs("do", "The command and its arguments.", command()).may(
         "undo",
         "What undoes it at the job's end.",
@@ -96,6 +99,11 @@ fn board() -> Value {
         .may("info", "What its tests may know of it.", info.schema())
         .may("static_info", "Names and values that its tests may know.", names(&any_text()))
         .may("environment", environment, values())
+        .may(
+            "u_boot_test",
+            "For U-Boot's own tests, by `u-boot-test-console` and its like.",
+            u_boot_test.schema(),
+        )
         .may("qemu", "For `console = \"qemu\"`: what the emulator needs.", qemu.schema())
         .may("uboot", "Where its U-Boot differs from the type's.", board_type::uboot(Part::Override))
         .may("linux", "Where its Linux differs from the type's.", board_type::linux(Part::Override))

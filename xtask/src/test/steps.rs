@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 28] = [
+const PEERS: [&str; 32] = [
     "atftp",
     "binutils",
     "busybox",
@@ -84,6 +84,10 @@ const PEERS: [&str; 28] = [
     "openssl",
     "prometheus",
     "python3",
+    "python3-filelock",
+    "python3-pkg-resources",
+    "python3-pytest",
+    "python3-pytest-xdist",
     "rpcbind",
     "snmpd",
     "squashfs-tools",

@@ -2,7 +2,7 @@
 
 mod keys;
 mod owner;
-mod screen;
+pub(super) mod screen;
 mod session;
 
 use std::time::Duration;
