@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
 use serde_json::Value;
 use testbench::harness::{
     Job, OrdinaryUser, PATIENCE, Testbench, agent, fake_board, host_runner, target_directory,
@@ -210,6 +214,103 @@ fn sockets_for_other_ports_are_told_where_the_right_one_is_missing() {
     );
     let handed = format!("handed over at the start were only UDP {first}, UDP {}", listen[1]);
     desk.run().assert(3, &["there is no port service at ", &handed]);
+}
+
+/// The port service at a socket in `directory`, ends by itself.
+struct Service {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Service {
+    fn start(directory: &Path, idle: &str) -> Self {
+        let socket = directory.join("ports.socket");
+        let mut command = Command::new("systemd-socket-activate");
+        command
+            .args(["--seqpacket", "--listen"])
+            .arg(&socket)
+            .arg(host_runner())
+            .args(["ports", "--idle", idle]);
+        let log = fs::File::create(directory.join("ports.log")).unwrap();
+        let child = command.stderr(log).spawn().expect("it runs (Debian package systemd)");
+        until("the service listens", || socket.exists());
+        Self { child, socket }
+    }
+
+    fn connect(&self) -> OwnedFd {
+        let socket = net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+        set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE)).unwrap();
+        net::connect(&socket, &SocketAddrUnix::new(&self.socket).unwrap()).unwrap();
+        socket
+    }
+
+    /// What it answers to a packet.
+    fn answer(&self, packet: &str) -> String {
+        let socket = self.connect();
+        net::send(&socket, packet.as_bytes(), SendFlags::empty()).unwrap();
+        received(&socket)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for something of another process, which tells nobody when it happens.
+fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The next packet; empty at the end of the connection.
+fn received(socket: &OwnedFd) -> String {
+    let mut packet = [0; 1024];
+    let (length, _) = net::recv(socket, &mut packet, RecvFlags::empty()).unwrap();
+    String::from_utf8_lossy(&packet[..length]).into_owned()
+}
+
+#[test]
+fn the_port_service_refuses_all_that_it_is_not_there_for_and_goes_on() {
+    let bench = Testbench::new();
+    let service = Service::start(bench.path(), "60");
+    let server = bench.addresses().server;
+    let silent = service.connect();
+    assert_eq!(received(&silent), "", "who asks for nothing holds the others up for a moment only");
+    for (packet, said) in [
+        ("no request".to_owned(), "Malformed"),
+        ("x".repeat(600), "packet longer than allowed"),
+        (format!("{{\"protocol\":\"udp\",\"address\":\"{server}:69\",\"more\":1}}"), "unknown field `more`"),
+        (format!("{{\"protocol\":\"tcp\",\"address\":\"{server}:22\"}}"), "\"port\":22"),
+        ("{\"protocol\":\"udp\",\"address\":\"0.0.0.0:69\"}".to_owned(), "Wildcard"),
+        ("{\"protocol\":\"udp\",\"address\":\"[::ffff:0.0.0.0]:69\"}".to_owned(), "Wildcard"),
+    ] {
+        let answer = service.answer(&packet);
+        assert!(answer.starts_with("{\"Refused\":") && answer.contains(said), "{packet}: {answer}");
+    }
+    let right = format!("{{\"protocol\":\"udp\",\"address\":\"{server}:69\"}}");
+    assert_eq!(service.answer(&right), "\"Socket\"");
+    let told = fs::read_to_string(bench.path().join("ports.log")).unwrap();
+    assert!(
+        told.contains(&format!("not TCP {server}:22: it does not give away TCP 22, for user ")),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_port_service_ends_when_nobody_asks() {
+    let bench = Testbench::new();
+    let mut service = Service::start(bench.path(), "1");
+    // systemd-socket-activate starts it for somebody only.
+    assert!(service.answer("no request").contains("Malformed"));
+    until("the service ends", || service.child.try_wait().unwrap().is_some());
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

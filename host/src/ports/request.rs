@@ -67,7 +67,8 @@ impl Request {
         if !self.is_served() {
             return Err(Refusal::Port { protocol: self.protocol, port: self.address.port() });
         }
-        if self.address.ip().is_unspecified() {
+        // Also as `::ffff:0.0.0.0`.
+        if self.address.ip().to_canonical().is_unspecified() {
             return Err(Refusal::Wildcard);
         }
         Ok(())
@@ -158,6 +159,7 @@ mod tests {
     fn a_port_of_all_addresses_is_not_given_away() {
         assert_eq!(check(Protocol::Udp, "0.0.0.0:69"), Err(Refusal::Wildcard));
         assert_eq!(check(Protocol::Tcp, "[::]:111"), Err(Refusal::Wildcard));
+        assert_eq!(check(Protocol::Udp, "[::ffff:0.0.0.0]:69"), Err(Refusal::Wildcard));
     }
 
     #[test]

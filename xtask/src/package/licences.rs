@@ -12,22 +12,19 @@ use crate::error::Error;
 use crate::process;
 use crate::workspace::Workspace;
 
+/// What is part of the program and no crate: its name, and the file with its licence.
+const SCRIPTS: [(&str, &str); 1] = [("xterm.js", "host/src/serve/assets/xterm/LICENSE")];
+
 /// How the files with a licence begin.
 const NAMES: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
 
 /// Writes names, versions and licences of all libraries of the program to `file`, each text once.
 ///
 /// # Errors
-/// When cargo's answer cannot be read, a library says nothing of its licence, or the file cannot be written.
+/// When cargo's answer or a licence cannot be read, or the file cannot be written.
 pub(super) fn write(workspace: &Workspace, file: &Path) -> Result<(), Error> {
     let mut cargo = workspace.cargo();
-    cargo.args([
-        "metadata",
-        "--format-version=1",
-        "--locked",
-        "--offline",
-        "--filter-platform=x86_64-unknown-linux-gnu",
-    ]);
+    cargo.args(["metadata", "--format-version=1", "--locked", "--filter-platform=x86_64-unknown-linux-gnu"]);
     let answer = process::answer(&mut cargo)?;
     let unexpected =
         || Error::Answer { program: "cargo metadata", found: answer.chars().take(200).collect() };
@@ -42,6 +39,12 @@ pub(super) fn write(workspace: &Workspace, file: &Path) -> Result<(), Error> {
         for licence in texts_of(Path::new(manifest))? {
             texts.entry(licence).or_default().push(name.clone());
         }
+    }
+    for (name, file) in SCRIPTS {
+        let file = workspace.root.join(file);
+        let licence = fs::read_to_string(&file).map_err(Error::file("cannot read", &file))?;
+        let _ = writeln!(text, "{name}: see its text below");
+        texts.entry(licence).or_default().push(name.to_owned());
     }
     let mut texts: Vec<(String, Vec<String>)> = texts.into_iter().collect();
     texts.sort_by(|one, other| one.1.cmp(&other.1).then_with(|| one.0.cmp(&other.0)));
