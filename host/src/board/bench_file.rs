@@ -13,8 +13,8 @@ mod u_boot_test;
 pub(crate) use power::DRIVERS;
 pub(crate) use power::MAX_OFF;
 pub(crate) use power_driver::{MAX_INDEX, MAX_PULSE_MS, MAX_VALUE};
-pub(crate) use qemu::{MAX_MEMORY_MB, MIN_MEMORY_MB};
-pub(crate) use rootfs::MAX_BUDGET_MB;
+pub(crate) use qemu::{FIRMWARE, MAX_MEMORY_MB, MEMORY_MB, MIN_MEMORY_MB};
+pub(crate) use rootfs::{DEFAULT_BUDGET, MAX_BUDGET_MB};
 pub(crate) use u_boot_test::MAX_FLASH_S;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,7 +54,7 @@ impl Bench {
             directory,
             types: Vec::new(),
             tokens: Tokens::default(),
-            rootfs_budget: rootfs::DEFAULT_BUDGET,
+            rootfs_budget: DEFAULT_BUDGET,
         };
         let bench = file.read(&node, Path::new(&source.name));
         let types = file.types.into_iter().filter_map(|(_, board_type)| board_type.err()).flatten();

@@ -58,7 +58,7 @@ async fn of_port(port: &Port, address: IpAddr) -> Finding {
     let at = SocketAddr::new(address, port.number);
     let mut origin = Origin::Own;
     for &protocol in port.protocols {
-match try_port(protocol, at).await {
+        match try_port(protocol, at).await {
             Ok(from) => origin = from,
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_shared(protocol, at).await => {
                 let text = format!(

@@ -45,7 +45,9 @@ impl Exchange {
         for turns in turns.split_mut(|turn| matches!(turn, Turn::Typed(_))) {
             let mut all: Vec<u8> = turns.iter().flat_map(|turn| turn.bytes().to_vec()).collect();
             let mut at = 0;
-            while let Some(found) = all.get(at..).and_then(|rest| rest.windows(DIGITS).position(|id| id == self.old)) {
+            while let Some(found) =
+                all.get(at..).and_then(|rest| rest.windows(DIGITS).position(|id| id == self.old))
+            {
                 at += found;
                 if let Some(id) = all.get_mut(at..at + DIGITS) {
                     id.copy_from_slice(&self.new);

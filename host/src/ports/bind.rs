@@ -85,7 +85,8 @@ async fn new_udp(address: SocketAddr) -> io::Result<(UdpSocket, Origin)> {
     match UdpSocket::bind(address).await {
         Ok(socket) => Ok((socket, Origin::Own)),
         Err(error) => {
-            let socket = ask_service(Request { protocol: Protocol::Udp, address, shared: false }, error).await?;
+            let socket =
+                ask_service(Request { protocol: Protocol::Udp, address, shared: false }, error).await?;
             let socket = std::net::UdpSocket::from(socket);
             socket.set_nonblocking(true)?;
             Ok((UdpSocket::from_std(socket)?, Origin::Service))
@@ -97,7 +98,8 @@ async fn new_tcp(address: SocketAddr) -> io::Result<(TcpListener, Origin)> {
     match TcpListener::bind(address).await {
         Ok(socket) => Ok((socket, Origin::Own)),
         Err(error) => {
-            let socket = ask_service(Request { protocol: Protocol::Tcp, address, shared: false }, error).await?;
+            let socket =
+                ask_service(Request { protocol: Protocol::Tcp, address, shared: false }, error).await?;
             rustix::net::listen(&socket, BACKLOG)?;
             let socket = std::net::TcpListener::from(socket);
             socket.set_nonblocking(true)?;

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn the_longest_packets_fit() {
         let address = "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%4294967295]:65535".parse().unwrap();
-        let request = serde_json::to_vec(&Request { protocol: Protocol::Udp, address, shared: true }).unwrap();
+        let request =
+            serde_json::to_vec(&Request { protocol: Protocol::Udp, address, shared: true }).unwrap();
         let malformed = Refusal::Malformed { reason: "x".repeat(super::super::service::MAX_REASON) };
         let answer = serde_json::to_vec(&Answer::Refused(malformed)).unwrap();
         assert!(request.len() < MAX_PACKET && answer.len() < MAX_PACKET);
