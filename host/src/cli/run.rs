@@ -15,7 +15,7 @@ use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodePlan, Plan};
 use crate::report::file_name;
-use crate::run::{self, Emitter, JobRun, LastRun, Wait};
+use crate::run::{self, Emitter, Handover, JobRun, LastRun, Wait};
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
@@ -28,7 +28,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, jiff::Timestamp::now()));
     let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
-    let lease = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
+    let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
+    let handover = Handover::of(taken.lines);
     let started = jiff::Timestamp::now();
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
@@ -44,8 +45,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let (job_name, remembered) = (plan.job_name.clone(), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
-        let emitter = emitter.clone();
-        let run = JobRun { plan, bench, started, keep_rootfs, keep_on: args.keep_on, emitter, cancel };
+        let (emitter, handover) = (emitter.clone(), handover.clone());
+        let keep_on = args.keep_on;
+        let run = JobRun { plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
         Ok::<_, Fault>(run::run(run).await)
     })?;
     let last = LastRun {
@@ -59,7 +61,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     if let Err(fault) = last.remember(&remembered, boards.iter().map(String::as_str)) {
         note(&format!("the run is not remembered as the boards' last one: {fault}"));
     }
-    drop(lease);
+    handover.finish(taken.lease, &remembered);
     if let Some(problem) = emitter.broken_reports().first() {
         return Err(Fault::new(Class::Infrastructure, out.display().to_string(), problem).into());
     }

@@ -69,17 +69,23 @@ impl Place {
     ///
     /// A process that is stopped does not say that it waits, and lets others pass.
     pub fn before(&mut self) -> usize {
-        let taken: Vec<u32> =
-            (0..self.number).filter(|number| is_taken(&self.queue.place(*number))).collect();
-        let free = taken.last().map_or(0, |last| last + 1);
+        // Downwards, as all look: whoever closes up takes the lower place before it leaves the higher one, and is found in
+        // one of them at least.
+        let places = || (0..self.number).rev();
+        let last = places().find(|number| is_taken(&self.queue.place(*number)));
+        let mut others: Vec<Waiter> =
+            places().filter_map(|number| ask_waiter(&self.queue.place(number))).collect();
+        others.dedup();
+        let free = last.map_or(0, |last| last + 1);
         // The new place first: whoever comes now must find one of them.
         if free < self.number
             && let Ok(teller) = listen(&self.queue.place(free), &self.waiter)
         {
             (self.number, self._teller) = (free, teller);
         }
-        let others = taken.iter().filter_map(|number| ask_waiter(&self.queue.place(*number)));
-        others.filter(|other| other.wants.iter().any(|name| self.waiter.wants.contains(name))).count()
+        let wants_the_same =
+            |other: &&Waiter| other.wants.iter().any(|name| self.waiter.wants.contains(name));
+        others.iter().filter(wants_the_same).count()
     }
 }
 
@@ -89,7 +95,13 @@ impl Place {
 /// Where the path of the bench file cannot be resolved.
 pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
     let queue = Key::queue(bench)?;
-    Ok((0..PLACES).filter_map(|number| ask_waiter(&queue.place(number))).collect())
+    // Downwards, for the same reason as in `Place::before`.
+    let mut all: Vec<Waiter> =
+        (0..PLACES).rev().filter_map(|number| ask_waiter(&queue.place(number))).collect();
+    // One that closed up meanwhile was found twice, in places that had nobody between them.
+    all.dedup();
+    all.reverse();
+    Ok(all)
 }
 
 fn listen(name: &str, waiter: &Waiter) -> io::Result<Teller> {
@@ -143,5 +155,26 @@ mod tests {
         let mut last = take(&["c"], "five");
         assert_eq!(last.before(), 1);
         assert_eq!([second.number, fourth.number, last.number], [0, 1, 2]);
+    }
+
+    #[test]
+    fn who_closes_up_while_others_look_is_seen_by_them() {
+        let bench = tempfile::NamedTempFile::new().unwrap();
+        let keys = [Key::board(bench.path(), "a").unwrap()];
+        for _ in 0..100 {
+            let first = Place::take(bench.path(), &keys, holder("one")).unwrap();
+            let mut second = Place::take(bench.path(), &keys, holder("two")).unwrap();
+            let mut third = Place::take(bench.path(), &keys, holder("three")).unwrap();
+            drop(first);
+            std::thread::scope(|scope| {
+                let moved = scope.spawn(|| second.before());
+                while !moved.is_finished() {
+                    assert_eq!(third.before(), 1);
+                    let runs: Vec<_> =
+                        waiters(bench.path()).unwrap().into_iter().map(|waiter| waiter.holder.run).collect();
+                    assert_eq!(runs, ["two", "three"]);
+                }
+            });
+        }
     }
 }

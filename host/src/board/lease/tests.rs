@@ -112,7 +112,8 @@ fn the_death_of_the_holder_frees_the_board() {
     let error = Lease::acquire(&key, &holder("runs/2")).unwrap_err();
     assert_eq!(error.to_string(), "board vb1 is in use");
     let help = error.help().unwrap();
-    assert!(help.contains(&format!("ss -xlp src '@{}'", key[0].name)), "{help}");
+    assert!(help.contains(&format!("process {0} of user ", pid.as_raw_nonzero())), "{help}");
+    assert!(help.contains(&format!("`kill -CONT {}`", pid.as_raw_nonzero())), "{help}");
 
     dying.kill().unwrap();
     dying.wait().unwrap();
