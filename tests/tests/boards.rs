@@ -110,6 +110,7 @@ fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
     let forced = command(&bench, &["power", BOARD, "off", "--force"]);
     assert_eq!(forced.code, Some(0), "{forced}");
     assert_eq!(forced.power().last().map(String::as_str), Some("off"));
+    run.wait_for("not this run, switches the board's power: power off");
     run.signal(Signal::TERM);
     run.finish();
 }

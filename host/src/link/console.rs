@@ -78,6 +78,10 @@ struct Typist<S> {
     set_break: fn(&mut S, bool) -> io::Result<()>,
     /// Told once that somebody types.
     notice: Option<Notice>,
+    /// Tells those who are attached.
+    tell: Notice,
+    /// Whether an agent reads the line, and whether those who type have been told so.
+    agent: Option<bool>,
 }
 
 impl<S> Typist<S> {
@@ -100,7 +104,15 @@ impl<S> Typist<S> {
             let Poll::Ready(Some(next)) = typed.poll_recv(cx) else { return Poll::Pending };
             drop(typed);
             match next {
-                Typed::Bytes(bytes) => self.pending = bytes,
+                Typed::Bytes(bytes) => {
+                    self.pending = bytes;
+                    if let Some(has_told @ false) = &mut self.agent {
+                        *has_told = true;
+                        (self.tell)(
+                            "the agent has the console while test definitions run: it throws keys away",
+                        );
+                    }
+                }
                 Typed::Break(told) => match (self.set_break)(stream, true) {
                     Ok(()) => {
                         self.broken = Some((Box::pin(sleep(BREAK_TIME)), told));
@@ -150,6 +162,8 @@ impl Console {
             broken: None,
             set_break: |port, on| port.set_break(on),
             notice: Some(notice),
+            tell: share.teller(),
+            agent: None,
         });
         self
     }
@@ -174,6 +188,13 @@ impl<S> Console<S> {
     /// Gives the stream back.
     pub fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// Says whether an agent reads the line, which makes nothing of what people type: they are told so.
+    pub fn set_agent(&mut self, has_line: bool) {
+        if let Some(typist) = &mut self.typist {
+            typist.agent = has_line.then_some(false);
+        }
     }
 
     /// The last lines that came, printable, for errors about the line itself.

@@ -31,7 +31,7 @@ use tokio_util::task::AbortOnDropHandle;
 use backlog::Backlog;
 use control::Watcher;
 
-use super::Tap;
+use super::{Notice, Tap};
 use crate::board::lease::{Handover, Process};
 use crate::board::power::Switch;
 use crate::event::Direction;
@@ -127,6 +127,12 @@ impl Shared {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows something to those who are attached.
+    fn push(&self, bytes: &[u8]) {
+        let end = self.backlog().push(bytes);
+        self.end.send_replace(Some(end));
+    }
+
     fn attached(&self) -> MutexGuard<'_, Vec<Watcher>> {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,10 +175,15 @@ impl ConsoleShare {
         Arc::new(move |direction, bytes| {
             tap(direction, bytes);
             if direction == Direction::Rx {
-                let end = shared.backlog().push(bytes);
-                shared.end.send_replace(Some(end));
+                shared.push(bytes);
             }
         })
+    }
+
+    /// Tells something to those who are attached, on a line of its own.
+    pub(super) fn teller(&self) -> Notice {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move |text: &str| shared.push(format!("\r\n[{text}]\r\n").as_bytes()))
     }
 
     /// What watchers type, for the console that is open now.
