@@ -213,12 +213,15 @@ fn an_open_console_gives_its_board_to_a_run_watches_it_and_has_the_board_back() 
     let bench = Testbench::new();
     let mut person = at_console(&bench, &[]);
     person.sees("Hit any key to stop autoboot");
-    let run = start_next(&bench, &["--out", "out"]);
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
     person.sees("run out of job `one-board` (process ");
     person.sees(") takes the board");
+    run.wait_for("pass    there");
     person.sees("console of fake1, which run out of job `one-board`");
+    run.signal(Signal::TERM);
     let finished = run.finish();
-    assert_eq!(finished.code, Some(0), "{finished}");
+    assert_eq!(finished.code, Some(5), "{finished}");
     person.wait_for("console of one's own again", |rows| {
         last(rows, "the run has ended") < last(rows, "console of fake1; Ctrl-T ? helps")
     });

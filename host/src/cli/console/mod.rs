@@ -131,6 +131,7 @@ async fn stay(
             Some(owner) => Some(owner.end().await),
             None => None,
         };
+        let was_short = began.elapsed() < STEADY && end.is_none();
         match (stopped, end) {
             (Stopped::Ended, Some(End::Failed(fault))) => return Stopped::Failed(fault),
             (Stopped::Ended, Some(End::Given(to))) => session.say(&format!("{to} takes the board")),
@@ -141,7 +142,7 @@ async fn stay(
             }
             (stopped, _) => return stopped,
         }
-        pause = if began.elapsed() < STEADY { (pause * 2).min(LONGEST_PAUSE) } else { LOOK_EVERY };
+        pause = if was_short { (pause * 2).min(LONGEST_PAUSE) } else { LOOK_EVERY };
         line = match next_line(place, session, next, pause, cancel).await {
             Ok(line) => line,
             Err(stopped) => return stopped,
