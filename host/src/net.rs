@@ -1,7 +1,7 @@
 //! Where sockets are made: in the runner's own network, or in the network of the virtual boards.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -27,6 +27,26 @@ impl Net {
             Self::Host => UdpSocket::bind(address).await,
             Self::Namespace(namespace) => namespace.bind_udp(address).await,
         }
+    }
+
+    /// Binds a UDP socket to a port of this PC that other processes share in the same way. It receives what `peer` sends,
+    /// from whatever port; without one, what is not for the socket of any other.
+    ///
+    /// Of sockets that share a port, Linux gives a datagram to the one that is connected to its sender; a port of 0 stands for
+    /// any (`compute_score` in net/ipv4/udp.c and net/ipv6/udp.c).
+    ///
+    /// # Errors
+    /// Those of the system's `socket`, `bind` and `connect`: the port is in use where somebody does not share it.
+    pub fn share_udp(address: SocketAddr, peer: Option<IpAddr>) -> io::Result<UdpSocket> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = net::socket_with(family, SocketType::DGRAM, flags, None)?;
+        net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        net::bind(&socket, &address)?;
+        if let Some(peer) = peer {
+            net::connect(&socket, &SocketAddr::new(peer, 0))?;
+        }
+        UdpSocket::from_std(socket.into())
     }
 
     /// Makes a second UDP socket on the port of `first`, blocking and connected to `peer`: it receives what `peer` sends,

@@ -146,6 +146,11 @@ impl Browser {
         }
     }
 
+    /// Types text where the page has its focus.
+    pub fn type_in(&mut self, text: &str) {
+        self.call("Input.insertText", json!({ "text": text }));
+    }
+
     /// What the browser's console had to complain of: errors and warnings of pages, scripts and policies.
     pub fn complaints(&mut self) -> &[String] {
         // Whatever was reported before this call is answered before it.

@@ -49,9 +49,19 @@ pub fn open(
     request: &str,
     headers: &[&str],
 ) -> io::Result<(u16, String, BufReader<TcpStream>)> {
+    open_with(address, request, headers, "")
+}
+
+fn open_with(
+    address: SocketAddr,
+    request: &str,
+    headers: &[&str],
+    body: &str,
+) -> io::Result<(u16, String, BufReader<TcpStream>)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "{request} HTTP/1.0\r\n{}\r\n\r\n", headers.join("\r\n"))?;
+    stream.write_all(body.as_bytes())?;
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -74,6 +84,10 @@ pub fn open(
 /// As [`open`].
 pub fn send(address: SocketAddr, request: &str, headers: &[&str]) -> io::Result<Answer> {
     let (status, head, reader) = open(address, request, headers)?;
+    answer(status, head, reader)
+}
+
+fn answer(status: u16, head: String, reader: BufReader<TcpStream>) -> io::Result<Answer> {
     let mut body = Vec::new();
     reader.take(MAX_BODY).read_to_end(&mut body)?;
     Ok(Answer { status, head, body })
@@ -85,6 +99,19 @@ pub fn send(address: SocketAddr, request: &str, headers: &[&str]) -> io::Result<
 /// When there is no answer.
 pub fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, &format!("GET {path}"), &[&format!("Host: {address}")]).expect("the server answers")
+}
+
+/// Posts a body with a token to a path, by the server's address.
+///
+/// # Panics
+/// When there is no answer.
+pub fn post(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Answer {
+    let mut headers = vec![format!("Host: {address}"), format!("Content-Length: {}", body.len())];
+    headers.extend(token.map(|token| format!("Authorization: Bearer {token}")));
+    let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+    let (status, head, reader) =
+        open_with(address, &format!("POST {path}"), &headers, body).expect("the server answers");
+    answer(status, head, reader).expect("the server answers")
 }
 
 /// A Server-Sent Event.

@@ -178,3 +178,21 @@ fn runs_that_wait_get_the_board_in_the_order_in_which_they_came() {
     assert!(started("second") < started("third"));
     assert!(third.stderr.contains("waiting: board fake1 is in use by run second"), "{third}");
 }
+
+#[test]
+fn runs_at_the_same_time_serve_their_boards_at_one_address() {
+    let (first, second) = (Testbench::new(), Testbench::new());
+    let server = first.addresses().server.to_string();
+    let text = second.to_toml().replace(&second.addresses().server.to_string(), &server);
+    let second = second.bench_text(&text);
+    let steps = ["lava-test-case there --result pass", "sleep 60"];
+    let stays = first.start(&Job::new().definitions(&[Definition::new("stays", &steps)]));
+    stays.wait_for("pass    there");
+    let passed = second.run(&Job::new());
+    assert_eq!(passed.code, Some(0), "{passed}");
+    let doctor = second.start_with(&["doctor", "--json"]).finish();
+    let shared = format!("UDP 69 of {server} is shared with another run of host-runner");
+    assert!(doctor.stdout.contains(&shared), "{doctor}");
+    stays.signal(Signal::TERM);
+    assert_eq!(stays.finish().code, Some(5));
+}

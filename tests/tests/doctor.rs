@@ -7,7 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 use testbench::fake_board::PtyPair;
-use testbench::harness::{BOARD, Finished, OrdinaryUser, Outlet, Testbench, host_runner, target_directory};
+use testbench::harness::{
+    BOARD, Finished, OrdinaryUser, Testbench, host_runner, on_outlet, target_directory,
+};
 
 /// What `doctor` has found.
 struct Found {
@@ -80,16 +82,6 @@ impl Found {
 fn doctor(bench: &Testbench, arguments: &[&str]) -> Found {
     bench.write("bench.toml", bench.to_toml());
     Found::of(&bench.start_with(&[&["doctor", "--json"], arguments].concat()).finish())
-}
-
-/// A bench whose board is on an outlet, with power commands that `change` may spoil.
-fn on_outlet(bench: Testbench, change: impl Fn(String) -> String) -> (Testbench, Outlet) {
-    let outlet = Outlet::new(bench.path(), bench.options()).expect("a pseudo-terminal");
-    let bench = bench.console(&format!("{:?}", outlet.port().display().to_string()));
-    let text = bench.to_toml();
-    let (before, _) = text.split_once(&format!("[boards.{BOARD}.power]\n")).expect("a table");
-    let text = format!("{before}[boards.{BOARD}.power]\n{}", change(outlet.power()));
-    (bench.bench_text(&text), outlet)
 }
 
 /// What is found of a board with this fault.

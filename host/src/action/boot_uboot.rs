@@ -17,9 +17,6 @@ use crate::run::{Line, NodeContext, Phase, Resources};
 /// Longest command line that every U-Boot takes: `CONFIG_SYS_CBSIZE` is 512 or more on boards with a network.
 pub(crate) const UBOOT_LINE_LIMIT: usize = 511;
 
-/// The note of a board whose U-Boot has started the kernel.
-pub(crate) const KERNEL_STARTED: &str = "U-Boot started the kernel";
-
 /// How often a board may start over in the boot loader before that counts as a loop.
 const MAX_RESETS: u32 = 3;
 
@@ -43,7 +40,7 @@ pub(crate) async fn boot_uboot(
         Uboot::new(settings, commands, start, Goal::Kernel, phase.end(), Instant::now()),
     )
     .await?;
-    node.emitter.note(KERNEL_STARTED);
+    node.emitter.note("U-Boot started the kernel");
     call_group(node, phase, step, Moment::Login, resources).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     let deployed = resources.space().deployed.as_ref();

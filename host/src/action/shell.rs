@@ -9,12 +9,15 @@ use crate::dialog::{AutoLogin, Complaint, Complaints, Login, LoginError, LoginLi
 use crate::event::EventKind;
 use crate::fault::Fault;
 use crate::job::{Part, Timeouts};
-use crate::link::{Console, drive};
+use crate::link::{Console, DriveError, drive};
 use crate::plan::{ShellPlan, Step};
 use crate::run::{Line, NodeContext, Phase};
 
 /// What asks for a password, where the job does not say.
 const PASSWORD_PROMPT: &str = "[Pp]assword:";
+
+/// The note of a system that was started and has not come up to a shell.
+pub(crate) const KERNEL_FAILED: &str = "the system did not come up to a shell";
 
 /// Waits for the shell, and logs in where that is wanted. Without a prompt nothing is waited for. A board that was just
 /// switched on has a boot loader that speaks first.
@@ -48,9 +51,15 @@ pub(super) async fn log_in(
         failure_message: shell.failure_message.as_deref().map(pattern).transpose()?,
         limits: limits(&step.timeouts),
     };
-    let logged_in = drive(console, Login::new(settings, &phase.end(), Instant::now()))
-        .await
-        .map_err(|error| drive_fault(phase, console, &error, LoginError::class))?;
+    let logged_in =
+        drive(console, Login::new(settings, &phase.end(), Instant::now())).await.map_err(|error| {
+            if let DriveError::Dialog(error) = &error
+                && error.is_of_kernel()
+            {
+                node.emitter.note(KERNEL_FAILED);
+            }
+            drive_fault(phase, console, &error, LoginError::class)
+        })?;
     if !shell.ignore_kernel_messages {
         report_complaints(node, logged_in.complaints);
     }

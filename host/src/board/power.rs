@@ -17,6 +17,7 @@ mod http;
 mod shelly;
 mod snmp;
 mod snmp_model;
+mod states;
 mod tasmota;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use http::{HttpDevice, HttpError};
 pub use shelly::Shelly;
 pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
+pub use states::states;
 pub use tasmota::Tasmota;
 pub use uhubctl::Uhubctl;
 
@@ -140,10 +142,14 @@ impl Power {
         }
     }
 
+    /// Whether a person is asked to switch it.
+    pub const fn is_by_hand(&self) -> bool {
+        matches!(self.driver, Driver::Ask(_))
+    }
+
     /// How long switching may take where nobody says so; `None` for a person, who has as long as there is.
     pub fn usual_limit(&self) -> Option<Duration> {
-        let is_person = matches!(self.driver, Driver::Ask(_));
-        (!is_person).then(|| USUAL_LIMIT + self.off_time.unwrap_or_default())
+        (!self.is_by_hand()).then(|| USUAL_LIMIT + self.off_time.unwrap_or_default())
     }
 
     /// What its state is asked of: boards with the same are asked one after the other, as a switch may take one session

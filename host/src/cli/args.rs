@@ -1,5 +1,6 @@
 //! The arguments, and which subcommand they mean.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -42,6 +43,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   host-runner run job.yaml
   host-runner run job.yaml --show output          also what the tests print
+  host-runner run job.yaml --web                  a live page of the run in the browser
   host-runner run job.yaml --quiet                only what failed, and the last word
   host-runner run job.yaml --json | jq -c 'select(.event == \"test-case\") | [.case, .result]'";
 
@@ -153,7 +155,7 @@ pub(super) fn command() -> clap::Command {
 /// `host-runner run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The LAVA job file
+    /// The LAVA job file; `-` is standard input
     pub(super) job: PathBuf,
     #[command(flatten)]
     pub(super) bench: BenchArgs,
@@ -183,6 +185,15 @@ pub(super) struct RunArgs {
         value_parser = minutes()
     )]
     pub(super) keep_on: Option<Duration>,
+    /// Shows the run as a web page, at any free port of this PC or at ADDRESS:PORT, and says where
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0"
+    )]
+    pub(super) web: Option<SocketAddr>,
     /// Prints the events as they come, one JSON object a line as in run.jsonl, and nothing else
     #[arg(long, conflicts_with_all = ["quiet", "show", "verbose"])]
     pub(super) json: bool,
@@ -315,7 +326,10 @@ impl DisplayArgs {
             colours: color::on_stdout(),
             output: self.verbose || self.show.contains(&Shown::Output),
             console: self.verbose || self.show.contains(&Shown::Console),
-            live: view.speed.filter(|_| !self.quiet && color::can_draw()),
+            live: view
+                .speed
+                .filter(|_| !self.quiet && color::can_draw())
+                .map(|speed| terminal::Live { speed, out: view.out.clone() }),
             quiet: self.quiet,
             from: view.from,
             files: Some(view.files.to_owned()),

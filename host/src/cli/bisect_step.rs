@@ -1,11 +1,12 @@
 //! `host-runner bisect-step`: a run whose exit code is what `git bisect run` wants to know.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum, value_parser};
 
-use crate::action::KERNEL_STARTED;
+use crate::action::KERNEL_FAILED;
 use crate::cli::args::RunArgs;
 use crate::cli::message::{note, print_failure};
 use crate::cli::run::{default_out, run};
@@ -58,21 +59,19 @@ enum Verdict {
 /// Runs the job, and tells the commit's worth.
 pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
     let named = args.run.out.take();
-    for attempt in 0..=args.again {
+    let mut attempt = 0;
+    let (code, verdict) = loop {
         let out = match &named {
             Some(out) if attempt == 0 => out.clone(),
             Some(out) => with_number(out, attempt + 1),
-            None => default_out("bisect", jiff::Timestamp::now()),
+            None => default_out("bisect"),
         };
         args.run.out = Some(out.clone());
-        let class = match run(&args.run) {
-            Ok(class) => class,
-            Err(failure) => {
-                print_failure(&failure);
-                Some(failure.class())
-            }
-        };
-        let (code, verdict) = match class {
+        let class = run(&args.run).unwrap_or_else(|failure| {
+            print_failure(&failure);
+            Some(failure.class())
+        });
+        break match class {
             None => (0, "good"),
             Some(Class::Test) => (1, "bad: a test failed"),
             Some(Class::Infrastructure) if ended_in_kernel(&out) => match args.boot_failure {
@@ -81,16 +80,16 @@ pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
             },
             Some(Class::Infrastructure | Class::Bug) if attempt < args.again => {
                 note("bisect: the infrastructure failed: once more");
+                attempt += 1;
                 continue;
             }
             Some(Class::Infrastructure | Class::Bug) => (SKIP, "skipped: the infrastructure failed"),
             Some(Class::Job | Class::Bench) => (ABORT, "ended: the job or the bench file is wrong"),
             Some(Class::Cancelled) => (STOPPED, "ended: stopped"),
         };
-        note(&format!("bisect: {verdict}"));
-        return ExitCode::from(code);
-    }
-    ExitCode::from(SKIP)
+    };
+    note(&format!("bisect: {verdict}"));
+    ExitCode::from(code)
 }
 
 fn with_number(out: &Path, number: u32) -> PathBuf {
@@ -99,18 +98,26 @@ fn with_number(out: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether in a stored run a kernel was started and there was no shell.
+/// Whether in a stored run the system of a node was started, did not come up to a shell, and did not later either.
 fn ended_in_kernel(out: &Path) -> bool {
-    let (mut is_in_kernel, mut has_ended) = (false, false);
+    // Nodes whose system has just failed, and the phases that have for it.
+    let mut failing = HashSet::new();
+    let mut ended = HashSet::new();
     let read = jsonl::read::<ReadError>(&out.join("run.jsonl"), |event| {
         match &event.kind {
-            EventKind::Note { text } if text == KERNEL_STARTED => is_in_kernel = true,
-            EventKind::PhaseFinished { outcome, .. } => {
-                has_ended |= std::mem::take(&mut is_in_kernel) && *outcome != Outcome::Pass;
+            EventKind::Note { text } if text == KERNEL_FAILED => {
+                failing.insert(event.node.clone());
+            }
+            EventKind::PhaseFinished { phase, outcome, .. } => {
+                let this = (event.node.clone(), phase.clone());
+                match *outcome {
+                    Outcome::Pass => ended.remove(&this),
+                    _ => failing.remove(&event.node) && ended.insert(this),
+                };
             }
             _ => {}
         }
         Ok(())
     });
-    read.is_ok() && has_ended
+    read.is_ok() && !ended.is_empty()
 }

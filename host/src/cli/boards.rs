@@ -1,15 +1,13 @@
 //! `host-runner boards`: what the boards of a bench are doing.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tokio::task::JoinSet;
 
 use crate::board::lease::{Held, Holder};
-use crate::board::power::Power;
+use crate::board::power::states;
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
@@ -18,7 +16,7 @@ use crate::cli::run::{find_bench, load_bench};
 use crate::cli::runtime::block_on;
 use crate::fault::{Chain, Class, Fault};
 use crate::link::{Target, check_serial};
-use crate::run::{LastRun, board_held, board_waiters};
+use crate::run::{LastRun, Queue, board_held};
 use crate::text::without_steering;
 
 pub(super) const EXAMPLES: &str = "\
@@ -81,9 +79,10 @@ struct Line<'a> {
 pub(super) fn boards(args: &BoardsArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let powers = powers(&bench)?;
+    let queue = Queue::read(&bench)?;
     let mut lines = Vec::new();
     for (board, power) in bench.boards.iter().zip(powers) {
-        lines.push(line(&bench, board, power)?);
+        lines.push(line(&bench, board, &queue, power)?);
     }
     print(|out| match args.json {
         true => lines.iter().try_for_each(|line| {
@@ -94,38 +93,23 @@ pub(super) fn boards(args: &BoardsArgs) -> Result<Option<Class>, Failure> {
     })
 }
 
-/// Whether each board is on, or why that is not known. Boards of one program or one switch are asked one after the other: a
-/// power switch may take one session only.
+/// Whether each board is on, or why that is not known.
 fn powers(bench: &Bench) -> Result<Vec<Result<Option<bool>, String>>, Fault> {
     block_on(async |cancel| {
-        let mut switches: BTreeMap<String, Vec<(usize, Power)>> = BTreeMap::new();
-        for (index, board) in bench.boards.iter().enumerate() {
-            let Some(power) = board.power.clone() else { continue };
-            let Some(switch) = power.asked_of() else { continue };
-            switches.entry(switch).or_default().push((index, power));
-        }
-        let asked = switches.into_values().map(async |boards| {
-            let mut told = Vec::new();
-            for (index, power) in boards {
-                told.push((index, power.status(STATUS_LIMIT).await));
-            }
-            told
-        });
         let told = tokio::select! {
-            told = asked.collect::<JoinSet<_>>().join_all() => told,
+            told = states(&bench.boards, STATUS_LIMIT) => told,
             () = cancel.cancelled() => return Err(Fault::new(Class::Cancelled, "boards", "cancelled")),
         };
-        let mut powers = vec![Ok(None); bench.boards.len()];
-        for (index, told) in told.into_iter().flatten() {
-            if let Some(power) = powers.get_mut(index) {
-                *power = told.map_err(|error| Chain(&error).to_string());
-            }
-        }
-        Ok(powers)
+        Ok(told.into_iter().map(|told| told.map_err(|error| Chain(&error).to_string())).collect())
     })
 }
 
-fn line<'b>(bench: &Bench, board: &'b Board, power: Result<Option<bool>, String>) -> Result<Line<'b>, Fault> {
+fn line<'b>(
+    bench: &Bench,
+    board: &'b Board,
+    queue: &Queue,
+    power: Result<Option<bool>, String>,
+) -> Result<Line<'b>, Fault> {
     let held = board_held(bench, board)?;
     let broken = match &board.console {
         // Whoever has it has opened it.
@@ -156,7 +140,7 @@ fn line<'b>(bench: &Bench, board: &'b Board, power: Result<Option<bool>, String>
         state,
         holder,
         last_run: LastRun::of(bench, board)?,
-        waiting: board_waiters(bench, board)?,
+        waiting: queue.waiting_for(bench, board)?,
         problem: problem.or(unknown),
         is_on,
     })

@@ -26,5 +26,6 @@ mod schema;
 mod serve;
 mod ssh;
 mod validate;
+mod web;
 
 pub use args::main;

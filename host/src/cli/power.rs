@@ -15,7 +15,7 @@ use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
 use crate::link::control;
-use crate::run::take_board;
+use crate::run::{power_of, take_board};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -76,7 +76,7 @@ impl Action {
 pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let board = find_board(&bench, &args.board)?;
-    let power = power_of(&bench, &board, args.action)?;
+    let power = power_of(&bench, &board, args.action.switch())?;
     let command = format!("host-runner power {}", args.action.name());
     let lease = match args.action {
         Action::Status => None,
@@ -136,38 +136,4 @@ fn ask_owner(bench: &Bench, board: &Board, power: &Power, args: &PowerArgs) -> R
     control::switch(&name, args.action.switch(), limit)
         .map(Some)
         .map_err(|error| Fault::from_error(Class::Infrastructure, format!("board `{}`", board.name), &error))
-}
-
-/// What switches a board, if it can do `action`.
-fn power_of(bench: &Bench, board: &Board, action: Action) -> Result<Power, Fault> {
-    let name = &board.name;
-    let fault = |text: String, help: String| {
-        Fault::new(Class::Bench, bench.path.display().to_string(), text).with_help(help)
-    };
-    if board.is_virtual() {
-        let text = format!("board `{name}` is a virtual one: it is on while a run has it");
-        return Err(fault(text, "there is nothing to switch".to_owned()));
-    }
-    let power = board.power.clone().ok_or_else(|| {
-        fault(
-            format!("the power of board `{name}` is switched by hand"),
-            format!(
-                "`[boards.{name}.power]` is where the bench file can name what switches it (docs/power.md)"
-            ),
-        )
-    })?;
-    if power.can(action.switch()) {
-        return Ok(power);
-    }
-    let action = action.name();
-    Err(match power.commands() {
-        Some(_) => fault(
-            format!("the bench file has no `{action}` command for the power of board `{name}`"),
-            format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
-        ),
-        None => fault(
-            format!("what switches board `{name}` cannot do `{action}`"),
-            "docs/power.md says what each `driver` can do".to_owned(),
-        ),
-    })
 }

@@ -9,6 +9,7 @@ use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
 use crate::report::ci::{Annotations, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
 use crate::report::jsonl::PrintedEvents;
+use crate::report::output::{Full, Output, Printer};
 use crate::report::terminal::Terminal;
 use crate::report::{self, Reporter};
 
@@ -39,8 +40,16 @@ pub(super) fn files(out: &Path) -> Result<Vec<Box<dyn Reporter>>, Fault> {
 }
 
 /// The events as JSON on standard output, for a program that reads them while the run goes on.
-pub(super) fn json() -> Box<dyn Reporter> {
-    Box::new(PrintedEvents::new(Box::new(io::stdout())))
+pub(super) fn json(out: Output) -> Box<dyn Reporter> {
+    Box::new(PrintedEvents::new(Box::new(out)))
+}
+
+/// Standard output for a run, which must not wait for it.
+pub(super) fn detached(full: Full) -> Result<Output, Fault> {
+    let started = Printer::start(io::stdout(), full);
+    started
+        .map(Output::Detached)
+        .map_err(|error| Fault::from_error(Class::Infrastructure, "standard output", &error))
 }
 
 /// What of a run the terminal shows.
@@ -51,11 +60,14 @@ pub(super) struct View<'a> {
     pub(super) from: Duration,
     /// The directory of the run.
     pub(super) files: &'a Path,
+    /// Where it is printed.
+    pub(super) out: Output,
 }
 
 /// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in.
 pub(super) fn printed(display: &DisplayArgs, view: &View<'_>) -> Result<Vec<Box<dyn Reporter>>, Fault> {
-    let terminal = Terminal::new(Box::new(io::stdout()), display.terminal(view));
+    let out = || Box::new(view.out.clone());
+    let terminal = Terminal::new(out(), display.terminal(view));
     let (sections, fence) = match service() {
         None => return Ok(vec![Box::new(terminal)]),
         Some(_) if display.quiet => return Ok(vec![Box::new(terminal)]),
@@ -66,12 +78,12 @@ pub(super) fn printed(display: &DisplayArgs, view: &View<'_>) -> Result<Vec<Box<
         }
     };
     let mut reports: Vec<Box<dyn Reporter>> = vec![
-        Box::new(LiveSection::new(Box::new(io::stdout()), sections.clone())),
+        Box::new(LiveSection::new(out(), sections.clone())),
         Box::new(terminal),
-        Box::new(ConsoleSections::new(Box::new(io::stdout()), sections)),
+        Box::new(ConsoleSections::new(out(), sections)),
     ];
     if let Some(fence) = fence {
-        reports.push(Box::new(Annotations::new(Box::new(io::stdout()), fence)));
+        reports.push(Box::new(Annotations::new(out(), fence)));
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             reports.push(Box::new(StepSummary::new(PathBuf::from(path))));
         }

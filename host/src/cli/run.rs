@@ -4,18 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::board::{Bench, BenchError, Board};
+use crate::board::power::Power;
+use crate::board::{Bench, BenchError, Board, ConsoleTarget};
 use crate::cli::args::{BenchArgs, RunArgs};
 use crate::cli::message::{Failure, note, print_warnings};
 use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
+use crate::cli::web::Web;
 use crate::diagnostic::{Source, did_you_mean};
 use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
-use crate::plan::{NodePlan, Plan};
-use crate::report::file_name;
-use crate::run::{self, Emitter, Handover, JobRun, LastRun, Wait};
+use crate::plan::{NodeKind, NodePlan, Plan};
+use crate::report::output::Full;
+use crate::run::{self, Emitter, Handover, JobRun, LastRun, Wait, out_directory};
+
+/// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
+const UNREAD_TIME: Duration = Duration::from_secs(60);
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
@@ -25,7 +30,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     }
     let bench = load_bench(&find_bench(&args.bench)?)?;
     let plan = make_plan(&job, &bench)?;
-    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name, jiff::Timestamp::now()));
+    if args.display.quiet {
+        refuse_questions(&plan)?;
+    }
+    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name));
+    let web = args.web.map(|address| Web::open(address, &bench, &out)).transpose()?;
     let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
     let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
@@ -33,11 +42,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let started = jiff::Timestamp::now();
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
+    let printed = reports::detached(if args.json { Full::Fail } else { Full::LeaveOut })?;
     match args.json {
-        true => all.push(reports::json()),
+        true => all.push(reports::json(printed.clone())),
         false => all.extend(reports::printed(
             &args.display,
-            &View { speed: Some(1.0), from: Duration::ZERO, files: &out },
+            &View { speed: Some(1.0), from: Duration::ZERO, files: &out, out: printed.clone() },
         )?),
     }
     let emitter = Emitter::new(all);
@@ -47,8 +57,13 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());
         let keep_on = args.keep_on;
+        let served = web.map(|web| web.serve(&cancel)).transpose()?;
         let run = JobRun { plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
-        Ok::<_, Fault>(run::run(run).await)
+        let class = run::run(run).await;
+        if let Some(served) = served {
+            served.end().await;
+        }
+        Ok::<_, Fault>(class)
     })?;
     let last = LastRun {
         directory: std::path::absolute(&out).unwrap_or_else(|_| out.clone()),
@@ -62,15 +77,41 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         note(&format!("the run is not remembered as the boards' last one: {fault}"));
     }
     handover.finish(taken.lease, &remembered);
+    match printed.settle(UNREAD_TIME) {
+        Ok(()) => {}
+        Err(error) if args.json => {
+            return Err(Fault::from_error(Class::Infrastructure, "standard output", &error).into());
+        }
+        // The run is what it is.
+        Err(error) => note(&format!("standard output: {error}; all is in {}", out.display())),
+    }
     if let Some(problem) = emitter.broken_reports().first() {
         return Err(Fault::new(Class::Infrastructure, out.display().to_string(), problem).into());
     }
     Ok(class)
 }
 
+/// Refuses boards at which a person is needed, who would not be told.
+fn refuse_questions(plan: &Plan) -> Result<(), Fault> {
+    let boards = plan.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Board { board } => Some(board),
+        NodeKind::Secondary { .. } => None,
+    });
+    let is_by_hand = |board: &&Arc<Board>| {
+        matches!(board.console, ConsoleTarget::Line(_)) && board.power.as_ref().is_none_or(Power::is_by_hand)
+    };
+    boards.into_iter().find(is_by_hand).map_or(Ok(()), |board| {
+        let text = format!(
+            "the power of board `{}` is switched by hand, and with --quiet nobody is asked",
+            board.name
+        );
+        Err(Fault::new(Class::Job, "--quiet", text).with_help("leave --quiet out"))
+    })
+}
+
 /// Reads and checks a job file.
 pub(super) fn load_job(path: &Path) -> Result<Job, Failure> {
-    let source = Source::read(path)
+    let source = Source::read_argument(path)
         .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
     Job::parse(&source).map_err(|problems| Failure::Problems(vec![problems], Class::Job))
 }
@@ -129,11 +170,7 @@ fn usual_benches() -> Vec<PathBuf> {
         .collect()
 }
 
-/// `runs/<UTC time>-<job name>`, with a number behind it where another run has begun in the same second.
-pub(super) fn default_out(job_name: &str, started: jiff::Timestamp) -> PathBuf {
-    let name = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), file_name(job_name));
-    let first = Path::new("runs").join(&name);
-    let others = (2..=9).map(|number| Path::new("runs").join(format!("{name}-{number}")));
-    // If all are there, the last one is told to be.
-    std::iter::once(first.clone()).chain(others).find(|path| !path.exists()).unwrap_or(first)
+/// The directory of a run whose directory nobody has named.
+pub(super) fn default_out(job_name: &str) -> PathBuf {
+    out_directory(Path::new("runs"), job_name, jiff::Timestamp::now(), |_| false)
 }

@@ -13,7 +13,7 @@ use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
-use crate::serve::{self, Site};
+use crate::serve::{self, HostNames, Site, Token};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -22,8 +22,10 @@ Examples:
   host-runner serve --listen 127.0.0.1:0               any free port; the first line says which
   ssh -L 8080:127.0.0.1:8080 bench-pc                  from another PC: by a tunnel
   curl http://127.0.0.1:8080/api/runs                  for programs; /api/openapi.json has the rest
+  host-runner serve --control                          prints a link with a token: power, typing, starting runs
 
-Everything is read only, and nobody is asked who they are: at an address that others reach, all of them may read. Ctrl-C ends it.";
+Nobody is asked who they are: at an address that others reach, all of them may read. Nothing can be changed, unless with the
+token of --control. Ctrl-C ends it.";
 
 /// `host-runner serve`.
 #[derive(Debug, Args)]
@@ -36,12 +38,39 @@ pub(super) struct ServeArgs {
     /// Address and port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// A further name under which this server is reached, such as bench.example.org
+    #[arg(long, value_name = "NAME")]
+    host_name: Vec<String>,
+    /// Lets those who know its token, a new one each time, switch boards, type on consoles, and start and end runs
+    #[arg(long)]
+    control: bool,
+    /// As --control, with the token in FILE, which nobody but its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "control")]
+    token_file: Option<PathBuf>,
+}
+
+/// The token, and what the link to take control with has of it.
+fn token(args: &ServeArgs) -> Result<(Option<Token>, String), Fault> {
+    if let Some(path) = &args.token_file {
+        let token = Token::read(path)
+            .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
+        return Ok((Some(token), String::new()));
+    }
+    if !args.control {
+        return Ok((None, String::new()));
+    }
+    let (token, text) =
+        Token::random().map_err(|error| Fault::from_error(Class::Infrastructure, "token", &error))?;
+    Ok((Some(token), format!("#token={text}")))
 }
 
 /// Serves until Ctrl-C.
 pub(super) fn serve(args: &ServeArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench_if_any(&args.bench)?;
-    let site = Arc::new(Site::new(bench, args.runs.clone()));
+    let (token, fragment) = token(args)?;
+    let has_token = token.is_some();
+    let names = HostNames::new(args.listen.ip(), &args.host_name);
+    let site = Arc::new(Site::new(bench, args.runs.clone(), names, token));
     block_on(async |cancel| {
         let refused = |error| {
             let place = format!("address {}", args.listen);
@@ -52,8 +81,13 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Option<Class>, Failure> {
         let address = listener.local_addr().map_err(refused)?;
         if !address.ip().is_loopback() {
             note("warning: whoever reaches this address may read all runs; 127.0.0.1 is for this PC alone");
+            if has_token {
+                note(
+                    "warning: the token is not encrypted on its way: whoever listens in the network has it then",
+                );
+            }
         }
-        print(|out| writeln!(out, "serving http://{address}/"))?;
+        print(|out| writeln!(out, "serving http://{address}/{fragment}"))?;
         serve::serve(listener, site, cancel)
             .await
             .map_err(|error| Fault::from_error(Class::Infrastructure, "connections", &error))?;

@@ -81,6 +81,17 @@ impl Source {
         Self::read_from(path, file)
     }
 
+    /// Reads what an argument names: a file as [`Self::read`] does, or standard input for `-`.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn read_argument(argument: &Path) -> Result<Self, ReadError> {
+        match argument.as_os_str() == "-" {
+            true => Self::read_from(Path::new("standard input"), io::stdin().lock()),
+            false => Self::read(argument),
+        }
+    }
+
     /// Reads `file`, of the name `path`, as [`Self::read`] does.
     ///
     /// # Errors

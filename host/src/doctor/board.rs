@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::heard::Heard;
 use self::line::Line;
 use super::finding::{Check, Finding, Findings};
-use crate::board::power::Power;
+use crate::board::power::{Power, Switch};
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::virtual_network::VirtualNetwork;
 use crate::board::{self, Bench, Board, ConsoleTarget, QemuSettings};
@@ -90,19 +90,26 @@ async fn examine_real(
         let start = uboot::reach_prompt(&mut line, findings).await?;
         transfer::check(&mut line, &place, start, findings).await
     };
-    tokio::select! {
-        // A finding says what stopped it.
-        _ = work => {}
-        () = cancel.cancelled() => {}
-    }
+    until_cancelled(work, cancel).await;
     if cancel.is_cancelled() {
         findings.add(cancelled(board));
     }
     // Whatever was found: the board is left as a run leaves it.
-    if let Some(power) = &board.power {
+    if let Some(power) = &board.power
+        && !power.is_by_hand()
+        && power.can(Switch::Off)
+    {
         leave_off(board, power, findings).await;
     }
     Ok(())
+}
+
+/// Checks until `work` has ended, or is not wanted any more. What stopped it, a finding says.
+async fn until_cancelled(work: impl Future<Output = Result<(), Stopped>>, cancel: &CancellationToken) {
+    tokio::select! {
+        _ = work => {}
+        () = cancel.cancelled() => {}
+    }
 }
 
 async fn leave_off(board: &Board, power: &Power, findings: &mut Findings<'_>) {
@@ -151,11 +158,7 @@ async fn examine_virtual(
         let start = uboot::reach_prompt(&mut line, findings).await?;
         transfer::check(&mut line, &place, start, findings).await
     };
-    tokio::select! {
-        // A finding says what stopped it.
-        _ = work => {}
-        () = cancel.cancelled() => {}
-    }
+    until_cancelled(work, cancel).await;
     if cancel.is_cancelled() {
         findings.add(cancelled(board));
     }

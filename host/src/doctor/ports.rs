@@ -57,8 +57,16 @@ pub(super) async fn check(address: IpAddr, findings: &mut Findings<'_>) {
 async fn of_port(port: &Port, address: IpAddr) -> Finding {
     let at = SocketAddr::new(address, port.number);
     for &protocol in port.protocols {
-        if let Err(error) = bind(protocol, at).await {
-            return not_free(port, protocol, at, &error);
+        match bind(protocol, at).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_shared(protocol, at) => {
+                let text = format!(
+                    "{protocol} {} of {address} is shared with another run of host-runner",
+                    port.number
+                );
+                return Finding::ok(port.check, BENCH, text);
+            }
+            Err(error) => return not_free(port, protocol, at, &error),
         }
     }
     let protocols: Vec<_> = port.protocols.iter().map(ToString::to_string).collect();
@@ -75,6 +83,13 @@ async fn bind(protocol: Protocol, at: SocketAddr) -> io::Result<()> {
         Protocol::Udp => Net::Host.bind_udp(at).await.map(drop),
         Protocol::Tcp => Net::Host.listen_tcp(at).await.map(drop),
     }
+}
+
+/// Whether whoever has the port is another run, which leaves room for more.
+fn is_shared(protocol: Protocol, at: SocketAddr) -> bool {
+    protocol == Protocol::Udp
+        && SocketOwner::of(protocol, at).name() == Some("host-runner")
+        && Net::share_udp(at, None).is_ok()
 }
 
 fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) -> Finding {
@@ -107,8 +122,8 @@ fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) 
 fn owner_help(owner: &SocketOwner, port: u16) -> String {
     match owner.name() {
         Some("host-runner") => {
-            "another run of host-runner serves there; runs at the same time need an address each: give \
-             the network card a second one, and the other run a bench file with that `[network] address`"
+            "another run of host-runner serves boards there that have no `address` in the bench file: give all boards one, \
+             then runs share the port"
                 .to_owned()
         }
         Some("dnsmasq") => {

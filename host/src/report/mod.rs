@@ -17,6 +17,7 @@ pub mod jsonl;
 pub mod junit;
 pub mod lava;
 pub mod lines;
+pub mod output;
 mod reports;
 pub mod results;
 pub mod results_json;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::board::lease::Lease;
 use crate::board::{Bench, Board};
 use crate::link::control;
-use crate::run::lease::{board_keys, board_waiters};
+use crate::run::lease::{Queue, board_keys};
 
 /// The lines that a run was given, and those that it leaves.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,8 @@ fn is_next(bench: &Bench, left: &Left) -> bool {
 
 /// Whether nobody waits for `board` in the queue; who cannot be asked does not wait.
 pub fn nobody_waits(bench: &Bench, board: &Board) -> bool {
-    board_waiters(bench, board).is_ok_and(|waiters| waiters.is_empty())
+    let waiting = Queue::read(bench).and_then(|queue| queue.waiting_for(bench, board));
+    waiting.is_ok_and(|waiting| waiting.is_empty())
 }
 
 /// What is handed over of a board: `lease`, with the open line. Nothing where the bench file is gone.

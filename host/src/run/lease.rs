@@ -91,17 +91,12 @@ pub fn take_leases(
 
 /// Refuses to take what others wait for, though it may be free for a moment.
 fn refuse_to_pass(keys: &[Key], bench: &Bench) -> Result<(), Fault> {
-    let first = all_waiters(bench)?.into_iter().find(|waiter| waiter.wants(keys));
+    let first = Queue::read(bench)?.0.into_iter().find(|waiter| waiter.wants(keys));
     first.map_or(Ok(()), |waiter| {
         let text = format!("{} waits for the same", waiter.holder);
         let fault = Fault::new(Class::Infrastructure, "leases", text);
         Err(fault.with_help("`run --wait` waits behind it"))
     })
-}
-
-fn all_waiters(bench: &Bench) -> Result<Vec<Waiter>, Fault> {
-    waiters(&bench.path)
-        .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))
 }
 
 /// Takes `keys` once it is this process's turn.
@@ -204,17 +199,29 @@ pub(super) fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault
     Ok(std::iter::once(key).chain(console).collect())
 }
 
-/// Who waits for `board`, in their order.
-///
-/// # Errors
-/// Where the path of the bench file cannot be resolved.
-pub fn board_waiters(bench: &Bench, board: &Board) -> Result<Vec<Holder>, Fault> {
-    let keys = board_keys(bench, board)?;
-    Ok(all_waiters(bench)?
-        .into_iter()
-        .filter(|waiter| waiter.wants(&keys))
-        .map(|waiter| waiter.holder)
-        .collect())
+/// Those who wait for boards of a bench, as they were at one time.
+pub struct Queue(Vec<Waiter>);
+
+impl Queue {
+    /// Asks who waits.
+    ///
+    /// # Errors
+    /// Where the path of the bench file cannot be resolved.
+    pub fn read(bench: &Bench) -> Result<Self, Fault> {
+        waiters(&bench.path)
+            .map(Self)
+            .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))
+    }
+
+    /// Who waits for `board` of `bench`, in their order.
+    ///
+    /// # Errors
+    /// Where the path of the bench file cannot be resolved.
+    pub fn waiting_for(&self, bench: &Bench, board: &Board) -> Result<Vec<Holder>, Fault> {
+        let keys = board_keys(bench, board)?;
+        let wants = |waiter: &&Waiter| waiter.wants(&keys);
+        Ok(self.0.iter().filter(wants).map(|waiter| waiter.holder.clone()).collect())
+    }
 }
 
 /// Takes all that is wanted, or nothing; from whoever has it only where all those are consoles that give their boards.

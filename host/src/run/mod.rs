@@ -28,7 +28,9 @@ mod lowers;
 mod mask;
 mod networks;
 mod node;
+mod out_directory;
 mod phase;
+mod power;
 mod resources;
 mod scratch;
 mod signals;
@@ -44,9 +46,11 @@ pub use handover::{Handover, give_board, give_to_first, nobody_waits};
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{
-    Taken, Wait, board_held, board_waiters, take_board, take_board_from_person, take_given_board, take_leases,
+    Queue, Taken, Wait, board_held, take_board, take_board_from_person, take_given_board, take_leases,
 };
-pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help};
+pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help, udp_sockets};
+pub use out_directory::out_directory;
 pub(crate) use phase::Phase;
+pub use power::power_of;
 pub(crate) use resources::{Brought, Line, Resources};
 pub use signals::cancel_on_signals;

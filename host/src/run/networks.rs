@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -86,7 +87,7 @@ impl Networks {
                         Fault::from_error(Class::Infrastructure, "virtual network", &error)
                             .with_optional_help(error.help())
                     })?;
-            let services = networks.serve(network.net(), settings.address.into(), job).await?;
+            let services = networks.serve(network.net(), settings.address.into(), None, job).await?;
             let pid = network.helper_pid();
             job.emitter.note(format!(
                 "the virtual boards' network is that of process {pid}: `sudo nsenter --target {pid} --net` enters it"
@@ -95,7 +96,11 @@ impl Networks {
             let seats = names.zip(network.seats()).collect();
             networks.virtual_boards = Some(VirtualBoards { network, services, seats });
         }
-        if boards().any(|(node, board)| !board.is_virtual() && node.needs_services(board)) {
+        let served: Vec<&Arc<Board>> = boards()
+            .filter(|(node, board)| !board.is_virtual() && node.needs_services(board))
+            .map(|(_, board)| board)
+            .collect();
+        if !served.is_empty() {
             let address = job.bench.address.ok_or_else(|| {
                 Fault::new(
                     Class::Bench,
@@ -104,7 +109,8 @@ impl Networks {
                 )
                 .with_help("add `[network]` with `address = \"…\"`")
             })?;
-            networks.bench = Some(networks.serve(Net::Host, address, job).await?);
+            let peers = served.iter().map(|board| board.address).collect();
+            networks.bench = Some(networks.serve(Net::Host, address, peers, job).await?);
         }
         Ok(networks)
     }
@@ -131,12 +137,22 @@ impl Networks {
         self.tasks.wait().await;
     }
 
-    async fn serve(&self, net: Net, address: IpAddr, job: &JobRun) -> Result<Services, Fault> {
+    /// Serves at `address` in `net`. `peers` are the addresses of all boards, if they are known: other runs may serve their
+    /// boards at the same ports then.
+    async fn serve(
+        &self,
+        net: Net,
+        address: IpAddr,
+        peers: Option<Vec<IpAddr>>,
+        job: &JobRun,
+    ) -> Result<Services, Fault> {
         let files = tftp::Table::new();
-        let tftp = tftp::Server::bind(net.clone(), SocketAddr::new(address, TFTP_PORT), Arc::clone(&files))
-            .await
-            .map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error.source))?;
-        self.supervise("TFTP", job, tftp.run(tftp_events(job), self.stop.clone()));
+        let sockets = udp_sockets(&net, SocketAddr::new(address, TFTP_PORT), peers.as_deref()).await;
+        for socket in sockets.map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error))? {
+            let server = tftp::Server::on(net.clone(), socket, Arc::clone(&files))
+                .map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error))?;
+            self.supervise("TFTP", job, server.run(tftp_events(job), self.stop.clone()));
+        }
 
         let exports = nfs::Exports::new();
         // Boards are told the port, so any will do where 2049 belongs to somebody else.
@@ -150,8 +166,10 @@ impl Networks {
         self.tasks.spawn(nfs::serve(listener, Arc::clone(&exports), self.stop.clone()));
 
         self.serve_port_mapper(&net, address, nfs_port, job).await;
-        match net.bind_udp(SocketAddr::new(address, NTP_PORT)).await {
-            Ok(socket) => self.supervise("SNTP", job, sntp::serve(socket, self.stop.clone())),
+        match udp_sockets(&net, SocketAddr::new(address, NTP_PORT), peers.as_deref()).await {
+            Ok(sockets) => sockets.into_iter().for_each(|socket| {
+                self.supervise("SNTP", job, sntp::serve(socket, self.stop.clone()));
+            }),
             Err(error) => job.emitter.warn(format!(
                 "time is not served to the boards: port {NTP_PORT} of {address} cannot be bound: {error}"
             )),
@@ -193,6 +211,22 @@ impl Networks {
     }
 }
 
+/// The sockets of a port at which boards ask: for each of `peers` one, and one for strangers, who are told that nothing is
+/// served to them; or one for all of them.
+pub(crate) async fn udp_sockets(
+    net: &Net,
+    at: SocketAddr,
+    peers: Option<&[IpAddr]>,
+) -> io::Result<Vec<UdpSocket>> {
+    match peers {
+        Some(peers) => {
+            let all = peers.iter().copied().map(Some).chain([None]);
+            all.map(|peer| Net::share_udp(at, peer)).collect()
+        }
+        None => Ok(vec![net.bind_udp(at).await?]),
+    }
+}
+
 fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Fault {
     let fault = Fault::new(
         Class::Infrastructure,
@@ -203,8 +237,7 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         io::ErrorKind::PermissionDenied => fault.with_help(low_port_help()),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
             "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
-             runs at the same time need an address each, so give the network card a second one, and this run a bench \
-             file with that `[network] address`"
+             give its boards and those of this run an `address` each in the bench file, then they share the port"
         )),
         io::ErrorKind::AddrNotAvailable => {
             fault.with_help("`[network] address` of the bench file must be an address of this PC")

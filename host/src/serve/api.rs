@@ -9,6 +9,7 @@ use crate::report::Results;
 
 use super::Site;
 use super::boards::{self, BoardLine};
+use super::control::StartedRun;
 use super::files::{self, StoredFile};
 use super::runs::{self, Run, State};
 
@@ -36,7 +37,7 @@ pub(super) struct RunList {
 }
 
 /// A run of the list.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct RunLine {
     /// Name of its directory.
     pub(super) id: String,
@@ -69,6 +70,20 @@ pub(super) struct RunAnswer {
     pub(super) results: Results,
     /// Its files.
     pub(super) files: Vec<StoredFile>,
+}
+
+/// `/api/started`: the runs that were started here, the newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Started {
+    /// Those that go on, and the last ones that have ended.
+    pub(super) runs: Vec<StartedRun>,
+}
+
+/// A run was started.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct StartedAnswer {
+    /// Name of the directory that it will have once it has its boards.
+    pub(super) id: String,
 }
 
 /// Why there is no answer.
@@ -107,7 +122,12 @@ impl RunList {
 impl Site {
     /// The boards, each with its newest run of `runs`.
     pub(super) fn boards(&self, runs: &[Run]) -> Vec<BoardLine> {
-        self.bench.as_ref().map(|bench| boards::list(bench, runs)).unwrap_or_default()
+        self.bench.as_ref().map(|bench| boards::list(bench, &self.powers, runs)).unwrap_or_default()
+    }
+
+    /// The runs that were started here.
+    pub(super) fn started(&self) -> Vec<StartedRun> {
+        self.control.as_ref().map(|control| control.started.list()).unwrap_or_default()
     }
 
     /// What the run `id` has come to; `None` if there is none.

@@ -12,11 +12,12 @@ use super::answer::{Body, text, whole};
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 11] = [
     ("report.css", CSS, STYLE),
     ("site.css", CSS, include_str!("assets/site.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("bench.js", SCRIPT, include_str!("assets/bench.js")),
+    ("control.js", SCRIPT, include_str!("assets/control.js")),
     ("run.js", SCRIPT, include_str!("assets/run.js")),
     ("sections.js", SCRIPT, include_str!("assets/sections.js")),
     ("terminals.js", SCRIPT, include_str!("assets/terminals.js")),

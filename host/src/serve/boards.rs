@@ -1,13 +1,15 @@
-//! The boards of the bench file and who has them, by their leases. No board and no port is touched.
+//! The boards of the bench file: who has them and who waits, by their leases; whether they are on, by what switches told.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::board::Bench;
 use crate::board::lease::{Held, Holder};
-use crate::event::Outcome;
-use crate::run::board_held;
+use crate::board::power::Switch;
+use crate::board::{Bench, Board};
+use crate::run::{Queue, board_held};
 
+use super::api::RunLine;
+use super::powers::Powers;
 use super::runs::{Run, State};
 
 /// Whether somebody has a board.
@@ -40,53 +42,36 @@ pub(super) struct BoardLine {
     pub(super) state: Use,
     /// Who has it, if the holder says so.
     pub(super) holder: Option<Holder>,
+    /// Who waits for it, in their order.
+    pub(super) waiting: Vec<Holder>,
+    /// Whether its power is on, if something tells.
+    pub(super) is_on: Option<bool>,
+    /// Why that is not known, if it should be.
+    pub(super) problem: Option<String>,
+    /// Whether a program can switch it off and on.
+    pub(super) can_switch: bool,
     /// Its newest run.
-    pub(super) last_run: Option<LastRun>,
-}
-
-/// The newest run of a board.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub(super) struct LastRun {
-    /// Name of the run's directory.
-    pub(super) id: String,
-    /// Name of its job.
-    pub(super) job: String,
-    /// How far it is.
-    pub(super) state: State,
-    /// How it ended.
-    pub(super) outcome: Option<Outcome>,
-    /// When it started.
-    pub(super) started: Option<jiff::Timestamp>,
-    /// How long it took, or has taken until its results were written last, in seconds.
-    pub(super) duration_s: f64,
-}
-
-impl LastRun {
-    fn of(run: &Run) -> Self {
-        let Run { id, state, stored } = run;
-        Self {
-            id: id.clone(),
-            job: stored.job.clone(),
-            state: *state,
-            outcome: stored.outcome,
-            started: stored.started,
-            duration_s: stored.duration_s,
-        }
-    }
+    pub(super) last_run: Option<RunLine>,
 }
 
 /// The boards in the order of the bench file, each with its newest run of `runs`.
-pub(super) fn list(bench: &Bench, runs: &[Run]) -> Vec<BoardLine> {
+pub(super) fn list(bench: &Bench, powers: &Powers, runs: &[Run]) -> Vec<BoardLine> {
     let newest = |name: &str| {
         let of_board = runs.iter().filter(|run| run.stored.boards().contains(&name));
-        of_board.max_by_key(|run| (run.state == State::Running, run.stored.started)).map(LastRun::of)
+        of_board.max_by_key(|run| (run.state == State::Running, run.stored.started)).map(RunLine::from)
     };
-    let line = |board: &crate::board::Board| {
+    let queue = Queue::read(bench).ok();
+    let waiting = |board: &Board| queue.as_ref()?.waiting_for(bench, board).ok();
+    let line = |board: &Board| {
         let (state, holder) = match board_held(bench, board) {
             Ok(Held::Free) => (Use::Free, None),
             Ok(Held::Silent(_)) => (Use::Used, None),
             Ok(Held::By(holder)) => (Use::Used, Some(holder)),
             Err(_) => (Use::Unknown, None),
+        };
+        let (is_on, problem) = match powers.of(&board.name) {
+            Ok(is_on) => (is_on, None),
+            Err(why) => (None, Some(why)),
         };
         BoardLine {
             name: board.name.clone(),
@@ -96,6 +81,13 @@ pub(super) fn list(bench: &Bench, runs: &[Run]) -> Vec<BoardLine> {
             address: board.address,
             state,
             holder,
+            waiting: waiting(board).unwrap_or_default(),
+            is_on,
+            problem,
+            can_switch: board
+                .power
+                .as_ref()
+                .is_some_and(|power| !power.is_by_hand() && power.can(Switch::On) && power.can(Switch::Off)),
             last_run: newest(&board.name),
         }
     };

@@ -13,10 +13,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Site;
 use super::answer::Body;
-use super::{host_header, router};
+use super::router;
 
 /// Most connections at the same time; further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 256;
@@ -36,7 +37,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// Those of the listener.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, cancel: CancellationToken) -> io::Result<()> {
-    let only_local = listener.local_addr()?.ip().is_loopback();
+    let _powers = site.bench.clone().map(|bench| {
+        let site = Arc::clone(&site);
+        AbortOnDropHandle::new(tokio::spawn(async move { site.powers.ask_on(&bench).await }))
+    });
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -46,7 +50,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, cancel: CancellationT
         };
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, Arc::clone(&site), only_local));
+                connections.spawn(connection(stream, Arc::clone(&site)));
             }
             // A client that has gone again, or no descriptor for one more: others end meanwhile.
             Err(_) => tokio::time::sleep(PAUSE).await,
@@ -54,13 +58,13 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, cancel: CancellationT
     }
 }
 
-async fn connection(stream: TcpStream, site: Arc<Site>, only_local: bool) {
+async fn connection(stream: TcpStream, site: Arc<Site>) {
     // Without it a client that reads nothing is only kept for longer.
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_LIMIT);
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let site = Arc::clone(&site);
-        async move { Ok::<Response<Body>, Infallible>(respond(&site, &request, only_local).await) }
+        async move { Ok::<Response<Body>, Infallible>(respond(&site, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -72,8 +76,8 @@ async fn connection(stream: TcpStream, site: Arc<Site>, only_local: bool) {
     let _ = connection.await;
 }
 
-async fn respond(site: &Arc<Site>, request: &Request<Incoming>, only_local: bool) -> Response<Body> {
-    match host_header::refusal(request.headers(), only_local) {
+async fn respond(site: &Arc<Site>, request: Request<Incoming>) -> Response<Body> {
+    match site.names.refusal(request.headers()) {
         None => router::answer(site, request).await,
         Some(refusal) => refusal,
     }

@@ -1,6 +1,6 @@
 //! How long the phases of a board took over its runs, and which took longer than usual.
 //!
-//! Usual is the median of the times that the phase took in up to ten runs before it, of those that passed it. Longer than
+//! Usual is the median of the times that the phase took in up to ten runs of the same job before it, of those that passed it. Longer than
 //! usual is more than half as long again, and at least two seconds more, where there are three such runs.
 
 use crate::event::Outcome;
@@ -58,22 +58,23 @@ fn mark(past: &mut [Past<'_>]) {
         let (upto, before) = past.split_at_mut(index + 1);
         let Some(this) = upto.last_mut() else { continue };
         for phase in &mut this.phases {
-            let usual = usual(phase.name, before);
+            let usual = usual(phase.name, &this.run.stored.job, before);
             phase.slower_than =
                 usual.filter(|usual| phase.took > usual * FACTOR && phase.took >= usual + MIN_EXCESS);
         }
     }
 }
 
-/// The median of the last passes of a phase.
-fn usual(name: &str, before: &[Past<'_>]) -> Option<f64> {
+/// The median of the last passes of a phase of a job.
+fn usual(name: &str, job: &str, before: &[Past<'_>]) -> Option<f64> {
     let passed = |past: &Past<'_>| {
         past.phases
             .iter()
             .find(|phase| phase.name == name && phase.outcome == Some(Outcome::Pass))
             .map(|phase| phase.took)
     };
-    let mut times: Vec<f64> = before.iter().filter_map(passed).take(BEFORE).collect();
+    let mut times: Vec<f64> =
+        before.iter().filter(|past| past.run.stored.job == job).filter_map(passed).take(BEFORE).collect();
     times.sort_by(f64::total_cmp);
     let upper = times.get(times.len() / 2)?;
     let lower = times.get((times.len() - 1) / 2)?;
@@ -87,17 +88,25 @@ mod tests {
     use super::*;
     use crate::serve::runs::{Stored, StoredNode, StoredPhase};
 
-    fn run(seconds: f64, outcome: Outcome) -> Run {
+    fn run(job: &str, seconds: f64, outcome: Outcome) -> Run {
         let phases = vec![StoredPhase { name: "boot".to_owned(), seconds, outcome: Some(outcome) }];
         let node = StoredNode { name: "host".to_owned(), board: "bbb1".to_owned(), phases };
-        let stored = Stored { nodes: vec![node], ..Stored::default() };
+        let stored = Stored { job: job.to_owned(), nodes: vec![node], ..Stored::default() };
         Run { id: seconds.to_string(), state: State::Finished, stored: Arc::new(stored) }
     }
 
     /// What is usual, for each of those that took longer, the oldest first.
     fn slower(times: &[(f64, Outcome)]) -> Vec<Option<f64>> {
-        let runs: Vec<_> = times.iter().rev().map(|(seconds, outcome)| run(*seconds, *outcome)).collect();
+        let runs: Vec<_> =
+            times.iter().rev().map(|(seconds, outcome)| run("job", *seconds, *outcome)).collect();
         of("bbb1", &runs).iter().rev().map(|past| past.phases[0].slower_than).collect()
+    }
+
+    #[test]
+    fn what_is_usual_in_one_job_says_nothing_of_another() {
+        let runs = ["long", "smoke", "smoke", "smoke"]
+            .map(|job| run(job, if job == "long" { 90.0 } else { 9.0 }, Outcome::Pass));
+        assert_eq!(of("bbb1", &runs)[0].phases[0].slower_than, None);
     }
 
     #[test]
@@ -114,6 +123,6 @@ mod tests {
         let pass = Outcome::Pass;
         assert_eq!(slower(&[(1.0, pass), (1.0, pass), (1.0, pass), (2.9, pass)])[3], None);
         assert_eq!(slower(&[(1.0, Outcome::Fail), (1.0, pass), (1.0, pass), (9.0, pass)])[3], None);
-        assert_eq!(of("bbb2", &[run(1.0, pass)]).len(), 0);
+        assert_eq!(of("bbb2", &[run("job", 1.0, pass)]).len(), 0);
     }
 }

@@ -1,12 +1,13 @@
 //! `/api/openapi.json`: the API as an OpenAPI 3.1 document, its schemas derived from the types of the answers.
 
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::event::Event;
 
-use super::api::{Boards, ErrorAnswer, RunAnswer, RunList};
+use super::api::{Boards, ErrorAnswer, RunAnswer, RunList, Started, StartedAnswer};
+use super::control::PowerOrder;
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -20,24 +21,39 @@ pub(super) fn document() -> Value {
         "info": {
             "title": "host-runner serve",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The boards of a bench and the runs on them. Everything is read only.",
+            "description": "The boards of a bench and the runs on them. GET needs no token; POST needs that of the server, and one that was started with one.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "paths": paths,
-        "components": { "schemas": generator.take_definitions(true) },
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
     })
 }
 
 fn paths(generator: &mut SchemaGenerator) -> Value {
-    let error = json!({
-        "description": "why there is no answer",
-        "content": { "application/json": { "schema": generator.subschema_for::<ErrorAnswer<'_>>() } },
-    });
-    let answer = |schema: schemars::Schema, about: &str| json!({ "description": about, "content": { "application/json": { "schema": schema } } });
-    let id = json!({
-        "name": "id", "in": "path", "required": true, "schema": { "type": "string" },
-        "description": "name of the run's directory",
-    });
+    let mut paths = read(generator);
+    for (path, post) in changes(generator) {
+        paths[path]["post"] = post;
+    }
+    paths
+}
+
+/// An answer of that type.
+fn answer<T: JsonSchema>(generator: &mut SchemaGenerator, about: &str) -> Value {
+    json!({ "description": about, "content": { "application/json": { "schema": generator.subschema_for::<T>() } } })
+}
+
+/// A part of the path.
+fn part(name: &str, about: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" }, "description": about })
+}
+
+/// What may be asked by everybody.
+fn read(generator: &mut SchemaGenerator) -> Value {
+    let error = answer::<ErrorAnswer<'_>>(generator, "why there is no answer");
+    let id = part("id", "name of the run's directory");
     let number = |name: &str, place: &str, about: &str| {
         json!({
             "name": name, "in": place, "required": false, "description": about,
@@ -46,18 +62,22 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
     };
     json!({
         "/api/boards": { "get": {
-            "summary": "The boards of the bench file, and who has them",
-            "responses": { "200": answer(generator.subschema_for::<Boards>(), "the boards") },
+            "summary": "The boards of the bench file, who has them, who waits, and whether they are on",
+            "responses": { "200": answer::<Boards>(generator, "the boards") },
         } },
         "/api/runs": { "get": {
             "summary": "The runs: those that go on, then the newest first",
             "parameters": [number("page", "query", "which page, from 1")],
-            "responses": { "200": answer(generator.subschema_for::<RunList>(), "a page of runs") },
+            "responses": { "200": answer::<RunList>(generator, "a page of runs") },
         } },
         "/api/runs/{id}": { "get": {
             "summary": "What a run has come to",
             "parameters": [id.clone()],
-            "responses": { "200": answer(generator.subschema_for::<RunAnswer>(), "the run"), "404": error.clone() },
+            "responses": { "200": answer::<RunAnswer>(generator, "the run"), "404": error.clone() },
+        } },
+        "/api/started": { "get": {
+            "summary": "The runs that were started here, waiting ones among them",
+            "responses": { "200": answer::<Started>(generator, "the runs") },
         } },
         "/api/runs/{id}/events": { "get": {
             "summary": "The events of a run as they come",
@@ -77,4 +97,65 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
             },
         } },
     })
+}
+
+/// What may be changed by those who have the token.
+fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
+    let error = answer::<ErrorAnswer<'_>>(generator, "why it is not done");
+    let order = generator.subschema_for::<PowerOrder>();
+    let started = answer::<StartedAnswer>(generator, "it waits for its boards, or has them");
+    let done = json!({ "description": "it is done" });
+    let operation = |summary: &str, parameters: Value, body: Value, status: &str, answer: &Value| {
+        let mut operation = json!({
+            "summary": summary, "security": [{ "token": [] }], "parameters": parameters,
+            "responses": { status: answer, "default": error },
+        });
+        if !body.is_null() {
+            operation["requestBody"] = json!({ "required": true, "content": body });
+        }
+        operation
+    };
+    let board = part("name", "name of the board in the bench file");
+    [
+        (
+            "/api/boards/{name}/power",
+            operation(
+                "Switches the power of a board that nobody has; answered when it is done",
+                json!([board.clone()]),
+                json!({ "application/json": { "schema": order } }),
+                "200",
+                &done,
+            ),
+        ),
+        (
+            "/api/boards/{name}/keys",
+            operation(
+                "Types bytes on the console of a board whose console a run or command has open",
+                json!([board]),
+                json!({ "application/octet-stream": {} }),
+                "202",
+                &done,
+            ),
+        ),
+        (
+            "/api/runs",
+            operation(
+                "Starts a run of a job file, behind those who wait for its boards; 422 says what is wrong with the file",
+                json!([]),
+                json!({ "application/yaml": {} }),
+                "202",
+                &started,
+            ),
+        ),
+        (
+            "/api/runs/{id}/cancel",
+            operation(
+                "Ends a run that was started here, as Ctrl-C does",
+                json!([part("id", "name of the run's directory")]),
+                Value::Null,
+                "202",
+                &done,
+            ),
+        ),
+    ]
 }

@@ -1,26 +1,24 @@
-//! Which answer a request gets. Nothing but GET and HEAD: nothing here can be changed.
+//! Which answer a request gets. Only POST changes something, and only for those who have the token.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::task::spawn_blocking;
 
 use super::answer::{self, Body, json, json_error, text};
-use super::api::{Boards, RunList};
+use super::api::{Boards, RunList, Started};
 use super::ask::{self, Ask};
 use super::follow::Follower;
-use super::{Site, assets, files, metrics, openapi, pages};
+use super::{Site, assets, control, files, metrics, openapi, pages};
 
 /// Answers a request.
-pub(super) async fn answer(site: &Arc<Site>, request: &Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(site: &Arc<Site>, request: Request<Incoming>) -> Response<Body> {
     site.requests.fetch_add(1, Ordering::Relaxed);
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "Everything here is read only.\n");
-        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refusal;
+        return control::answer(site, request).await;
     }
     let Some(ask) = Ask::of(request.uri()) else {
         return text(StatusCode::BAD_REQUEST, "This is no path.\n");
@@ -62,6 +60,7 @@ fn blocking(site: &Site, ask: &Ask, headers: &HeaderMap, wants_body: bool) -> Re
             Some(Err(error)) => json_error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             None => json_error(StatusCode::NOT_FOUND, "there is no run of that name"),
         },
+        ["api", "started"] => json(&Started { runs: site.started() }),
         ["api", "openapi.json"] => json(&openapi::document()),
         ["api", ..] => json_error(StatusCode::NOT_FOUND, "there is no such answer: see /api/openapi.json"),
         ["metrics"] => answer::whole("text/plain; version=0.0.4; charset=utf-8", metrics::text(site)),

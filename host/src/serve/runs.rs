@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ use crate::report::jsonl::is_being_written;
 
 use super::files;
 
-/// Most directories that are looked at.
+/// Most directories that are looked at: of more, the last by their names.
 const MAX_RUNS: usize = 10_000;
 /// Largest `results.json` that is read, in bytes.
 const MAX_RESULTS: u64 = 64 << 20;
@@ -130,9 +130,14 @@ impl Runs {
 
     /// The directory of the run `id`, if one of that name is there.
     pub(super) fn find(&self, id: &str) -> Option<PathBuf> {
-        // The name that was found, and not the one that was asked for.
-        let id = self.ids().into_iter().find(|known| known == id)?;
+        // One name, and no way to anywhere else.
+        let mut parts = Path::new(id).components();
+        let is_name =
+            matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == id);
         let directory = self.directory.join(id);
+        if !is_name || !fs::symlink_metadata(&directory).is_ok_and(|kind| kind.is_dir()) {
+            return None;
+        }
         fs::symlink_metadata(directory.join("run.jsonl"))
             .is_ok_and(|file| file.is_file())
             .then_some(directory)
@@ -140,12 +145,15 @@ impl Runs {
 
     fn ids(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.directory) else { return Vec::new() };
-        entries
+        let mut ids: Vec<_> = entries
             .flatten()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .filter_map(|entry| entry.file_name().into_string().ok())
-            .take(MAX_RUNS)
-            .collect()
+            .collect();
+        // Names begin with a time: these are the newest.
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.truncate(MAX_RUNS);
+        ids
     }
 }
 

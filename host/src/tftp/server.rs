@@ -68,7 +68,15 @@ impl Server {
     pub async fn bind(net: Net, address: SocketAddr, table: Arc<Table>) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
-        let local = socket.local_addr().map_err(failed)?;
+        Self::on(net, socket, table).map_err(failed)
+    }
+
+    /// Answers what comes to `socket`, which is of `net`.
+    ///
+    /// # Errors
+    /// Where its address cannot be read.
+    pub fn on(net: Net, socket: UdpSocket, table: Arc<Table>) -> io::Result<Self> {
+        let local = socket.local_addr()?;
         Ok(Self { net, socket: Arc::new(socket), local, table, own_threads: OWN_THREADS })
     }
 

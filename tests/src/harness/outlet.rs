@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::{BOARD, Testbench};
 use crate::fake_board::{Line, Options, PtyPair, on_line};
 
 /// How often the switch is looked at: a file tells nobody when it changes.
@@ -61,6 +62,19 @@ impl Outlet {
         let set = |state: &str| format!("[\"sh\", \"-c\", \"echo {state} > {switch}\"]");
         format!("on = {}\noff = {}\nstatus = [\"cat\", \"{switch}\"]\n", set("on"), set("off"))
     }
+}
+
+/// A bench whose board is on an outlet, with power commands that `change` may spoil.
+///
+/// # Panics
+/// Where the system has no pseudo-terminal.
+pub fn on_outlet(bench: Testbench, change: impl Fn(String) -> String) -> (Testbench, Outlet) {
+    let outlet = Outlet::new(bench.path(), bench.options()).expect("a pseudo-terminal");
+    let bench = bench.console(&format!("{:?}", outlet.port().display().to_string()));
+    let text = bench.to_toml();
+    let (before, _) = text.split_once(&format!("[boards.{BOARD}.power]\n")).expect("a table");
+    let text = format!("{before}[boards.{BOARD}.power]\n{}", change(outlet.power()));
+    (bench.bench_text(&text), outlet)
 }
 
 impl Drop for Outlet {

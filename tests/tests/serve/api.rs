@@ -32,7 +32,7 @@ fn every_answer_is_as_the_openapi_document_says() {
     let document = get(served.address, "/api/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
     let run = busy(&bench);
-    for path in ["/api/boards", "/api/runs"] {
+    for path in ["/api/boards", "/api/runs", "/api/started"] {
         check(&document, path, "application/json", &get(served.address, path).json());
     }
     check(&document, "/api/runs/{id}", "application/json", &get(served.address, "/api/runs/out").json());
@@ -42,8 +42,12 @@ fn every_answer_is_as_the_openapi_document_says() {
     drop(run);
     let missing = get(served.address, "/api/runs/none");
     assert_eq!((missing.status, missing.json()["error"].is_string()), (404, true));
-    let told = document["paths"].as_object().map(serde_json::Map::len);
-    assert_eq!(told, Some(4), "all of them were looked at");
+    let told = document["paths"].as_object().expect("paths");
+    let read = told.values().filter(|path| path["get"].is_object()).count();
+    assert_eq!(read, 5, "all of them were looked at");
+    for (path, methods) in told.iter().filter(|(_, methods)| methods["post"].is_object()) {
+        assert_eq!(methods["post"]["security"], json!([{ "token": [] }]), "{path}");
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 use testbench::browser::Browser;
-use testbench::harness::{Job, Testbench};
+use testbench::harness::{Definition, Job, Testbench, on_outlet};
 
-use crate::served::{Written, busy, serve};
+use crate::served::{Written, busy, serve, serve_with};
 
 /// What the terminal of a node shows.
 const SCREEN: &str =
@@ -111,4 +111,47 @@ fn pages_are_whole_without_scripts() {
     let shown = browser.value("[document.querySelector('#console pre').textContent.includes('Starting kernel'), document.querySelector('#terminals').checkVisibility()]");
     assert_eq!(shown, serde_json::json!([true, false]));
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn whoever_has_the_link_with_the_token_switches_types_and_starts_runs() {
+    let (bench, outlet) = on_outlet(Testbench::new(), |power| power);
+    let served = serve_with(&bench, &["--control"]);
+    let mut browser = Browser::start(1200);
+    browser.go(&format!("http://{}/", served.address));
+    let buttons = "[...document.querySelectorAll('button[data-power], #start button')].filter((button) => button.checkVisibility()).length";
+    browser.wait_for("document.querySelector('#sign-in').checkVisibility()");
+    assert_eq!(browser.value(buttons), 0, "nothing is offered to those who do not have the token");
+    browser.go("about:blank");
+    browser.go(&format!("http://{}/{}", served.address, served.fragment));
+    browser.wait_for(&format!("{buttons} === 4"));
+    assert_eq!(browser.value("location.hash"), "", "the history does not have the token");
+    browser.wait_for("document.querySelector('#boards tbody td.nowrap').innerText.startsWith('off')");
+    browser.value("document.querySelector('button[data-power=on]').click()");
+    browser.wait_for("document.querySelector('#told').innerText === 'fake1: power on is done'");
+    assert!(outlet.is_on().expect("a file"));
+    browser.wait_for("document.querySelector('#boards tbody td.nowrap').innerText.startsWith('on')");
+    let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];
+    let job = Job::new().definitions(&[Definition::new("stays", &steps)]).to_yaml();
+    let fill = |text: &str| {
+        format!(
+            "document.querySelector('#start textarea').value = {}; document.querySelector('#start form button').click()",
+            serde_json::Value::from(text)
+        )
+    };
+    browser.value(&fill("job_name: nothing more"));
+    browser.wait_for("document.querySelector('#problems').innerText.includes('actions')");
+    browser.value(&fill(&job));
+    browser.wait_for("document.querySelector('#started .badge.running')");
+    browser.value("document.querySelector('#started a').click()");
+    browser.wait_for(&format!("{SCREEN}.includes('hello from the test')"));
+    browser.value("document.querySelector('button[data-type]').click()");
+    browser.wait_for("document.activeElement.classList.contains('xterm-helper-textarea')");
+    browser.type_in("hello");
+    browser.wait_for("document.querySelector('#live').textContent.includes('somebody who is attached to the console types on it')");
+    browser.value("window.confirm = () => true; document.querySelector('button[data-cancel]').click()");
+    browser.wait_for("document.title.startsWith('cancelled: one-board')");
+    // The refused job was one.
+    let complaints = browser.complaints();
+    assert!(complaints.len() == 1 && complaints[0].contains("422"), "{complaints:#?}");
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod browser;
+mod control;
 mod files;
 mod follow;
 mod served;

@@ -9,17 +9,27 @@ use testbench::harness::{Definition, Job, Running, Testbench};
 /// The server on a bench whose directory has the directories of the runs.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// What the link that it prints has behind `/`.
+    pub(crate) fragment: String,
     _running: Running,
 }
 
 /// Serves the runs in the bench's directory at any free port.
 pub(crate) fn serve(bench: &Testbench) -> Served {
+    serve_with(bench, &[])
+}
+
+/// As [`serve`], with more `arguments`.
+pub(crate) fn serve_with(bench: &Testbench, arguments: &[&str]) -> Served {
     bench.write("bench.toml", bench.to_toml());
-    let running = bench.start_with(&["serve", "--runs", ".", "--listen", "127.0.0.1:0"]);
+    let usual = ["serve", "--runs", ".", "--listen", "127.0.0.1:0"];
+    let running = bench.start_with(&[&usual, arguments].concat());
     running.wait_for("serving http://");
     let printed = running.printed();
-    let address = printed.trim().trim_start_matches("serving http://").trim_end_matches('/');
-    Served { address: address.parse().expect("an address"), _running: running }
+    let link = printed.trim().trim_start_matches("serving http://");
+    let (address, fragment) = link.split_once('/').expect("a path");
+    let address = address.parse().expect("an address");
+    Served { address, fragment: fragment.to_owned(), _running: running }
 }
 
 /// A run that has reported a case and then waits until it is ended.

@@ -71,21 +71,20 @@ impl Place {
     pub fn before(&mut self) -> usize {
         // Downwards, as all look: whoever closes up takes the lower place before it leaves the higher one, and is found in
         // one of them at least.
-        let places = || (0..self.number).rev();
-        let last = places().find(|number| is_taken(&self.queue.place(*number)));
-        let mut others: Vec<Waiter> =
-            places().filter_map(|number| ask_waiter(&self.queue.place(number))).collect();
-        others.dedup();
-        let free = last.map_or(0, |last| last + 1);
+        let mut others: Vec<(u32, Option<Waiter>)> = (0..self.number)
+            .rev()
+            .filter_map(|number| Some((number, ask_waiter(&self.queue.place(number))?)))
+            .collect();
+        let free = others.first().map_or(0, |(last, _)| last + 1);
+        others.dedup_by(|(_, one), (_, other)| one.is_some() && one == other);
         // The new place first: whoever comes now must find one of them.
         if free < self.number
             && let Ok(teller) = listen(&self.queue.place(free), &self.waiter)
         {
             (self.number, self._teller) = (free, teller);
         }
-        let wants_the_same =
-            |other: &&Waiter| other.wants.iter().any(|name| self.waiter.wants.contains(name));
-        others.iter().filter(wants_the_same).count()
+        let others = others.iter().filter_map(|(_, waiter)| waiter.as_ref());
+        others.filter(|other| other.wants.iter().any(|name| self.waiter.wants.contains(name))).count()
     }
 }
 
@@ -97,7 +96,7 @@ pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
     let queue = Key::queue(bench)?;
     // Downwards, for the same reason as in `Place::before`.
     let mut all: Vec<Waiter> =
-        (0..PLACES).rev().filter_map(|number| ask_waiter(&queue.place(number))).collect();
+        (0..PLACES).rev().filter_map(|number| ask_waiter(&queue.place(number))).flatten().collect();
     // One that closed up meanwhile was found twice, in places that had nobody between them.
     all.dedup();
     all.reverse();

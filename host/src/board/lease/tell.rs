@@ -122,10 +122,15 @@ pub(super) fn ask(name: &str) -> Held {
     }
 }
 
-/// Asks who waits at the abstract name; `None` where nobody does, or does not say so.
-pub(super) fn ask_waiter(name: &str) -> Option<Waiter> {
-    let waiter = answer::<Waiter>(connect(name).ok()?)?;
-    Some(Waiter { holder: waiter.holder.printable(), ..waiter })
+/// Asks who waits at the abstract name: `None` where nobody does, `Some(None)` where somebody does not say who.
+pub(super) fn ask_waiter(name: &str) -> Option<Option<Waiter>> {
+    let socket = match connect(name) {
+        Err(Errno::CONNREFUSED) => return None,
+        Err(_) => return Some(None),
+        Ok(socket) => socket,
+    };
+    let waiter = answer::<Waiter>(socket);
+    Some(waiter.map(|waiter| Waiter { holder: waiter.holder.printable(), ..waiter }))
 }
 
 /// Whether somebody has the abstract name.

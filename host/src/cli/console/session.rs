@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::board::power::{Driver, Power, Switch};
+use crate::board::power::{Power, Switch};
 use crate::fault::{Chain, Class, Fault};
 use crate::link::control::{self, ControlError, Watcher};
 
@@ -371,7 +371,7 @@ impl Session {
         let Some(power) = self.settings.power.clone().filter(|power| power.can(switch)) else {
             return self.say("the bench file has nothing that does it");
         };
-        if matches!(power.driver, Driver::Ask(_)) {
+        if power.is_by_hand() {
             return self.say("this board is switched by hand: do it now");
         }
         let sender = self.sender.clone();

@@ -13,6 +13,7 @@ use crate::cli::reports;
 use crate::event::{Event, EventKind};
 use crate::fault::{Class, Fault};
 use crate::report::jsonl::{self, ReadError};
+use crate::report::output::Output;
 use crate::report::{Broken, Reports};
 
 use part::Part;
@@ -39,7 +40,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
         all = reports::files(out)?;
     }
     let files = all.len();
-    let view = reports::View { speed: args.speed.0, from: part.from, files: &args.directory };
+    let view =
+        reports::View { speed: args.speed.0, from: part.from, files: &args.directory, out: Output::Waiting };
     all.extend(reports::printed(&args.display, &view)?);
     let mut show = Show { reports: Reports::new(all), has_files: files > 0, finished: false };
     let result = match args.speed.0 {

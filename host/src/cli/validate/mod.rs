@@ -4,7 +4,6 @@ mod json;
 mod sarif;
 mod text;
 
-use std::io;
 use std::path::Path;
 
 use crate::board::Bench;
@@ -16,9 +15,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeOutline, Plan, outline};
-
-/// The name of standard input.
-const STDIN: &str = "-";
 
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
@@ -78,11 +74,7 @@ impl Checked {
             invalid: Class::Job,
             plan: None,
         };
-        let source = match path.as_os_str() == STDIN {
-            true => Source::read_from(Path::new("standard input"), io::stdin().lock()),
-            false => Source::read(path),
-        };
-        let source = match source {
+        let source = match Source::read_argument(path) {
             Ok(source) => source,
             Err(error) => {
                 checked.faults.push(Fault::from_error(Class::Job, name, &error));

@@ -101,6 +101,11 @@ pub enum LoginError {
 }
 
 impl LoginError {
+    /// Whether the system has not come up, as opposed to one that has and refuses the login.
+    pub fn is_of_kernel(&self) -> bool {
+        matches!(self, Self::Expired(_) | Self::Kernel { .. } | Self::FailureMessage { .. })
+    }
+
     /// Whose fault it is: a login that does not fit the system is the job's, everything else the board's.
     ///
     /// Source: LAVA's auto-login action makes "Login incorrect" a JobError.

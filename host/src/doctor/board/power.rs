@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::line::Line;
 use super::{POWER_LIMIT, Stopped};
-use crate::board::power::{Driver, Power, PowerError, Switch};
+use crate::board::power::{Power, PowerError, Switch};
 use crate::doctor::finding::{Check, Finding, Findings};
 use crate::fault::{Chain, Class};
 
@@ -21,8 +21,7 @@ const NOISE: usize = 2;
 /// Switches the board off, sees that it is, and switches it on.
 pub(super) async fn switch_on(line: &mut Line<'_>, findings: &mut Findings<'_>) -> Result<(), Stopped> {
     let name = line.board.name.clone();
-    let by_itself = |power: &Power| !matches!(power.driver, Driver::Ask(_));
-    let Some(power) = line.board.power.clone().filter(by_itself) else {
+    let Some(power) = line.board.power.clone().filter(|power| !power.is_by_hand()) else {
         let text = "switched by hand: switch the board on or reset it now";
         findings.add(Finding::unknown(Check::PowerOn, &name, text));
         line.heard.forget();

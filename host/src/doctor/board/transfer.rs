@@ -1,10 +1,12 @@
 //! U-Boot's network, and a file that it fetches from this PC by TFTP.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::Regex;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
@@ -17,7 +19,7 @@ use crate::job::Context;
 use crate::limit::Limit;
 use crate::net::Net;
 use crate::plan::{BootValues, LoaderCommands, loader_settings, substitute};
-use crate::run::TFTP_PORT;
+use crate::run::{TFTP_PORT, udp_sockets};
 use crate::tftp::{self, Refusal, TftpEvent, TftpEventKind};
 
 /// Size of the test file in bytes: many blocks, and less than a second on the slowest network.
@@ -157,10 +159,18 @@ async fn fetch(
     let content = test_file();
     let table = tftp::Table::new();
     let at = SocketAddr::new(address, TFTP_PORT);
-    let server = match tftp::Server::bind(place.net.clone(), at, Arc::clone(&table)).await {
-        Ok(server) => server,
+    // A run may serve other boards at the same port; a board with another address than is expected is heard all the same.
+    let peers = [peer];
+    let peers = matches!(place.net, Net::Host).then_some(peers.as_slice());
+    let servers = udp_sockets(&place.net, at, peers).await.and_then(|sockets| {
+        let servers =
+            sockets.into_iter().map(|socket| tftp::Server::on(place.net.clone(), socket, Arc::clone(&table)));
+        servers.collect::<io::Result<Vec<_>>>()
+    });
+    let servers = match servers {
+        Ok(servers) => servers,
         Err(error) => {
-            let text = format!("not tried: {}", Chain(&error));
+            let text = format!("not tried: {at} cannot be bound: {error}");
             findings.add(Finding::fault(Check::Tftp, name, Class::Infrastructure, text));
             return Err(Stopped);
         }
@@ -169,13 +179,14 @@ async fn fetch(
     let seen = Arc::new(Mutex::new(Seen::Nothing));
     let stop = CancellationToken::new();
     let stop_at_end = stop.clone().drop_guard();
-    let serving = tokio::spawn(server.run(watcher(&seen), stop));
+    let runs = servers.into_iter().map(|server| server.run(watcher(&seen), stop.clone()));
+    let serving: JoinSet<_> = runs.collect();
     line.heard.forget();
     let limit = Limit::new(TRANSFER_LIMIT, "a fixed limit of this check");
     let fetched = line.talk(vec![commands.fetch.clone()], Start::Prompt, limit).await;
     drop(stop_at_end);
-    // One that panicked has served nothing, which the board has told.
-    let _ = serving.await;
+    // What a server could not do the board has told.
+    serving.join_all().await;
     let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
     match fetched {
         Ok(()) => findings.add(content_finding(line, &content, &commands.address).await),

@@ -13,6 +13,7 @@ use super::timeout::JobTimeouts;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::model::{Job, Located, Role};
+use crate::text::without_steering;
 
 /// Longest `job_name`, in characters, as in LAVA.
 const MAX_NAME: usize = 200;
@@ -189,6 +190,11 @@ fn job_name(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     if length > MAX_NAME {
         let message = format!("`job_name` has {length} characters; {MAX_NAME} are allowed");
         reader.report(Diagnostic::error(Code::OutOfRange, node.span, message));
+    }
+    // It is printed wherever runs are listed.
+    if let Some(escaped) = without_steering(&name) {
+        let message = format!("`job_name` has characters that steer a terminal: `{escaped}`");
+        reader.report(Diagnostic::error(Code::InvalidName, node.span, message).with_help("leave them out"));
     }
     Some(name)
 }

@@ -20,7 +20,7 @@ pub(super) fn section(run: &Results, goes_on: bool) -> Markup {
             @for node in &run.nodes {
                 h3 { (node.name) " " (text::badge(text::part_word(node.outcome, goes_on))) }
                 p.facts {
-                    "role " (node.role) " on " (node.board) " · " (node.tests.len()) " cases: "
+                    "role " (node.role) " on " (node.board) " · " (text::counted(node.tests.len(), "case")) ": "
                     (node.count(TestResult::Pass)) " pass, " (node.count(TestResult::Fail)) " fail, "
                     (node.count(TestResult::Skip)) " skip, " (node.count(TestResult::Unknown)) " unknown"
                 }
@@ -44,7 +44,7 @@ fn definition_details(definition: &DefinitionResult, all: &[&TestCase], goes_on:
         details.definition.all-passed[passed] open[!passed] {
             summary {
                 (definition.name) " " (text::badge(text::part_word(definition.outcome, goes_on))) " "
-                span.facts { (all.len()) " cases, " (failed) " failed" @if definition.outcome.is_some() { ", " (text::span(definition.took)) } }
+                span.facts { (text::counted(all.len(), "case")) ", " (failed) " failed" @if definition.outcome.is_some() { ", " (text::span(definition.took)) } }
             }
             @if let Some(reason) = &definition.reason {
                 p.reason { (reason) }

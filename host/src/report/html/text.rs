@@ -39,6 +39,11 @@ pub(super) fn outcome_word(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
+/// `1 case`, `2 cases`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// As [`outcome_word`], of a part of a run that may go on: what has not ended then is running.
 pub(super) fn part_word(outcome: Option<Outcome>, goes_on: bool) -> &'static str {
     if outcome.is_none() && goes_on { "running" } else { outcome_word(outcome) }

@@ -75,7 +75,12 @@ fn of_fault<'a>(node: Option<&'a NodeResults>, fault: &'a Fault, evidence: &Evid
         Some(name) if !fault.place.starts_with(name) => format!("{name}: {}", fault.place),
         _ => fault.place.clone(),
     };
-    let before = name.map(|name| evidence.of_node(name)).unwrap_or_default();
+    let mut before = name.map(|name| evidence.of_node(name)).unwrap_or_default();
+    // Often the message has the last lines itself.
+    before.retain(|line| {
+        let text = line.rsplit_once("│ ").map_or(line.as_str(), |(_, text)| text).trim();
+        !text.is_empty() && !fault.message.lines().any(|said| said.trim() == text)
+    });
     let help = fault.help.as_deref();
     Failure { class: fault.class, place, message: &fault.message, before, help, node: name }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::event::{Event, EventKind};
 use crate::report::lines::{Line, Lines};
+use crate::report::output::Output;
 use crate::report::{Reporter, Results};
 
 use evidence::Evidence;
@@ -32,15 +33,23 @@ pub struct Options {
     pub output: bool,
     /// Whether what boards say on their consoles is shown as well.
     pub console: bool,
-    /// A live view of the nodes is drawn below the text, for terminals only; how fast the run's time goes, 1 being the time
-    /// of the bench PC.
-    pub live: Option<f64>,
+    /// A live view of the nodes is drawn below the text, for terminals only.
+    pub live: Option<Live>,
     /// Whether nothing but failures and the last line is shown.
     pub quiet: bool,
     /// Nothing is shown of what came before, in time since the run's start.
     pub from: Duration,
     /// The directory of the run's files, to be named at the end.
     pub files: Option<PathBuf>,
+}
+
+/// A view that is drawn over again and again.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// How fast the run's time goes, 1 being the time of the bench PC.
+    pub speed: f64,
+    /// The terminal.
+    pub out: Output,
 }
 
 /// The terminal report.
@@ -54,12 +63,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Reports to `out`; with [`Options::live`], `out` must be the process's standard output.
+    /// Reports to `out`; with [`Options::live`], to the same output.
     pub fn new(out: Box<dyn Write + Send>, options: Options) -> Self {
         let style = lines::Style { colours: options.colours };
         Self {
             out,
-            screen: options.live.map(|speed| Screen::new(style, speed)),
+            screen: options.live.clone().map(|live| Screen::new(style, live)),
             lines: Lines::default(),
             evidence: Evidence::default(),
             style,

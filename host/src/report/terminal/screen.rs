@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::Live;
 use super::lines::Style;
 use super::view::{Size, View};
+use crate::report::output::Output;
 
 /// How often the view is drawn again, if it has changed.
 const TICK: Duration = Duration::from_millis(100);
@@ -23,18 +25,21 @@ const USUAL: Size = Size { rows: 24, columns: 80 };
 /// From the cursor to the end of the screen.
 const ERASE: &str = "\r\x1b[J";
 
-/// Whether a view is on the screen.
-static SHOWN: AtomicBool = AtomicBool::new(false);
+/// How long whoever takes the view off the screen waits for that.
+const ERASE_TIME: Duration = Duration::from_millis(200);
+
+/// Where a view is on the screen.
+static SHOWN: Mutex<Option<Output>> = Mutex::new(None);
 /// Whether it was taken from the screen by [`erase`].
 static ERASED: AtomicBool = AtomicBool::new(false);
 
 /// Takes the live view off the screen, if there is one: for who ends the program, or prints beside the reports.
 pub fn erase() {
-    if SHOWN.load(Ordering::Relaxed) {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(mut out) = shown {
         ERASED.store(true, Ordering::Relaxed);
-        let mut out = io::stdout();
-        // The terminal is gone: then there is nothing to be erased.
-        let _ = out.write_all(ERASE.as_bytes()).and_then(|()| out.flush());
+        // The terminal is gone, or stopped: then there is nothing to be erased.
+        let _ = out.write_all(ERASE.as_bytes()).and_then(|()| out.settle(ERASE_TIME));
     }
 }
 
@@ -48,18 +53,19 @@ pub(super) struct Screen {
 struct Shared {
     view: View,
     style: Style,
-    speed: f64,
+    live: Live,
     /// The last event: when it came, and its time in the run.
     last: (Instant, Duration),
     drawn: Vec<String>,
 }
 
 impl Screen {
-    /// A view whose clock runs `speed` times as fast as ours.
-    pub(super) fn new(style: Style, speed: f64) -> Self {
+    /// A view of what happens.
+    pub(super) fn new(style: Style, live: Live) -> Self {
         erase_before_panics();
         let last = (Instant::now(), Duration::ZERO);
-        let shared = Shared { view: View::default(), style, speed, last, drawn: Vec::new() };
+        let out = live.out.clone();
+        let shared = Shared { view: View::default(), style, live, last, drawn: Vec::new() };
         let shared = Arc::new(Mutex::new(shared));
         let (stop, stopped) = mpsc::channel();
         let other = Arc::clone(&shared);
@@ -70,7 +76,7 @@ impl Screen {
             }
         };
         let ticker = thread::Builder::new().name("live view".to_owned()).spawn(tick).ok();
-        SHOWN.store(true, Ordering::Relaxed);
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
         Self { shared, stop: Some(stop), ticker }
     }
 
@@ -95,14 +101,14 @@ impl Drop for Screen {
             let _ = ticker.join();
         }
         erase();
-        SHOWN.store(false, Ordering::Relaxed);
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
 impl Shared {
     /// Writes `before`, and the view if it has changed.
     fn draw(&mut self, before: &str) -> io::Result<()> {
-        let now = self.last.1 + self.last.0.elapsed().mul_f64(self.speed);
+        let now = self.last.1 + self.last.0.elapsed().mul_f64(self.live.speed);
         let lines = self.view.lines(now, size(), self.style);
         let is_erased = ERASED.swap(false, Ordering::Relaxed);
         if before.is_empty() && !is_erased && lines == self.drawn {
@@ -114,9 +120,8 @@ impl Shared {
         }
         self.drawn = lines;
         // In one piece: a terminal that shows half of it would flicker.
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        self.live.out.write_all(text.as_bytes())?;
+        self.live.out.flush()
     }
 }
 

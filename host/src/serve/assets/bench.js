@@ -1,4 +1,5 @@
 // The boards and runs, looked at again every few seconds while somebody sees the page.
+import "./control.js";
 import { refresh, start } from "./sections.js";
 
 const EVERY = 3000;

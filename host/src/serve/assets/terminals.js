@@ -1,4 +1,5 @@
 // A terminal per node: what its console said, without the frames of the agent, and what its tests printed.
+import { typing } from "./control.js";
 import { Terminal } from "./xterm.mjs";
 
 // protocol/src/frame.rs: START … END, in which every other control byte but ESCAPE is the kernel's.
@@ -58,13 +59,16 @@ function make(panel) {
     logLevel: "off", cols: 80, rows: 24, scrollback: 5000, disableStdin: true, fontSize: 13, cursorInactiveStyle: "none",
     fontFamily: "ui-monospace, monospace", theme: { background: "#16191d", foreground: "#d8dde3" },
   });
+  const button = panel.querySelector("button[data-type]");
+  const isTyping = button ? typing(button, terminal) : () => false;
   terminal.attachCustomKeyEventHandler((event) => {
+    if (isTyping()) return true;
     const scroll = event.ctrlKey || event.altKey ? undefined : KEYS[event.key];
     if (scroll && event.type === "keydown") {
       scroll(terminal);
       event.preventDefault();
     }
-    // Nothing is typed here, and Tab leads on. Copying is the browser's.
+    // Nothing is typed now, and Tab leads on. Copying is the browser's.
     return false;
   });
   terminal.open(panel.querySelector(".screen"));

@@ -11,6 +11,7 @@ use crate::serve::answer::Body;
 use crate::serve::api::{RunLine, RunList};
 use crate::serve::ask;
 use crate::serve::boards::{BoardLine, Use};
+use crate::serve::control::{StartedRun, StartedState};
 use crate::serve::runs::State;
 
 use super::layout::{Page, state, time};
@@ -32,10 +33,13 @@ pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
             } @else {
                 section #boards { p.note { "Without a bench file no boards are known. Name one with " code { "--bench FILE" } "." } }
             }
+            (started(&site.started()))
             (self::runs(&list, &site.runs.directory().display().to_string()))
         }
+        @if site.control.is_some() { (start_form()) }
     };
-    let page = Page { title: &title, script: Some("bench.js"), styles: &[] };
+    let page =
+        Page { title: &title, script: Some("bench.js"), styles: &[], has_control: site.control.is_some() };
     page.answer(StatusCode::OK, html! { h1 { "Boards and runs" } }, main)
 }
 
@@ -45,7 +49,7 @@ fn boards(boards: &[BoardLine], bench: &str) -> Markup {
             h2 #boards-title { "Boards" }
             div.scroll tabindex="0" role="region" aria-label="Boards" {
                 table.wide {
-                    thead { tr { @for head in ["Board", "State", "Last run", "Type"] { th scope="col" { (head) } } } }
+                    thead { tr { @for head in ["Board", "State", "Power", "Last run", "Type"] { th scope="col" { (head) } } } }
                     tbody { @for board in boards { (board_row(board)) } }
                 }
             }
@@ -71,7 +75,11 @@ fn board_row(board: &BoardLine) -> Markup {
                         ", process " (holder.pid) ", since " (time(holder.since))
                     }
                 }
+                @for waiter in &board.waiting {
+                    div.facts { "waits: " (waiter.job) ", process " (waiter.pid) ", since " (time(waiter.since)) }
+                }
             }
+            td.nowrap { (power(board)) }
             td {
                 @if let Some(last) = &board.last_run {
                     (state(last.state, last.outcome)) " "
@@ -80,6 +88,71 @@ fn board_row(board: &BoardLine) -> Markup {
                 } @else { span.facts { "none" } }
             }
             td { (board.board_type) @if !board.tags.is_empty() { " " span.facts { (board.tags.join(", ")) } } }
+        }
+    }
+}
+
+fn power(board: &BoardLine) -> Markup {
+    html! {
+        @match (board.is_on, &board.problem) {
+            (Some(true), _) => { "on" }
+            (Some(false), _) => { "off" }
+            (None, Some(problem)) => { span.slow title=(problem) { "not known" } }
+            (None, None) => { span.facts { "–" } }
+        }
+        @if board.can_switch {
+            span.control {
+                @for (order, word) in [("on", "On"), ("off", "Off"), ("cycle", "Cycle")] {
+                    " " button type="button" data-board=(board.name) data-power=(order) aria-label={ (word) ": " (board.name) } { (word) }
+                }
+            }
+        }
+    }
+}
+
+/// The runs that were started here: those that wait have no page yet.
+fn started(runs: &[StartedRun]) -> Markup {
+    html! {
+        @if !runs.is_empty() {
+            section #started aria-labelledby="started-title" {
+                h2 #started-title { "Started here" }
+                ul.plain { @for run in runs { li {
+                    (started_state(run)) " "
+                    @if run.state == StartedState::Waiting { (run.job) }
+                    @else { a href={ "/runs/" (ask::part(&run.id)) "/" } { (run.job) } }
+                    " " span.facts { (time(run.since)) }
+                    @if run.state != StartedState::Ended {
+                        " " button.control type="button" data-cancel=(run.id) aria-label={ "Cancel " (run.job) } { "Cancel" }
+                    }
+                    @if let Some(last) = run.said.lines().last() { div.facts.cut title=(run.said) { (last) } }
+                } } }
+            }
+        }
+    }
+}
+
+fn started_state(run: &StartedRun) -> Markup {
+    html! {
+        @match (run.state, run.exit_code) {
+            (StartedState::Waiting, _) => span.badge.used { "waiting" },
+            (StartedState::Running, _) => span.badge.running { "running" },
+            (StartedState::Ended, Some(0)) => span.badge.pass { "pass" },
+            (StartedState::Ended, code) => span.badge.fail { "exit code " (code.unwrap_or_default()) },
+        }
+    }
+}
+
+/// Where a job is given to the bench; outside of what is taken anew while somebody types.
+fn start_form() -> Markup {
+    html! {
+        section #start.control aria-labelledby="start-title" {
+            h2 #start-title { "Start a run" }
+            form {
+                p { label { "Job file " input type="file" name="file" accept=".yaml,.yml"; } }
+                p { textarea name="job" aria-label="The job" rows="14" spellcheck="false" required {} }
+                button { "Start" }
+            }
+            pre #problems role="alert" {}
         }
     }
 }

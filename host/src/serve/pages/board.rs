@@ -37,11 +37,12 @@ pub(in crate::serve) fn page(site: &Site, name: &str) -> Option<Response<Body>> 
             @if past.is_empty() { p { "No run on it has ended yet." } } @else { (table(&past)) }
             p.note {
                 "Slow is what took more than half as long again as usual, and two seconds more at least. Usual is the median of \
-                 the last ten runs before that passed the phase; of fewer than three nothing is said."
+                 the last ten runs of the same job before that passed the phase; of fewer than three nothing is said."
             }
         }
     };
-    let page = Page { title: name, script: Some("bench.js"), styles: &[] };
+    let page =
+        Page { title: name, script: Some("bench.js"), styles: &[], has_control: site.control.is_some() };
     Some(page.answer(StatusCode::OK, html! { h1 { (name) } }, main))
 }
 

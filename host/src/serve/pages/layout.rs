@@ -19,6 +19,8 @@ pub(super) struct Page<'a> {
     pub(super) script: Option<&'a str>,
     /// Style sheets beside those of all pages.
     pub(super) styles: &'a [&'a str],
+    /// Whether something can be changed by those who know the token.
+    pub(super) has_control: bool,
 }
 
 impl Page<'_> {
@@ -43,9 +45,13 @@ impl Page<'_> {
                 }
                 body {
                     a.skip href="#main" { "To the content" }
-                    nav.site aria-label="Site" { a href="/" { "Boards and runs" } }
+                    nav.site aria-label="Site" {
+                        a href="/" { "Boards and runs" }
+                        @if self.has_control { (sign_in()) }
+                    }
                     header { (header) }
                     main #main { (main) }
+                    @if self.has_control { p #told role="status" {} }
                 }
             }
         };
@@ -60,6 +66,17 @@ impl Page<'_> {
             response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         }
         response
+    }
+}
+
+/// Where the token is said; the script of the page shows it.
+fn sign_in() -> Markup {
+    html! {
+        form #sign-in hidden {
+            label { "Token " input type="password" name="token" autocomplete="off" size="34" required; } " "
+            button { "Take control" }
+        }
+        button.control #sign-out type="button" { "Give up control" }
     }
 }
 

@@ -16,7 +16,12 @@ pub(super) use run::page as run;
 
 /// The page of what is not there.
 pub(super) fn nothing(what: &str, name: &str) -> Response<Body> {
-    let page = layout::Page { title: &format!("There is no such {what}"), script: None, styles: &[] };
+    let page = layout::Page {
+        title: &format!("There is no such {what}"),
+        script: None,
+        styles: &[],
+        has_control: false,
+    };
     let main = html! {
         p { "There is no " (what) " " code { (name) } " here." }
         p { a href="/" { "To the boards and runs" } }

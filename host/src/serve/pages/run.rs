@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use crate::report::html::{Live, span};
 use crate::report::{Results, file_name};
 use crate::serve::answer::{self, Body};
+use crate::serve::control::StartedState;
 use crate::serve::files::{self, StoredFile};
 use crate::serve::runs::{self, State};
 use crate::serve::watched::Watched;
@@ -21,7 +22,7 @@ pub(in crate::serve) fn page(site: &Site, id: &str, with_consoles: bool) -> Opti
     let files = files::list(&directory);
     let shown = site.watched.with(id, &directory, |run| {
         let far = runs::state(&directory, run.live().results().outcome);
-        page_of(run, id, far, &files, with_consoles)
+        page_of(run, &About { site, id, far, files: &files, with_consoles })
     });
     Some(shown.unwrap_or_else(|error| {
         let words = format!("The events of this run cannot be read: {error}\n");
@@ -29,13 +30,25 @@ pub(in crate::serve) fn page(site: &Site, id: &str, with_consoles: bool) -> Opti
     }))
 }
 
-fn page_of(
-    run: &mut Watched,
-    id: &str,
+/// What a page is made of beside the run's events.
+struct About<'a> {
+    site: &'a Site,
+    id: &'a str,
     far: State,
-    files: &[StoredFile],
+    files: &'a [StoredFile],
     with_consoles: bool,
-) -> Response<Body> {
+}
+
+impl About<'_> {
+    /// Whether whoever has the token may end it.
+    fn can_be_cancelled(&self) -> bool {
+        let started = self.site.started();
+        started.iter().any(|run| run.id == self.id && run.state == StartedState::Running)
+    }
+}
+
+fn page_of(run: &mut Watched, about: &About<'_>) -> Response<Body> {
+    let &About { site, id, far, files, with_consoles } = about;
     let goes_on = far == State::Running;
     let (offset, from) = (run.offset(), run.console_offset());
     let live = run.live();
@@ -47,17 +60,21 @@ fn page_of(
     let title = format!("{}: {}", word(far, results), job(results, id));
     let main = html! {
         div #live data-state=(if goes_on { "running" } else { "ended" }) data-offset=(offset) {
-            section #facts { (facts(results, far)) }
+            section #facts {
+                (facts(results, far))
+                @if about.can_be_cancelled() { p.control { button type="button" data-cancel=(id) { "Cancel this run" } } }
+            }
             (live.sections(goes_on))
             section #files aria-labelledby="files-title" { (file_list(files)) }
         }
-        (terminals(live, from))
+        (terminals(live, from, goes_on))
         @if with_consoles { (live.consoles()) }
         p.note #connection role="status" {}
     };
     let header = html! { h1 { (job(results, id)) } };
-    let events = Page { title: &title, script: Some("run.js"), styles: &["xterm.css"] };
-    events.answer(StatusCode::OK, header, main)
+    let has_control = site.control.is_some();
+    let page = Page { title: &title, script: Some("run.js"), styles: &["xterm.css"], has_control };
+    page.answer(StatusCode::OK, header, main)
 }
 
 fn job<'r>(results: &'r Results, id: &'r str) -> &'r str {
@@ -96,7 +113,7 @@ fn facts(results: &Results, far: State) -> Markup {
 }
 
 /// Where scripts put terminals, of those nodes that have said something; without scripts the consoles are text.
-fn terminals(live: &Live, from: u64) -> Markup {
+fn terminals(live: &Live, from: u64, goes_on: bool) -> Markup {
     html! {
         section #terminals hidden data-from=(from) aria-labelledby="terminals-title" {
             h2 #terminals-title { "Consoles" }
@@ -105,7 +122,12 @@ fn terminals(live: &Live, from: u64) -> Markup {
                 @let said = live.has_said(&node.name);
                 @let file = file_name(&node.name);
                 div.terminal.silent[!said] data-node=(node.name) id={ "terminal-" (file) } {
-                    h3 { (node.name) " " a.facts href={ "console/" (ask::part(&file)) ".log" } { "log" } }
+                    h3 {
+                        (node.name) " " a.facts href={ "console/" (ask::part(&file)) ".log" } { "log" }
+                        @if goes_on && live.results().nodes.iter().all(|other| other.name != node.board) {
+                            " " button.control type="button" data-type=(node.board) aria-pressed="false" { "Type" }
+                        }
+                    }
                     p.note { "It has said nothing." }
                     div.screen {}
                 }
