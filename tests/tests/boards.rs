@@ -196,3 +196,20 @@ fn runs_at_the_same_time_serve_their_boards_at_one_address() {
     stays.signal(Signal::TERM);
     assert_eq!(stays.finish().code, Some(5));
 }
+
+#[test]
+fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
+    let first = Testbench::new();
+    // A port of its own: nobody listens there, and nothing opens it.
+    let shared = format!("consoles = {{ other = \"tcp://{}:9\" }}", first.addresses().board);
+    let first = first.board_line(&shared);
+    let second = Testbench::new().board_line(&shared);
+    let run = busy(&first);
+    let refused = command(&second, &["power", BOARD, "on"]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    let told = format!("console {}:9 is in use by run out of job `one-board`", first.addresses().board);
+    assert!(refused.stderr.contains(&told), "{refused}");
+    run.signal(Signal::TERM);
+    run.finish();
+    assert_eq!(command(&second, &["power", BOARD, "on"]).code, Some(0));
+}

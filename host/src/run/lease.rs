@@ -185,18 +185,33 @@ pub fn board_held(bench: &Bench, board: &Board) -> Result<Held, Fault> {
     Ok(all.iter().map(Key::held).find(|held| *held != Held::Free).unwrap_or(Held::Free))
 }
 
-/// What a board is leased by: itself, and what its console is on.
+/// What a board is leased by: itself, and what its consoles are on.
 pub(super) fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
     let key = Key::board(&bench.path, &board.name)
         .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
-    let console = match &board.console {
-        ConsoleTarget::Line(Target::Serial { path, .. }) => Some(Key::device(path)),
-        ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
-            Some(Key::port(host, *port))
-        }
-        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => None,
+    let main = match &board.console {
+        ConsoleTarget::Line(target) => line_key(target),
+        // It is reached over SSH alone.
+        ConsoleTarget::None => board.ssh.as_ref().map(|access| Key::port(&access.host, access.port)),
+        ConsoleTarget::Qemu(_) => None,
     };
-    Ok(std::iter::once(key).chain(console).collect())
+    let mut keys: Vec<Key> = std::iter::once(key).chain(main).collect();
+    for further in board.consoles.iter().filter_map(|(_, target)| line_key(target)) {
+        // One line may have two names.
+        if !keys.contains(&further) {
+            keys.push(further);
+        }
+    }
+    Ok(keys)
+}
+
+/// What a line is leased by; a command does not say what it opens.
+fn line_key(target: &Target) -> Option<Key> {
+    match target {
+        Target::Serial { path, .. } => Some(Key::device(path)),
+        Target::Tcp { host, port } | Target::Telnet { host, port } => Some(Key::port(host, *port)),
+        Target::Command(_) => None,
+    }
 }
 
 /// Those who wait for boards of a bench, as they were at one time.
