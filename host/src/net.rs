@@ -7,6 +7,7 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::board::virtual_network::Namespace;
+use crate::ports::{self, Protocol};
 
 /// A network in which sockets can be made.
 #[derive(Clone, Debug)]
@@ -18,13 +19,14 @@ pub enum Net {
 }
 
 impl Net {
-    /// Binds a UDP socket to `address`.
+    /// Binds a UDP socket to `address`. In the bench PC's network it may be one that was handed over at the start, and then
+    /// of all addresses, or of the port service (`ports`).
     ///
     /// # Errors
-    /// Those of the system's `bind`.
+    /// Those of the system's `bind`; where that is not permitted, with all that was tried.
     pub async fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         match self {
-            Self::Host => UdpSocket::bind(address).await,
+            Self::Host => ports::bind_udp(address).await,
             Self::Namespace(namespace) => namespace.bind_udp(address).await,
         }
     }
@@ -37,16 +39,21 @@ impl Net {
     ///
     /// # Errors
     /// Those of the system's `socket`, `bind` and `connect`: the port is in use where somebody does not share it.
-    pub fn share_udp(address: SocketAddr, peer: Option<IpAddr>) -> io::Result<UdpSocket> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = net::socket_with(family, SocketType::DGRAM, flags, None)?;
-        net::sockopt::set_socket_reuseaddr(&socket, true)?;
-        net::bind(&socket, &address)?;
+    pub async fn share_udp(&self, address: SocketAddr, peer: Option<IpAddr>) -> io::Result<UdpSocket> {
+        let socket = match self {
+            Self::Host => ports::share_udp(address).await?,
+            Self::Namespace(namespace) => namespace.bind_udp(address).await?,
+        };
         if let Some(peer) = peer {
             net::connect(&socket, &SocketAddr::new(peer, 0))?;
         }
-        UdpSocket::from_std(socket.into())
+        Ok(socket)
+    }
+
+    /// Whether [`Self::share_udp`] can be asked for several sockets of `address`: not in the virtual boards' network, which
+    /// has one run, and not where one socket was handed over at the start.
+    pub fn can_share(&self, address: SocketAddr) -> bool {
+        matches!(self, Self::Host) && !ports::is_inherited(Protocol::Udp, address)
     }
 
     /// Makes a second UDP socket on the port of `first`, blocking and connected to `peer`: it receives what `peer` sends,
@@ -77,13 +84,13 @@ impl Net {
         Ok(socket)
     }
 
-    /// Listens for TCP connections on `address`.
+    /// Listens for TCP connections on `address`, with a socket from where those of [`Self::bind_udp`] are.
     ///
     /// # Errors
-    /// Those of the system's `bind` and `listen`.
+    /// Those of the system's `bind` and `listen`; where that is not permitted, with all that was tried.
     pub async fn listen_tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match self {
-            Self::Host => TcpListener::bind(address).await,
+            Self::Host => ports::listen_tcp(address).await,
             Self::Namespace(namespace) => namespace.listen_tcp(address).await,
         }
     }

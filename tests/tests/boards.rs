@@ -110,6 +110,7 @@ fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
     let forced = command(&bench, &["power", BOARD, "off", "--force"]);
     assert_eq!(forced.code, Some(0), "{forced}");
     assert_eq!(forced.power().last().map(String::as_str), Some("off"));
+    run.wait_for("not this run, switches the board's power: power off");
     run.signal(Signal::TERM);
     run.finish();
 }
@@ -194,4 +195,21 @@ fn runs_at_the_same_time_serve_their_boards_at_one_address() {
     assert!(doctor.stdout.contains(&shared), "{doctor}");
     stays.signal(Signal::TERM);
     assert_eq!(stays.finish().code, Some(5));
+}
+
+#[test]
+fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
+    let first = Testbench::new();
+    // A port of its own: nobody listens there, and nothing opens it.
+    let shared = format!("consoles = {{ other = \"tcp://{}:9\" }}", first.addresses().board);
+    let first = first.board_line(&shared);
+    let second = Testbench::new().board_line(&shared);
+    let run = busy(&first);
+    let refused = command(&second, &["power", BOARD, "on"]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    let told = format!("console {}:9 is in use by run out of job `one-board`", first.addresses().board);
+    assert!(refused.stderr.contains(&told), "{refused}");
+    run.signal(Signal::TERM);
+    run.finish();
+    assert_eq!(command(&second, &["power", BOARD, "on"]).code, Some(0));
 }

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixStream};
 
+use host_runner::board::lease::Key;
 use rustix::process::Signal;
-use testbench::harness::{Definition, Job, OnTerminal, Testbench, pseudo_terminal};
+use testbench::harness::{Definition, Job, OnTerminal, Running, Testbench, pseudo_terminal};
 
 /// The escape key.
 const ESCAPE: &str = "\x14";
@@ -92,11 +95,14 @@ fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     person.types("x");
     person.sees("a run has the board: Ctrl-T t to type all the same");
     person.types(&format!("{ESCAPE}b"));
-    person.sees("only whoever has the board can send a break");
+    person.sees("no break was sent: unsupported");
+    person.types(&format!("{ESCAPE}w"));
+    person.sees("has the board; attached: process ");
     person.types(&format!("{ESCAPE}t"));
     person.sees("keys are for the board now");
     person.types("hello");
     run.wait_for("somebody who is attached to the console types on it");
+    person.sees("[the agent has the console while test definitions run: it throws keys away]");
     run.signal(Signal::TERM);
     let finished = run.finish();
     assert_eq!(finished.code, Some(5), "{finished}");
@@ -188,4 +194,191 @@ fn a_board_that_did_not_boot_stays_on_with_its_console_open_again() {
     run.signal(Signal::INT);
     let finished = run.finish();
     assert_eq!(finished.code, Some(3), "{finished}");
+}
+
+/// A run of a job that passes, from the file `next.yaml`.
+fn start_next(bench: &Testbench, more: &[&str]) -> Running {
+    let passes = Definition::new("passes", &["lava-test-case there --result pass"]);
+    bench.write("next.yaml", Job::new().definitions(&[passes]).to_yaml());
+    bench.start_with(&[&["run", "next.yaml"], more].concat())
+}
+
+/// The last row that has `text`.
+fn last(rows: &[String], text: &str) -> Option<usize> {
+    rows.iter().rposition(|row| row.contains(text))
+}
+
+#[test]
+fn an_open_console_gives_its_board_to_a_run_watches_it_and_has_the_board_back() {
+    let bench = Testbench::new();
+    let mut person = at_console(&bench, &[]);
+    person.sees("Hit any key to stop autoboot");
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    person.sees("run out of job `one-board` (process ");
+    person.sees(") takes the board");
+    run.wait_for("pass    there");
+    person.sees("console of fake1, which run out of job `one-board`");
+    run.signal(Signal::TERM);
+    let finished = run.finish();
+    assert_eq!(finished.code, Some(5), "{finished}");
+    person.wait_for("console of one's own again", |rows| {
+        last(rows, "the run has ended") < last(rows, "console of fake1; Ctrl-T ? helps")
+    });
+    person.types(&format!("{ESCAPE}q"));
+    let (code, shown) = person.finish();
+    assert_eq!(code, Some(0), "{shown:#?}");
+}
+
+#[test]
+fn a_console_comes_behind_a_run_that_waits() {
+    let bench = Testbench::new();
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let first = bench.start(&Job::new().definitions(&[stays]));
+    first.wait_for("pass    there");
+    let mut person = at_console(&bench, &[]);
+    person.sees("console of fake1, which run out of job");
+    let second = start_next(&bench, &["--out", "second", "--wait"]);
+    second.wait_for_error("waiting: board fake1 is in use by run out of job");
+    first.signal(Signal::TERM);
+    first.finish();
+    person.sees("console of fake1, which run second of job");
+    let second = second.finish();
+    assert_eq!(second.code, Some(0), "{second}");
+    assert!(!second.stderr.contains("host-runner console"), "{second}");
+    person.types(&format!("{ESCAPE}q"));
+    assert_eq!(person.finish().0, Some(0));
+}
+
+#[test]
+fn the_power_of_a_board_that_a_run_has_is_asked_about_and_told_to_the_run() {
+    let bench = Testbench::new();
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    let mut person = at_console(&bench, &[]);
+    person.sees("console of fake1, which run out of job");
+    let switched = || std::fs::read_to_string(bench.path().join("power.log")).expect("it was switched");
+    person.types(&format!("{ESCAPE}p"));
+    person.sees("has the board. Type yes to go on with: reset.");
+    person.types("no\r");
+    person.sees("the power stays as it is");
+    assert_eq!(switched(), "reset\n");
+    person.types(&format!("{ESCAPE}o"));
+    person.sees("Type yes to go on with: power on.");
+    person.types("yes\r");
+    person.sees("power on: done");
+    assert_eq!(switched(), "reset\non\n");
+    run.wait_for("not this run, switches the board's power: power on");
+    person.types(&format!("{ESCAPE}q"));
+    assert_eq!(person.finish().0, Some(0));
+    run.signal(Signal::TERM);
+    run.finish();
+}
+
+#[test]
+fn the_power_command_asks_the_console_that_has_the_board() {
+    let bench = Testbench::new();
+    let mut person = at_console(&bench, &[]);
+    person.sees("Hit any key to stop autoboot");
+    let done = bench.start_with(&["power", "fake1", "cycle"]).finish();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "fake1: reset: done\n"), "{done}");
+    person.sees("switches the power: reset");
+    assert_eq!(done.power(), ["reset"]);
+    person.types(&format!("{ESCAPE}q"));
+    assert_eq!(person.finish().0, Some(0));
+}
+
+#[test]
+fn a_pipe_types_into_the_board_of_a_run_on_request_alone() {
+    let bench = Testbench::new();
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    let words = bench.write("words", "reboot\n");
+    let piped = |more: &[&str]| {
+        let input = File::open(&words).expect("it was written");
+        let arguments = [&["console", "fake1", "--exit-after", "1"], more].concat();
+        bench.start_with_input(&arguments, input).finish()
+    };
+    let refused = piped(&[]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(
+        refused.stderr.contains("has the board: nothing was typed")
+            && refused.stderr.contains("`--type` types"),
+        "{refused}"
+    );
+    assert!(!run.printed().contains("types on it"), "{}", run.printed());
+    let typed = piped(&["--type"]);
+    assert_eq!(typed.code, Some(0), "{typed}");
+    run.wait_for("somebody who is attached to the console types on it");
+    run.signal(Signal::TERM);
+    run.finish();
+}
+
+#[test]
+fn who_cannot_attach_is_told_why_and_does_not_try_again() {
+    let bench = Testbench::new();
+    let mut person = at_console(&bench, &[]);
+    person.sees("Hit any key to stop autoboot");
+    let key = Key::board(&bench.path().join("bench.toml"), "fake1").expect("the bench file is there");
+    let address = SocketAddr::from_abstract_name(key.console_name()).expect("a short name");
+    // The person's own is one of sixteen.
+    let others: Vec<_> = (1..16)
+        .map(|_| {
+            let mut other = UnixStream::connect_addr(&address).expect("it is open");
+            other.read_exact(&mut [0; 6]).expect("what came before");
+            other
+        })
+        .collect();
+    let refused = bench.start_with(&["console", "fake1"]).finish();
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.stderr.contains("no more can attach to it; attached are: process "), "{refused}");
+    assert!(refused.stderr.contains(&format!("process {} of user ", std::process::id())), "{refused}");
+    assert!(refused.stderr.lines().count() < 10, "{refused}");
+    drop(others);
+    person.types(&format!("{ESCAPE}q"));
+    assert_eq!(person.finish().0, Some(0));
+}
+
+#[test]
+fn what_a_serial_port_says_while_it_changes_hands_is_not_lost() {
+    let (adapter, other, path) = pseudo_terminal().expect("a pseudo-terminal");
+    drop(other);
+    let bench = Testbench::new().console(&format!("\"{path}\""));
+    let mut board = File::from(adapter);
+    let mut first = at_console(&bench, &[]);
+    first.sees("console of fake1; Ctrl-T ? helps");
+    let mut second = at_console(&bench, &[]);
+    second.sees("console of fake1, which `host-runner console`");
+    first.types(&format!("{ESCAPE}q"));
+    // However far they are: line by line without a pause.
+    for number in 0..300 {
+        writeln!(board, "line {number}\r").expect("the port is open all the time");
+    }
+    assert_eq!(first.finish().0, Some(0));
+    second.sees("line 299");
+    second.types(&format!("{ESCAPE}q"));
+    let (code, shown) = second.finish();
+    assert_eq!(code, Some(0), "{shown:#?}");
+    // One of them has shown it; the second one from where it was attached.
+    for number in 0..300 {
+        let line = format!("line {number}");
+        assert!(shown.iter().any(|row| row.trim_end() == line), "no {line}: {shown:#?}");
+    }
+}
+
+#[test]
+fn a_board_whose_power_nobody_switches_stays_on_as_well() {
+    let bench = Testbench::new();
+    let text = bench.to_toml();
+    let (without_power, _) = text.split_once("[boards.fake1.power]").expect("it has one");
+    let bench = bench.bench_text(without_power);
+    bench.write("bench.toml", bench.to_toml());
+    let fails = Definition::new("fails", &["lava-test-case broken --result fail"]);
+    bench.write("job.yaml", Job::new().definitions(&[fails]).to_yaml());
+    let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-on"]);
+    run.wait_for("board `fake1` stays on for 60 min");
+    run.signal(Signal::INT);
+    assert_eq!(run.finish().code, Some(1));
 }

@@ -97,12 +97,12 @@ pub(crate) enum Error {
         /// Where it was looked for, in words.
         tried: &'static str,
     },
-    /// The agent would need something that boards may not have.
-    #[error("{} is no static program: it has a segment {segment}", program.display())]
+    /// The agent would need something that boards may not have, or the archive's program something that a PC may not have.
+    #[error("{} is no static program: it has {segment}", program.display())]
     NotStatic {
-        /// The built agent.
+        /// The built program.
         program: PathBuf,
-        /// The kind of segment, as in "INTERP".
+        /// What asks for a loader or a library, as in "INTERP".
         segment: String,
     },
     /// Programs for Arm cannot run on this machine, so Debian's maintainer scripts cannot.

@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | fuzz | agent | lab`: everything around the product that a developer or a CI machine needs.
+//! `cargo xtask demo | test | fuzz | agent | lab | package`: everything around the product that a developer or a CI machine needs.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's only output")]
 
 mod agent;
@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod fuzz;
 mod lab;
+mod package;
 mod picture;
 mod process;
 mod stamp;
@@ -60,6 +61,8 @@ enum Task {
     /// Prepare the virtual board (kernel, initrd, root file system, artifacts, git mirror, target/lab/bench.toml) and
     /// user-mode Linux, whose NFS client is used by tests and benchmarks
     Lab,
+    /// Make the Debian package, and an archive with a static program, in target/package
+    Package(package::PackageArgs),
     /// Draw a stored run as docs/run.svg
     Picture {
         /// The directory of the run
@@ -94,6 +97,10 @@ fn perform(task: Task) -> Result<ExitCode, Error> {
             for agent in agent::build(&workspace, &architectures)? {
                 agent.check_memory()?;
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Package(args) => {
+            package::run(&workspace, &args)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Picture { run } => {

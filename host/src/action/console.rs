@@ -1,16 +1,24 @@
 //! The console of a node's board: opened, told of, and shared with whoever attaches to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::action::PoweredBoard;
 use crate::board::lease::Key;
+use crate::board::power::Power;
 use crate::board::{Board, ConsoleTarget};
 use crate::event::Direction;
-use crate::fault::{Class, Fault};
-use crate::link::{self, Console, ConsoleShare, Notice, Tap, Target};
-use crate::run::{NodeContext, Phase, Resources};
+use crate::fault::{Chain, Class, Fault};
+use crate::link::{self, Console, ConsoleShare, Notice, Order, Tap, Target};
+use crate::net::Net;
+use crate::run::{Emitter, NodeContext, Phase, Resources};
+
+/// How long a person may take to switch a board for another one.
+const SWITCH_LIMIT: Duration = Duration::from_secs(600);
 
 /// Opens a line to the node's board.
 pub(super) async fn open_console(
@@ -19,7 +27,7 @@ pub(super) async fn open_console(
     target: &Target,
     tap: Tap,
 ) -> Result<Console, Fault> {
-    link::open(target, &crate::net::Net::Host, tap, notice_of(node))
+    link::open(target, &Net::Host, tap, notice_of(node))
         .await
         .map_err(|error| phase.error(error.class(), &error))
 }
@@ -32,11 +40,21 @@ pub(super) async fn open_board_console(
     target: &Target,
     resources: &mut Resources,
 ) -> Result<Console, Fault> {
-    let Some(share) = share(node, board, resources) else {
-        return open_console(node, phase, target, tap_of(node)).await;
-    };
-    let console = open_console(node, phase, target, share.tap(tap_of(node))).await?;
-    Ok(console.shared(share, notice_of(node)))
+    let share = share(node, board, resources);
+    let tap = share.map_or_else(|| tap_of(node), |share| share.tap(tap_of(node)));
+    // It comes from a person's console, once.
+    let line = node.run.handover.take_line(&board.name);
+    let was_open = line.is_some();
+    let console = link::adopt(target, &Net::Host, line, tap, notice_of(node)).await;
+    let mut console = console.map_err(|error| phase.error(error.class(), &error))?;
+    if was_open {
+        // It is told and kept, and is no answer to anything that is still to be said.
+        console.read_waiting().await.map_err(|error| phase.error(Class::Infrastructure, &error))?;
+    }
+    Ok(match share {
+        Some(share) => console.shared(&share.console, notice_of(node)),
+        None => console,
+    })
 }
 
 /// The console of a virtual board, which others can attach to.
@@ -47,21 +65,68 @@ pub(super) fn share_console(
     resources: &mut Resources,
 ) -> Console {
     match share(node, board, resources) {
-        Some(share) => Console::new(stream, share.tap(tap_of(node))).shared(share, notice_of(node)),
+        Some(share) => Console::new(stream, share.tap(tap_of(node))).shared(&share.console, notice_of(node)),
         None => Console::new(stream, tap_of(node)),
     }
 }
 
+/// A console that others can attach to, and what does what they ask for.
+pub(crate) struct SharedConsole {
+    console: ConsoleShare,
+    _orders: AbortOnDropHandle<()>,
+}
+
+impl SharedConsole {
+    fn tap(&self, tap: Tap) -> Tap {
+        self.console.tap(tap)
+    }
+
+    /// As of [`ConsoleShare::close`].
+    pub(crate) async fn close(self) -> Vec<std::os::unix::net::UnixStream> {
+        self.console.close().await
+    }
+}
+
 /// What lets others attach to the console of the node's board, as long as the node has the board.
-fn share<'r>(node: &NodeContext, board: &Board, resources: &'r mut Resources) -> Option<&'r ConsoleShare> {
+fn share<'r>(node: &NodeContext, board: &Board, resources: &'r mut Resources) -> Option<&'r SharedConsole> {
     if resources.share.is_none() {
         let key = Key::board(&node.run.bench, &board.name);
-        match key.and_then(|key| ConsoleShare::open(&key.console_name())) {
-            Ok(share) => resources.share = Some(share),
+        match key.and_then(|key| ConsoleShare::open(&key.console_name(), false)) {
+            Ok((console, orders)) => {
+                let obeyed = obey(orders, node.emitter.clone(), board.power.clone());
+                let _orders = AbortOnDropHandle::new(tokio::spawn(obeyed));
+                resources.share = Some(SharedConsole { console, _orders });
+            }
             Err(error) => node.emitter.warn(format!("nobody can attach to the console: {error}")),
         }
     }
     resources.share.as_ref()
+}
+
+/// Switches the board's power for those who are attached, and warns of it.
+async fn obey(mut orders: mpsc::Receiver<Order>, emitter: Emitter, power: Option<Power>) {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Switch { who, switch, answer } => {
+                let Some(power) = power.as_ref().filter(|power| power.can(switch)) else {
+                    // Whoever asked may be gone, here and below.
+                    let _ = answer.send(Err("the bench file has nothing that does it".to_owned()));
+                    continue;
+                };
+                emitter.warn(format!("{who}, not this run, switches the board's power: {switch}"));
+                let limit = power.usual_limit().unwrap_or(SWITCH_LIMIT);
+                let done = power.run(switch, limit, &|text| emitter.warn(text)).await;
+                let told = done.map(|_| format!("{switch}: done")).map_err(|error| Chain(&error).to_string());
+                emitter.warn(match &told {
+                    Ok(text) => format!("what {who} asked for, {text}"),
+                    Err(text) => format!("what {who} asked for, {switch}, was not done: {text}"),
+                });
+                let _ = answer.send(told);
+            }
+            // A run does not offer it.
+            Order::Give { .. } => {}
+        }
+    }
 }
 
 /// Opens the console of a board again that is on and whose console was given up.

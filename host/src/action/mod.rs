@@ -28,7 +28,7 @@ pub(crate) use boot_minimal::{boot_minimal, new_connection};
 pub(crate) use boot_ssh::{boot_ssh, leave};
 pub(crate) use boot_uboot::{UBOOT_LINE_LIMIT, boot_bootloader, boot_uboot, dialog_settings};
 pub(crate) use command::{command, undo_commands};
-pub(crate) use console::reopen_console;
+pub(crate) use console::{SharedConsole, reopen_console};
 pub(crate) use deploy_tftp::{Deployed, TestsIn, deploy_tftp};
 pub(crate) use group_calls::call_group;
 pub(crate) use overlay::{Overlay, prepare};

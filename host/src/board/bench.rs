@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::board_type::{LinuxSettings, SerialConsole, UbootSettings};
 use super::power::Power;
@@ -76,6 +77,8 @@ pub struct Board {
     pub address: Option<IpAddr>,
     /// Port of its SSH server.
     pub ssh_port: u16,
+    /// How U-Boot's own tests get at it.
+    pub u_boot_test: UBootTest,
     /// What tests may be told of it.
     pub info: BoardInfo,
     /// Variables of the test scripts on it, in the file's order; those of a job win.
@@ -145,6 +148,22 @@ pub struct BenchCommand {
     pub run: Vec<String>,
     /// `undo`: what is run at the end of a job that has run the command; may be empty.
     pub undo: Vec<String>,
+}
+
+/// What U-Boot's own tests need of a board (U-Boot's `doc/develop/py_testing.rst`, "Hook scripts").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UBootTest {
+    /// Writes the U-Boot that was built to the board: a program and its arguments. Without one, the board keeps what it
+    /// has.
+    pub flash: Option<Vec<String>>,
+    /// How long that may take.
+    pub flash_timeout: Duration,
+}
+
+impl Default for UBootTest {
+    fn default() -> Self {
+        Self { flash: None, flash_timeout: Duration::from_secs(300) }
+    }
 }
 
 /// What the bench file lets tests know of a board, by helpers such as `lava-target-mac`. No value has spaces.

@@ -7,13 +7,15 @@ mod power;
 mod power_driver;
 mod qemu;
 mod rootfs;
+mod u_boot_test;
 
 #[cfg(test)]
 pub(crate) use power::DRIVERS;
 pub(crate) use power::MAX_OFF;
 pub(crate) use power_driver::{MAX_INDEX, MAX_PULSE_MS, MAX_VALUE};
-pub(crate) use qemu::{MAX_MEMORY_MB, MIN_MEMORY_MB};
-pub(crate) use rootfs::MAX_BUDGET_MB;
+pub(crate) use qemu::{FIRMWARE, MAX_MEMORY_MB, MEMORY_MB, MIN_MEMORY_MB};
+pub(crate) use rootfs::{DEFAULT_BUDGET, MAX_BUDGET_MB};
+pub(crate) use u_boot_test::MAX_FLASH_S;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -52,7 +54,7 @@ impl Bench {
             directory,
             types: Vec::new(),
             tokens: Tokens::default(),
-            rootfs_budget: rootfs::DEFAULT_BUDGET,
+            rootfs_budget: DEFAULT_BUDGET,
         };
         let bench = file.read(&node, Path::new(&source.name));
         let types = file.types.into_iter().filter_map(|(_, board_type)| board_type.err()).flatten();
@@ -252,6 +254,7 @@ impl BenchFile<'_> {
         let linux_device = fields.get("linux_console");
         let linux_device = linux_device.and_then(|node| self.reader.non_empty(node, "linux_console"));
         let power = fields.get("power").and_then(|node| self.power(name, node, is_virtual));
+        let u_boot_test = self.u_boot_test(&fields, is_virtual);
         let rootfs_budget = self.table(&fields, "rootfs", Self::rootfs_budget).unwrap_or(self.rootfs_budget);
         let info = self.table(&fields, "info", |file, table| Some(file.info(table))).unwrap_or_default();
         let tags = fields.get("tags").map(|node| self.reader.strings(node, "tags")).unwrap_or_default();
@@ -294,6 +297,7 @@ impl BenchFile<'_> {
             agent_link: agent_link.unwrap_or_default(),
             address,
             ssh_port: ssh_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22),
+            u_boot_test,
             info,
             environment: environment.unwrap_or_default(),
             power,

@@ -9,8 +9,10 @@
 //! Abstract names belong to the network namespace. A runner in another one, such as a container with a network of its
 //! own, is not seen; a serial port is opened exclusively all the same.
 
+mod handover;
 mod queue;
 mod tell;
+mod user;
 
 use std::fmt;
 use std::io;
@@ -24,8 +26,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::fault::Class;
 
+pub use handover::Handover;
+pub(crate) use handover::MAX_DESCRIPTORS;
 pub use queue::{Place, Waiter, waiters};
 use tell::Teller;
+pub(crate) use user::{Process, user_name};
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +61,7 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, user, run, job, since, until } = self;
+        let user = user_name(*user);
         if job.is_empty() {
             write!(f, "`{run}`")?;
         } else {
@@ -74,8 +80,8 @@ impl fmt::Display for Holder {
 pub enum Held {
     /// By nobody.
     Free,
-    /// By somebody who does not say so in time: it is stopped, or only just taking it.
-    Silent,
+    /// By somebody who does not say so in time: it is stopped, or only just taking it. The process, where the system tells.
+    Silent(Option<Process>),
     /// By somebody who says so.
     By(Holder),
 }
@@ -126,6 +132,11 @@ impl Key {
         format!("{}/console", self.name)
     }
 
+    /// Abstract name of the socket at which `u-boot-test-console` is asked for what it alone can do with its board.
+    pub fn u_boot_test_name(&self) -> String {
+        format!("{}/u-boot-test", self.name)
+    }
+
     /// A file name of its own, such as `board-0123abcd`.
     pub fn file_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
@@ -135,7 +146,7 @@ impl Key {
     pub fn holder(&self) -> Option<Holder> {
         match self.held() {
             Held::By(holder) => Some(holder),
-            Held::Free | Held::Silent => None,
+            Held::Free | Held::Silent(_) => None,
         }
     }
 
@@ -173,6 +184,8 @@ pub enum LeaseError {
         name: String,
         /// Who holds it, unless it does not say so: it is stopped, or only just taking it.
         holder: Option<Box<Holder>>,
+        /// The process that holds it and does not say so, where the system tells.
+        process: Option<Process>,
     },
     /// Two boards of one run are the same, or are on the same console.
     #[error("{0} is wanted twice by this run")]
@@ -203,7 +216,12 @@ impl LeaseError {
             Self::Held { holder: Some(_), .. } => {
                 Some("wait for that run to end, as `run --wait` does, or end it".to_owned())
             }
-            Self::Held { name, holder: None, .. } => Some(format!(
+            Self::Held { process: Some(process), .. } => Some(format!(
+                "{process} has it and does not answer, perhaps because it is stopped: `kill -CONT {0}` lets it go on, \
+                 `kill {0}` ends it",
+                process.pid
+            )),
+            Self::Held { name, .. } => Some(format!(
                 "the process that has it does not answer, perhaps because it is stopped; \
                  `sudo ss -xlp src '@{name}'` names it"
             )),
@@ -220,7 +238,7 @@ fn by(holder: Option<&Holder>) -> String {
 /// The right to use boards and root filesystems. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Lease {
-    _teller: Teller,
+    teller: Teller,
 }
 
 impl Lease {
@@ -229,23 +247,33 @@ impl Lease {
     /// # Errors
     /// [`LeaseError::Held`] names the run that has it.
     pub fn acquire(keys: &[Key], holder: &Holder) -> Result<Self, LeaseError> {
+        Self::with(keys, Vec::new(), holder)
+    }
+
+    /// As [`acquire`](Self::acquire), with `listeners` that are bound to some of `keys` already.
+    fn with(keys: &[Key], mut listeners: Vec<UnixListener>, holder: &Holder) -> Result<Self, LeaseError> {
         let system = |key: &Key| {
             let what = key.what.clone();
             |source| LeaseError::System { what, source }
         };
-        let mut listeners = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
             if keys.iter().take(index).any(|other| other.name == key.name) {
                 return Err(LeaseError::Twice(key.what.clone()));
             }
+            if let Some(given) = listeners.iter().find(|listener| key.is_at(listener)) {
+                Key::adopt(given).map_err(system(key))?;
+                continue;
+            }
             match key.bind() {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(LeaseError::Held {
-                        what: key.what.clone(),
-                        name: key.name.clone(),
-                        holder: key.holder().map(Box::new),
-                    });
+                    let (holder, process) = match key.held() {
+                        Held::By(holder) => (Some(Box::new(holder)), None),
+                        Held::Silent(process) => (None, process),
+                        Held::Free => (None, None),
+                    };
+                    let (what, name) = (key.what.clone(), key.name.clone());
+                    return Err(LeaseError::Held { what, name, holder, process });
                 }
                 Err(error) => return Err(system(key)(error)),
             }
@@ -254,7 +282,11 @@ impl Lease {
             what: keys.first().map_or_else(String::new, |key| key.what.clone()),
             source,
         })?;
-        Ok(Self { _teller: teller })
+        Ok(Self { teller })
+    }
+
+    fn into_listeners(self) -> Vec<UnixListener> {
+        self.teller.into_listeners()
     }
 }
 

@@ -13,7 +13,7 @@ pub mod virtual_network;
 
 pub use bench::{
     AgentLink, Bench, BenchCommand, BenchError, Board, BoardInfo, ConsoleTarget, QemuSettings, SshAccess,
-    VirtualNetwork,
+    UBootTest, VirtualNetwork,
 };
 pub(crate) use board_type::is_load_address;
 pub use board_type::{BoardType, LinuxSettings, LoadAddresses, SerialConsole, UbootSettings};

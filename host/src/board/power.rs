@@ -27,6 +27,7 @@ mod uhubctl;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 pub use ask::{Ask, AskError};
@@ -92,7 +93,8 @@ pub enum Driver {
 }
 
 /// What is done to the power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Switch {
     /// Power on.
     On,

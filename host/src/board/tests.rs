@@ -332,3 +332,27 @@ fn problems_of_a_board_type_file_are_told_with_its_name() {
     DIR/mine.toml:2:8: error[unknown-value]: `arch` cannot be `armv8` (did you mean `armv7`? it is one of `armv7`, `aarch64`, `x86_64`, `riscv64`)
     ");
 }
+
+#[test]
+fn u_boots_tests_write_to_real_boards_alone() {
+    insta::assert_snapshot!(problems(r#"
+[boards.a]
+type = "qemu-virt-arm"
+console = "qemu"
+address = "10.77.0.2"
+[boards.a.u_boot_test]
+flash = ["dd"]
+[boards.b]
+type = "beaglebone-black"
+console = "/dev/ttyS0"
+[boards.b.u_boot_test]
+flash = []
+flash_timeout_s = 0
+flush = 1
+"#), @"
+    bench.toml:7:1: error[exclusive-keys]: a virtual board has no `flash`: it starts `u-boot.bin` of the build directory
+    bench.toml:12:9: error[empty-value]: `flash` names no program
+    bench.toml:13:19: error[out-of-range]: `flash_timeout_s` must be from 1 to 3600, not 0
+    bench.toml:14:1: error[unknown-key]: `u_boot_test` has no key `flush` (did you mean `flash`?)
+    ");
+}

@@ -12,9 +12,10 @@ use crate::board::virtual_network;
 use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
-    message, power, replay, rootfs, run, schema, serve, ssh, validate,
+    message, ports, power, replay, rootfs, run, schema, serve, ssh, u_boot_test, validate,
 };
 use crate::fault::{Class, exit_code};
+use crate::ports::take_over;
 use crate::report::terminal;
 
 const EXIT_CODES: &str = "\
@@ -127,6 +128,9 @@ enum Command {
     /// Shows the bench and its runs as web pages that follow what happens, and to programs as JSON
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
+    /// Hands ports below 1024 to the runs of users who may not bind them; systemd starts it
+    #[command(after_help = ports::EXAMPLES)]
+    Ports(ports::PortsArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
@@ -136,6 +140,9 @@ enum Command {
     /// Puts the agent into a board's own root filesystem for good, looks at it there, removes it
     #[command(subcommand, after_help = AGENT_EXAMPLES)]
     Agent(AgentCommand),
+    /// Serves U-Boot's own test suite, test/py, as its hooks: console, flash, reset, release
+    #[command(subcommand, after_help = u_boot_test::EXAMPLES)]
+    UBootTest(u_boot_test::UBootTestCommand),
     /// Makes a bench file of the configuration that a lab has already: LAVA's or labgrid's
     #[command(subcommand, after_help = import::EXAMPLES)]
     Import(import::ImportCommand),
@@ -293,7 +300,7 @@ pub(super) struct ExplainArgs {
 /// Which bench.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory]
+    /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory, then in /etc]
     #[arg(long, value_name = "FILE", env = "HOST_RUNNER_BENCH")]
     pub(super) bench: Option<PathBuf>,
 }
@@ -339,11 +346,12 @@ impl DisplayArgs {
 
 /// The program: reads the arguments and runs the subcommand.
 pub fn main() -> ExitCode {
+    take_over();
     // Nobody types it: it stands in no help.
     if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
         return virtual_network::helper_main();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(u_boot_test::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not errors; wrong usage has the code of a wrong job.
@@ -370,9 +378,11 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::schema(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Ports(args) => ports::ports(&args),
         Command::Rootfs(command) => rootfs::rootfs(&command),
         Command::Cache(command) => cache::cache(&command),
         Command::Agent(command) => agent::agent(&command),
+        Command::UBootTest(command) => u_boot_test::u_boot_test(&command),
         Command::Import(command) => import::import(&command),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

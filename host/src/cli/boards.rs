@@ -118,9 +118,10 @@ fn line<'b>(
     };
     let (state, problem, holder) = match (held, broken) {
         (Held::By(holder), _) => (State::Used, None, Some(holder)),
-        (Held::Silent, _) => {
-            let text = "the process that has it does not answer, perhaps because it is stopped";
-            (State::Used, Some(text.to_owned()), None)
+        (Held::Silent(process), _) => {
+            let who = process.map_or_else(|| "the process".to_owned(), |process| process.to_string());
+            let text = format!("{who} has it and does not answer, perhaps because it is stopped");
+            (State::Used, Some(text), None)
         }
         (Held::Free, Some(error)) => (State::Broken, Some(error.to_string()), None),
         (Held::Free, None) => (State::Free, None, None),

@@ -15,6 +15,7 @@ mod init;
 mod man;
 mod message;
 mod output;
+mod ports;
 mod power;
 pub mod problems;
 mod replay;
@@ -25,6 +26,7 @@ mod runtime;
 mod schema;
 mod serve;
 mod ssh;
+mod u_boot_test;
 mod validate;
 mod web;
 

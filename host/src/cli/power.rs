@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::board::power::Switch;
+use crate::board::lease::Key;
+use crate::board::power::{Driver, Power, Switch};
+use crate::board::{Bench, Board};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
 use crate::cli::output::print;
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
 use crate::fault::{Class, Fault};
+use crate::link::control;
 use crate::run::{power_of, take_board};
 
 pub(super) const EXAMPLES: &str = "\
@@ -19,13 +22,13 @@ Examples:
   host-runner power bbb1 cycle
   host-runner power bbb1 off --bench lab/bench.toml
   host-runner power bbb1 status
-  host-runner power bbb1 cycle --force           also while a run has the board
+  host-runner power bbb1 cycle --force           also while a run has the board, which then warns of it
 
 What switches it is in [boards.NAME.power] of the bench file: commands, or a `driver` such as `uhubctl`, `snmp`,
 `tasmota`, `shelly`, `gpio` or `ask` (docs/power.md). What can be asked whether it obeys is asked.";
 
 /// How long a person may take.
-const PERSON_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const PERSON_LIMIT: Duration = Duration::from_secs(600);
 
 /// `host-runner power`.
 #[derive(Debug, Args)]
@@ -79,10 +82,15 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
         Action::Status => None,
         _ => match take_board(&bench, &board, command) {
             Ok(lease) => Some(lease),
-            Err(_) if args.force => None,
-            Err(fault) => {
-                let help = "wait for that run to end, or switch it all the same with --force";
-                return Err(fault.with_help(help).into());
+            Err(refusal) => {
+                if let Some(text) = ask_owner(&bench, &board, &power, args)? {
+                    return print(|out| writeln!(out, "{}: {text}", board.name));
+                }
+                if !args.force {
+                    let help = "wait for that run to end, or switch it all the same with --force";
+                    return Err(refusal.with_help(help).into());
+                }
+                None
             }
         },
     };
@@ -109,4 +117,23 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
         _ => "off",
     };
     print(|out| writeln!(out, "{}: {state}", board.name))
+}
+
+/// Has whoever has the board's console switch it: a person's console, and with `--force` a run, so that it is told there.
+/// What is said of it; nothing where nobody does it.
+fn ask_owner(bench: &Bench, board: &Board, power: &Power, args: &PowerArgs) -> Result<Option<String>, Fault> {
+    // The person at this terminal is the one to be asked.
+    if matches!(power.driver, Driver::Ask(_)) {
+        return Ok(None);
+    }
+    let Ok(key) = Key::board(&bench.path, &board.name) else { return Ok(None) };
+    let name = key.console_name();
+    match control::attached(&name) {
+        Ok(list) if list.gives || args.force => {}
+        _ => return Ok(None),
+    }
+    let limit = power.usual_limit().unwrap_or(PERSON_LIMIT);
+    control::switch(&name, args.action.switch(), limit)
+        .map(Some)
+        .map_err(|error| Fault::from_error(Class::Infrastructure, format!("board `{}`", board.name), &error))
 }

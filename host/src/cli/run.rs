@@ -17,10 +17,13 @@ use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeKind, NodePlan, Plan};
 use crate::report::output::Full;
-use crate::run::{self, Emitter, JobRun, LastRun, Wait, out_directory};
+use crate::run::{self, Emitter, Handover, JobRun, LastRun, Wait, out_directory};
 
 /// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
 const UNREAD_TIME: Duration = Duration::from_secs(60);
+
+/// The bench file for all users of this PC.
+const INSTALLED_BENCH: &str = "/etc/host-runner/bench.toml";
 
 /// Runs the job; the class of the fault that decided it, if it did not pass.
 pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
@@ -37,7 +40,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let web = args.web.map(|address| Web::open(address, &bench, &out)).transpose()?;
     let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
-    let lease = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
+    let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
+    let handover = Handover::of(taken.lines);
     let started = jiff::Timestamp::now();
     reports::make_out_directory(&out)?;
     let mut all = reports::files(&out)?;
@@ -54,9 +58,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let (job_name, remembered) = (plan.job_name.clone(), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
-        let emitter = emitter.clone();
+        let (emitter, handover) = (emitter.clone(), handover.clone());
+        let keep_on = args.keep_on;
         let served = web.map(|web| web.serve(&cancel)).transpose()?;
-        let run = JobRun { plan, bench, started, keep_rootfs, keep_on: args.keep_on, emitter, cancel };
+        let run = JobRun { plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
         let class = run::run(run).await;
         if let Some(served) = served {
             served.end().await;
@@ -74,7 +79,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     if let Err(fault) = last.remember(&remembered, boards.iter().map(String::as_str)) {
         note(&format!("the run is not remembered as the boards' last one: {fault}"));
     }
-    drop(lease);
+    handover.finish(taken.lease, &remembered);
     match printed.settle(UNREAD_TIME) {
         Ok(()) => {}
         Err(error) if args.json => {
@@ -165,6 +170,7 @@ fn usual_benches() -> Vec<PathBuf> {
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
     std::iter::once(PathBuf::from("bench.toml"))
         .chain(configuration.map(|directory| directory.join("host-runner/bench.toml")))
+        .chain([PathBuf::from(INSTALLED_BENCH)])
         .collect()
 }
 

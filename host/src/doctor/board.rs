@@ -21,7 +21,7 @@ use crate::board::{self, Bench, Board, ConsoleTarget, QemuSettings};
 use crate::fault::{Class, Fault};
 use crate::link::{self, Console, Target};
 use crate::net::Net;
-use crate::run::take_board;
+use crate::run::take_board_from_person;
 
 /// Why nothing more of a board can be checked: a finding says so.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub async fn examine_board(
             return findings.add(Finding::unknown(Check::PowerOn, &board.name, text));
         }
     }
-    let _lease = match take_board(bench, board, "host-runner doctor".to_owned()) {
+    let _lease = match take_board_from_person(bench, board, "host-runner doctor".to_owned()) {
         Ok(lease) => lease,
         Err(fault) => return findings.add(Finding::from_fault(Check::Lease, &board.name, fault)),
     };

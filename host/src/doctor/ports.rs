@@ -5,11 +5,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::finding::{BENCH, Check, Finding, Findings};
-use super::socket_owner::{Protocol, SocketOwner};
+use super::socket_owner::SocketOwner;
 use crate::fault::Class;
-use crate::net::Net;
 use crate::nfs::PORT_MAPPER_PORT;
-use crate::run::{NFS_PORT, NTP_PORT, TFTP_PORT, low_port_help};
+use crate::ports::{LowPortError, Origin, Protocol, low_port_help, share_udp, try_port};
+use crate::run::{NFS_PORT, NTP_PORT, TFTP_PORT};
 
 /// The first port that needs no privilege.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -56,10 +56,11 @@ pub(super) async fn check(address: IpAddr, findings: &mut Findings<'_>) {
 
 async fn of_port(port: &Port, address: IpAddr) -> Finding {
     let at = SocketAddr::new(address, port.number);
+    let mut origin = Origin::Own;
     for &protocol in port.protocols {
-        match bind(protocol, at).await {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_shared(protocol, at) => {
+        match try_port(protocol, at).await {
+            Ok(from) => origin = from,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_shared(protocol, at).await => {
                 let text = format!(
                     "{protocol} {} of {address} is shared with another run of host-runner",
                     port.number
@@ -70,26 +71,19 @@ async fn of_port(port: &Port, address: IpAddr) -> Finding {
         }
     }
     let protocols: Vec<_> = port.protocols.iter().map(ToString::to_string).collect();
-    Finding::ok(
-        port.check,
-        BENCH,
-        format!("{} {} of {address} is free", protocols.join(" and "), port.number),
-    )
-}
-
-/// Has the port for a moment.
-async fn bind(protocol: Protocol, at: SocketAddr) -> io::Result<()> {
-    match protocol {
-        Protocol::Udp => Net::Host.bind_udp(at).await.map(drop),
-        Protocol::Tcp => Net::Host.listen_tcp(at).await.map(drop),
-    }
+    let how = match origin {
+        Origin::Own => "is free",
+        Origin::Service => "is free, and the port service hands it over",
+        Origin::Inherited => "was handed over at the start",
+    };
+    Finding::ok(port.check, BENCH, format!("{} {} of {address} {how}", protocols.join(" and "), port.number))
 }
 
 /// Whether whoever has the port is another run, which leaves room for more.
-fn is_shared(protocol: Protocol, at: SocketAddr) -> bool {
+async fn is_shared(protocol: Protocol, at: SocketAddr) -> bool {
     protocol == Protocol::Udp
         && SocketOwner::of(protocol, at).name() == Some("host-runner")
-        && Net::share_udp(at, None).is_ok()
+        && share_udp(at).await.is_ok()
 }
 
 fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) -> Finding {
@@ -103,8 +97,12 @@ fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) 
         io::ErrorKind::PermissionDenied => {
             let first = fs::read_to_string(FIRST_FREE_PORT).unwrap_or_default();
             let first = first.trim();
-            let text = format!("{protocol} {number} may not be bound: ports below {first} need a privilege");
-            (text, Some(low_port_help()))
+            let tried = error.get_ref().and_then(|inner| inner.downcast_ref::<LowPortError>());
+            let service = tried.map_or_else(String::new, |tried| format!("; {}", tried.service()));
+            let text = format!(
+                "{protocol} {number} may not be bound: ports below {first} need a privilege{service}"
+            );
+            (text, Some(low_port_help(error)))
         }
         _ => (format!("{protocol} {number} of {address} cannot be bound: {error}"), None),
     };

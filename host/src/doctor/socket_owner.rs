@@ -6,21 +6,7 @@ use std::net::SocketAddr;
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, all_processes};
 
-/// What a port is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Tcp,
-    Udp,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        })
-    }
-}
+use crate::ports::Protocol;
 
 /// Who has a port.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,27 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
 use crate::dialog::Scan;
 use crate::event::Direction;
 
-use super::share::{ConsoleShare, TypedBytes};
+use super::share::{ConsoleShare, Typed, TypedBytes};
+
+/// How long a break is, where this PC makes it: longer than any character, and than what SysRq wants.
+const BREAK_TIME: Duration = Duration::from_millis(300);
+
+/// Reads of 4 KiB that empty any line: the kernel keeps 64 KiB of a serial port, and some megabytes of a TCP connection.
+const MAX_WAITING_CHUNKS: usize = 2048;
 
 /// Receives every chunk that crosses a console, in order, as it was.
 pub type Tap = Arc<dyn Fn(Direction, &[u8]) + Send + Sync>;
@@ -34,19 +44,89 @@ pub trait Port: Stream {
     fn set_break(&mut self, _on: bool) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    /// Whether another process can have the line as it is, open.
+    fn can_change_hands(&self) -> bool {
+        false
+    }
+
+    /// Parts with the line as it is, open, for another process; [`None`] where only this one can have it.
+    fn into_descriptor(self: Box<Self>) -> Option<OwnedFd> {
+        None
+    }
 }
 
-impl Port for TcpStream {}
+impl Port for TcpStream {
+    fn can_change_hands(&self) -> bool {
+        true
+    }
+
+    fn into_descriptor(self: Box<Self>) -> Option<OwnedFd> {
+        self.into_std().ok().map(OwnedFd::from)
+    }
+}
 impl Port for UnixStream {}
 impl Port for DuplexStream {}
 
 /// What others type on a line.
-struct Typist {
+struct Typist<S> {
     typed: TypedBytes,
     /// Taken, and not yet sent.
     pending: Vec<u8>,
+    /// A break that is made: its end, and who wants to know of it.
+    broken: Option<(Pin<Box<Sleep>>, oneshot::Sender<io::Result<()>>)>,
+    set_break: fn(&mut S, bool) -> io::Result<()>,
     /// Told once that somebody types.
     notice: Option<Notice>,
+    /// Tells those who are attached.
+    tell: Notice,
+    /// Whether an agent reads the line, and whether those who type have been told so.
+    agent: Option<bool>,
+}
+
+impl<S> Typist<S> {
+    /// Ends a break whose time is over; whether one is still made.
+    fn poll_break(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<()> {
+        if let Some((end, _)) = &mut self.broken {
+            std::task::ready!(end.as_mut().poll(cx));
+        }
+        if let Some((_, told)) = self.broken.take() {
+            // Whoever asked may be gone.
+            let _ = told.send((self.set_break)(stream, false));
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes what is typed next; whether there is something to send.
+    fn poll_next(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<()> {
+        while self.pending.is_empty() {
+            let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+            let Poll::Ready(Some(next)) = typed.poll_recv(cx) else { return Poll::Pending };
+            drop(typed);
+            match next {
+                Typed::Bytes(bytes) => {
+                    self.pending = bytes;
+                    if let Some(has_told @ false) = &mut self.agent {
+                        *has_told = true;
+                        (self.tell)(
+                            "the agent has the console while test definitions run: it throws keys away",
+                        );
+                    }
+                }
+                Typed::Break(told) => match (self.set_break)(stream, true) {
+                    Ok(()) => {
+                        self.broken = Some((Box::pin(sleep(BREAK_TIME)), told));
+                        std::task::ready!(self.poll_break(cx, stream));
+                    }
+                    Err(error) => drop(told.send(Err(error))),
+                },
+            }
+        }
+        if let Some(notice) = self.notice.take() {
+            notice("somebody who is attached to the console types on it");
+        }
+        Poll::Ready(())
+    }
 }
 
 /// A board's line, with a tap on it.
@@ -58,7 +138,7 @@ pub struct Console<S = Box<dyn Port>> {
     tap: Tap,
     unread: Vec<u8>,
     received: Scan,
-    typist: Option<Typist>,
+    typist: Option<Typist<S>>,
 }
 
 impl<S> fmt::Debug for Console<S> {
@@ -76,16 +156,26 @@ impl Console {
     /// Lets those who are attached to `share` type on the line, while it is read; `notice` is told when they begin.
     #[must_use]
     pub fn shared(mut self, share: &ConsoleShare, notice: Notice) -> Self {
-        self.typist = Some(Typist { typed: share.typist(), pending: Vec::new(), notice: Some(notice) });
+        self.typist = Some(Typist {
+            typed: share.typist(),
+            pending: Vec::new(),
+            broken: None,
+            set_break: |port, on| port.set_break(on),
+            notice: Some(notice),
+            tell: share.teller(),
+            agent: None,
+        });
         self
     }
 
-    /// Begins a break condition on the line, or ends it.
-    ///
-    /// # Errors
-    /// As of [`Port::set_break`].
-    pub fn set_break(&mut self, on: bool) -> io::Result<()> {
-        self.stream.set_break(on)
+    /// Whether another process can have the line as it is, open.
+    pub fn can_change_hands(&self) -> bool {
+        self.stream.can_change_hands()
+    }
+
+    /// Parts with the line as it is, open, for another process; [`None`] where only this one can have it.
+    pub fn into_descriptor(self) -> Option<OwnedFd> {
+        self.stream.into_descriptor()
     }
 }
 
@@ -100,9 +190,42 @@ impl<S> Console<S> {
         self.stream
     }
 
+    /// Says whether an agent reads the line, which makes nothing of what people type: they are told so.
+    pub fn set_agent(&mut self, has_line: bool) {
+        if let Some(typist) = &mut self.typist {
+            typist.agent = has_line.then_some(false);
+        }
+    }
+
     /// The last lines that came, printable, for errors about the line itself.
     pub fn last_output(&self) -> String {
         self.received.tail()
+    }
+
+    /// Reads what has come already, for the tap alone.
+    ///
+    /// # Errors
+    /// Those of the line.
+    pub async fn read_waiting(&mut self) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut bytes = [0; 4096];
+        // As much as a line can have kept; a board that goes on talking is not waited for.
+        for _ in 0..MAX_WAITING_CHUNKS {
+            let read = std::future::poll_fn(|cx| {
+                let mut room = ReadBuf::new(&mut bytes);
+                Poll::Ready(match Pin::new(&mut *self).poll_read(cx, &mut room) {
+                    Poll::Ready(Ok(())) => Ok(room.filled().len()),
+                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Pending => Ok(0),
+                })
+            });
+            if read.await? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Puts `bytes` back, to be read before anything else.
@@ -116,13 +239,10 @@ impl<S: AsyncWrite + Unpin> Console<S> {
     fn poll_typist(&mut self, cx: &mut Context<'_>) {
         let Some(typist) = &mut self.typist else { return };
         loop {
-            if typist.pending.is_empty() {
-                let mut typed = typist.typed.lock().unwrap_or_else(PoisonError::into_inner);
-                let Poll::Ready(Some(bytes)) = typed.poll_recv(cx) else { return };
-                typist.pending = bytes;
-                if let Some(notice) = typist.notice.take() {
-                    notice("somebody who is attached to the console types on it");
-                }
+            if typist.poll_break(cx, &mut self.stream).is_pending()
+                || typist.poll_next(cx, &mut self.stream).is_pending()
+            {
+                return;
             }
             // Whoever reads the line learns what is wrong with it.
             let Poll::Ready(Ok(count @ 1..)) = Pin::new(&mut self.stream).poll_write(cx, &typist.pending)

@@ -1,5 +1,9 @@
 //! A console on a serial port of this PC: exclusive, and patient with an adapter that is unplugged and comes back.
 //!
+//! A second descriptor of the port is kept for whoever has the board next: as long as it is open, what comes waits in the
+//! kernel, and the modem lines keep their state. They keep it at the last close, too (no `HUPCL`, termios(3)), for on some
+//! boards DTR or RTS is wired to reset.
+//!
 //! ```text
 //!            EIO, end of file                    the path opens again
 //! Open ────────────────────────▶ Lost ─────────────────────────────────▶ Open
@@ -12,13 +16,15 @@ mod holder;
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, Mode, OFlags, access, fstat, stat};
 use rustix::io::Errno;
+use rustix::termios::{ControlModes, OptionalActions, ioctl_tiocexcl, ioctl_tiocnxcl, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_serial::{ErrorKind, SerialPort as _, SerialPortBuilderExt as _, SerialStream};
@@ -89,8 +95,15 @@ pub(super) struct SerialLine {
 }
 
 enum State {
-    Open(SerialStream),
+    Open(OpenPort),
     Lost { since: Instant },
+}
+
+/// A port that is open.
+struct OpenPort {
+    stream: SerialStream,
+    /// The same port, for whoever has it next.
+    kept: OwnedFd,
 }
 
 impl fmt::Debug for SerialLine {
@@ -107,14 +120,29 @@ impl fmt::Debug for SerialLine {
 /// # Errors
 /// [`SerialError`].
 pub(super) fn open(path: &Path, baud: u32, notice: Notice) -> Result<SerialLine, SerialError> {
-    Ok(SerialLine {
-        path: path.to_owned(),
-        baud,
-        notice,
-        state: State::Open(open_port(path, baud)?),
-        read_retry: Box::pin(sleep(Duration::ZERO)),
-        write_retry: Box::pin(sleep(Duration::ZERO)),
-    })
+    Ok(SerialLine::new(path, baud, notice, open_port(path, baud)?))
+}
+
+/// As [`open`], of a port that another process has kept open: what came meanwhile is still to be read. One that is not the
+/// port at `path` any more is closed, and that one opened.
+///
+/// # Errors
+/// [`SerialError`].
+pub(super) fn adopt(
+    path: &Path,
+    baud: u32,
+    notice: Notice,
+    kept: OwnedFd,
+) -> Result<SerialLine, SerialError> {
+    let is_same = fstat(&kept)
+        .is_ok_and(|it| stat(path).is_ok_and(|other| it.st_rdev == other.st_rdev && it.st_rdev != 0));
+    if !is_same {
+        drop(kept);
+        return open(path, baud, notice);
+    }
+    // Set so that nobody opened it in between.
+    let _ = ioctl_tiocnxcl(&kept);
+    Ok(SerialLine::new(path, baud, notice, OpenPort { stream: open_stream(path, baud)?, kept }))
 }
 
 /// Whether this user may open the port at `path`, without opening it; one that is absent may still be plugged in.
@@ -148,9 +176,22 @@ fn check_free(path: &Path) -> Result<(), SerialError> {
     }
 }
 
-fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
+fn open_port(path: &Path, baud: u32) -> Result<OpenPort, SerialError> {
     // Whoever opened the port without a lock would share its bytes with us: look before opening.
     check_free(path)?;
+    // Before the other one, which nobody may open a second time.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let kept = rustix::fs::open(path, flags, Mode::empty());
+    let stream = open_stream(path, baud)?;
+    let setup = |error: Errno| SerialError::Setup { path: path.to_owned(), baud, reason: error.to_string() };
+    let kept = kept.map_err(setup)?;
+    let mut settings = tcgetattr(&kept).map_err(setup)?;
+    settings.control_modes -= ControlModes::HUPCL;
+    tcsetattr(&kept, OptionalActions::Now, &settings).map_err(setup)?;
+    Ok(OpenPort { stream, kept })
+}
+
+fn open_stream(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
     // The default of `exclusive` is on: TIOCEXCL and flock.
     tokio_serial::new(path.to_string_lossy(), baud).open_native_async().map_err(|error| match error.kind() {
         ErrorKind::Io(io::ErrorKind::NotFound) => SerialError::Absent(path.to_owned()),
@@ -168,6 +209,17 @@ fn open_port(path: &Path, baud: u32) -> Result<SerialStream, SerialError> {
 }
 
 impl SerialLine {
+    fn new(path: &Path, baud: u32, notice: Notice, port: OpenPort) -> Self {
+        Self {
+            path: path.to_owned(),
+            baud,
+            notice,
+            state: State::Open(port),
+            read_retry: Box::pin(sleep(Duration::ZERO)),
+            write_retry: Box::pin(sleep(Duration::ZERO)),
+        }
+    }
+
     fn lose(&mut self, error: Option<&io::Error>) {
         let path = self.path.display();
         let why = error.map_or_else(|| "end of file".to_owned(), ToString::to_string);
@@ -203,7 +255,7 @@ impl SerialLine {
             }
         }
         match &mut self.state {
-            State::Open(port) => Poll::Ready(Ok(port)),
+            State::Open(port) => Poll::Ready(Ok(&mut port.stream)),
             State::Lost { .. } => Poll::Pending,
         }
     }
@@ -220,10 +272,22 @@ impl SerialLine {
 impl Port for SerialLine {
     fn set_break(&mut self, on: bool) -> io::Result<()> {
         match &self.state {
-            State::Open(port) if on => Ok(port.set_break()?),
-            State::Open(port) => Ok(port.clear_break()?),
+            State::Open(port) if on => Ok(port.stream.set_break()?),
+            State::Open(port) => Ok(port.stream.clear_break()?),
             State::Lost { .. } => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    fn can_change_hands(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    fn into_descriptor(self: Box<Self>) -> Option<OwnedFd> {
+        let State::Open(OpenPort { stream, kept }) = self.state else { return None };
+        drop(stream);
+        // For as long as nobody reads it; whoever does sets its own.
+        let _ = ioctl_tiocexcl(&kept);
+        Some(kept)
     }
 }
 

@@ -1,5 +1,9 @@
 //! What a board's line can be, and opening it.
 
+use std::os::fd::OwnedFd;
+
+use tokio::net::TcpStream;
+
 use crate::fault::Class;
 use crate::net::Net;
 
@@ -78,4 +82,35 @@ pub async fn open(target: &Target, net: &Net, tap: Tap, notice: Notice) -> Resul
         }
         Target::Command(words) => Console::new(command::start(words)?, tap),
     })
+}
+
+/// As [`open`], of a line that another process has kept open, if it is one that can be.
+///
+/// # Errors
+/// As of [`open`].
+pub async fn adopt(
+    target: &Target,
+    net: &Net,
+    line: Option<OwnedFd>,
+    tap: Tap,
+    notice: Notice,
+) -> Result<Console, OpenError> {
+    match (target, line) {
+        (Target::Serial { path, baud }, Some(line)) => {
+            Ok(Console::new(serial::adopt(path, *baud, notice, line)?, tap))
+        }
+        (Target::Tcp { .. }, Some(line)) => match adopt_tcp(line) {
+            Ok(stream) => Ok(Console::new(stream, tap)),
+            // The other side may have closed it meanwhile.
+            Err(_) => open(target, net, tap, notice).await,
+        },
+        _ => open(target, net, tap, notice).await,
+    }
+}
+
+fn adopt_tcp(line: OwnedFd) -> std::io::Result<TcpStream> {
+    let stream = std::net::TcpStream::from(line);
+    stream.peer_addr()?;
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Script`] is what crossed a console, in turns; [`Player`] is the board, without I/O; [`serve()`] gives it a line.
 
+mod id;
 mod player;
 mod script;
 mod serve;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::id;
 use super::script::{Script, Turn};
 
 /// A board that says what it said, when the runner has typed what it typed.
@@ -101,7 +102,8 @@ impl Player {
             self.typed.drain(..self.before.len());
         }
         let length = recorded.len().min(self.typed.len());
-        if self.typed.get(..length) != recorded.get(..length) {
+        let typed = self.typed.get(..length).unwrap_or_default();
+        if !id::is_begin(typed, recorded) {
             return Err(Divergence {
                 turn: self.next + 1,
                 of: self.turns.len(),
@@ -110,8 +112,11 @@ impl Player {
             });
         }
         if length == recorded.len() {
-            self.before = recorded.clone();
-            self.typed.drain(..length);
+            let exchange = id::exchange(typed, recorded);
+            self.before = self.typed.drain(..length).collect();
+            if let Some(exchange) = exchange {
+                exchange.apply(self.turns.get_mut(self.next..).unwrap_or_default());
+            }
             self.end_turn(now);
         }
         Ok(())
@@ -177,6 +182,23 @@ mod tests {
         assert_eq!(player.poll_transmit(typed + SECOND), Ok(Some(b"U-Boot".to_vec())));
         assert_eq!((player.awaited(), player.poll_timeout()), (None, None));
         assert_eq!(player.handle_input(typed, b"anything"), Ok(()));
+    }
+
+    #[test]
+    fn another_run_has_another_id_and_is_answered_with_it() {
+        let (rx, tx) = (Direction::Rx, Direction::Tx);
+        let recording = script(&[
+            (1, rx, "=> "),
+            (2, tx, "tftp 176732304500/zImage\n"),
+            (3, rx, "tftp 1767323"),
+            (3, rx, "04500/zImage\r\n=> "),
+        ]);
+        let now = Instant::now();
+        let mut player = Player::new(recording, None, now);
+        assert_eq!(player.poll_transmit(now), Ok(Some(b"=> ".to_vec())));
+        player.handle_input(now, b"tftp 188888888800/zImage\n").unwrap();
+        assert_eq!(player.poll_transmit(now), Ok(Some(b"tftp 1888888".to_vec())));
+        assert_eq!(player.poll_transmit(now), Ok(Some(b"88800/zImage\r\n=> ".to_vec())));
     }
 
     #[test]

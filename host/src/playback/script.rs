@@ -21,6 +21,22 @@ pub enum Turn {
     Typed(Vec<u8>),
 }
 
+impl Turn {
+    /// What crossed the console.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Said { bytes, .. } | Self::Typed(bytes) => bytes,
+        }
+    }
+
+    /// As [`Self::bytes`], to be changed.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Said { bytes, .. } | Self::Typed(bytes) => bytes,
+        }
+    }
+}
+
 /// The turns of one node's console.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {

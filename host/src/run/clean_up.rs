@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::action::{self, Deployed};
 use crate::fault::Fault;
 use crate::limit::Limit;
+use crate::plan::NodeKind;
 use crate::run::{Line, NodeContext, Phase, Resources};
 
 /// How long a connection may take to end.
@@ -22,6 +23,8 @@ pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -
     let mut resources = std::mem::take(&mut *resources.lock().await);
     let (power, undo) = (resources.power.take(), std::mem::take(&mut resources.undo));
     let (mut filled, share) = (resources.filled.take(), resources.share.take());
+    // For whoever has the board next.
+    let mut kept = None;
     // They are served until the board is off.
     let mut spaces: Vec<_> = resources.into_spaces().collect();
     for space in &mut spaces {
@@ -34,8 +37,12 @@ pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -
                 let phase = own_phase(node, &Limit::new(CLEAR_TIME, "a fixed limit of cleaning up"));
                 action::clear_over_console(node, &phase, &mut line.console, &line.prompts, &directory).await;
             }
-            // A program that is the console may clean up after itself.
-            let _ = tokio::time::timeout(CLOSE_TIME, line.console.shutdown()).await;
+            if line.name.is_none() && line.console.can_change_hands() {
+                kept = line.console.into_descriptor();
+            } else {
+                // A program that is the console may clean up after itself.
+                let _ = tokio::time::timeout(CLOSE_TIME, line.console.shutdown()).await;
+            }
         }
         if let Some(activity) = space.deployed.as_ref().and_then(Deployed::activity)
             && (activity.calls > 0 || power.is_some())
@@ -47,8 +54,8 @@ pub(super) async fn clean_up(node: &NodeContext, resources: &Mutex<Resources>) -
     if let Some(directory) = filled {
         node.emitter.warn(format!("{directory} stays on the board: there is no shell left to remove it"));
     }
-    if let Some(share) = share {
-        share.close().await;
+    if let (Some(share), NodeKind::Board { board }) = (share, &node.plan.kind) {
+        node.run.handover.leave(&board.name, kept, share.close().await);
     }
     action::undo_commands(node, undo).await;
     let power = power?;

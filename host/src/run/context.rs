@@ -22,7 +22,7 @@ use crate::run::group::GroupHandle;
 use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
-use crate::run::{Emitter, GroupMember, JobRun, Phase};
+use crate::run::{Emitter, GroupMember, Handover, JobRun, Phase};
 use crate::ssh::KeyPair;
 
 /// What the nodes of a run share.
@@ -47,6 +47,8 @@ pub(crate) struct RunContext {
     pub(crate) agents: Vec<PathBuf>,
     /// The bench file.
     pub(crate) bench: PathBuf,
+    /// Open lines that the run was given, and that it leaves.
+    pub(crate) handover: Handover,
     /// How long a board of a failed node stays on, if it does.
     pub(crate) keep_on: Option<Duration>,
     /// Where the boards' root filesystems are kept, if they are.
@@ -126,6 +128,7 @@ impl RunContext {
             key: KeyPair::generate(),
             agents: bench::agent_directories(&job.bench),
             bench: job.bench.path.clone(),
+            handover: job.handover.clone(),
             keep_on: job.keep_on,
             keep_rootfs: job.keep_rootfs.clone(),
             persistent: bench::persistent_directory(Some(&job.bench)).ok(),

@@ -14,7 +14,7 @@ use crate::fault::{Class, Fault};
 use crate::plan::{NodeKind, NodePlan, Plan};
 use crate::run::context::RunContext;
 use crate::run::networks::Networks;
-use crate::run::{Emitter, node, verdict};
+use crate::run::{Emitter, Handover, node, verdict};
 
 /// A run that is ready to start.
 pub struct JobRun {
@@ -28,6 +28,8 @@ pub struct JobRun {
     pub keep_rootfs: Option<PathBuf>,
     /// How long boards of nodes that failed stay on, if they do.
     pub keep_on: Option<Duration>,
+    /// The open lines that it was given, and those that it leaves.
+    pub handover: Handover,
     /// Where its events go.
     pub emitter: Emitter,
     /// Stops it.

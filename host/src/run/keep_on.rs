@@ -10,26 +10,35 @@ use crate::action;
 use crate::fault::{Class, Fault};
 use crate::limit::Limit;
 use crate::link::Console;
-use crate::run::{NodeContext, Resources};
+use crate::plan::NodeKind;
+use crate::run::{Line, NodeContext, Resources};
 
 /// Keeps the board of a node that ended with `fault` for `time`, or until the run is stopped, and its console open.
 pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, resources: &Mutex<Resources>) {
     let mut resources = resources.lock().await;
-    if fault.class == Class::Cancelled || resources.power.is_none() || node.run.cancel.is_cancelled() {
+    let is_board = matches!(node.plan.kind, NodeKind::Board { .. });
+    if fault.class == Class::Cancelled || !is_board || node.run.cancel.is_cancelled() {
+        return;
+    }
+    // Whoever switches it, and if that is a person: a board whose console was opened is up, or may be.
+    if resources.power.is_none() && resources.share.is_none() {
+        node.emitter.note("`--keep-on` keeps nothing: the run has not touched the board");
         return;
     }
     let limit = Limit::new(time, "`--keep-on`");
     let phase = node.phase("keep-on", "", &limit);
-    let mut console = match resources.take_line(None) {
-        Some(line) => line.console,
-        None => match action::reopen_console(node, &phase, &mut resources).await {
-            Ok(console) => console,
+    if resources.line(None).is_none() {
+        match action::reopen_console(node, &phase, &mut resources).await {
+            Ok(console) => resources.keep_line(Line::without_prompts(console)),
             Err(fault) => {
                 node.emitter.warn(format!("the board does not stay on: {fault}"));
                 return;
             }
-        },
-    };
+        }
+    }
+    // It stays where it is: cleaning up ends it in order.
+    let Some(line) = resources.line(None) else { return };
+    let console = &mut line.console;
     let (on, minutes) = (node.plan.on(), time.as_secs() / 60);
     node.emitter.warn(format!(
         "the node has failed, and board `{on}` stays on for {minutes} min: `host-runner console {on}` in another \
@@ -37,7 +46,7 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
     ));
     let deadline = Instant::now() + time;
     tokio::select! {
-        ended = read_all(&mut console) => node.emitter.warn(format!("the console ended: {ended}")),
+        ended = read_all(console) => node.emitter.warn(format!("the console ended: {ended}")),
         () = tokio::time::sleep_until(deadline) => node.emitter.note("the time of `--keep-on` is over"),
         () = node.run.cancel.cancelled() => {}
     }

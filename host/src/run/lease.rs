@@ -1,13 +1,15 @@
 //! Boards and persistent root filesystems are used by one run at a time.
 
+use std::collections::HashMap;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::board::lease::{Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
+use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
-use crate::link::{Target, check_permission};
+use crate::link::{Target, check_permission, control};
 use crate::plan::{NodeKind, Plan};
 use crate::run::bench::persistent_directory;
 
@@ -22,8 +24,31 @@ pub struct Wait<'a> {
     pub say: &'a dyn Fn(&str),
 }
 
+/// What a run has, and the open lines of boards that a person's console has given to it, by the boards' names.
+#[derive(Debug)]
+pub struct Taken {
+    /// The boards and persistent root filesystems.
+    pub lease: Lease,
+    /// Lines.
+    pub lines: HashMap<String, OwnedFd>,
+}
+
+/// What is wanted, by what it is leased by.
+struct Wanted {
+    /// Boards by their names.
+    boards: Vec<(String, Vec<Key>)>,
+    /// Root filesystems.
+    others: Vec<Key>,
+}
+
+impl Wanted {
+    fn keys(&self) -> Vec<Key> {
+        self.others.iter().chain(self.boards.iter().flat_map(|(_, keys)| keys)).cloned().collect()
+    }
+}
+
 /// Takes all boards and persistent root filesystems of a plan, or none: what another run holds is refused at once, or is
-/// waited for, in the order in which runs came.
+/// waited for, in the order in which runs came. A person's console gives its board.
 ///
 /// `out` names the run to whoever wants the same meanwhile; `at_most` is how long it may take.
 ///
@@ -35,11 +60,11 @@ pub fn take_leases(
     out: &Path,
     at_most: Duration,
     wait: Option<&Wait<'_>>,
-) -> Result<Lease, Fault> {
-    let mut keys = Vec::new();
+) -> Result<Taken, Fault> {
+    let mut wanted = Wanted { boards: Vec::new(), others: Vec::new() };
     for node in &plan.nodes {
         for rootfs in node.persistent_rootfs() {
-            keys.push(rootfs_key(bench, &rootfs.value)?);
+            wanted.others.push(rootfs_key(bench, &rootfs.value)?);
         }
         let NodeKind::Board { board } = &node.kind else { continue };
         if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
@@ -47,8 +72,9 @@ pub fn take_leases(
                 Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
             })?;
         }
-        keys.extend(board_keys(bench, board)?);
+        wanted.boards.push((board.name.clone(), board_keys(bench, board)?));
     }
+    let keys = wanted.keys();
     let holder = || {
         let since = jiff::Timestamp::now();
         let until = since.checked_add(at_most).ok();
@@ -57,9 +83,9 @@ pub fn take_leases(
     match wait {
         None => {
             refuse_to_pass(&keys, bench)?;
-            acquire(&keys, &holder())
+            acquire(&wanted, &holder()).map_err(|error| lease_fault(&error))
         }
-        Some(wait) => wait_for(&keys, bench, holder, wait),
+        Some(wait) => wait_for(&wanted, bench, holder, wait),
     }
 }
 
@@ -75,21 +101,21 @@ fn refuse_to_pass(keys: &[Key], bench: &Bench) -> Result<(), Fault> {
 
 /// Takes `keys` once it is this process's turn.
 fn wait_for(
-    keys: &[Key],
+    wanted: &Wanted,
     bench: &Bench,
     holder: impl Fn() -> Holder,
     wait: &Wait<'_>,
-) -> Result<Lease, Fault> {
+) -> Result<Taken, Fault> {
     let waiting = Holder { until: None, ..holder() };
-    let mut place = Place::take(&bench.path, keys, waiting)
+    let mut place = Place::take(&bench.path, &wanted.keys(), waiting)
         .map_err(|error| Fault::from_error(Class::Infrastructure, "queue of the bench", &error))?;
     let deadline = Instant::now() + wait.time;
     let mut told = String::new();
     loop {
         let before = place.before();
         let text = match before {
-            0 => match Lease::acquire(keys, &holder()) {
-                Ok(lease) => return Ok(lease),
+            0 => match acquire(wanted, &holder()) {
+                Ok(taken) => return Ok(taken),
                 Err(error @ LeaseError::Held { .. }) => error.to_string(),
                 Err(error) => return Err(lease_fault(&error)),
             },
@@ -109,12 +135,45 @@ fn wait_for(
     }
 }
 
-/// Takes `board` for a command that has no job; `command` is shown to whoever wants it meanwhile.
+/// Takes `board` for a command that has no job, if nobody has it or waits for it; `command` is shown to whoever wants it
+/// meanwhile.
 ///
 /// # Errors
-/// A fault that names the run that has it.
+/// A fault that names the run or command that has it, or waits for it.
 pub fn take_board(bench: &Bench, board: &Board, command: String) -> Result<Lease, Fault> {
-    acquire(&board_keys(bench, board)?, &Holder::this(command, String::new(), jiff::Timestamp::now()))
+    let keys = board_keys(bench, board)?;
+    refuse_to_pass(&keys, bench)?;
+    Lease::acquire(&keys, &command_holder(command)).map_err(|error| lease_fault(&error))
+}
+
+/// As [`take_board`], also from a person's console, whose line is closed.
+///
+/// # Errors
+/// As of [`take_board`].
+pub fn take_board_from_person(bench: &Bench, board: &Board, command: String) -> Result<Lease, Fault> {
+    let keys = board_keys(bench, board)?;
+    refuse_to_pass(&keys, bench)?;
+    let wanted = Wanted { boards: vec![(board.name.clone(), keys)], others: Vec::new() };
+    let taken = acquire(&wanted, &command_holder(command)).map_err(|error| lease_fault(&error))?;
+    Ok(taken.lease)
+}
+
+/// Takes `board`, which `given` has, for a command that has no job.
+///
+/// # Errors
+/// As of [`take_board`].
+pub fn take_given_board(
+    bench: &Bench,
+    board: &Board,
+    given: Handover,
+    command: String,
+) -> Result<Lease, Fault> {
+    let keys = board_keys(bench, board)?;
+    Lease::acquire_given(&keys, vec![given], &command_holder(command)).map_err(|error| lease_fault(&error))
+}
+
+fn command_holder(command: String) -> Holder {
+    Holder::this(command, String::new(), jiff::Timestamp::now())
 }
 
 /// Who has `board`, or what its console is on.
@@ -126,18 +185,33 @@ pub fn board_held(bench: &Bench, board: &Board) -> Result<Held, Fault> {
     Ok(all.iter().map(Key::held).find(|held| *held != Held::Free).unwrap_or(Held::Free))
 }
 
-/// What a board is leased by: itself, and what its console is on.
-fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
+/// What a board is leased by: itself, and what its consoles are on.
+pub(super) fn board_keys(bench: &Bench, board: &Board) -> Result<Vec<Key>, Fault> {
     let key = Key::board(&bench.path, &board.name)
         .map_err(|error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error))?;
-    let console = match &board.console {
-        ConsoleTarget::Line(Target::Serial { path, .. }) => Some(Key::device(path)),
-        ConsoleTarget::Line(Target::Tcp { host, port } | Target::Telnet { host, port }) => {
-            Some(Key::port(host, *port))
-        }
-        ConsoleTarget::Line(Target::Command(_)) | ConsoleTarget::Qemu(_) | ConsoleTarget::None => None,
+    let main = match &board.console {
+        ConsoleTarget::Line(target) => line_key(target),
+        // It is reached over SSH alone.
+        ConsoleTarget::None => board.ssh.as_ref().map(|access| Key::port(&access.host, access.port)),
+        ConsoleTarget::Qemu(_) => None,
     };
-    Ok(std::iter::once(key).chain(console).collect())
+    let mut keys: Vec<Key> = std::iter::once(key).chain(main).collect();
+    for further in board.consoles.iter().filter_map(|(_, target)| line_key(target)) {
+        // One line may have two names.
+        if !keys.contains(&further) {
+            keys.push(further);
+        }
+    }
+    Ok(keys)
+}
+
+/// What a line is leased by; a command does not say what it opens.
+fn line_key(target: &Target) -> Option<Key> {
+    match target {
+        Target::Serial { path, .. } => Some(Key::device(path)),
+        Target::Tcp { host, port } | Target::Telnet { host, port } => Some(Key::port(host, *port)),
+        Target::Command(_) => None,
+    }
 }
 
 /// Those who wait for boards of a bench, as they were at one time.
@@ -165,8 +239,49 @@ impl Queue {
     }
 }
 
-fn acquire(keys: &[Key], holder: &Holder) -> Result<Lease, Fault> {
-    Lease::acquire(keys, holder).map_err(|error| lease_fault(&error))
+/// Takes all that is wanted, or nothing; from whoever has it only where all those are consoles that give their boards.
+fn acquire(wanted: &Wanted, holder: &Holder) -> Result<Taken, LeaseError> {
+    let keys = wanted.keys();
+    let held = match Lease::acquire(&keys, holder) {
+        Err(held @ LeaseError::Held { .. }) => held,
+        other => return other.map(|lease| Taken { lease, lines: HashMap::new() }),
+    };
+    let Some(givers) = givers(wanted) else { return Err(held) };
+    let (mut given, mut lines) = (Vec::new(), HashMap::new());
+    for (board, name) in givers {
+        // One that has ended meanwhile has given its board back.
+        if let Ok(mut handover) = control::ask_for_board(&name, &holder.to_string()) {
+            lines.extend(handover.take_line().map(|line| (board, line)));
+            given.push(handover);
+        }
+    }
+    Lease::acquire_given(&keys, given, holder).map(|lease| Taken { lease, lines })
+}
+
+/// The boards whose consoles would give them, with the names at which these are shared; [`None`] where something is held
+/// by somebody who does not.
+fn givers(wanted: &Wanted) -> Option<Vec<(String, String)>> {
+    let is_free = |key: &Key| key.held() == Held::Free;
+    if !wanted.others.iter().all(is_free) {
+        return None;
+    }
+    let mut givers = Vec::new();
+    for (board, keys) in &wanted.boards {
+        let own = keys.first()?;
+        if is_free(own) {
+            // What its console is on may still be another board's.
+            if !keys.iter().all(is_free) {
+                return None;
+            }
+            continue;
+        }
+        let name = own.console_name();
+        if !control::attached(&name).ok()?.gives {
+            return None;
+        }
+        givers.push((board.clone(), name));
+    }
+    Some(givers)
 }
 
 fn lease_fault(error: &LeaseError) -> Fault {

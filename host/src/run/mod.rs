@@ -19,6 +19,7 @@ mod clean_up;
 mod context;
 mod emitter;
 mod group;
+mod handover;
 mod job_run;
 mod keep_on;
 mod last_run;
@@ -41,10 +42,13 @@ pub use bench::{cache_directory, persistent_directory};
 pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
+pub use handover::{Handover, give_board, give_to_first, nobody_waits};
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
-pub use lease::{Queue, Wait, board_held, take_board, take_leases};
-pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, low_port_help, udp_sockets};
+pub use lease::{
+    Queue, Taken, Wait, board_held, take_board, take_board_from_person, take_given_board, take_leases,
+};
+pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
 pub use out_directory::out_directory;
 pub(crate) use phase::Phase;
 pub use power::power_of;

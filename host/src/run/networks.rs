@@ -16,6 +16,7 @@ use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
 use crate::plan::NodeKind;
+use crate::ports::low_port_help;
 use crate::run::context::node_id;
 use crate::run::{Emitter, JobRun};
 use crate::tftp::{TftpEvent, TftpEventKind};
@@ -149,7 +150,7 @@ impl Networks {
         let files = tftp::Table::new();
         let sockets = udp_sockets(&net, SocketAddr::new(address, TFTP_PORT), peers.as_deref()).await;
         for socket in sockets.map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error))? {
-            let server = tftp::Server::on(net.clone(), socket, Arc::clone(&files))
+            let server = tftp::Server::on(net.clone(), socket, address, Arc::clone(&files))
                 .map_err(|error| port_fault("TFTP", address, TFTP_PORT, &error))?;
             self.supervise("TFTP", job, server.run(tftp_events(job), self.stop.clone()));
         }
@@ -218,13 +219,12 @@ pub(crate) async fn udp_sockets(
     at: SocketAddr,
     peers: Option<&[IpAddr]>,
 ) -> io::Result<Vec<UdpSocket>> {
-    match peers {
-        Some(peers) => {
-            let all = peers.iter().copied().map(Some).chain([None]);
-            all.map(|peer| Net::share_udp(at, peer)).collect()
-        }
-        None => Ok(vec![net.bind_udp(at).await?]),
+    let Some(peers) = peers.filter(|_| net.can_share(at)) else { return Ok(vec![net.bind_udp(at).await?]) };
+    let mut sockets = Vec::with_capacity(peers.len() + 1);
+    for peer in peers.iter().copied().map(Some).chain([None]) {
+        sockets.push(net.share_udp(at, peer).await?);
     }
+    Ok(sockets)
 }
 
 fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Fault {
@@ -234,7 +234,7 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         format!("cannot bind {address}:{port}: {error}"),
     );
     match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.with_help(low_port_help()),
+        io::ErrorKind::PermissionDenied => fault.with_help(low_port_help(error)),
         io::ErrorKind::AddrInUse => fault.with_help(format!(
             "another program holds the port; `ss -lnp 'sport = :{port}'` names it. If it is another run of host-runner: \
              give its boards and those of this run an `address` each in the bench file, then they share the port"
@@ -244,15 +244,6 @@ fn port_fault(what: &str, address: IpAddr, port: u16, error: &io::Error) -> Faul
         }
         _ => fault,
     }
-}
-
-/// How this program is permitted the ports that boards ask at.
-pub(crate) fn low_port_help() -> String {
-    format!(
-        "ports below 1024 need a privilege, once: `sudo setcap cap_net_bind_service=+ep {}` (again after each \
-         build), or `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
-        std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
-    )
 }
 
 /// Passes the TFTP server's events on, each for the node whose id the file name begins with.

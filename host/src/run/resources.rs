@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use regex::bytes::Regex;
 
-use crate::action::{Deployed, PoweredBoard, TestsIn};
+use crate::action::{Deployed, PoweredBoard, SharedConsole, TestsIn};
 use crate::fault::{Class, Fault};
 use crate::job::TransferCommands;
-use crate::link::{Console, ConsoleShare};
+use crate::link::Console;
 use crate::plan::UserCommand;
 use crate::run::Phase;
 use crate::ssh::{SshSession, SshTarget};
@@ -18,7 +18,7 @@ pub(crate) struct Resources {
     /// The board's power, if it was switched on.
     pub(crate) power: Option<PoweredBoard>,
     /// Lets others attach to the board's console.
-    pub(crate) share: Option<ConsoleShare>,
+    pub(crate) share: Option<SharedConsole>,
     /// Where the system that runs on the board has agent and tests from.
     pub(crate) tests: TestsIn,
     /// The agent that was brought onto the board since that was booted.
@@ -77,6 +77,20 @@ pub(crate) struct Line {
     pub(crate) transfer: Option<TransferCommands>,
 }
 
+impl Line {
+    /// The board's console, when nobody is known to answer on it.
+    pub(crate) const fn without_prompts(console: Console) -> Self {
+        Self {
+            console,
+            prompts: Vec::new(),
+            name: None,
+            at_loader: false,
+            owes_prompt: false,
+            transfer: None,
+        }
+    }
+}
+
 impl Resources {
     /// Goes into a namespace: the empty one if the job has none.
     pub(crate) fn enter(&mut self, namespace: &str) {
@@ -123,6 +137,18 @@ impl Resources {
     pub(crate) fn take_line(&mut self, name: Option<&str>) -> Option<Line> {
         let mut spaces = self.spaces.values_mut();
         spaces.find_map(|space| space.line.take_if(|line| line.name.as_deref() == name))
+    }
+
+    /// The connection `name`, or the board's console, whatever namespace has it.
+    pub(crate) fn line(&mut self, name: Option<&str>) -> Option<&mut Line> {
+        let lines = self.spaces.values_mut().filter_map(|space| space.line.as_mut());
+        lines.into_iter().find(|line| line.name.as_deref() == name)
+    }
+
+    /// Keeps a connection that belongs to no namespace.
+    pub(crate) fn keep_line(&mut self, line: Line) {
+        // A namespace of a job has a name without control characters.
+        self.spaces.entry("\0".to_owned()).or_default().line = Some(line);
     }
 
     /// Whether U-Boot is at its prompt on the board's console.

@@ -3,9 +3,19 @@
 use schemars::Schema;
 use serde_json::Value;
 
-use super::shape::{Keys, any_text, boolean, document, integer, names, one_or_list, one_or_some, text, word};
+use super::reference::Reference;
+use super::shape::{
+    Keys, any_text, boolean, document, integer, names, one_or_list, one_or_some, or, or_else, text, word,
+};
 use crate::board::board_type::{ARCHITECTURES, MAX_BAUD, MAX_CHARACTER_DELAY, MIN_BAUD};
 use crate::job::BootImage;
+
+/// The page of all keys.
+pub(super) const REFERENCE: Reference<'_> = Reference {
+    introduction: include_str!("board_type/introduction.md"),
+    elsewhere: &[],
+    example: include_str!("examples/board-type.toml"),
+};
 
 /// The schema.
 pub(super) fn schema() -> Schema {
@@ -14,7 +24,7 @@ pub(super) fn schema() -> Schema {
         .needs("baud", "Its speed.", baud());
     let keys = Keys::new()
         .needs("name", "The type's name, such as `beaglebone-black`.", text())
-        .may("arch", "The agent's architecture; without it, each board says it.", arch())
+        .may("arch", "The agent's architecture.", or_else(arch(), "each board says it"))
         .needs("console", "The serial console.", console.schema())
         .may("uboot", "U-Boot, if the boards have it.", uboot(Part::Whole))
         .needs("linux", "Linux.", linux(Part::Whole));
@@ -72,10 +82,18 @@ pub(super) fn uboot(part: Part) -> Value {
         keys.may(name, &format!("For a kernel of the kind `{name}`."), of_image.clone())
     });
     let keys = Keys::new()
-        .may("character_delay_ms", "Milliseconds between characters typed.", integer(0, MAX_CHARACTER_DELAY))
+        .may(
+            "character_delay_ms",
+            "Milliseconds between characters typed.",
+            or(integer(0, MAX_CHARACTER_DELAY), 0),
+        )
         .may("dtbo_addr", "Where overlays of the device tree are loaded.", address())
         .may("tee_addr", "Where a trusted execution environment's image is loaded.", address())
-        .may("ramdisk_header", "Whether a RAM disk without U-Boot's header is given one.", boolean())
+        .may(
+            "ramdisk_header",
+            "Whether a RAM disk without U-Boot's header is given one.",
+            or(boolean(), false),
+        )
         .may("uimage_addr", "Where a kernel that is given U-Boot's header is moved to.", address())
         .may("addresses", "Addresses for some kinds of kernel image.", of_images.schema())
         .may("boot_dtb_addr", "The device tree that the kernel gets, where it is not the job's.", text());

@@ -6,6 +6,7 @@
 mod bench;
 mod board_type;
 mod job;
+mod reference;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,28 @@ impl FileKind {
     /// None is known: a schema is made of what JSON can hold.
     pub fn text(self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(&self.schema())? + "\n")
+    }
+
+    /// Name in `docs/` of the page that tells people of it, if it is a file that people write and LAVA does not know.
+    pub const fn reference_name(self) -> Option<&'static str> {
+        match self {
+            Self::Bench => Some("bench.md"),
+            Self::BoardType => Some("board-types.md"),
+            Self::Job | Self::Results | Self::Event => None,
+        }
+    }
+
+    /// That page; `None` for kinds that have none.
+    ///
+    /// # Errors
+    /// None is known: tests read the example that is in it.
+    pub fn reference(self) -> Result<Option<String>, toml::de::Error> {
+        let reference = match self {
+            Self::Bench => bench::REFERENCE,
+            Self::BoardType => board_type::REFERENCE,
+            Self::Job | Self::Results | Self::Event => return Ok(None),
+        };
+        reference.page(self.schema().as_value()).map(Some)
     }
 
     /// The schema: draft 7 for files that people write, which editors know best; 2020-12 for the others.

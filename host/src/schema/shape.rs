@@ -38,6 +38,21 @@ pub(super) fn word(words: impl IntoIterator<Item = &'static str>) -> Value {
     json!({ "enum": words.into_iter().collect::<Vec<_>>() })
 }
 
+/// A value that has another one where it is not given.
+pub(super) fn or(mut value: Value, default: impl Into<Value>) -> Value {
+    value["default"] = default.into();
+    value
+}
+
+/// The same, where what stands in for it is not a value: for people.
+pub(super) fn or_else(mut value: Value, default: &str) -> Value {
+    value["$comment"] = format!("{DEFAULT}{default}").into();
+    value
+}
+
+/// What the comment of a value begins with that has a default which is not a value.
+pub(super) const DEFAULT: &str = "default: ";
+
 /// A list that may be empty.
 pub(super) fn list(item: &Value) -> Value {
     json!({ "type": "array", "items": item })

@@ -21,8 +21,8 @@ const UPDATE: &str = "UPDATE_SCHEMAS";
 /// Files that people write.
 const READ: [(FileKind, &str); 3] = [
     (FileKind::Job, "tests/fixtures/schema/job.yaml"),
-    (FileKind::Bench, "tests/fixtures/schema/bench.toml"),
-    (FileKind::BoardType, "tests/fixtures/schema/board-type.toml"),
+    (FileKind::Bench, "host/src/schema/examples/bench.toml"),
+    (FileKind::BoardType, "host/src/schema/examples/board-type.toml"),
 ];
 
 fn repository() -> PathBuf {
@@ -67,17 +67,73 @@ fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
     validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
+fn assert_current(path: &Path, current: &str) {
+    if std::env::var_os(UPDATE).is_some_and(|value| value == "1") {
+        fs::write(path, current).unwrap();
+    }
+    let published = fs::read_to_string(path).unwrap_or_default();
+    assert!(published == current, "{} is not current; run this test with {UPDATE}=1", path.display());
+}
+
 #[test]
 fn the_published_schemas_are_current() {
     for kind in FileKind::ALL {
-        let path = repository().join("docs/schemas").join(kind.file_name());
-        let current = kind.text().unwrap();
-        if std::env::var_os(UPDATE).is_some_and(|value| value == "1") {
-            fs::write(&path, &current).unwrap();
-        }
-        let published = fs::read_to_string(&path).unwrap_or_default();
-        assert!(published == current, "{} is not current; run this test with {UPDATE}=1", path.display());
+        assert_current(&repository().join("docs/schemas").join(kind.file_name()), &kind.text().unwrap());
     }
+}
+
+#[test]
+fn the_published_pages_are_current_and_have_an_example_of_every_key() {
+    for kind in FileKind::ALL {
+        let Some(page) = kind.reference().unwrap() else {
+            assert_eq!(kind.reference_name(), None);
+            continue;
+        };
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(rows.len() > 20, "{page}");
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+            assert!(cells.len() == 5 && cells.iter().all(|cell| !cell.is_empty()), "a cell is empty: {row}");
+        }
+        assert_current(&repository().join("docs").join(kind.reference_name().unwrap()), &page);
+    }
+}
+
+/// What a part of a bench file needs around it to be a whole one.
+fn whole_bench(part: &str) -> String {
+    let has = |board: &str| part.contains(&format!("[boards.{board}]"));
+    let around = |board: &str, console: &str| match has(board) {
+        true => String::new(),
+        false => format!("[boards.{board}]\ntype = \"beaglebone-black\"\nconsole = \"{console}\"\n"),
+    };
+    let names = part.lines().filter_map(|line| line.strip_prefix("[boards.")?.split(['.', ']']).next());
+    let names: BTreeSet<&str> = names.chain(["bbb1"]).collect();
+    let numbered = names.iter().enumerate();
+    numbered
+        .map(|(number, name)| around(name, &format!("/dev/ttyS{number}")))
+        .chain([part.to_owned()])
+        .collect()
+}
+
+#[test]
+fn the_checks_take_every_part_of_a_bench_file_that_a_page_shows() {
+    let (mut seen, directory) = (0, repository().join("docs"));
+    for entry in fs::read_dir(&directory).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        for block in text.split("```toml\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            // Made by a command, with its parts separated; a test of that command looks at it.
+            if path.ends_with("import.md") {
+                continue;
+            }
+            let name = format!("{} in {block}", path.display());
+            let bench = Bench::parse(&Source::new(&name, whole_bench(block)), &directory);
+            assert!(bench.is_ok(), "{bench:#?}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "{seen}");
 }
 
 #[test]

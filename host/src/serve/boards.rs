@@ -65,7 +65,7 @@ pub(super) fn list(bench: &Bench, powers: &Powers, runs: &[Run]) -> Vec<BoardLin
     let line = |board: &Board| {
         let (state, holder) = match board_held(bench, board) {
             Ok(Held::Free) => (Use::Free, None),
-            Ok(Held::Silent) => (Use::Used, None),
+            Ok(Held::Silent(_)) => (Use::Used, None),
             Ok(Held::By(holder)) => (Use::Used, Some(holder)),
             Err(_) => (Use::Unknown, None),
         };

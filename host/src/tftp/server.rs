@@ -68,15 +68,16 @@ impl Server {
     pub async fn bind(net: Net, address: SocketAddr, table: Arc<Table>) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
         let socket = net.bind_udp(address).await.map_err(failed)?;
-        Self::on(net, socket, table).map_err(failed)
+        Self::on(net, socket, address.ip(), table).map_err(failed)
     }
 
-    /// Answers what comes to `socket`, which is of `net`.
+    /// Answers what comes to `socket`, which is of `net`. It may be one of all addresses; transfers are answered from
+    /// `address`, the one that boards ask at.
     ///
     /// # Errors
-    /// Where its address cannot be read.
-    pub fn on(net: Net, socket: UdpSocket, table: Arc<Table>) -> io::Result<Self> {
-        let local = socket.local_addr()?;
+    /// Where the socket's port cannot be read.
+    pub fn on(net: Net, socket: UdpSocket, address: IpAddr, table: Arc<Table>) -> io::Result<Self> {
+        let local = SocketAddr::new(address, socket.local_addr()?.port());
         Ok(Self { net, socket: Arc::new(socket), local, table, own_threads: OWN_THREADS })
     }
 

@@ -40,7 +40,7 @@ pub use median::median;
 pub use ordinary_user::{OrdinaryUser, Tun};
 pub use outlet::{Outlet, on_outlet};
 pub use peers::{bench_peer, installed_peer};
-pub use programs::{agent, fake_board, host_runner, target_directory, without_xstate};
+pub use programs::{agent, fake_board, host_runner, target_directory};
 pub use running::{PATIENCE, Running};
 pub use terminal::{OnTerminal, pseudo_terminal};
 pub use testbench::{ARTIFACTS_URL, BOARD, NODE, Testbench};

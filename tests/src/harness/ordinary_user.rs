@@ -11,6 +11,9 @@ const ID: u32 = 59_999;
 /// Gives all capabilities back on the way to the program.
 const WITHOUT_CAPABILITIES: &str = "setpriv --ambient-caps=-all --inh-caps=-all --";
 
+/// Ends what was started beside the program when that ends.
+const BESIDE: &str = "setpriv --pdeathsig TERM --";
+
 /// What is at `/dev/net/tun`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tun {
@@ -32,6 +35,8 @@ pub struct OrdinaryUser {
     network: bool,
     low_ports: bool,
     no_user_namespaces: bool,
+    /// Options of systemd-socket-activate, which then starts the program.
+    handed_over: Option<String>,
 }
 
 impl OrdinaryUser {
@@ -92,6 +97,45 @@ impl OrdinaryUser {
         self
     }
 
+    /// With the port service of `program` beside it, in the same network and with the one capability that it needs. It listens
+    /// at `socket`, which gets `mode`, and tells in `log` who has got what.
+    #[must_use]
+    pub fn with_port_service(self, program: &Path, socket: &Path, mode: &str, log: &Path) -> Self {
+        let (program, socket, log) = (program.display(), socket.display(), log.display());
+        let listen = format!("systemd-socket-activate --seqpacket --listen '{socket}' '{program}' ports");
+        let mut user = self.with_process(&format!("{listen} >'{log}' 2>&1"), &format!("[ -S '{socket}' ]"));
+        user.changes.push(format!("chmod {mode} '{socket}'"));
+        user
+    }
+
+    /// With a process of the user's beside it, which may bind low ports; the program starts once the shell's `condition` holds.
+    #[must_use]
+    pub fn with_process(mut self, command: &str, condition: &str) -> Self {
+        // The end of a process is told to its child only if both are of one user.
+        let become_user =
+            if Self::is_another() { become_user("-all,+net_bind_service") } else { String::new() };
+        self.changes.push(format!("{become_user} {BESIDE} {command} &\n{}", until(condition)));
+        self
+    }
+
+    /// With UDP sockets at `listen` that are handed over at the start, as systemd does it (sd_listen_fds(3)) when the first
+    /// datagram comes to `address`. `variables` are all that the program gets of the environment, beside `PATH` and `HOME`.
+    #[must_use]
+    pub fn with_handed_over(mut self, listen: &[&str], address: &str, variables: &[&str]) -> Self {
+        let (host, port) = address.rsplit_once(':').expect("an address with a port");
+        // An ERROR of TFTP, which nobody answers, until somebody has taken one.
+        let send = format!(
+            "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.connect(('{host}', {port}))\n\
+             for _ in range(600):\n  try:\n    s.send(b'\\0\\5\\0\\0\\0'); time.sleep(0.05); s.send(b'\\0\\5\\0\\0\\0'); break\n\
+             \x20 except OSError: time.sleep(0.05)"
+        );
+        self = self.with_process(&format!("python3 -c \"{send}\""), "true");
+        let listen = listen.iter().map(|listen| format!("--listen {listen} "));
+        let variables = variables.iter().map(|name| format!("--setenv {name} "));
+        self.handed_over = Some(listen.chain(variables).collect());
+        self
+    }
+
     /// Where the system's `user.max_user_namespaces` is 0.
     #[must_use]
     pub fn without_user_namespaces(mut self) -> Self {
@@ -122,10 +166,7 @@ impl OrdinaryUser {
     /// Starts `program`; add arguments and environment. All that lies between becomes the program: same process.
     pub fn command(&self, program: &Path) -> Command {
         let capabilities = if self.low_ports { "-all,+net_bind_service" } else { "-all" };
-        let become_user = format!(
-            "setpriv --reuid={ID} --regid={ID} --clear-groups --inh-caps={capabilities} \
-             --ambient-caps={capabilities} --bounding-set={capabilities} --"
-        );
+        let become_user = become_user(capabilities);
         let mut words: Vec<&str> = Vec::new();
         let drop: &str = match Self::is_another() {
             true => {
@@ -141,7 +182,11 @@ impl OrdinaryUser {
         if self.network {
             words.push("--net");
         }
-        let script = format!("{}\nexec {drop} \"$@\"", self.changes.join("\n"));
+        let activate = self
+            .handed_over
+            .as_ref()
+            .map_or_else(String::new, |options| format!("systemd-socket-activate --datagram {options} --"));
+        let script = format!("{}\nexec {activate} {drop} \"$@\"", self.changes.join("\n"));
         let limit =
             format!("echo 0 > /proc/sys/user/max_user_namespaces; exec {WITHOUT_CAPABILITIES} \"$@\"");
         if !words.is_empty() {
@@ -160,4 +205,20 @@ impl OrdinaryUser {
             }
         }
     }
+}
+
+/// What makes root the ordinary user with these capabilities, and then runs what follows.
+fn become_user(capabilities: &str) -> String {
+    format!(
+        "setpriv --reuid={ID} --regid={ID} --clear-groups --inh-caps={capabilities} \
+         --ambient-caps={capabilities} --bounding-set={capabilities} --"
+    )
+}
+
+/// Shell commands that wait until `condition` holds, for half a minute.
+fn until(condition: &str) -> String {
+    format!(
+        "tries=0; until {condition}; do tries=$((tries + 1)); \
+         [ $tries -lt 600 ] || {{ echo \"not within 30 s: {condition}\" >&2; exit 1; }}; sleep 0.05; done"
+    )
 }

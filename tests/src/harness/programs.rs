@@ -10,17 +10,12 @@ const AGENT_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The runner.
 pub fn host_runner() -> &'static Path {
-    &host_programs().host_runner
+    &host_programs().0
 }
 
 /// The fake board.
 pub fn fake_board() -> &'static Path {
-    &host_programs().fake_board
-}
-
-/// What user-mode Linux runs in where the processor has more state than it has room for; see `without-xstate.rs`.
-pub fn without_xstate() -> &'static Path {
-    &host_programs().without_xstate
+    &host_programs().1
 }
 
 /// The agent for this PC, which the fake board runs.
@@ -40,30 +35,18 @@ pub fn agent() -> &'static Path {
     })
 }
 
-/// Programs that are built together.
-struct Programs {
-    host_runner: PathBuf,
-    fake_board: PathBuf,
-    without_xstate: PathBuf,
-}
-
-fn host_programs() -> &'static Programs {
-    static BUILT: OnceLock<Programs> = OnceLock::new();
+fn host_programs() -> &'static (PathBuf, PathBuf) {
+    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     BUILT.get_or_init(|| {
         let directory = profile_directory();
-        let programs = Programs {
-            host_runner: directory.join("host-runner"),
-            fake_board: directory.join("fake-board"),
-            without_xstate: directory.join("without-xstate"),
-        };
+        let programs = (directory.join("host-runner"), directory.join("fake-board"));
         // All of the workspace, as the tests are built: libraries have other features otherwise, and are built anew.
         let which = ["--workspace", "--bins"];
         let profile: &[&str] = if directory.ends_with("release") { &["--release"] } else { &[] };
         let target = directory.parent().unwrap_or(directory.as_path()).as_os_str();
         let mut arguments: Vec<&OsStr> = which.iter().chain(profile).map(OsStr::new).collect();
         arguments.extend([OsStr::new("--target-dir"), target]);
-        let Programs { host_runner, fake_board, without_xstate } = &programs;
-        build_unless_fresh(&[host_runner, fake_board, without_xstate], &arguments);
+        build_unless_fresh(&[&programs.0, &programs.1], &arguments);
         programs
     })
 }

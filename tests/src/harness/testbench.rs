@@ -250,6 +250,16 @@ reset = {reset}
         OnTerminal::start(&self.host_runner(arguments), rows, columns, Arc::clone(&self.directory))
     }
 
+    /// Starts `program`, such as a link to the runner, as [`host_runner`](Self::host_runner) has it, with an open file as
+    /// standard input.
+    pub fn start_as(&self, program: &Path, arguments: &[&str], input: impl Into<Stdio>) -> Running {
+        let runner = self.host_runner(&[]);
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.path()).env_clear().stdin(input);
+        command.envs(runner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Running::start_with_input(command, Arc::clone(&self.directory))
+    }
+
     /// Starts the runner with any arguments and an open file, such as a terminal, as standard input.
     pub fn start_with_input(&self, arguments: &[&str], input: impl Into<Stdio>) -> Running {
         let mut command = self.host_runner(arguments);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::network::{CLIENT, Network, PREFIX, Process, argv};
-use crate::harness::{target_directory, without_xstate};
+use crate::harness::target_directory;
 use crate::printed::{Printed, read};
 
 /// Where the export is mounted in the guest: a directory that every Debian has, empty.
@@ -23,9 +23,6 @@ pub const MOUNT_POINT: &str = "/srv";
 const BOOT: Duration = Duration::from_secs(120);
 /// How long a mount may take.
 const MOUNT: Duration = Duration::from_secs(60);
-/// For the first process and all others: the C library's own functions use no registers that `without-xstate` keeps from the
-/// kernel, which does not save them.
-const WITHOUT_AVX: &str = " GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW";
 /// Begins the lines that tell where the output of a step begins and ends; init.sh writes it.
 const MARK: char = '\u{1e}';
 /// What of the console goes into an error, in characters.
@@ -70,8 +67,7 @@ impl Guest {
         fs::set_permissions(&init, Permissions::from_mode(0o755))?;
         let (theirs, input) = io::pipe()?;
         let (output, their_output) = io::pipe()?;
-        let has_large_state = has_large_state()?;
-        let mut arguments = [
+        let arguments = [
             "mem=512M quiet con=null con0=fd:0,fd:1 root=/dev/root rootfstype=hostfs rootflags=/ ro"
                 .to_owned(),
             format!("init={}", init.display()),
@@ -80,12 +76,11 @@ impl Guest {
             format!("client={CLIENT}/{PREFIX}"),
         ]
         .join(" ");
-        if has_large_state {
-            arguments += WITHOUT_AVX;
-        }
+        // Beside the kernel, for processors that it does not know; the file says more.
+        let mut preload = OsString::from("LD_PRELOAD=");
+        preload.push(uml.join("ptrace.so"));
         let program = argv(&kernel, arguments.split(' '));
-        let wrapped: Option<OsString> = has_large_state.then(|| without_xstate().into());
-        let argv: Vec<_> = wrapped.into_iter().chain(program).collect();
+        let argv: Vec<_> = [OsString::from("env"), preload].into_iter().chain(program).collect();
         let process = network.spawn(&argv, theirs.into(), their_output.into())?;
         let console = Arc::new(Printed::default());
         read(output, Arc::clone(&console));
@@ -216,11 +211,4 @@ fn end_of(step: usize) -> String {
 fn tail(text: &str) -> String {
     let skipped = text.chars().count().saturating_sub(TAIL);
     text.chars().skip(skipped).collect()
-}
-
-/// Whether this PC's processor has more state than user-mode Linux has room for.
-fn has_large_state() -> io::Result<bool> {
-    let processors = fs::read_to_string("/proc/cpuinfo")?;
-    let mut flags = processors.lines().filter(|line| line.starts_with("flags"));
-    Ok(flags.next().is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "amx_tile")))
 }

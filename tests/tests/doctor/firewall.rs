@@ -18,6 +18,8 @@ fn with_rules(bench: &Testbench, commands: &str) -> Found {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", bench.path().join("home"))
+        // Not that of an installed package.
+        .env("HOST_RUNNER_PORTS_SOCKET", bench.path().join("ports.socket"))
         .output()
         .expect("unshare runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -25,6 +25,8 @@ fn doctor_as(user: OrdinaryUser, bench: &Testbench) -> Found {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", bench.path().join("home"))
+        // Not that of an installed package.
+        .env("HOST_RUNNER_PORTS_SOCKET", bench.path().join("ports.socket"))
         .output()
         .expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -146,6 +146,8 @@ impl Desk {
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.path().join("home"))
             .env("TMPDIR", self.path().join("tmp"))
+            // Not that of an installed package.
+            .env("HOST_RUNNER_PORTS_SOCKET", self.path().join("ports.socket"))
             .stdin(Stdio::null());
         command
     }

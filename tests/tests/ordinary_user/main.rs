@@ -8,6 +8,7 @@ mod desk;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use testbench::fake_board::PtyPair;
 use testbench::harness::{Addresses, OrdinaryUser};
@@ -30,6 +31,7 @@ fn without_permission_for_low_ports_both_ways_to_it_are_told() {
         "infrastructure error",
         "TFTP server",
         "cannot bind 127.0.0.1:69: Permission denied",
+        &format!("there is no port service at {}", desk.path().join("ports.socket").display()),
         &format!("`sudo setcap cap_net_bind_service=+ep {}`", program.display()),
         "`sudo sysctl -w net.ipv4.ip_unprivileged_port_start=69`",
     ];
@@ -103,8 +105,17 @@ fn two_users_with_benches_of_their_own_cannot_use_one_serial_port() {
         "device {} is in use by run out of job `stays in U-Boot` (process {}, user {}, since ",
         device.display(),
         going.pid(),
-        OrdinaryUser::id()
+        user_name(OrdinaryUser::id())
     );
     ended.assert(3, &["infrastructure error: leases", &holder, "wait for that run to end"]);
     assert!(!second.path().join("out").exists());
+}
+
+/// The name of a user; the number where there is none.
+fn user_name(user: u32) -> String {
+    let named = Command::new("id").args(["-un", &user.to_string()]).output().expect("id of coreutils");
+    if !named.status.success() {
+        return user.to_string();
+    }
+    String::from_utf8(named.stdout).expect("a name is text").trim().to_owned()
 }

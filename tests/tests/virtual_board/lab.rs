@@ -200,6 +200,15 @@ impl Home {
         Run { home: self, child, name, started: Instant::now() }
     }
 
+    /// A program in this home, as the user of the tests.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let path = self.path();
+        let mut command = Command::new(program);
+        command.env(MARK, path).env("HOME", path).env("TMPDIR", path.join("tmp"));
+        command.env("XDG_RUNTIME_DIR", path.join("state")).stdin(Stdio::null());
+        command
+    }
+
     /// What there is now.
     pub(crate) fn traces(&self) -> Traces {
         self.before.again()

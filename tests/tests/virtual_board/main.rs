@@ -16,6 +16,7 @@ mod packages;
 mod posix;
 mod ramdisk;
 mod restart;
+mod test_py;
 mod traces;
 mod two_boards;
 

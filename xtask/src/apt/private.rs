@@ -9,6 +9,9 @@ use super::source::access_settings;
 use crate::error::Error;
 use crate::process;
 
+/// The `sources.list` of what packages are made from.
+const SOURCES: &str = "etc/sources-of-packages.list";
+
 /// An apt root in a directory of its own.
 #[derive(Debug)]
 pub(crate) struct PrivateApt {
@@ -49,6 +52,8 @@ impl PrivateApt {
         };
         write("apt.conf", &(settings.join("\n") + "\n"))?;
         write("etc/sources.list", &(source.line(&architectures) + "\n"))?;
+        // Its index is large, and most of the lab needs none of it: it is fetched when something is asked for.
+        write(SOURCES, &(source.source_line() + "\n"))?;
         write("status", "")?;
         let apt = Self { root };
         process::logged(apt.command("apt-get").args(["--quiet", "update"]), &apt.root.join("update.log"))?;
@@ -105,6 +110,28 @@ impl PrivateApt {
             process::logged(dpkg.arg("--extract").arg(deb).arg(directory), &self.root.join("unpack.log"))?;
         }
         Ok(())
+    }
+
+    /// Fetches the files of which `package` is made, verified as packages are, into `directory`.
+    ///
+    /// # Errors
+    /// When the archive lacks it, or it cannot be fetched.
+    pub(crate) fn fetch_source(&self, package: &str, directory: &Path) -> Result<(), Error> {
+        let lists = self.root.join("state/source-lists");
+        let partial = lists.join("partial");
+        fs::create_dir_all(&partial).map_err(Error::file("cannot make", &partial))?;
+        let command = |words: &[&str]| {
+            let mut command = self.command("apt-get");
+            command
+                .arg(format!("--option=Dir::Etc::SourceList={}", self.root.join(SOURCES).display()))
+                .arg(format!("--option=Dir::State::Lists={}", lists.display()))
+                .arg("--quiet")
+                .args(words);
+            command
+        };
+        process::logged(&mut command(&["update"]), &self.root.join("update-sources.log"))?;
+        let mut fetch = command(&["source", "--download-only", "--only-source", package]);
+        process::logged(fetch.current_dir(directory), &self.root.join("download-source.log"))
     }
 
     fn command(&self, program: &str) -> Command {

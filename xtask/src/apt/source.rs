@@ -24,13 +24,22 @@ pub(crate) struct Source {
 impl Source {
     /// The line of a `sources.list` for `architectures`, or for all when there are none.
     pub(crate) fn line(&self, architectures: &[&str]) -> String {
+        self.line_of("deb", architectures)
+    }
+
+    /// The line of a `sources.list` for what packages are made from.
+    pub(crate) fn source_line(&self) -> String {
+        self.line_of("deb-src", &[])
+    }
+
+    fn line_of(&self, kind: &str, architectures: &[&str]) -> String {
         let mut options = Vec::new();
         if !architectures.is_empty() {
             options.push(format!("arch={}", architectures.join(",")));
         }
         options.extend(self.keyring.map(|keyring| format!("signed-by={keyring}")));
         let options = if options.is_empty() { String::new() } else { format!("[{}] ", options.join(" ")) };
-        format!("deb {options}{} {} main", self.uri, self.suite)
+        format!("{kind} {options}{} {} main", self.uri, self.suite)
     }
 }
 
@@ -117,6 +126,7 @@ mod tests {
         let mut source =
             Source { suite: "bookworm".to_owned(), uri: "http://c.invalid/".to_owned(), keyring: None };
         assert_eq!(source.line(&[]), "deb http://c.invalid/ bookworm main");
+        assert_eq!(source.source_line(), "deb-src http://c.invalid/ bookworm main");
         source.keyring = Some("/k.gpg");
         assert_eq!(
             source.line(&["armhf"]),

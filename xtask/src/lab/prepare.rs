@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{artifacts, bench, git_mirror, initrd, kernel, rootfs, user_mode_linux};
+use super::{artifacts, bench, git_mirror, initrd, kernel, rootfs, u_boot_tests, user_mode_linux};
 use crate::apt::{self, PrivateApt, Source};
 use crate::error::Error;
 use crate::stamp::{Inputs, Stamp};
@@ -44,6 +44,8 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Error> {
     lab.part("artifacts", &[artifacts::DIRECTORY], &artifacts::inputs(&lab), artifacts::make)?;
     lab.part("git-mirror", &[git_mirror::REPOSITORY], &git_mirror::inputs(&lab)?, git_mirror::make)?;
     lab.part("rootfs", &[rootfs::ARCHIVE], &rootfs::inputs(&lab)?, rootfs::make)?;
+    let suite = [u_boot_tests::TEST_PY, u_boot_tests::SCRIPT];
+    lab.part("u-boot-tests", &suite, &u_boot_tests::inputs(), u_boot_tests::make)?;
     lab.part("bench", &[bench::FILE], &bench::inputs(), bench::make)?;
     if cfg!(target_arch = "x86_64") {
         let products = [user_mode_linux::PROGRAM, user_mode_linux::MODULES];

@@ -2,10 +2,12 @@
 //! machine.
 
 use std::fs;
+use std::process::Command;
 
 use super::modules;
 use super::prepare::{Lab, copy, entry};
 use crate::error::Error;
+use crate::process;
 use crate::stamp::Inputs;
 
 /// The kernel, in the lab.
@@ -17,10 +19,12 @@ pub(super) const MODULES: &str = "uml/modules";
 const DIRECTORY: &str = "uml";
 const PACKAGE: &str = "user-mode-linux";
 const WANTED: [&str; 1] = ["nfsv3"];
+/// What stands between the kernel and ptrace(2).
+const PTRACE: &str = include_str!("../../lab/uml/ptrace.c");
 
 /// What the part is made from.
 pub(super) fn inputs() -> Inputs {
-    Inputs::default().text(PACKAGE).text(&WANTED.join(" "))
+    Inputs::default().text(PACKAGE).text(&WANTED.join(" ")).text(PTRACE)
 }
 
 /// Fetches the package and takes what is needed from it.
@@ -34,6 +38,10 @@ pub(super) fn make(lab: &Lab) -> Result<(), Error> {
     let into = taken.join("modules");
     fs::create_dir_all(&into).map_err(Error::file("cannot make", &into))?;
     copy(&unpacked.join("usr/bin/linux.uml"), &taken.join("linux.uml"))?;
+    let source = lab.scratch.join("ptrace.c");
+    fs::write(&source, PTRACE).map_err(Error::file("cannot write", &source))?;
+    let arguments = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"];
+    process::answer(Command::new("cc").args(arguments).args([&taken.join("ptrace.so"), &source]))?;
     modules::take(&entry(&unpacked.join("usr/lib/uml/modules"), "")?, &WANTED, &into)?;
     lab.finish(&taken, DIRECTORY)
 }

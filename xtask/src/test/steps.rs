@@ -65,13 +65,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 27] = [
+const PEERS: [&str; 34] = [
     "atftp",
+    "binutils",
     "busybox",
     "bzip2",
     "chromium",
     "cpio",
     "curl",
+    "dpkg-dev",
     "e2fsprogs",
     "fdisk",
     "iptables",
@@ -84,9 +86,14 @@ const PEERS: [&str; 27] = [
     "openssl",
     "prometheus",
     "python3",
+    "python3-filelock",
+    "python3-pkg-resources",
+    "python3-pytest",
+    "python3-pytest-xdist",
     "rpcbind",
     "snmpd",
     "squashfs-tools",
+    "systemd",
     "tftp-hpa",
     "u-boot-tools",
     "uhubctl",

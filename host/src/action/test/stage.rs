@@ -122,7 +122,9 @@ impl StageRun<'_> {
                 let command = source.command(&own, &AgentLine::Console(baud.unwrap_or(0)));
                 self.send(&mut console, &command).await?;
                 let config = Config { bytes_per_s: bytes_per_s(baud), ..Config::default() };
+                console.set_agent(true);
                 let (mut ended, late) = self.run(console, config, watch, &source, first_run).await?;
+                ended.stream.set_agent(false);
                 ended.stream.unread(&ended.text);
                 (ended.stream, late)
             }

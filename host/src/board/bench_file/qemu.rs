@@ -8,7 +8,10 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Fields;
 
 /// U-Boot of Debian's `u-boot-qemu`.
-const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+pub(crate) const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+
+/// Memory where the bench file says nothing, in MiB.
+pub(crate) const MEMORY_MB: u32 = 512;
 
 /// Least and most memory, in MiB.
 pub(crate) const MIN_MEMORY_MB: u32 = 64;
@@ -25,7 +28,7 @@ impl BenchFile<'_> {
 
     /// `qemu`: what the emulator needs.
     pub(super) fn qemu(&mut self, parent: &Fields<'_>) -> QemuSettings {
-        let defaults = QemuSettings { initrd: None, firmware: PathBuf::from(FIRMWARE), memory_mb: 512 };
+        let defaults = QemuSettings { initrd: None, firmware: PathBuf::from(FIRMWARE), memory_mb: MEMORY_MB };
         let Some(fields) = parent.get("qemu").and_then(|node| self.reader.fields(node, "qemu")) else {
             return defaults;
         };

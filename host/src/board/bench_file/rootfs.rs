@@ -4,7 +4,7 @@ use super::BenchFile;
 use crate::document::Fields;
 
 /// Bytes that a job may write into its root filesystem, where the bench file says nothing: 8 GiB.
-pub(super) const DEFAULT_BUDGET: u64 = 8 << 30;
+pub(crate) const DEFAULT_BUDGET: u64 = 8 << 30;
 
 /// Largest budget, in MiB: 4 TiB, the largest file that a layer can hold.
 pub(crate) const MAX_BUDGET_MB: u32 = 4 << 20;

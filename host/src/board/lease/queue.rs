@@ -69,10 +69,14 @@ impl Place {
     ///
     /// A process that is stopped does not say that it waits, and lets others pass.
     pub fn before(&mut self) -> usize {
-        let others: Vec<(u32, Option<Waiter>)> = (0..self.number)
+        // Downwards, as all look: whoever closes up takes the lower place before it leaves the higher one, and is found in
+        // one of them at least.
+        let mut others: Vec<(u32, Option<Waiter>)> = (0..self.number)
+            .rev()
             .filter_map(|number| Some((number, ask_waiter(&self.queue.place(number))?)))
             .collect();
-        let free = others.last().map_or(0, |(last, _)| last + 1);
+        let free = others.first().map_or(0, |(last, _)| last + 1);
+        others.dedup_by(|(_, one), (_, other)| one.is_some() && one == other);
         // The new place first: whoever comes now must find one of them.
         if free < self.number
             && let Ok(teller) = listen(&self.queue.place(free), &self.waiter)
@@ -90,7 +94,13 @@ impl Place {
 /// Where the path of the bench file cannot be resolved.
 pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
     let queue = Key::queue(bench)?;
-    Ok((0..PLACES).filter_map(|number| ask_waiter(&queue.place(number))).flatten().collect())
+    // Downwards, for the same reason as in `Place::before`.
+    let mut all: Vec<Waiter> =
+        (0..PLACES).rev().filter_map(|number| ask_waiter(&queue.place(number))).flatten().collect();
+    // One that closed up meanwhile was found twice, in places that had nobody between them.
+    all.dedup();
+    all.reverse();
+    Ok(all)
 }
 
 fn listen(name: &str, waiter: &Waiter) -> io::Result<Teller> {
@@ -144,5 +154,26 @@ mod tests {
         let mut last = take(&["c"], "five");
         assert_eq!(last.before(), 1);
         assert_eq!([second.number, fourth.number, last.number], [0, 1, 2]);
+    }
+
+    #[test]
+    fn who_closes_up_while_others_look_is_seen_by_them() {
+        let bench = tempfile::NamedTempFile::new().unwrap();
+        let keys = [Key::board(bench.path(), "a").unwrap()];
+        for _ in 0..100 {
+            let first = Place::take(bench.path(), &keys, holder("one")).unwrap();
+            let mut second = Place::take(bench.path(), &keys, holder("two")).unwrap();
+            let mut third = Place::take(bench.path(), &keys, holder("three")).unwrap();
+            drop(first);
+            std::thread::scope(|scope| {
+                let moved = scope.spawn(|| second.before());
+                while !moved.is_finished() {
+                    assert_eq!(third.before(), 1);
+                    let runs: Vec<_> =
+                        waiters(bench.path()).unwrap().into_iter().map(|waiter| waiter.holder.run).collect();
+                    assert_eq!(runs, ["two", "three"]);
+                }
+            });
+        }
     }
 }

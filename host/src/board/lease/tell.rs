@@ -6,14 +6,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Held, Holder, Waiter};
+use super::{Held, Holder, Process, Waiter};
 
 /// Longest description of a holder in bytes; a socket takes it without waiting for its reader.
 const MAX_HOLDER: usize = 64 * 1024;
@@ -21,12 +21,15 @@ const MAX_HOLDER: usize = 64 * 1024;
 /// How long a holder may take to say who it is.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a teller that is refused descriptors waits until it tries again.
+const SHORT_OF_DESCRIPTORS: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 /// Holds listening sockets and tells whoever connects who holds them. Dropping it closes them.
 #[derive(Debug)]
 pub(super) struct Teller {
     /// `None` once the thread is told to end.
     stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<UnixListener>>>,
 }
 
 impl Teller {
@@ -37,20 +40,29 @@ impl Teller {
     pub(super) fn start(listeners: Vec<UnixListener>, told: &impl Serialize) -> io::Result<Self> {
         let text = serde_json::to_vec(told)?;
         let (stopped, stop) = io::pipe()?;
-        let thread = thread::Builder::new()
-            .name("lease".to_owned())
-            .spawn(move || tell(&listeners, &stopped, &text))?;
+        let thread = thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            tell(&listeners, &stopped, &text);
+            listeners
+        })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Ends the telling and gives the sockets back, which are bound all the time. Whoever asks meanwhile is answered by
+    /// the next teller.
+    pub(super) fn into_listeners(mut self) -> Vec<UnixListener> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Vec<UnixListener> {
+        self.stop = None;
+        // It never waits for anything but its sockets; one that panicked has closed them too.
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // It never waits for anything but its sockets; one that panicked has closed them too.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 
@@ -73,13 +85,23 @@ fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
         if events.next() == Some(true) {
             return;
         }
+        let mut is_short = false;
         for (listener, _) in listeners.iter().zip(events).filter(|(_, ready)| *ready) {
-            // Whoever asked may be gone, or may not read: that is not ours to wait for.
-            if let Ok((mut stream, _)) = listener.accept()
-                && stream.set_nonblocking(true).is_ok()
-            {
-                let _ = stream.write_all(text);
+            match listener.accept() {
+                // Whoever asked may be gone, or may not read: that is not ours to wait for.
+                Ok((mut stream, _)) => {
+                    drop(stream.set_nonblocking(true).and_then(|()| stream.write_all(text)))
+                }
+                // Whoever asked has gone already.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Out of descriptors or memory: the socket stays ready, and looking again at once would change nothing.
+                Err(_) => is_short = true,
             }
+        }
+        if is_short {
+            // Its end is the only thing that counts meanwhile.
+            let mut stop = [PollFd::from_borrowed_fd(stopped.as_fd(), PollFlags::IN)];
+            let _ = poll(&mut stop, Some(&SHORT_OF_DESCRIPTORS));
         }
     }
 }
@@ -89,8 +111,14 @@ pub(super) fn ask(name: &str) -> Held {
     match connect(name) {
         // Where too many are waiting already it is another error.
         Err(Errno::CONNREFUSED) => Held::Free,
-        Err(_) => Held::Silent,
-        Ok(socket) => answer::<Holder>(socket).map_or(Held::Silent, |holder| Held::By(holder.printable())),
+        Err(_) => Held::Silent(None),
+        Ok(socket) => {
+            // Of whoever began to listen there, also where it is stopped.
+            let peer = rustix::net::sockopt::socket_peercred(&socket).ok();
+            let process =
+                peer.map(|peer| Process { pid: peer.pid.as_raw_nonzero().get(), user: peer.uid.as_raw() });
+            answer::<Holder>(socket).map_or(Held::Silent(process), |holder| Held::By(holder.printable()))
+        }
     }
 }
 

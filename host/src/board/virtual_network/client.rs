@@ -12,7 +12,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::Refusal;
-use super::wire::{self, Answer, Family, Kind, MAX_FDS, Packet, Request};
+use super::wire::{self, Answer, Family, Kind, Packet, Request};
+use crate::packet::MAX_FDS;
 
 /// How long the helper may take to answer. It never blocks; setting up many links is the longest it does.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,24 +1,17 @@
 //! Messages between runner and helper: one JSON value per packet, file descriptors beside it.
 
 use std::ffi::OsString;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags,
-};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Layout;
+use crate::packet;
 
 /// Largest packet in bytes: a command line fits, a runaway sender does not.
 const MAX_PACKET: usize = 64 * 1024;
-
-/// Most file descriptors in one packet: standard streams and lifeline of a process.
-pub(super) const MAX_FDS: usize = 4;
 
 /// A request or its answer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,54 +104,18 @@ pub enum Refusal {
     Unexpected,
 }
 
-/// Sends `message` and `fds` (at most [`MAX_FDS`]) as one packet.
+/// Sends `message` and `fds` (at most [`packet::MAX_FDS`]) as one packet.
 ///
 /// # Errors
-/// `WouldBlock` on a non-blocking socket whose buffer is full; `InvalidInput` for a message over [`MAX_PACKET`] bytes.
+/// Those of [`packet::send`]; a message may have [`MAX_PACKET`] bytes.
 pub(super) fn send<T: Serialize>(socket: impl AsFd, message: &T, fds: &[OwnedFd]) -> io::Result<()> {
-    let bytes = serde_json::to_vec(message)?;
-    if bytes.len() > MAX_PACKET {
-        let text = format!("request of {} bytes; {MAX_PACKET} are allowed", bytes.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&borrowed)) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many file descriptors in one request"));
-    }
-    rustix::net::sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
-    Ok(())
+    packet::send(socket, message, fds, MAX_PACKET)
 }
 
 /// Receives one packet; `None` at the end of the connection.
 ///
 /// # Errors
-/// `WouldBlock` on a non-blocking socket without a packet; `InvalidData` for one that is cut or not a `T`.
+/// Those of [`packet::receive`].
 pub(super) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let mut bytes = vec![0; MAX_PACKET];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut bytes)],
-        &mut control,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
-    let fds: Vec<OwnedFd> = control
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    if received.bytes == 0 {
-        return Ok(None);
-    }
-    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "packet longer than allowed"));
-    }
-    bytes.truncate(received.bytes);
-    Ok(Some((serde_json::from_slice(&bytes)?, fds)))
+    packet::receive(socket, MAX_PACKET)
 }

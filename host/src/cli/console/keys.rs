@@ -16,10 +16,11 @@ pub(super) enum Order {
     Log,
     Mark,
     Typing,
+    Who,
 }
 
 /// The keys behind the escape key, in the order in which the help shows them.
-pub(super) const ORDERS: [(u8, Order, &str); 10] = [
+pub(super) const ORDERS: [(u8, Order, &str); 11] = [
     (b'q', Order::Quit, "leave the console; the board stays as it is"),
     (b'p', Order::Cycle, "switch the power off and on"),
     (b'o', Order::PowerOn, "switch the power on"),
@@ -29,6 +30,7 @@ pub(super) const ORDERS: [(u8, Order, &str); 10] = [
     (b'l', Order::Log, "write all that comes from now on into a file, or stop that"),
     (b'm', Order::Mark, "put a mark with the time on the screen and into the file"),
     (b't', Order::Typing, "type into a console that a run has, or stop that"),
+    (b'w', Order::Who, "who has the board, and who is attached"),
     (b'?', Order::Help, "this help"),
 ];
 

@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 const MAX_WAITING: usize = 16;
 
 /// Standard input and output, each key by itself where they are a terminal.
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     /// What is typed; it ends with standard input.
-    pub(super) input: mpsc::Receiver<Vec<u8>>,
+    pub(in crate::cli) input: mpsc::Receiver<Vec<u8>>,
     /// How the terminal was before.
     before: Option<Termios>,
 }
@@ -22,7 +22,7 @@ impl Screen {
     ///
     /// # Errors
     /// Where the terminal cannot be set, or there is no thread to read it.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::cli) fn open() -> io::Result<Self> {
         let stdin = rustix::stdio::stdin();
         let before = match io::stdin().is_terminal() {
             true => Some(tcgetattr(stdin)?),
@@ -41,19 +41,19 @@ impl Screen {
     }
 
     /// Whether a person types.
-    pub(super) fn is_terminal(&self) -> bool {
+    pub(in crate::cli) fn is_terminal(&self) -> bool {
         self.before.is_some()
     }
 
     /// Shows what the board says, as it is.
-    pub(super) fn show(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::cli) fn show(&self, bytes: &[u8]) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)?;
         out.flush()
     }
 
     /// Says something of this program's, on a line of its own.
-    pub(super) fn say(&self, text: &str) {
+    pub(in crate::cli) fn say(&self, text: &str) {
         let (begin, end) = if self.is_terminal() { ("\r\n", "\r\n") } else { ("", "\n") };
         let text = text.replace('\n', end);
         // Without standard error nobody is left to be told.
@@ -61,7 +61,7 @@ impl Screen {
     }
 
     /// Shows what is typed to a question of this program's.
-    pub(super) fn echo(&self, text: &str) {
+    pub(in crate::cli) fn echo(&self, text: &str) {
         let _ = write!(io::stderr(), "{text}");
     }
 }

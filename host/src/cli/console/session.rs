@@ -1,6 +1,7 @@
 //! What happens between a person and a console.
 
 use std::fs::File;
+use std::future::Future;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::board::power::{Power, Switch};
 use crate::fault::{Chain, Class, Fault};
+use crate::link::control::{self, ControlError, Watcher};
 
 use super::keys::{Key, Keys, ORDERS, Order, name_of};
 use super::screen::Screen;
@@ -26,12 +28,19 @@ const MAX_FILE: u64 = 64 << 20;
 /// Bytes of a file that are sent at once.
 const CHUNK: usize = 256;
 
+/// How long a person may take to switch a board.
+const PERSON_LIMIT: Duration = Duration::from_secs(600);
+
 /// How a session goes.
 pub(super) struct Settings {
     pub(super) escape: Option<u8>,
     pub(super) exit_after: Option<Duration>,
     pub(super) board: String,
     pub(super) power: Option<Power>,
+    /// Whether keys are for the board from the start, though somebody else has it.
+    pub(super) types: bool,
+    /// Where the console is shared, whoever has it.
+    pub(super) name: String,
 }
 
 /// Why a session has stopped.
@@ -57,6 +66,10 @@ pub(super) struct Session {
     may_type: bool,
     /// A file on its way, and how much of it is sent.
     sending: Option<(Vec<u8>, usize)>,
+    /// Whether standard input has ended.
+    input_ended: bool,
+    /// When something came, or was typed.
+    last: Instant,
 }
 
 impl Session {
@@ -67,9 +80,20 @@ impl Session {
     ) -> Self {
         // What comes out of a pipe is all for the board.
         let escape = settings.escape.filter(|_| screen.is_terminal());
-        let may_type = !screen.is_terminal();
-        let keys = Keys::new(escape);
-        Self { screen, keys, settings, sender, messages, log: None, marks: 0, may_type, sending: None }
+        let may_type = settings.types;
+        Self {
+            screen,
+            keys: Keys::new(escape),
+            settings,
+            sender,
+            messages,
+            log: None,
+            marks: 0,
+            may_type,
+            sending: None,
+            input_ended: false,
+            last: Instant::now(),
+        }
     }
 
     /// Says something of this program's.
@@ -88,23 +112,14 @@ impl Session {
 
     /// Shows what the board says and sends what is typed, until either ends.
     pub(super) async fn run(&mut self, line: &mut Line, cancel: &CancellationToken) -> Stopped {
-        let is_own = line.owner.is_some();
         let mut bytes = vec![0; 16 << 10];
-        let mut input_ended = false;
-        let mut last = Instant::now();
         loop {
-            let idle_until = self.settings.exit_after.map(|time| last + time);
-            let idle = async {
-                match idle_until {
-                    Some(until) => sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let idle = until(self.idle_end());
             let is_sending = self.sending.is_some();
             tokio::select! {
                 _ = line.stream.readable() => match line.stream.try_read(&mut bytes) {
                     Ok(count @ 1..) => {
-                        last = Instant::now();
+                        self.last = Instant::now();
                         let came = bytes.get(..count).unwrap_or_default();
                         if let Err(fault) = self.show(came) {
                             return Stopped::Failed(fault);
@@ -113,30 +128,70 @@ impl Session {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     _ => return Stopped::Ended,
                 },
-                typed = self.screen.input.recv(), if !input_ended => {
-                    last = Instant::now();
-                    let Some(typed) = typed else {
-                        input_ended = true;
-                        // A terminal that is gone has nobody before it.
-                        if self.screen.is_terminal() { return Stopped::Left } else { continue }
-                    };
-                    let mut rest = typed.as_slice();
-                    while let Some((key, left)) = self.keys.next(rest) {
-                        rest = left;
-                        if let Some(stopped) = self.handle(key, line, is_own).await {
-                            return stopped;
-                        }
+                typed = self.screen.input.recv(), if !self.input_ended => {
+                    if let Some(stopped) = self.typed(typed, Some(&mut *line)).await {
+                        return stopped;
                     }
                 }
                 Some(message) = self.messages.recv() => self.screen.say(&message),
                 _ = line.stream.writable(), if is_sending => {
-                    last = Instant::now();
+                    self.last = Instant::now();
                     self.send_more(line);
                 }
                 () = idle => return Stopped::Left,
                 () = cancel.cancelled() => return Stopped::Failed(cancelled(&self.settings.board)),
             }
         }
+    }
+
+    /// Waits for `work` while there is no console; the person may leave meanwhile. What comes out of a pipe waits, too.
+    ///
+    /// # Errors
+    /// Why the session stops.
+    pub(super) async fn meanwhile<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        cancel: &CancellationToken,
+    ) -> Result<T, Stopped> {
+        tokio::pin!(work);
+        loop {
+            let idle = until(self.idle_end());
+            let is_typed = !self.input_ended && self.screen.is_terminal();
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                typed = self.screen.input.recv(), if is_typed => {
+                    if let Some(stopped) = self.typed(typed, None).await {
+                        return Err(stopped);
+                    }
+                }
+                Some(message) = self.messages.recv() => self.screen.say(&message),
+                () = idle => return Err(Stopped::Left),
+                () = cancel.cancelled() => return Err(Stopped::Failed(cancelled(&self.settings.board))),
+            }
+        }
+    }
+
+    /// When `--exit-after` ends the session.
+    fn idle_end(&self) -> Option<Instant> {
+        self.settings.exit_after.map(|time| self.last + time)
+    }
+
+    /// Does what was typed; why the session stops, if it does.
+    async fn typed(&mut self, typed: Option<Vec<u8>>, mut line: Option<&mut Line>) -> Option<Stopped> {
+        self.last = Instant::now();
+        let Some(typed) = typed else {
+            self.input_ended = true;
+            // A terminal that is gone has nobody before it.
+            return self.screen.is_terminal().then_some(Stopped::Left);
+        };
+        let mut rest = typed.as_slice();
+        while let Some((key, left)) = self.keys.next(rest) {
+            rest = left;
+            if let Some(stopped) = self.handle(key, line.as_deref_mut()).await {
+                return Some(stopped);
+            }
+        }
+        None
     }
 
     fn show(&mut self, came: &[u8]) -> Result<(), Fault> {
@@ -149,20 +204,11 @@ impl Session {
     }
 
     /// Does what a key says; why the session stops, if it does.
-    async fn handle(&mut self, key: Key, line: &mut Line, is_own: bool) -> Option<Stopped> {
+    async fn handle(&mut self, key: Key, line: Option<&mut Line>) -> Option<Stopped> {
         match key {
-            Key::Type(text) if is_own || self.may_type => {
-                match timeout(TYPE_TIME, line.stream.write_all(&text)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return Some(Stopped::Ended),
-                    Err(_) => self.say("the console takes no keys at the moment: some were lost"),
-                }
-            }
-            Key::Type(_) => {
-                self.say(&format!("a run has the board: {} t to type all the same", self.escape()))
-            }
+            Key::Type(text) => return self.type_text(&text, line).await,
             Key::Order(Order::Quit) => return Some(Stopped::Left),
-            Key::Order(order) => self.obey(order, line),
+            Key::Order(order) => self.obey(order, line.as_deref()),
             Key::Unknown(key) => {
                 let key = char::from(key).escape_default();
                 self.say(&format!("{} {key} means nothing; {0} ? helps", self.escape()));
@@ -173,21 +219,58 @@ impl Session {
         None
     }
 
+    /// Types on the console, if that is the person's or it was asked for.
+    async fn type_text(&self, text: &[u8], line: Option<&mut Line>) -> Option<Stopped> {
+        let Some(line) = line else {
+            self.say("the console is not open now: that key went nowhere");
+            return None;
+        };
+        match &line.holder {
+            Some(holder) if !self.may_type && !self.screen.is_terminal() => {
+                let place = format!("console of board `{}`", self.settings.board);
+                let fault = Fault::new(
+                    Class::Infrastructure,
+                    place,
+                    format!("{holder} has the board: nothing was typed"),
+                );
+                let help = "`--type` types into a console that somebody else has";
+                return Some(Stopped::Failed(fault.with_help(help)));
+            }
+            Some(_) if !self.may_type => {
+                self.say(&format!("a run has the board: {} t to type all the same", self.escape()));
+                return None;
+            }
+            _ => {}
+        }
+        match timeout(TYPE_TIME, line.stream.write_all(text)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) => Some(Stopped::Ended),
+            Err(_) => {
+                self.say("the console takes no keys at the moment: some were lost");
+                None
+            }
+        }
+    }
+
     fn escape(&self) -> String {
         self.settings.escape.map(name_of).unwrap_or_default()
     }
 
-    fn obey(&mut self, order: Order, line: &Line) {
+    fn obey(&mut self, order: Order, line: Option<&Line>) {
+        let is_own = line.is_some_and(|line| line.owner.is_some());
         match order {
             Order::Quit => {}
             Order::Help => self.say(&self.help()),
-            Order::Cycle => self.switch(Switch::Reset),
-            Order::PowerOn => self.switch(Switch::On),
-            Order::PowerOff => self.switch(Switch::Off),
-            Order::Break => match &line.owner {
-                Some(owner) => owner.send_break(),
-                None => self.say("only whoever has the board can send a break"),
-            },
+            Order::Cycle | Order::PowerOn | Order::PowerOff if is_own => self.switch(switch_of(order)),
+            Order::Cycle | Order::PowerOn | Order::PowerOff => self.ask_for_power(order, line),
+            Order::Break => self.ask_owner(control::send_break),
+            Order::Who => {
+                let holder = line.and_then(|line| line.holder.as_ref()).map(ToString::to_string);
+                self.ask_owner(move |name| {
+                    let list = control::attached(name)?;
+                    Ok(who(holder.as_deref(), &list.watchers))
+                });
+            }
             Order::SendFile if self.sending.is_some() => {
                 self.sending = None;
                 self.say("the file is not sent any further");
@@ -196,11 +279,14 @@ impl Session {
             Order::Log if self.log.take().is_some() => self.say("the log file is closed"),
             Order::Log => self.ask(order, "which file is to be written?"),
             Order::Mark => self.mark(),
-            Order::Typing if line.owner.is_some() => self.say("the board is yours: keys are for it"),
+            Order::Typing if is_own => self.say("the board is yours: keys are for it"),
             Order::Typing => {
                 self.may_type = !self.may_type;
                 self.say(match self.may_type {
-                    true => "keys are for the board now, though a run has it",
+                    true => {
+                        "keys are for the board now, though a run has it; while the agent runs test definitions it has \
+                         the console for itself, and throws keys away"
+                    }
                     false => "keys are not for the board any more",
                 });
             }
@@ -215,6 +301,12 @@ impl Session {
     fn answered(&mut self, order: Order, text: Option<&str>) {
         let Some(path) = text.filter(|text| !text.is_empty()) else { return self.say("given up") };
         match order {
+            Order::Cycle | Order::PowerOn | Order::PowerOff if path == "yes" => {
+                self.say("asking whoever has the board to switch its power");
+                let limit = self.settings.power.as_ref().and_then(Power::usual_limit).unwrap_or(PERSON_LIMIT);
+                self.ask_owner(move |name| control::switch(name, switch_of(order), limit));
+            }
+            Order::Cycle | Order::PowerOn | Order::PowerOff => self.say("the power stays as it is"),
             Order::SendFile => match read_file(Path::new(path)) {
                 Ok(content) => {
                     self.say(&format!("sending {} bytes; {} f stops it", content.len(), self.escape()));
@@ -255,6 +347,25 @@ impl Session {
         self.say(&text);
     }
 
+    /// Asks before the power of a board is switched that somebody else has.
+    fn ask_for_power(&mut self, order: Order, line: Option<&Line>) {
+        let Some(holder) = line.and_then(|line| line.holder.as_ref()) else {
+            return self.say("the console is not open now");
+        };
+        let question = format!("{holder} has the board. Type yes to go on with: {}.", switch_of(order));
+        self.ask(order, &question);
+    }
+
+    /// Asks whoever has the console for something, and has the answer told.
+    fn ask_owner(&self, ask: impl FnOnce(&str) -> Result<String, ControlError> + Send + 'static) {
+        let (name, sender) = (self.settings.name.clone(), self.sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let text = ask(&name).unwrap_or_else(|error| Chain(&error).to_string());
+            // The person may have left.
+            let _ = sender.blocking_send(text);
+        });
+    }
+
     /// Has the power switched, and told when that is done.
     fn switch(&self, switch: Switch) {
         let Some(power) = self.settings.power.clone().filter(|power| power.can(switch)) else {
@@ -282,6 +393,28 @@ impl Session {
             ORDERS.iter().map(|(key, _, text)| format!("{escape} {}  {text}", char::from(*key))).collect();
         format!("keys:\n{}\n{escape} {escape}  the key itself", lines.join("\n"))
     }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a key does to the power.
+const fn switch_of(order: Order) -> Switch {
+    match order {
+        Order::PowerOn => Switch::On,
+        Order::PowerOff => Switch::Off,
+        _ => Switch::Reset,
+    }
+}
+
+/// Who has the board, and who is attached to its console.
+fn who(holder: Option<&str>, watchers: &[Watcher]) -> String {
+    let all: Vec<String> = watchers.iter().map(ToString::to_string).collect();
+    format!("{} has the board; attached: {}", holder.unwrap_or("this console"), all.join(", "))
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {

@@ -168,8 +168,9 @@ async fn fetch(
     let peers = [peer];
     let peers = matches!(place.net, Net::Host).then_some(peers.as_slice());
     let servers = udp_sockets(&place.net, at, peers).await.and_then(|sockets| {
-        let servers =
-            sockets.into_iter().map(|socket| tftp::Server::on(place.net.clone(), socket, Arc::clone(&table)));
+        let servers = sockets
+            .into_iter()
+            .map(|socket| tftp::Server::on(place.net.clone(), socket, address, Arc::clone(&table)));
         servers.collect::<io::Result<Vec<_>>>()
     });
     let servers = match servers {

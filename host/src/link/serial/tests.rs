@@ -135,3 +135,55 @@ async fn an_adapter_that_stays_away_is_gone() {
     assert!(matches!(gone.last, SerialError::Absent(_)));
     assert!(error.to_string().contains("is gone: unplugged 30 s ago"), "{error}");
 }
+
+#[tokio::test]
+async fn a_line_that_changes_hands_stays_open_and_what_came_meanwhile_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ttyBOARD");
+    let mut adapter = Adapter::plug_in(&path);
+    let line = open(&path, 115_200, recorder().0).unwrap();
+    let kept = Box::new(line).into_descriptor().unwrap();
+    adapter.board.write_all(b"between the two").unwrap();
+    let mut line = adopt(&path, 115_200, recorder().0, kept).unwrap();
+    let mut received = [0; 15];
+    line.read_exact(&mut received).await.unwrap();
+    assert_eq!(&received, b"between the two");
+    let error = open(&path, 115_200, recorder().0).unwrap_err();
+    assert!(matches!(&error, SerialError::Busy { .. }), "{error}");
+    line.write_all(b"and back").await.unwrap();
+    let mut sent = [0; 8];
+    adapter.board.read_exact(&mut sent).unwrap();
+    assert_eq!(&sent, b"and back");
+}
+
+#[tokio::test]
+async fn another_port_in_the_place_of_the_one_that_was_kept_is_opened_instead() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ttyBOARD");
+    let first = Adapter::plug_in(&path);
+    let kept = Box::new(open(&path, 115_200, recorder().0).unwrap()).into_descriptor().unwrap();
+    let link = first.link.clone();
+    // The first one stays there: the second cannot get its number.
+    fs::remove_file(&link).unwrap();
+    let mut second = Adapter::plug_in(&link);
+    let mut line = adopt(&path, 115_200, recorder().0, kept).unwrap();
+    second.board.write_all(b"new").unwrap();
+    let mut received = [0; 3];
+    line.read_exact(&mut received).await.unwrap();
+    assert_eq!(&received, b"new");
+}
+
+#[tokio::test]
+async fn modem_lines_keep_their_state_when_a_port_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ttyBOARD");
+    let _adapter = Adapter::plug_in(&path);
+    let port = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let mut settings = tcgetattr(&port).unwrap();
+    settings.control_modes |= ControlModes::HUPCL;
+    tcsetattr(&port, OptionalActions::Now, &settings).unwrap();
+    drop(port);
+    let line = open(&path, 115_200, recorder().0).unwrap();
+    let State::Open(port) = &line.state else { panic!("it is open") };
+    assert!(!tcgetattr(&port.kept).unwrap().control_modes.contains(ControlModes::HUPCL));
+}

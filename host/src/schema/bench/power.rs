@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::command;
 use crate::board::bench_file::{MAX_INDEX, MAX_OFF, MAX_PULSE_MS, MAX_VALUE};
 use crate::board::power::MODELS;
-use crate::schema::shape::{Keys, boolean, integer, some, text, word};
+use crate::schema::shape::{Keys, boolean, integer, or, or_else, some, text, word};
 
-const OFF: &str = "Seconds between off and on in a reset; 1 if not said.";
+const OFF: &str = "Seconds between off and on in a reset.";
 const HOST: &str = "Its name or address.";
 const PASSWORD: &str = "Its password, or the name of one of the `[tokens]`.";
 
@@ -42,10 +42,14 @@ fn snmp() -> Keys {
     Keys::new()
         .is("driver", "snmp", "An outlet of a power switch that speaks SNMP.")
         .needs("host", HOST, text())
-        .may("port", "Its UDP port; 161 if not said.", integer(1, u16::MAX.into()))
-        .may("version", "Version of SNMP; `2c` if not said.", json!({ "enum": ["1", "2c", 1] }))
+        .may("port", "Its UDP port.", or(integer(1, u16::MAX.into()), 161))
+        .may("version", "Version of SNMP.", or(json!({ "enum": ["1", "2c", 1] }), "2c"))
         .needs("community", "The community that may write, or the name of one of the `[tokens]`.", text())
-        .may("off_s", "Seconds between off and on, instead of the switch's own restart.", off_time())
+        .may(
+            "off_s",
+            "Seconds between off and on.",
+            or_else(seconds(), "the switch's own restart, if it has one; else 1"),
+        )
 }
 
 fn snmp_model() -> Value {
@@ -75,21 +79,21 @@ fn snmp_oid() -> Value {
 
 fn http(keys: Keys) -> Keys {
     keys.needs("host", HOST, text())
-        .may("port", "Its port; 80 if not said.", integer(1, u16::MAX.into()))
-        .may("user", "Who logs in; `admin` if not said.", text())
+        .may("port", "Its port.", or(integer(1, u16::MAX.into()), 80))
+        .may("user", "Who logs in.", or(text(), "admin"))
         .may("password", PASSWORD, text())
         .may("off_s", OFF, off_time())
 }
 
 fn tasmota() -> Value {
     http(Keys::new().is("driver", "tasmota", "A relay with Tasmota."))
-        .may("relay", "The relay; 1 if not said.", integer(1, 32))
+        .may("relay", "The relay.", or(integer(1, 32), 1))
         .schema()
 }
 
 fn shelly() -> Value {
     http(Keys::new().is("driver", "shelly", "A relay of Shelly's."))
-        .may("relay", "The relay; 0 if not said.", integer(0, 255))
+        .may("relay", "The relay.", or(integer(0, 255), 0))
         .schema()
 }
 
@@ -98,7 +102,7 @@ fn gpio() -> Value {
         .is("driver", "gpio", "A line of this PC.")
         .may("chip", "Its chip, such as `gpiochip0`; needless for a line with a name.", text())
         .needs("line", "Its number or name.", json!({ "anyOf": [integer(0, MAX_INDEX), text()] }))
-        .may("active_low", "Whether the low level is the active one.", boolean())
+        .may("active_low", "Whether the low level is the active one.", or(boolean(), false))
         .may("pulse_ms", "The line is a button that is pressed for so many ms.", integer(1, MAX_PULSE_MS))
         .may("off_s", OFF, off_time())
         .schema()
@@ -109,5 +113,9 @@ fn ask() -> Value {
 }
 
 fn off_time() -> Value {
+    or(seconds(), 1)
+}
+
+fn seconds() -> Value {
     json!({ "type": "number", "minimum": 0, "maximum": MAX_OFF })
 }
