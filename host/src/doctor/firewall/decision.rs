@@ -112,18 +112,19 @@ enum Left {
 
 /// What the chain `base` decides; `policy` is for what it leaves to its end.
 pub(super) fn decide(chains: &Chains, base: &str, policy: Verdict) -> Verdict {
-    match walk(chains, base, 0) {
+    match walk(chains, base, 0, Left::Decided(policy)) {
         Left::Decided(verdict) => verdict,
         Left::AtEnd => policy,
     }
 }
 
-fn walk(chains: &Chains, name: &str, depth: usize) -> Left {
+/// Walks the chain `name`; `end` is what becomes of a packet that is left to its end.
+fn walk(chains: &Chains, name: &str, depth: usize, end: Left) -> Left {
     let Some(rules) = chains.get(name).filter(|_| depth <= DEEPEST) else {
         return Left::Decided(Verdict::Unknown);
     };
     let mut possible = Vec::new();
-    let mut certain = Left::AtEnd;
+    let mut certain = end;
     for Rule { applies, action } in rules {
         if *applies == Truth::No {
             continue;
@@ -132,9 +133,9 @@ fn walk(chains: &Chains, name: &str, depth: usize) -> Left {
             Action::Accept => Left::Decided(Verdict::Accept),
             Action::Drop => Left::Decided(Verdict::Drop),
             Action::Unknown => Left::Decided(Verdict::Unknown),
-            Action::Return => Left::AtEnd,
-            Action::Goto(chain) => walk(chains, chain, depth + 1),
-            Action::Jump(chain) => match walk(chains, chain, depth + 1) {
+            Action::Return => end,
+            Action::Goto(chain) => walk(chains, chain, depth + 1, end),
+            Action::Jump(chain) => match walk(chains, chain, depth + 1, Left::AtEnd) {
                 Left::AtEnd => continue,
                 decided @ Left::Decided(_) => decided,
             },

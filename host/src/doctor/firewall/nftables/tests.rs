@@ -82,7 +82,7 @@ fn what_is_no_list_of_rules_is_none() {
     for text in ["", "{}", "{\"nftables\": 1}", "{\"nftables\": [", "[]"] {
         assert!(Ruleset::parse(text).is_none(), "{text}");
     }
-    let odd = r#"{"nftables": [1, {"rule": 2}, {"chain": {"hook": "input", "family": "inet"}}, {"rule": {"family": "inet", "expr": [1, {}]}}]}"#;
+    let odd = r#"{"nftables": [1, {"rule": 2}, {"chain": {"hook": "input", "family": "inet", "table": "t", "name": "c"}}, {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [1, {}]}}]}"#;
     let verdict = Ruleset::parse(odd).unwrap().fates(&packet("eth1", "", true, 69), None)[0].verdict;
     assert_eq!(verdict, Verdict::Accept);
 }
