@@ -2,16 +2,20 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::termios::tcgetattr;
 use testbench::fake_board::PtyPair;
 use testbench::harness::{Outlet, Testbench};
 
 /// Runs `init` in the bench's directory, with these answers.
 fn init(bench: &Testbench, arguments: &[&str], answers: &str) -> (Output, String) {
-    let mut command = bench.host_runner(&[&["init", "--listen", "2"], arguments].concat());
+    let usual: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "2"] };
+    let mut command = bench.host_runner(&[&["init"], usual, arguments].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     child.stdin.take().expect("piped").write_all(answers.as_bytes()).expect("it reads them, or not");
@@ -72,7 +76,8 @@ fn an_adapter_without_a_number_gets_a_name_by_its_port_and_a_rule() {
         "nothing was heard",
         "left to fill in: `[boards.board1] type`",
         "left to fill in: `[boards.board1] address`",
-        "ENV{ID_PATH}==\"pci-0000:00:14.0-usb-0:2:1.0\", SYMLINK+=\"board1\"",
+        "ATTRS{port_number}==\"0\", ENV{ID_PATH}==\"pci-0000:00:14.0-usb-0:2:1.0\", SYMLINK+=\"board1\"",
+        "/etc/udev/rules.d/71-host-runner-local.rules",
         "what `host-runner doctor` says of it",
         "ok       bench file     bench: ",
     ] {
@@ -107,11 +112,15 @@ fn what_is_asked_stands_in_the_file_and_wrong_answers_are_asked_again() {
     let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
     let (server, board) = (bench.addresses().server, bench.addresses().board);
     let answers = format!(
-        "{server}\nn\nmy board\nbbb1\nbeaglebone-blak\nbeaglebone-black\n{board}\nsh -c 'echo on'\nsh -c 'echo off'\n"
+        "{server}\nn\nmy board\nbbb1\nbeaglebone-blak\nown.toml\nbeaglebone-black\n{board}\n\\
+         relay\ncommands\nsh -c 'echo on\nsh -c 'echo on'\nsh -c 'echo off'\n"
     );
     let port = pair.path().display().to_string();
     let (output, said) = init(&bench, &["--device", &port], &answers);
     assert!(said.contains("letters, digits") && said.contains("did you mean `beaglebone-black`?"), "{said}");
+    for part in ["own.toml", "No such file", "one of commands, uhubctl", "a quotation mark is not closed"] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
     let text = written(&bench);
     for part in [
         format!("address = \"{server}\""),
@@ -126,6 +135,128 @@ fn what_is_asked_stands_in_the_file_and_wrong_answers_are_asked_again() {
     assert!(matches!(output.status.code(), Some(0 | 4)), "{said}");
     let (again, said) = init(&bench, &["--device", &port], &answers);
     assert_eq!((again.status.code(), said.contains("it is there already")), (Some(2), true), "{said}");
+}
+
+/// The bench file that `init` writes to `out` with these answers, for a port that says nothing.
+fn answered(bench: &Testbench, out: &str, answers: &str) -> (String, String) {
+    let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
+    let port = pair.path().display().to_string();
+    let (_, said) = init(bench, &["--device", &port, "--out", out], answers);
+    let text = fs::read_to_string(bench.path().join(out)).unwrap_or_else(|error| panic!("{error}: {said}"));
+    (text, said)
+}
+
+#[test]
+fn a_board_type_may_be_a_file_and_the_directory_of_the_bench_file_is_made() {
+    let bench = Testbench::new();
+    let (text, _) = answered(&bench, "lab/new/bench.toml", "\nn\n\n../../board-type.toml\n\nnone\n");
+    assert!(text.contains("type = \"../../board-type.toml\""), "{text}");
+    let blocked = bench.write("file", "");
+    let (output, said) = init(&bench, &["--device", "/dev/null", "--out", "file/bench.toml"], "");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("name another file with --out") && !said.contains("address"),
+        "nothing is asked: {said}"
+    );
+    assert!(blocked.is_file());
+}
+
+#[test]
+fn each_switch_has_its_questions() {
+    let cases = [
+        (
+            "snmp\npdu\nno\napc-rpdu2\nprivate\n3\n",
+            "driver = \"snmp\"\nhost = \"pdu\"\nmodel = \"apc-rpdu2\"\ncommunity = \"private\"\noutlet = 3\n",
+        ),
+        ("tasmota\nplug\n0\n1\n\n", "driver = \"tasmota\"\nhost = \"plug\"\nrelay = 1\n"),
+        (
+            "shelly\nplug\n0\ns3cret\n",
+            "driver = \"shelly\"\nhost = \"plug\"\nrelay = 0\npassword = \"s3cret\"\n",
+        ),
+        ("gpio\n17\ngpiochip0\n\n", "driver = \"gpio\"\nchip = \"gpiochip0\"\nline = 17\n"),
+        ("gpio\nRESET\n200\n", "driver = \"gpio\"\nline = \"RESET\"\npulse_ms = 200\n"),
+        ("ask\n", "driver = \"ask\"\n"),
+    ];
+    for (answers, power) in cases {
+        let bench = Testbench::new();
+        let (text, said) = answered(&bench, "bench.toml", &format!("\nn\n\n\n\n{answers}"));
+        assert!(text.contains(&format!("\n[boards.board1.power]\n{power}")), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn usb_hubs_are_those_that_uhubctl_lists() {
+    let bench = Testbench::new();
+    let listed = "Current status for hub 2-1.4 [05e3:0608 USB2.0 Hub, USB 2.00, 4 ports, ppps]\n  Port 1: 0100 power\n";
+    bench.write("listed", listed);
+    let program =
+        bench.write("tmp/uhubctl", format!("#!/bin/sh\ncat {}\n", bench.path().join("listed").display()));
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("an own file");
+    let path =
+        format!("{}:{}", bench.path().join("tmp").display(), std::env::var("PATH").unwrap_or_default());
+    let bench = bench.environment("PATH", &path);
+    let (text, said) = answered(&bench, "bench.toml", "\nn\n\n\n\nuhubctl\n\n2\n");
+    assert!(said.contains("hub 2-1.4: 05e3:0608 USB2.0 Hub"), "{said}");
+    assert!(text.contains("driver = \"uhubctl\"\nlocation = \"2-1.4\"\nport = 2\n"), "{text}");
+}
+
+#[test]
+fn a_board_is_asked_at_its_prompt_what_it_is() {
+    let bench = Testbench::new();
+    let outlet = Outlet::new(bench.path(), bench.options()).expect("a pseudo-terminal");
+    fs::write(bench.path().join("outlet"), "on").expect("an own file");
+    let port = outlet.port().display().to_string();
+    let (_, said) = init(&bench, &["--device", &port], "\ny\n\n\n\nnone\n");
+    assert!(said.contains("115200 baud: Fake Board"), "{said}");
+    assert!(said.contains("own) [u-boot-arm64]"), "it has said that it is an armv8: {said}");
+    assert!(written(&bench).contains("type = \"u-boot-arm64\""), "{said}");
+}
+
+/// A board on `pair` that says `said` whenever its speed is set, as a person resets it at each speed.
+fn resets(pair: &PtyPair, said: &'static [(u32, &'static [u8])]) -> thread::JoinHandle<()> {
+    let mut board = pair.board().expect("a pseudo-terminal");
+    thread::spawn(move || {
+        for (baud, words) in said {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while tcgetattr(&board).map(|modes| modes.output_speed()) != Ok(*baud) {
+                assert!(Instant::now() < deadline, "nobody listens at {baud} baud");
+                thread::sleep(Duration::from_millis(5));
+            }
+            board.write_all(words).expect("a pseudo-terminal");
+        }
+    })
+}
+
+#[test]
+fn a_board_at_another_speed_is_reset_at_each() {
+    let bench = Testbench::new();
+    let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
+    let board = resets(
+        &pair,
+        &[
+            (115_200, &[0xf8; 64]),
+            (1_500_000, b"U-Boot 2024.01 (Jan 08 2024)\r\nModel: Pine64 RockPro64\r\n"),
+        ],
+    );
+    let port = pair.path().display().to_string();
+    let (_, said) = init(&bench, &["--non-interactive", "--device", &port], "");
+    board.join().expect("it has spoken");
+    assert!(said.contains("at 115200 baud: reset or switch on the board now"), "{said}");
+    assert!(said.contains("at 1500000 baud: reset the board again now"), "{said}");
+    assert!(said.contains("1500000 baud: Pine64 RockPro64"), "{said}");
+    assert!(written(&bench).contains("baud = 1500000"), "{said}");
+}
+
+#[test]
+fn a_board_that_was_not_reset_at_each_speed_is_not_said_to_lack_a_ground_wire() {
+    let bench = Testbench::new();
+    let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
+    let board = resets(&pair, &[(115_200, &[0xf8; 64])]);
+    let port = pair.path().display().to_string();
+    let (_, said) = init(&bench, &["--non-interactive", "--listen", "1", "--device", &port], "");
+    board.join().expect("it has spoken");
+    let told = "noise at 115200 baud, nothing at 1500000, 921600, 57600, 9600: its speed was not found. Was the board reset at each?";
+    assert!(said.contains(told), "{said}");
 }
 
 #[test]

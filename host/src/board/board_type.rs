@@ -8,10 +8,12 @@ use crate::document::{Fields, Node, Reader, Value, parse_toml};
 use crate::job::BootImage;
 
 /// The board types that come with the program: name and text.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("beaglebone-black", include_str!("../../../boards/beaglebone-black.toml")),
     ("qemu-virt-arm", include_str!("../../../boards/qemu-virt-arm.toml")),
     ("ssh", include_str!("../../../boards/ssh.toml")),
+    ("u-boot-arm", include_str!("../../../boards/u-boot-arm.toml")),
+    ("u-boot-arm64", include_str!("../../../boards/u-boot-arm64.toml")),
 ];
 
 /// Architectures that the agent is built for.

@@ -2,7 +2,7 @@
 //!
 //! | `driver` | file | is the state read back? |
 //! |---|---|---|
-//! | none: commands | `commands` | by a command, if there is one |
+//! | none: commands | `commands` | yes, by the command `status` if there is one |
 //! | `uhubctl` | `uhubctl` | yes |
 //! | `snmp` | `snmp`, `snmp_model` | yes |
 //! | `tasmota`, `shelly` | `tasmota`, `shelly`, over `http` | yes |
@@ -40,7 +40,7 @@ pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
 pub use states::states;
 pub use tasmota::Tasmota;
-pub use uhubctl::Uhubctl;
+pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};
 
 use time::Time;
 
@@ -114,6 +114,21 @@ impl fmt::Display for Switch {
             Self::Reset => "reset",
             Self::Status => "power status",
         })
+    }
+}
+
+/// What switches it, such as `by SNMP (pdu:161)`.
+impl fmt::Display for Power {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.driver {
+            Driver::Commands(_) => f.write_str("by commands"),
+            Driver::Uhubctl(hub) => hub.fmt(f),
+            Driver::Snmp(snmp) => snmp.fmt(f),
+            Driver::Tasmota(tasmota) => tasmota.fmt(f),
+            Driver::Shelly(shelly) => shelly.fmt(f),
+            Driver::Gpio(gpio) => gpio.fmt(f),
+            Driver::Ask(_) => f.write_str("by hand"),
+        }
     }
 }
 
@@ -213,11 +228,12 @@ impl Power {
         let failed = |kind| self.error(Switch::Reset, kind, &time);
         match &self.driver {
             Driver::Commands(commands) if !commands.reset.is_empty() => {
-                return commands.run(Switch::Reset, limit).await;
+                commands.run(Switch::Reset, limit).await?;
+                return self.settled(true, Switch::Reset, &time).await;
             }
             Driver::Snmp(snmp) if self.off_time.is_none() && snmp.outlet.reset.is_some() => {
                 Box::pin(snmp.reset(&time)).await.map_err(failed)?;
-                return Box::pin(self.restarted(&time)).await.map_err(failed);
+                return Box::pin(self.restarted(&time)).await;
             }
             Driver::Gpio(gpio) if gpio.pulse.is_some() => return gpio.press(&time).await.map_err(failed),
             Driver::Ask(ask) => return ask.wait(Switch::Reset, &time, say).await.map_err(failed),
@@ -235,11 +251,7 @@ impl Power {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn status(&self, limit: Duration) -> Result<Option<bool>, PowerError> {
-        let time = Time::new(limit);
-        if let Driver::Commands(commands) = &self.driver {
-            return commands.state(limit).await;
-        }
-        Box::pin(self.state(&time)).await.map_err(|kind| self.error(Switch::Status, kind, &time))
+        Box::pin(self.state(Switch::Status, &Time::new(limit))).await
     }
 
     /// Switches it, and sees that it obeys.
@@ -247,7 +259,10 @@ impl Power {
         let switch = if on { Switch::On } else { Switch::Off };
         let failed = |kind| self.error(switch, kind, time);
         match &self.driver {
-            Driver::Commands(commands) => return commands.run(switch, time.left()).await,
+            Driver::Commands(commands) => {
+                commands.run(switch, time.left()).await?;
+                Ok(())
+            }
             Driver::Ask(ask) => return ask.wait(switch, time, say).await.map_err(failed),
             Driver::Uhubctl(hub) => hub.set(on, time).await,
             Driver::Snmp(snmp) => snmp.set(on, time).await,
@@ -256,68 +271,64 @@ impl Power {
             Driver::Gpio(gpio) => gpio.set(on),
         }
         .map_err(failed)?;
-        self.settled(on, time).await.map_err(failed)
+        self.settled(on, switch, time).await
     }
 
-    /// What a device says of itself.
-    async fn state(&self, time: &Time) -> Result<Option<bool>, PowerErrorKind> {
+    /// What a device or a command says of the state; `switch` is what it is asked for.
+    async fn state(&self, switch: Switch, time: &Time) -> Result<Option<bool>, PowerError> {
         match &self.driver {
+            Driver::Commands(commands) => return commands.state(time.left()).await,
             Driver::Uhubctl(hub) => hub.is_on(time).await.map(Some),
             Driver::Snmp(snmp) => snmp.is_on(time).await,
             Driver::Tasmota(tasmota) => tasmota.is_on(time).await.map(Some),
             Driver::Shelly(shelly) => shelly.is_on(time).await.map(Some),
-            Driver::Commands(_) | Driver::Gpio(_) | Driver::Ask(_) => Ok(None),
+            Driver::Gpio(_) | Driver::Ask(_) => Ok(None),
         }
+        .map_err(|kind| self.error(switch, kind, time))
     }
 
-    /// Waits until a device that can tell says that it is as it was told to be.
-    async fn settled(&self, on: bool, time: &Time) -> Result<(), PowerErrorKind> {
+    /// Waits until what can tell says that it is as `switch` told it to be.
+    async fn settled(&self, on: bool, switch: Switch, time: &Time) -> Result<(), PowerError> {
         if !self.can(Switch::Status) {
             return Ok(());
         }
         let disobeyed = |after| PowerErrorKind::Disobeyed { wanted: on, after };
-        self.until(on, SETTLING, time, disobeyed).await
+        self.until(on, switch, SETTLING, time, disobeyed).await
     }
 
     /// Waits until an outlet that restarts has been off and is on again.
-    async fn restarted(&self, time: &Time) -> Result<(), PowerErrorKind> {
-        self.until(false, RESTARTING, time, |after| PowerErrorKind::NeverOff { after }).await?;
-        self.until(true, time.left(), time, |after| PowerErrorKind::StaysOff { after }).await
+    async fn restarted(&self, time: &Time) -> Result<(), PowerError> {
+        let never = |after| PowerErrorKind::NeverOff { after };
+        self.until(false, Switch::Reset, RESTARTING, time, never).await?;
+        let stays = |after| PowerErrorKind::StaysOff { after };
+        self.until(true, Switch::Reset, time.left(), time, stays).await
     }
 
-    /// Waits until a device says that it is as `wanted`, at most for `patience`.
+    /// Waits until what can tell says that it is as `wanted`, at most for `patience`.
     async fn until(
         &self,
         wanted: bool,
+        switch: Switch,
         patience: Duration,
         time: &Time,
         late: impl FnOnce(Duration) -> PowerErrorKind,
-    ) -> Result<(), PowerErrorKind> {
+    ) -> Result<(), PowerError> {
         let patience = time.part(patience);
         loop {
-            let last = match self.state(time).await {
+            let last = match self.state(switch, time).await {
                 Ok(Some(is_on)) if is_on == wanted => return Ok(()),
                 Ok(_) => None,
                 // Some are not to be asked for as long as they do it.
                 Err(error) => Some(error),
             };
             if patience.is_over() {
-                return Err(last.unwrap_or_else(|| late(patience.limit())));
+                return Err(last.unwrap_or_else(|| self.error(switch, late(patience.limit()), time)));
             }
             sleep(ASK_EVERY).await;
         }
     }
 
     fn error(&self, switch: Switch, kind: PowerErrorKind, time: &Time) -> PowerError {
-        let by = match &self.driver {
-            Driver::Commands(_) => "by commands".to_owned(),
-            Driver::Uhubctl(hub) => hub.to_string(),
-            Driver::Snmp(snmp) => snmp.to_string(),
-            Driver::Tasmota(tasmota) => tasmota.to_string(),
-            Driver::Shelly(shelly) => shelly.to_string(),
-            Driver::Gpio(gpio) => gpio.to_string(),
-            Driver::Ask(_) => "by hand".to_owned(),
-        };
-        PowerError { switch, by, kind: Box::new(kind), is_late: time.is_over() }
+        PowerError { switch, by: self.to_string(), kind: Box::new(kind), is_late: time.is_over() }
     }
 }

@@ -9,18 +9,18 @@ use console::{StyledObject, style};
 
 use crate::board::{Bench, Board};
 use crate::cli::args::{BenchArgs, seconds};
-use crate::cli::message::Failure;
+use crate::cli::message::{Failure, note};
 use crate::cli::output::print;
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
-use crate::doctor::{Check, Finding, Findings, Status, examine_bench, examine_board};
+use crate::doctor::{Check, Finding, Findings, Status, Trial, examine_bench, examine_board};
 use crate::fault::{Class, Fault};
 use crate::text::without_steering;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   host-runner doctor                  ports, addresses, consoles, disks, agents, …; no board is touched
-  host-runner doctor bbb1             the same, and bbb1 is switched off and on, and fetches a file by TFTP
+  host-runner doctor bbb1             the same, and bbb1 is reset, fetches a file by TFTP, and is switched off
   host-runner doctor --boards         the same with every board of the bench, one after the other
   host-runner doctor --json
 
@@ -89,7 +89,8 @@ fn run(path: &Path, args: &DoctorArgs) -> Result<Option<Class>, Failure> {
         }
         for board in boards {
             // It is cancelled inside, where the board is switched off.
-            examine_board(&bench, &board, args.timeout, &cancel, &mut findings).await;
+            let trial = Trial { patience: args.timeout, say: &note };
+            examine_board(&bench, &board, trial, &cancel, &mut findings).await;
             if cancel.is_cancelled() {
                 return Ok(true);
             }
@@ -135,10 +136,14 @@ fn summary(bench: &Bench, findings: &Findings<'_>) -> String {
         .map(|status| findings.count(status))
         .sum();
     let path = bench.path.display();
+    let unknown = match findings.count(Status::Unknown) {
+        0 => String::new(),
+        count => format!("; {count} could not be made"),
+    };
     match (findings.count(Status::Fault), findings.count(Status::Warning)) {
-        (0, 0) => format!("{path}: all well, by {all} checks"),
+        (0, 0) => format!("{path}: all well, by {all} checks{unknown}"),
         _ => format!(
-            "{path}: {} and {} in {all} checks",
+            "{path}: {} and {} in {all} checks{unknown}",
             counted(Status::Fault, "fault"),
             counted(Status::Warning, "warning")
         ),

@@ -1,13 +1,18 @@
 //! `host-runner init`: the first bench file, from what is plugged in and what its user says.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, Write as _};
+mod ask;
+mod power;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use rustix::fs::{Access, access};
 
+use self::ask::{agrees, ask};
 use crate::board::{Bench, BoardType};
 use crate::cli::args::seconds;
 use crate::cli::doctor::examine;
@@ -16,7 +21,7 @@ use crate::cli::runtime::block_on;
 use crate::diagnostic::{Source, did_you_mean};
 use crate::doctor::network_address;
 use crate::fault::{Chain, Class, Fault};
-use crate::init::{Adapter, BoardDraft, Draft, Listened, Places, listen, udev_rule};
+use crate::init::{Adapter, BoardDraft, Draft, Ear, LOCAL_RULES, Listened, Places, listen, udev_rule};
 use crate::link::check_serial;
 
 pub(super) const EXAMPLES: &str = "\
@@ -25,16 +30,14 @@ Examples:
   host-runner init --non-interactive          takes what it finds, and says what is left to fill in
   host-runner init --device /dev/ttyUSB0 --out lab/bench.toml
 
-Reset or switch on the boards while it listens: then they say what they are. It types the Enter key to a board only if
-you agree. It ends with what `host-runner doctor` says of the file, whose exit codes it has.";
+Reset or switch on the boards while it listens: then they say what they are. It types to a board only if you agree: the
+Enter key, a space to stop U-Boot's countdown, and `printenv cpu board board_name` at its prompt. It ends with what
+`host-runner doctor` says of the file, whose exit codes it has.";
 
-/// What a board type is taken to be that nothing speaks for.
-const USUAL_TYPE: &str = "beaglebone-black";
+/// What is written for a board that does not say what it is.
+const USUAL_TYPE: &str = "u-boot-arm";
 /// The speed of nearly all boards, in baud.
 const USUAL_SPEED: u32 = 115_200;
-/// Longest answer, in bytes.
-const LONGEST_ANSWER: u64 = 4096;
-
 /// `host-runner init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -66,13 +69,16 @@ pub(super) fn init(args: &InitArgs) -> Result<Option<Class>, Failure> {
             .with_help("name another file with --out, or `host-runner doctor --bench FILE` to check this one")
             .into());
     }
+    make_directory(directory(&args.out))?;
     let adapters = adapters(args)?;
     let mut draft = Draft { address: address(args)?, boards: Vec::new() };
     let mut rules = Vec::new();
     for adapter in &adapters {
         note(&format!("{}: {}", adapter.device.display(), adapter.describe()));
         let types = !args.non_interactive
-            && agrees("  May the Enter key be typed there, if the board says nothing by itself?")?;
+            && agrees(
+                "  May keys be typed there: Enter, and at U-Boot's prompt the question what it runs on?",
+            )?;
         let listened = heard(args, adapter, types)?;
         let name = format!("board{}", draft.boards.len() + 1);
         let board = board(args, adapter, listened.as_ref(), name)?;
@@ -86,7 +92,7 @@ pub(super) fn init(args: &InitArgs) -> Result<Option<Class>, Failure> {
     if !rules.is_empty() {
         note(&format!(
             "adapters without a serial number have names by the USB port they are plugged into. For shorter ones put this \
-             into /etc/udev/rules.d/70-host-runner.rules (udev/README.md), and `/dev/NAME` into the bench file:\n{}",
+             into {LOCAL_RULES} (udev/README.md), and `/dev/NAME` into the bench file:\n{}",
             rules.join("\n")
         ));
     }
@@ -114,22 +120,20 @@ fn heard(args: &InitArgs, adapter: &Adapter, types: bool) -> Result<Option<Liste
         note(&format!("  not listened to: {error}"));
         return Ok(None);
     }
-    note(&format!("  listening for {} s: reset or switch on the board now", args.listen.as_secs()));
+    let begin = |baud: u32, again: bool| {
+        let what = if again { "reset the board again now" } else { "reset or switch on the board now" };
+        note(&format!("  listening for {} s at {baud} baud: {what}", args.listen.as_secs()));
+    };
+    let ear = Ear { time: args.listen, types, begin: &begin };
     let listened = block_on(async |cancel| {
         tokio::select! {
-            listened = listen(&adapter.device, args.listen, types) => Ok(listened),
+            listened = listen(&adapter.device, &ear) => Ok(listened),
             () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "init", "cancelled")),
         }
     })?;
     Ok(match listened {
         Ok(listened) => {
-            let model = listened.banner.as_ref().and_then(|banner| banner.model.clone());
-            note(&match (listened.baud, model) {
-                (Some(baud), Some(model)) => format!("  {baud} baud: {model}"),
-                (Some(baud), None) => format!("  {baud} baud, and said last: {}", listened.last),
-                (None, _) if listened.last.is_empty() => "  nothing was heard".to_owned(),
-                (None, _) => "  noise at all speeds: is the ground wire in place?".to_owned(),
-            });
+            note(&said(&listened));
             Some(listened)
         }
         Err(error) => {
@@ -137,6 +141,26 @@ fn heard(args: &InitArgs, adapter: &Adapter, types: bool) -> Result<Option<Liste
             None
         }
     })
+}
+
+/// What came of listening, for people.
+fn said(listened: &Listened) -> String {
+    let speeds = |speeds: &[u32]| speeds.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let model = listened.banner.as_ref().and_then(|banner| banner.model.clone());
+    match (listened.baud, model) {
+        (Some(baud), Some(model)) => format!("  {baud} baud: {model}"),
+        (Some(baud), None) => format!("  {baud} baud, and said last: {}", listened.last),
+        (None, _) if listened.noise.is_empty() => "  nothing was heard".to_owned(),
+        (None, _) if listened.silent.is_empty() => {
+            format!("  noise at all speeds ({}): is the ground wire in place?", speeds(&listened.noise))
+        }
+        (None, _) => format!(
+            "  noise at {} baud, nothing at {}: its speed was not found. Was the board reset at each? If so, is the \
+             ground wire in place?",
+            speeds(&listened.noise),
+            speeds(&listened.silent)
+        ),
+    }
 }
 
 /// What is known of a board, by listening and by asking.
@@ -171,33 +195,29 @@ fn board(
         }
     })?;
     let known: Vec<_> = BoardType::built_in_names().collect();
-    board.board_type = ask(&format!("  Its type ({})", known.join(", ")), &board.board_type, |text| {
-        match known.contains(&text) {
-            true => Ok(text.to_owned()),
-            false => Err(did_you_mean(text, known.iter().copied()).unwrap_or_else(|| {
-                format!("one of {}; another one goes into the file later", known.join(", "))
-            })),
-        }
-    })?;
+    let question = format!("  Its type ({}, or the path of a file of its own)", known.join(", "));
+    board.board_type =
+        ask(&question, &board.board_type, |text| board_type(text, &known, directory(&args.out)))?;
     board.is_type_unsure = false;
     board.address = ask("  Its address; empty if it is not known yet", "", |text| match text {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| format!("`{text}` is no IP address")),
     })?;
-    let on = ask("  The command that switches its power on; empty if it is done by hand", "", words)?;
-    if !on.is_empty() {
-        let off = ask("  The command that switches it off", "", |text| match words(text)? {
-            words if words.is_empty() => Err("a program and its arguments".to_owned()),
-            words => Ok(words),
-        })?;
-        board.power = Some((on, off));
-    }
+    board.power = power::ask_power()?;
     Ok(board)
 }
 
-/// A command as a person types it.
-fn words(text: &str) -> Result<Vec<String>, String> {
-    shlex::split(text).ok_or_else(|| "a quotation mark is not closed".to_owned())
+/// A board type that a person names: a built-in one, or a file, seen from `directory`, where the bench file will be.
+fn board_type(text: &str, known: &[&str], directory: &Path) -> Result<String, String> {
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    if !text.ends_with(".toml") {
+        return Err(did_you_mean(text, known.iter().copied())
+            .unwrap_or_else(|| format!("one of {}, or a path that ends in `.toml`", known.join(", "))));
+    }
+    let source = Source::read(&directory.join(text)).map_err(|error| Chain(&error).to_string())?;
+    BoardType::parse(&source).map(|_| text.to_owned()).map_err(|problems| problems.to_string())
 }
 
 /// This PC's address in the boards' network.
@@ -213,49 +233,26 @@ fn address(args: &InitArgs) -> Result<Option<IpAddr>, Fault> {
     })
 }
 
-/// Whether a person says yes.
-fn agrees(question: &str) -> Result<bool, Fault> {
-    ask(&format!("{question} (y/n)"), "n", |text| match text {
-        "y" | "yes" => Ok(true),
-        "n" | "no" => Ok(false),
-        _ => Err("y or n".to_owned()),
-    })
+/// The directory of a file.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Asks until the answer is one that `read` takes; an empty one means `usual`.
-fn ask<T>(question: &str, usual: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Fault> {
-    let broken = |error: io::Error| Fault::from_error(Class::Infrastructure, "standard input", &error);
-    loop {
-        let shown = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
-        let mut out = io::stderr();
-        write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(broken)?;
-        let mut line = String::new();
-        let count =
-            io::Read::take(io::stdin().lock(), LONGEST_ANSWER).read_line(&mut line).map_err(broken)?;
-        if count == 0 {
-            let fault = Fault::new(
-                Class::Job,
-                "standard input",
-                format!("it ended before the answer to `{}`", question.trim()),
-            );
-            return Err(fault.with_help("--non-interactive asks nothing"));
-        }
-        let answer = match line.trim() {
-            "" => usual,
-            answer => answer,
-        };
-        match read(answer) {
-            Ok(value) => return Ok(value),
-            Err(why) => note(&format!("  {why}")),
-        }
-    }
+/// Makes the directory of the bench file, before anything is asked, and checks that the file can be written there.
+fn make_directory(directory: &Path) -> Result<(), Fault> {
+    let failed = |error: io::Error| {
+        let fault = Fault::from_error(Class::Job, directory.display().to_string(), &error);
+        fault.with_help("name another file with --out")
+    };
+    fs::create_dir_all(directory).map_err(failed)?;
+    access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| failed(error.into()))
 }
 
 /// Writes the file, which must not exist. It is read as a bench file before.
 fn write(path: &Path, draft: &Draft) -> Result<(), Failure> {
     let text = draft.to_toml();
     let source = Source::new(path.display().to_string(), text.clone());
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = directory(path);
     if let Err(error) = Bench::parse(&source, directory) {
         return Err(Fault::from_error(Class::Job, "the bench file that the answers make", &error).into());
     }

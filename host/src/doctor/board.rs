@@ -1,4 +1,4 @@
-//! A board that is switched on, brought to U-Boot's prompt, has it fetch a file, and is switched off.
+//! A board that is reset, brought to U-Boot's prompt, has it fetch a file, and is switched off.
 
 mod heard;
 mod line;
@@ -14,21 +14,27 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::heard::Heard;
 use self::line::Line;
 use super::finding::{Check, Finding, Findings};
-use crate::board::power::{Power, Switch};
+use crate::board::power::Say;
 use crate::board::qemu::{self, QemuBoard, QemuConfig};
 use crate::board::virtual_network::VirtualNetwork;
 use crate::board::{self, Bench, Board, ConsoleTarget, QemuSettings};
-use crate::fault::{Chain, Class, Fault};
+use crate::fault::{Class, Fault};
 use crate::link::{self, Console, Target};
 use crate::net::Net;
 use crate::run::take_board_from_person;
 
-/// How long the commands of one switch may take.
-const POWER_LIMIT: Duration = Duration::from_secs(60);
-
 /// Why nothing more of a board can be checked: a finding says so.
 #[derive(Debug)]
 struct Stopped;
+
+/// How a board is tried.
+#[derive(Clone, Copy)]
+pub struct Trial<'a> {
+    /// From the reset to U-Boot's prompt.
+    pub patience: Duration,
+    /// Asks a person to switch the board.
+    pub say: Say<'a>,
+}
 
 /// Where a board is served: the network, and this PC's address in it.
 struct Place {
@@ -36,12 +42,11 @@ struct Place {
     address: Option<IpAddr>,
 }
 
-/// Switches `board` on, has its U-Boot fetch a file, and switches it off again; it may take `patience` from power on to
-/// U-Boot's prompt. The board is leased meanwhile.
+/// Resets `board` as runs do, has its U-Boot fetch a file, and switches it off. The board is leased meanwhile. A person who switches it is asked by `say`.
 pub async fn examine_board(
     bench: &Bench,
     board: &Board,
-    patience: Duration,
+    Trial { patience, say }: Trial<'_>,
     cancel: &CancellationToken,
     findings: &mut Findings<'_>,
 ) {
@@ -61,7 +66,9 @@ pub async fn examine_board(
             findings.add(Finding::unknown(Check::PowerOn, &board.name, text));
             return;
         }
-        ConsoleTarget::Line(target) => examine_real(bench, board, target, patience, cancel, findings).await,
+        ConsoleTarget::Line(target) => {
+            examine_real(bench, board, target, Trial { patience, say }, cancel, findings).await
+        }
         ConsoleTarget::Qemu(settings) => {
             examine_virtual(bench, board, settings, patience, cancel, findings).await
         }
@@ -75,7 +82,7 @@ async fn examine_real(
     bench: &Bench,
     board: &Board,
     target: &Target,
-    patience: Duration,
+    Trial { patience, say }: Trial<'_>,
     cancel: &CancellationToken,
     findings: &mut Findings<'_>,
 ) -> Result<(), Fault> {
@@ -85,22 +92,18 @@ async fn examine_real(
     let console = opened
         .map_err(|error| Fault::from_error(error.class(), format!("board `{}`", board.name), &error))?;
     let mut line = Line { board, console, heard, patience };
+    let mut at_prompt = false;
     let work = async {
-        power::switch_on(&mut line, findings).await?;
+        power::reset(&mut line, say, findings).await?;
         let start = uboot::reach_prompt(&mut line, findings).await?;
+        at_prompt = true;
         transfer::check(&mut line, &place, start, findings).await
     };
     until_cancelled(work, cancel).await;
     if cancel.is_cancelled() {
         findings.add(cancelled(board));
     }
-    // Whatever was found: the board is left as a run leaves it.
-    if let Some(power) = &board.power
-        && !power.is_by_hand()
-        && power.can(Switch::Off)
-    {
-        leave_off(board, power, findings).await;
-    }
+    power::off(&mut line, at_prompt, cancel, findings).await;
     Ok(())
 }
 
@@ -109,13 +112,6 @@ async fn until_cancelled(work: impl Future<Output = Result<(), Stopped>>, cancel
     tokio::select! {
         _ = work => {}
         () = cancel.cancelled() => {}
-    }
-}
-
-async fn leave_off(board: &Board, power: &Power, findings: &mut Findings<'_>) {
-    if let Err(error) = power.off(POWER_LIMIT, &|_| {}).await {
-        let finding = Finding::fault(Check::PowerOff, &board.name, error.class(), Chain(&error));
-        findings.add(finding.with_help("look at the board: it may still be on"));
     }
 }
 

@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use super::finding::{BENCH, Check, Finding, Findings};
-use super::{agents, clock, emulator, firewall, network, nfs_call, ports, programs, serial, storage};
+use super::{
+    agents, clock, console_server, emulator, firewall, network, nfs_call, ports, programs, serial, storage,
+    switches,
+};
 use crate::board::{Bench, Board, ConsoleTarget};
 
-/// Checks all of a bench that can be checked without touching a board: no serial port is opened, no power is switched.
+/// Checks all of a bench that can be checked without touching a board: no serial port of this PC is opened, no power is
+/// switched.
 ///
 /// `directory` is where `runs/` would be made.
 pub async fn examine_bench(bench: &Bench, directory: &Path, findings: &mut Findings<'_>) {
@@ -21,17 +25,26 @@ pub async fn examine_bench(bench: &Bench, directory: &Path, findings: &mut Findi
             ports::check(address, findings).await;
             nfs_call::check(address, findings).await;
         }
-        if let Some(interface) = &interface {
-            firewall::check(&interface.name, findings).await;
+        if let (Some(interface), Some(server)) = (&interface, bench.address) {
+            let boards = bench.boards.iter().filter(|board| is_served(board));
+            let way = firewall::Way {
+                interface: &interface.name,
+                server,
+                boards: boards.filter_map(|board| board.address).collect(),
+            };
+            firewall::check(&way, findings).await;
         }
     }
     storage::check(bench, directory, findings);
     clock::check(findings).await;
     agents::check(bench, findings);
-    for board in &bench.boards {
+    let consoles = console_server::try_all(bench).await;
+    for (board, tried) in bench.boards.iter().zip(consoles) {
         serial::check(bench, board, findings);
+        tried.into_iter().for_each(|finding| findings.add(finding));
         programs::check(board, findings);
     }
+    switches::check(bench, findings).await;
     emulator::check(bench, findings).await;
 }
 

@@ -42,8 +42,10 @@ pub enum Check {
     Emulator,
     /// The board is nobody else's.
     Lease,
-    /// The console goes quiet when the board is off.
-    PowerOff,
+    /// What switches the board tells its state.
+    Power,
+    /// The reset that starts a run.
+    Reset,
     /// The board begins to talk when it is on.
     PowerOn,
     /// What the board says is text.
@@ -54,6 +56,10 @@ pub enum Check {
     UbootNetwork,
     /// U-Boot fetches a file by TFTP.
     Tftp,
+    /// The board gets to NFS.
+    BoardNfs,
+    /// A board that answered does not any more when it was switched off.
+    PowerOff,
 }
 
 impl Check {
@@ -76,12 +82,15 @@ impl Check {
             Self::Console => "console",
             Self::Emulator => "emulator",
             Self::Lease => "lease",
-            Self::PowerOff => "power off",
+            Self::Power => "power",
+            Self::Reset => "reset",
             Self::PowerOn => "power on",
             Self::Speed => "speed",
             Self::Uboot => "U-Boot",
             Self::UbootNetwork => "network",
             Self::Tftp => "TFTP",
+            Self::BoardNfs => "NFS",
+            Self::PowerOff => "power off",
         }
     }
 }

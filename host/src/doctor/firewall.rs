@@ -1,5 +1,21 @@
-//! Whether rules of this PC drop what boards send to TFTP, where that can be read: mostly by root alone.
+//! Whether rules of this PC drop what boards send to it, where they can be read: mostly by root alone.
+//!
+//! ```text
+//! nft -j list ruleset ─▶ nftables ─┐
+//!                                  ├─▶ decision: what becomes of a board's first packet to each port
+//! iptables -S ─────────▶ iptables ─┘
+//! ```
+//!
+//! Rules that `iptables` has made are among those of `nft`, but some of what they match is not: those are read from
+//! `iptables`. What neither tells is unknown, and never taken for good.
 
+mod decision;
+mod iptables;
+mod nftables;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -7,39 +23,151 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use self::decision::{Fate, Packet, Verdict};
 use super::finding::{BENCH, Check, Finding, Findings};
-use crate::run::TFTP_PORT;
+use crate::fault::Class;
+use crate::nfs::PORT_MAPPER_PORT;
+use crate::run::{NFS_PORT, NTP_PORT, TFTP_PORT};
 
 /// How long listing the rules may take.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Most bytes of rules that are looked at.
 const MOST: u64 = 4 << 20;
+/// Tables of the kernel's older packet filter, which `nft` does not show.
+const LEGACY_TABLES: [&str; 2] = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"];
 
-/// Looks for rules that drop TFTP on `interface`.
-pub(super) async fn check(interface: &str, findings: &mut Findings<'_>) {
-    // With nftables the rules of `iptables` are among its own.
-    let (found, accept) = if let Some(rules) = list(&["nft", "list", "ruleset"]).await {
-        (nft_drops(&rules, interface), format!("sudo nft insert rule CHAIN iifname {interface} accept"))
-    } else if let Some(rules) = list(&["iptables", "-S"]).await {
-        (iptables_drops(&rules, interface), format!("sudo iptables -I INPUT -i {interface} -j ACCEPT"))
-    } else {
-        let text =
-            "its rules cannot be read by this user, or there are none; `sudo nft list ruleset` shows them";
-        findings.add(Finding::unknown(Check::Firewall, BENCH, text));
-        return;
-    };
-    findings.add(match found {
-        None => Finding::ok(Check::Firewall, BENCH, format!("no rule is seen that drops TFTP on {interface}")),
-        Some(chain) => Finding::warning(
+/// How packets of the boards come.
+pub(super) struct Way<'a> {
+    /// The network card that they come through.
+    pub(super) interface: &'a str,
+    /// Where they are sent.
+    pub(super) server: IpAddr,
+    /// Where they are from, as far as the bench file says so.
+    pub(super) boards: Vec<IpAddr>,
+}
+
+/// A port that boards ask at.
+struct Service {
+    name: &'static str,
+    is_udp: bool,
+    port: u16,
+    /// Whether jobs fail without it.
+    is_needed: bool,
+}
+
+const SERVICES: [Service; 5] = [
+    Service { name: "TFTP", is_udp: true, port: TFTP_PORT, is_needed: true },
+    Service { name: "NFS", is_udp: false, port: NFS_PORT, is_needed: true },
+    Service { name: "port mapper", is_udp: true, port: PORT_MAPPER_PORT, is_needed: false },
+    Service { name: "port mapper", is_udp: false, port: PORT_MAPPER_PORT, is_needed: false },
+    Service { name: "SNTP", is_udp: true, port: NTP_PORT, is_needed: false },
+];
+
+impl Service {
+    fn shown(&self) -> String {
+        format!("{} {} ({})", if self.is_udp { "UDP" } else { "TCP" }, self.port, self.name)
+    }
+}
+
+/// Looks for rules that drop what boards send to our ports.
+pub(super) async fn check(way: &Way<'_>, findings: &mut Findings<'_>) {
+    match Rules::read(way.server).await {
+        Some(rules) => tell(way, &rules, findings),
+        None => findings.add(Finding::unknown(
             Check::Firewall,
             BENCH,
-            format!("{chain} drops what no rule accepts, and none is seen for UDP port {TFTP_PORT} or {interface}"),
-        )
-        .with_help(format!(
-            "let in what comes from the boards' network: `{accept}` (`sudo ufw allow in on {interface}` with ufw, \
-             `sudo firewall-cmd --zone=trusted --add-interface={interface}` with firewalld)"
+            "its rules cannot be read by this user, or neither `nft` nor `iptables` is there; `sudo nft list ruleset` \
+             shows them",
         )),
-    });
+    }
+}
+
+/// The rules of this PC.
+struct Rules {
+    nftables: Option<nftables::Ruleset>,
+    iptables: Option<iptables::Ruleset>,
+    has_legacy: bool,
+}
+
+impl Rules {
+    /// `None` if there are none that can be read.
+    async fn read(server: IpAddr) -> Option<Self> {
+        let nftables = list(&["nft", "-j", "list", "ruleset"]).await;
+        let nftables = nftables.and_then(|text| nftables::Ruleset::parse(&text));
+        let iptables = match &nftables {
+            Some(rules) if !rules.has_foreign() => None,
+            _ => list(&[if server.is_ipv4() { "iptables" } else { "ip6tables" }, "-S"]).await,
+        };
+        let has_legacy = LEGACY_TABLES.iter().any(|path| {
+            fs::read_to_string(path).is_ok_and(|names| names.lines().any(|name| name == "filter"))
+        });
+        let iptables = iptables.map(|text| iptables::Ruleset::parse(&text));
+        (nftables.is_some() || iptables.is_some()).then_some(Self { nftables, iptables, has_legacy })
+    }
+
+    /// What becomes of a packet.
+    fn fate(&self, packet: &Packet<'_>) -> Fate {
+        let known = self.iptables.as_ref().map(|rules| rules.fate(packet));
+        let mut fates: Vec<Fate> = known.into_iter().collect();
+        // `iptables` has told more of its own table than `nft` can.
+        let except = self.iptables.as_ref().map(|_| "filter");
+        fates.extend(self.nftables.iter().flat_map(|rules| rules.fates(packet, except)));
+        if self.has_legacy && self.nftables.is_some() && self.iptables.is_none() {
+            let place = "the rules of `iptables-legacy`".to_owned();
+            fates.push(Fate { verdict: Verdict::Unknown, place });
+        }
+        let first = |verdict| fates.iter().find(|fate| fate.verdict == verdict).cloned();
+        first(Verdict::Drop)
+            .or_else(|| first(Verdict::Unknown))
+            .unwrap_or(Fate { verdict: Verdict::Accept, place: String::new() })
+    }
+}
+
+fn tell(way: &Way<'_>, rules: &Rules, findings: &mut Findings<'_>) {
+    let sources: Vec<_> = match way.boards.as_slice() {
+        [] => vec![None],
+        boards => boards.iter().copied().map(Some).collect(),
+    };
+    // By where it is decided, and how.
+    let mut decided: BTreeMap<(Verdict, String), Vec<&Service>> = BTreeMap::new();
+    for service in &SERVICES {
+        let fates = sources.iter().map(|&source| {
+            let Service { is_udp, port, .. } = *service;
+            rules.fate(&Packet { interface: way.interface, source, destination: way.server, is_udp, port })
+        });
+        if let Some(worst) = fates.max_by_key(|fate| fate.verdict) {
+            decided.entry((worst.verdict, worst.place)).or_default().push(service);
+        }
+    }
+    for ((verdict, place), services) in decided {
+        findings.add(finding(way, verdict, &place, &services));
+    }
+}
+
+fn finding(way: &Way<'_>, verdict: Verdict, place: &str, services: &[&Service]) -> Finding {
+    let interface = way.interface;
+    let shown: Vec<_> = services.iter().map(|service| service.shown()).collect();
+    let shown = shown.join(", ");
+    let text = match verdict {
+        Verdict::Accept => {
+            return Finding::ok(Check::Firewall, BENCH, format!("{shown}: let in on {interface}"));
+        }
+        Verdict::Unknown => {
+            let text = format!("{shown}: {place} decide on {interface}, by what is not understood here");
+            return Finding::unknown(Check::Firewall, BENCH, text)
+                .with_help("`sudo nft list ruleset` shows them");
+        }
+        Verdict::Drop => format!("{shown}: dropped on {interface} by {place}"),
+    };
+    let finding = match services.iter().any(|service| service.is_needed) {
+        true => Finding::fault(Check::Firewall, BENCH, Class::Infrastructure, text),
+        false => Finding::warning(Check::Firewall, BENCH, text),
+    };
+    finding.with_help(format!(
+        "let in what comes from the boards' network: `sudo ufw allow in on {interface}` with ufw, `sudo firewall-cmd \
+         --zone=trusted --add-interface={interface}` with firewalld; else a rule before the one that drops, such as \
+         `iifname \"{interface}\" accept`"
+    ))
 }
 
 /// What a program prints; `None` if it is not there or fails.
@@ -61,113 +189,4 @@ async fn list(argv: &[&str]) -> Option<String> {
     };
     let rules = timeout(LIMIT, read).await.ok()??;
     Some(String::from_utf8_lossy(&rules).into_owned())
-}
-
-/// The chain for incoming packets that drops TFTP, in what `nft list ruleset` prints.
-fn nft_drops(rules: &str, interface: &str) -> Option<String> {
-    if rules.lines().any(|line| accepts(line, "iifname", interface)) {
-        return None;
-    }
-    let (mut table, mut chain, mut is_input) = (String::new(), String::new(), false);
-    for line in rules.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix("table ") {
-            table = name.trim_end_matches('{').trim().to_owned();
-        } else if let Some(name) = line.strip_prefix("chain ") {
-            (chain, is_input) = (name.trim_end_matches('{').trim().to_owned(), false);
-        } else if line.contains("hook input") {
-            is_input = true;
-        }
-        let drops_rest = line.ends_with("policy drop;") || is_whole_verdict(line);
-        if is_input && drops_rest {
-            return Some(format!("chain `{chain}` of table `{table}`"));
-        }
-    }
-    None
-}
-
-/// A rule without a condition that lets nothing pass.
-fn is_whole_verdict(line: &str) -> bool {
-    let words: Vec<_> = line.split_whitespace().collect();
-    match words.as_slice() {
-        ["drop" | "reject", ..] => true,
-        ["counter", rest @ ..] => matches!(rest.last(), Some(&"drop")) && rest.len() <= 5,
-        _ => false,
-    }
-}
-
-/// Whether `iptables -S` shows that incoming packets are dropped, and TFTP with them.
-fn iptables_drops(rules: &str, interface: &str) -> Option<String> {
-    let drops = rules.lines().map(str::trim).any(|line| {
-        matches!(line, "-P INPUT DROP" | "-A INPUT -j DROP") || line.starts_with("-A INPUT -j REJECT")
-    });
-    let accepted = rules.lines().any(|line| accepts(line, "-i", interface));
-    (drops && !accepted).then(|| "chain `INPUT`".to_owned())
-}
-
-/// Whether a rule accepts TFTP, or all that comes on `interface`; `keyword` is what stands before an interface's name.
-fn accepts(rule: &str, keyword: &str, interface: &str) -> bool {
-    if !rule.to_ascii_lowercase().trim_end().contains("accept") {
-        return false;
-    }
-    let words: Vec<_> = rule
-        .split(|character: char| character.is_whitespace() || matches!(character, '{' | '}' | ',' | '"'))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let ports = words.iter().skip_while(|word| !matches!(**word, "dport" | "--dport" | "--dports"));
-    let port = TFTP_PORT.to_string();
-    let has_port = ports.skip(1).any(|word| *word == port || *word == "tftp");
-    has_port || words.windows(2).any(|pair| pair == [keyword, interface])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DROPPING: &str = "table inet filter {
-\tchain input {
-\t\ttype filter hook input priority filter; policy drop;
-\t\tct state established,related accept
-\t\tiifname \"lo\" accept
-RULE
-\t}
-\tchain output {
-\t\ttype filter hook output priority filter; policy accept;
-\t}
-}";
-
-    #[test]
-    fn a_chain_that_drops_the_rest_is_told_unless_a_rule_accepts_tftp() {
-        let cases = [
-            ("", true),
-            ("\t\ttcp dport 22 accept", true),
-            ("\t\tudp dport 69 drop", true),
-            ("\t\tudp dport 6969 accept", true),
-            ("\t\tiifname \"eth0\" accept", true),
-            ("\t\tudp dport { 69, 123 } accept", false),
-            ("\t\tudp dport tftp counter packets 0 bytes 0 accept", false),
-            ("\t\tiifname \"eth1\" accept", false),
-        ];
-        for (rule, dropped) in cases {
-            let found = nft_drops(&DROPPING.replace("RULE", rule), "eth1");
-            let expected = dropped.then(|| "chain `input` of table `inet filter`".to_owned());
-            assert_eq!(found, expected, "{rule}");
-        }
-        assert_eq!(nft_drops(&DROPPING.replace("policy drop", "policy accept"), "eth1"), None);
-        assert_eq!(nft_drops("", "eth1"), None);
-        let last_rule = DROPPING.replace("policy drop", "policy accept").replace("RULE", "\t\treject");
-        assert!(nft_drops(&last_rule, "eth1").is_some());
-    }
-
-    #[test]
-    fn the_same_of_iptables() {
-        let dropping = "-P INPUT DROP\n-P FORWARD ACCEPT\n-A INPUT -i lo -j ACCEPT\n";
-        assert!(iptables_drops(dropping, "eth1").is_some());
-        assert!(
-            iptables_drops("-P INPUT ACCEPT\n-A INPUT -j REJECT --reject-with icmp-port\n", "eth1").is_some()
-        );
-        for rule in ["-A INPUT -p udp -m udp --dport 69 -j ACCEPT", "-A INPUT -i eth1 -j ACCEPT"] {
-            assert_eq!(iptables_drops(&format!("{dropping}{rule}\n"), "eth1"), None, "{rule}");
-        }
-        assert_eq!(iptables_drops("-P INPUT ACCEPT\n", "eth1"), None);
-    }
 }

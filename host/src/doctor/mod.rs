@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! bench ─▶ examine_bench ──┬─▶ network · ports · nfs_call · firewall · clock · storage
-//!                          ├─▶ serial · programs · agents                 of every board
+//!                          ├─▶ agents · serial · console_server · programs · switches   of every board
 //!                          └─▶ emulator                                   of the virtual ones
-//! board ─▶ examine_board ──── power ─▶ uboot ─▶ transfer                  the board is leased and switched
+//! board ─▶ examine_board ──── reset ─▶ uboot ─▶ transfer ─▶ off           the board is leased and switched
 //!                                 each ─▶ Finding ─▶ Findings
 //! ```
 //!
-//! [`examine_bench`] opens no serial port and switches nothing. [`examine_board`] does both, and leaves the board off.
+//! [`examine_bench`] opens no serial port of this PC and switches nothing. [`examine_board`] does both, and leaves the board off.
 
 mod agents;
 mod board;
 mod clock;
+mod console_server;
 mod emulator;
 mod examination;
 mod finding;
@@ -24,9 +25,10 @@ mod programs;
 mod serial;
 mod socket_owner;
 mod storage;
+mod switches;
 
 pub(crate) use board::Heard;
-pub use board::examine_board;
+pub use board::{Trial, examine_board};
 pub use examination::examine_bench;
 pub use finding::{Check, Finding, Findings, Status};
 pub use network::network_address;

@@ -1,4 +1,4 @@
-//! Whether NFS and MOUNT answer at the bench's address: a NULL call of each (RFC 1813 §3.3.0, §5.2.0).
+//! Whether NFS and MOUNT answer at the bench's address: a NULL call of each (RFC 1813 §3.3.0, §5.2.0), from this PC.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +13,7 @@ use super::finding::{BENCH, Check, Finding, Findings};
 use crate::fault::Class;
 use crate::net::Net;
 use crate::nfs;
+use crate::run::NFS_PORT;
 
 /// How long the calls may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -22,10 +23,13 @@ const VERSION: u32 = 3;
 /// The last fragment of a record has this bit (RFC 5531 §11).
 const LAST_FRAGMENT: u32 = 1 << 31;
 
-/// Serves nothing by NFS at `address` for a moment, and calls it there.
+/// Serves nothing by NFS at `address` for a moment, and calls it there. The port is the one that a run would take.
 pub(super) async fn check(address: IpAddr, findings: &mut Findings<'_>) {
     findings.add(match timeout(LIMIT, serve_and_call(address)).await {
-        Ok(Ok(())) => Finding::ok(Check::NfsServer, BENCH, format!("NFS and MOUNT answer at {address}")),
+        // This PC's own packets pass no firewall: `firewall` looks at the rules.
+        Ok(Ok(at)) => {
+            Finding::ok(Check::NfsServer, BENCH, format!("NFS and MOUNT answer at {at}, called from this PC"))
+        }
         Ok(Err(error)) => fault(address, &error.to_string()),
         Err(_) => fault(address, &format!("no answer within {} s", LIMIT.as_secs())),
     });
@@ -37,8 +41,11 @@ fn fault(address: IpAddr, why: &str) -> Finding {
         .with_help("look for rules that drop TCP to this address: `sudo nft list ruleset`")
 }
 
-async fn serve_and_call(address: IpAddr) -> io::Result<()> {
-    let listener = Net::Host.listen_tcp(SocketAddr::new(address, 0)).await?;
+async fn serve_and_call(address: IpAddr) -> io::Result<SocketAddr> {
+    let listener = match Net::Host.listen_tcp(SocketAddr::new(address, NFS_PORT)).await {
+        Ok(listener) => listener,
+        Err(_) => Net::Host.listen_tcp(SocketAddr::new(address, 0)).await?,
+    };
     let at = listener.local_addr()?;
     let stop = CancellationToken::new();
     let server = tokio::spawn(nfs::serve(listener, nfs::Exports::new(), stop.clone()));
@@ -55,7 +62,7 @@ async fn serve_and_call(address: IpAddr) -> io::Result<()> {
     stop.cancel();
     // One that panicked has not answered either.
     let _ = server.await;
-    called
+    called.map(|()| at)
 }
 
 /// Calls procedure 0 of `program` without credentials.

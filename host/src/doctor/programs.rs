@@ -16,8 +16,7 @@ pub(super) fn check(board: &Board, findings: &mut Findings<'_>) {
     let named = named(board);
     if named.is_empty() {
         if matches!(board.console, ConsoleTarget::Line(_)) {
-            let text = "none: its power is switched by hand, and runs wait for that";
-            findings.add(Finding::ok(Check::Programs, &board.name, text));
+            findings.add(Finding::ok(Check::Programs, &board.name, needs_none(board)));
         }
         return;
     }
@@ -33,6 +32,17 @@ pub(super) fn check(board: &Board, findings: &mut Findings<'_>) {
     if missing.is_empty() {
         let all: Vec<_> = named.into_keys().collect();
         findings.add(Finding::ok(Check::Programs, &board.name, all.join(", ")));
+    }
+}
+
+/// Why a board needs no program.
+fn needs_none(board: &Board) -> String {
+    match &board.power {
+        Some(power) if power.is_by_hand() => {
+            "none: whoever starts a run is asked to switch its power, and the run waits for that".to_owned()
+        }
+        Some(power) => format!("none: its power is switched {power}"),
+        None => "none: its power is switched by hand; runs say when, and do not wait for it".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Consoles, as far as can be seen without opening one: opening a port may already reset a board.
+//! Consoles on this PC, as far as can be seen without opening one: opening a port may already reset a board.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -26,7 +26,7 @@ const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 /// Where systems link serial ports by names that stay.
 const STABLE_NAMES: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
-/// Checks the board's console and its further connections.
+/// Checks the board's console and its further connections, as far as they are on this PC.
 pub(super) fn check(bench: &Bench, board: &Board, findings: &mut Findings<'_>) {
     let further = board.consoles.iter().map(|(_, target)| target);
     let all = match &board.console {
@@ -41,14 +41,11 @@ pub(super) fn check(bench: &Bench, board: &Board, findings: &mut Findings<'_>) {
                 Finding::ok(Check::Console, &board.name, format!("{}, in use by {holder}", path.display()))
             }
             (Target::Serial { path, baud }, _) => of_port(&board.name, path, *baud),
-            (Target::Tcp { host, port } | Target::Telnet { host, port }, _) => {
-                let text =
-                    format!("{host}:{port}: not tried, because who serves it may take one connection only");
-                Finding::unknown(Check::Console, &board.name, text)
-            }
             (Target::Command(words), _) => {
                 Finding::ok(Check::Console, &board.name, format!("the program `{}`", words.join(" ")))
             }
+            // `console_server` tries them.
+            (Target::Tcp { .. } | Target::Telnet { .. }, _) => continue,
         });
     }
 }

@@ -9,7 +9,7 @@ use toml_edit::{Array, Value};
 use super::adapter::Adapter;
 
 /// What a first bench file says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// This PC's address in the boards' network.
     pub address: Option<IpAddr>,
@@ -18,11 +18,11 @@ pub struct Draft {
 }
 
 /// A board of a first bench file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct BoardDraft {
-    /// Its name: letters, digits and `-`.
+    /// Its name: letters, digits, `-` and `_`.
     pub name: String,
-    /// A built-in board type.
+    /// A built-in board type, or the path of a board type's own file.
     pub board_type: String,
     /// Whether the type was guessed from nothing.
     pub is_type_unsure: bool,
@@ -36,9 +36,15 @@ pub struct BoardDraft {
     pub is_baud_unsure: bool,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// The commands that switch it on, off, each a program with arguments.
-    pub power: Option<(Vec<String>, Vec<String>)>,
+    /// What switches it.
+    pub power: Option<PowerDraft>,
 }
+
+/// The keys of `[boards.NAME.power]`, and their values.
+pub type PowerDraft = Vec<(&'static str, Value)>;
+
+/// Where rules of this PC's own belong: that of the program has another name, and may be a package's.
+pub const LOCAL_RULES: &str = "/etc/udev/rules.d/71-host-runner-local.rules";
 
 impl Draft {
     /// The bench file.
@@ -81,7 +87,7 @@ impl Draft {
             }
             if power.is_none() {
                 left.push(format!(
-                    "`[boards.{name}.power]`: the commands that switch it; without, you are asked to do it"
+                    "`[boards.{name}.power]`: what switches it (docs/power.md); without, you are told when to do it"
                 ));
             }
         }
@@ -110,18 +116,21 @@ impl BoardDraft {
             Some(address) => push(text, "", "address", &address.to_string().into()),
             None => text.push_str("# address = \"192.168.7.2\"\n"),
         }
-        let _ = writeln!(text, "\n# The programs that switch its power, with their arguments.");
-        let (comment, on, off) = match &self.power {
-            Some((on, off)) => ("", list(on), list(off)),
-            None => ("# ", list(&["relay", "on", "1"]), list(&["relay", "off", "1"])),
+        let _ = writeln!(text, "\n# What switches its power: docs/power.md has all that can.");
+        let relay = || vec![("on", words(&["relay", "on", "1"])), ("off", words(&["relay", "off", "1"]))];
+        let (comment, power) = match &self.power {
+            Some(power) => ("", power.clone()),
+            None => ("# ", relay()),
         };
         let _ = writeln!(text, "{comment}[boards.{name}.power]");
-        push(text, comment, "on", &on);
-        push(text, comment, "off", &off);
+        for (key, value) in &power {
+            push(text, comment, key, value);
+        }
     }
 }
 
-fn list<T: AsRef<str>>(words: &[T]) -> Value {
+/// A program and its arguments.
+pub(crate) fn words<T: AsRef<str>>(words: &[T]) -> Value {
     words.iter().map(|word| Value::from(word.as_ref())).collect::<Array>().into()
 }
 
@@ -136,15 +145,20 @@ pub fn udev_rule(adapter: &Adapter, name: &str) -> Option<String> {
         return None;
     }
     let by_path = adapter.by_path.as_ref()?.file_name()?.to_str()?;
-    // systemd's 60-serial.rules: the port's path, and which of its ports.
-    let path = by_path.rsplit_once("-port").map_or(by_path, |(path, _)| path);
+    // systemd's 60-serial.rules: the port's path, and which of the ports of an adapter that has several on one interface.
+    let (path, port) =
+        by_path.rsplit_once("-port").map_or((by_path, None), |(path, port)| (path, Some(port)));
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
-    path.chars().all(is_plain).then(|| {
-        format!(
-            "SUBSYSTEM==\"tty\", ENV{{ID_PATH}}==\"{path}\", SYMLINK+=\"{name}\", GROUP=\"dialout\", MODE=\"0660\", \
-             ENV{{ID_MM_DEVICE_IGNORE}}=\"1\""
-        )
-    })
+    let is_number = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if !path.chars().all(is_plain) || !port.is_none_or(is_number) {
+        return None;
+    }
+    let port = port.map(|port| format!("SUBSYSTEMS==\"usb-serial\", ATTRS{{port_number}}==\"{port}\", "));
+    Some(format!(
+        "SUBSYSTEM==\"tty\", {}ENV{{ID_PATH}}==\"{path}\", SYMLINK+=\"{name}\", GROUP=\"dialout\", MODE=\"0660\", \
+         ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"",
+        port.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]
@@ -179,12 +193,12 @@ mod tests {
 
     #[test]
     fn a_whole_draft_is_a_bench_file_with_nothing_left() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let command = |text: &str| words(&text.split(' ').collect::<Vec<_>>());
         let whole = BoardDraft {
             is_type_unsure: false,
             is_baud_unsure: false,
             address: "192.168.7.2".parse().ok(),
-            power: Some((words("relay on 1"), words("relay off 1"))),
+            power: Some(vec![("on", command("relay on 1")), ("off", command("relay off 1"))]),
             ..board()
         };
         let draft = Draft { address: "192.168.7.1".parse().ok(), boards: vec![whole] };
@@ -201,10 +215,17 @@ mod tests {
         let by_path = PathBuf::from("/dev/serial/by-path/pci-0000:00:14.0-usb-0:4.2:1.0-port0");
         let adapter = Adapter { by_path: Some(by_path), ..Adapter::default() };
         let rule = udev_rule(&adapter, "bbb-1").unwrap();
-        assert!(
-            rule.contains("ENV{ID_PATH}==\"pci-0000:00:14.0-usb-0:4.2:1.0\", SYMLINK+=\"bbb-1\""),
-            "{rule}"
-        );
+        let keys = "SUBSYSTEM==\"tty\", SUBSYSTEMS==\"usb-serial\", ATTRS{port_number}==\"0\", \
+                    ENV{ID_PATH}==\"pci-0000:00:14.0-usb-0:4.2:1.0\", SYMLINK+=\"bbb-1\"";
+        assert!(rule.starts_with(keys), "{rule}");
+        // A port of an adapter that has several on one interface is no other one.
+        let second = PathBuf::from("/dev/serial/by-path/pci-0000:00:14.0-usb-0:4.2:1.0-port1");
+        let other = udev_rule(&Adapter { by_path: Some(second), ..Adapter::default() }, "bbb-1").unwrap();
+        assert!(other.contains("ATTRS{port_number}==\"1\""), "{other}");
+        // Of no kernel driver for USB adapters, such as cdc_acm's.
+        let modem = PathBuf::from("/dev/serial/by-path/pci-0000:00:14.0-usb-0:4.2:1.0");
+        let rule = udev_rule(&Adapter { by_path: Some(modem), ..Adapter::default() }, "bbb-1").unwrap();
+        assert!(rule.starts_with("SUBSYSTEM==\"tty\", ENV{ID_PATH}=="), "{rule}");
         let numbered = Adapter { serial_number: Some("FT1".to_owned()), ..adapter };
         assert_eq!(udev_rule(&numbered, "bbb-1"), None);
         assert_eq!(udev_rule(&Adapter::default(), "bbb-1"), None);

@@ -12,6 +12,7 @@ mod draft;
 mod listen;
 
 pub use adapter::{Adapter, Places};
-pub use banner::Banner;
-pub use draft::{BoardDraft, Draft, udev_rule};
-pub use listen::{Listened, listen};
+pub use banner::{Banner, TakesCommands};
+pub(crate) use draft::words;
+pub use draft::{BoardDraft, Draft, LOCAL_RULES, PowerDraft, udev_rule};
+pub use listen::{Ear, Listened, listen};

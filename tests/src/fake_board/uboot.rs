@@ -68,6 +68,7 @@ fn default_environment(options: &Options) -> HashMap<String, String> {
     [
         ("arch", "arm"),
         ("board", "fake"),
+        ("cpu", "armv8"),
         ("kernel_addr_r", "0x82000000"),
         ("fdt_addr_r", "0x88000000"),
         ("ramdisk_addr_r", "0x88080000"),
@@ -153,12 +154,14 @@ impl Uboot<'_> {
             ["setenv", name, value @ ..] => {
                 self.environment.insert((*name).to_owned(), value.join(" "));
             }
-            ["printenv" | "print", name] => {
-                let text = match self.environment.get(*name) {
-                    Some(value) => format!("{name}={value}\n"),
-                    None => format!("## Error: \"{name}\" not defined\n"),
-                };
-                self.uart.say(&text)?;
+            ["printenv" | "print", names @ ..] if !names.is_empty() => {
+                for name in names {
+                    let text = match self.environment.get(*name) {
+                        Some(value) => format!("{name}={value}\n"),
+                        None => format!("## Error: \"{name}\" not defined\n"),
+                    };
+                    self.uart.say(&text)?;
+                }
             }
             ["printenv" | "print"] => {
                 let mut lines: Vec<String> =

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -52,7 +51,7 @@ while read -r word; do
 done
 "#;
 
-/// How long the agent may take to listen.
+/// How long the agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The agent; it ends when dropped.
@@ -93,12 +92,10 @@ impl Agent {
             .expect("snmpd is installed");
         let mut agent = Self { child, port, directory };
         let deadline = Instant::now() + PATIENCE;
-        // The port is taken once it listens.
-        while UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        while !answers(port) {
             let log = fs::read_to_string(agent.directory.path().join("log")).unwrap_or_default();
             assert!(agent.child.try_wait().expect("a child").is_none(), "snmpd has ended:\n{log}");
-            assert!(Instant::now() < deadline, "snmpd does not listen:\n{log}");
-            thread::sleep(Duration::from_millis(20));
+            assert!(Instant::now() < deadline, "snmpd does not answer:\n{log}");
         }
         agent
     }
@@ -124,6 +121,19 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A question for `sysUpTime.0` by the community `looker`, version 2c (RFC 1157 §4, RFC 3416 §3).
+const QUESTION: &[u8] =
+    b"\x30\x26\x02\x01\x01\x04\x06looker\xa0\x19\x02\x01\x01\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x03\x00\x05\x00";
+
+/// Whether an agent answers at `port`: asked once, for as long as an idle one needs many times over.
+fn answers(port: u16) -> bool {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time");
+    // Not connected: that nobody is there yet is then silence, and no error.
+    socket.send_to(QUESTION, (Ipv4Addr::LOCALHOST, port)).expect("loopback takes it");
+    socket.recv_from(&mut [0; 512]).is_ok_and(|(_, from)| from.port() == port)
 }
 
 /// Debian has it where an ordinary user's path does not lead.

@@ -362,7 +362,7 @@ fn virtual_board(name: &str, host: u8, lab: &Path) -> String {
     )
 }
 
-const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
+pub(crate) const FIRMWARE: &str = "/usr/lib/u-boot/qemu_arm/u-boot.bin";
 
 fn marker(home: &Path) -> String {
     format!("{MARK}={}", home.display())
@@ -382,7 +382,7 @@ pub(crate) fn lab() -> PathBuf {
     lab
 }
 
-fn assert_tun_is_usable() {
+pub(crate) fn assert_tun_is_usable() {
     let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     if let Err(error) = tun {
         panic!("/dev/net/tun: {error}: run `modprobe tun`, and as root or after `chmod 0666 /dev/net/tun`");

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 mod debian;
+mod doctor;
 mod flood;
 mod interactive;
 mod jobs;

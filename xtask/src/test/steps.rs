@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 32] = [
+const PEERS: [&str; 34] = [
     "atftp",
     "binutils",
     "busybox",
@@ -76,9 +76,11 @@ const PEERS: [&str; 32] = [
     "dpkg-dev",
     "e2fsprogs",
     "fdisk",
+    "iptables",
     "lz4",
     "mandoc",
     "nfs-common",
+    "nftables",
     "openssh-client",
     "openssh-server",
     "openssl",

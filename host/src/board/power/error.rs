@@ -86,6 +86,16 @@ impl PowerError {
         if is_benchs { Class::Bench } else { Class::Infrastructure }
     }
 
+    /// Whether it took the order, and its state is another one.
+    pub fn is_disobeyed(&self) -> bool {
+        matches!(
+            *self.kind,
+            PowerErrorKind::Disobeyed { .. }
+                | PowerErrorKind::NeverOff { .. }
+                | PowerErrorKind::StaysOff { .. }
+        )
+    }
+
     /// What to do about it, if that can be said.
     pub fn help(&self) -> Option<String> {
         match &*self.kind {

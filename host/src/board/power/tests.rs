@@ -118,6 +118,35 @@ async fn a_status_is_the_last_line_of_what_the_command_prints() {
 }
 
 #[tokio::test]
+async fn commands_that_have_not_switched_are_found_by_the_status() {
+    let directory = tempfile::tempdir().unwrap();
+    let outlet = directory.path().join("outlet");
+    let is = |state: &str| std::fs::write(&outlet, state).unwrap();
+    let power = |on: &str| {
+        let switch = |state: &str| shell(&format!("echo {state} > {}", outlet.display()));
+        let commands = PowerCommands {
+            on: switch(on),
+            off: shell("true"),
+            reset: shell("true"),
+            status: shell(&format!("cat {}", outlet.display())).pop(),
+        };
+        Power::from(commands)
+    };
+    let limit = Duration::from_secs(1);
+    is("on");
+    let told = Chain(&power("on").off(limit, &|_| {}).await.unwrap_err()).to_string();
+    assert!(told.starts_with("power off by commands did not work: it took the order"), "{told}");
+    assert!(told.ends_with("it says that it is still on"), "{told}");
+    is("off");
+    let told = Chain(&power("off").on(limit, &|_| {}).await.unwrap_err()).to_string();
+    assert!(told.ends_with("it says that it is still off"), "{told}");
+    let told = Chain(&power("on").reset(limit, &|_| {}).await.unwrap_err()).to_string();
+    assert!(told.starts_with("reset by commands") && told.ends_with("still off"), "{told}");
+    power("on").on(LIMIT, &|_| {}).await.unwrap();
+    power("perhaps").on(limit, &|_| {}).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_board_that_cannot_be_switched_off_stays_on() {
     let power = PowerCommands { reset: shell("exit 1"), ..PowerCommands::default() };
     Power::from(power).off(LIMIT, &|_| {}).await.unwrap();

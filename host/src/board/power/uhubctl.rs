@@ -1,7 +1,12 @@
 //! A port of a USB hub that can switch its ports, by the program `uhubctl`.
 
 use std::fmt;
+use std::process::Stdio;
 use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use super::{PowerErrorKind, Time};
 use crate::program::{ProgramError, run_program};
@@ -71,6 +76,59 @@ fn state(printed: &str, port: u32) -> Option<bool> {
     printed.lines().filter_map(of_port).reduce(|one, other| one || other)
 }
 
+/// A USB hub that can switch its ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsbHub {
+    /// Where it is, as `uhubctl` names it.
+    pub location: String,
+    /// What it is.
+    pub description: String,
+    /// How many ports it has.
+    pub ports: u32,
+}
+
+/// Most bytes of the list of hubs that are looked at.
+const MOST: u64 = 1 << 16;
+
+/// The hubs that `uhubctl` sees, of which it lists those alone that can switch their ports.
+///
+/// # Errors
+/// `uhubctl` is not there, fails, or takes too long.
+pub async fn usb_hubs() -> Result<Vec<UsbHub>, ProgramError> {
+    let mut child = Command::new(PROGRAM)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(ProgramError::Run)?;
+    let mut output = child.stdout.take().map(|output| output.take(MOST));
+    let listed = async {
+        let mut printed = Vec::new();
+        if let Some(output) = &mut output {
+            output.read_to_end(&mut printed).await?;
+        }
+        // Without a hub it fails; the list is empty then.
+        child.wait().await?;
+        Ok(printed)
+    };
+    let late = |_| ProgramError::Timeout { timeout: CALL, output: String::new() };
+    let printed = timeout(CALL, listed).await.map_err(late)?.map_err(ProgramError::Run)?;
+    Ok(hubs(&String::from_utf8_lossy(&printed)))
+}
+
+/// The hubs of what `uhubctl` prints: `Current status for hub 1-1 [0bda:5411 Generic USB2.1 Hub, USB 2.10, 5 ports, ppps]`.
+fn hubs(printed: &str) -> Vec<UsbHub> {
+    let hub = |line: &str| {
+        let (location, rest) = line.strip_prefix("Current status for hub ")?.split_once(" [")?;
+        let description = rest.trim_end().strip_suffix(']')?;
+        let mut parts = description.split(", ");
+        let ports = parts.find_map(|part| part.strip_suffix(" ports")?.parse().ok())?;
+        Some(UsbHub { location: location.to_owned(), description: description.to_owned(), ports })
+    };
+    printed.lines().filter_map(hub).collect()
+}
+
 /// What to do about an error of the program.
 pub(super) fn help(by: &str, error: &ProgramError) -> Option<String> {
     if !by.contains(PROGRAM) {
@@ -92,7 +150,7 @@ pub(super) fn help(by: &str, error: &ProgramError) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{help, state};
+    use super::{help, hubs, state};
     use crate::program::ProgramError;
 
     /// From uhubctl's README.md.
@@ -111,6 +169,14 @@ Current status for hub 1-1 [0bda:5411 Generic USB2.1 Hub, USB 2.10, 5 ports, ppp
         assert_eq!(state(LIST, 3), Some(false));
         assert_eq!(state(LIST, 4), None);
         assert_eq!(state("Port 3: power\nPort 3: 00 off\nPort 3: 0000 odd\n", 3), None);
+    }
+
+    #[test]
+    fn hubs_are_read_from_their_first_lines() {
+        let found = hubs(LIST);
+        assert_eq!((found.len(), found[0].location.as_str(), found[0].ports), (1, "1-1", 5));
+        assert!(found[0].description.starts_with("0bda:5411 Generic USB2.1 Hub"), "{found:?}");
+        assert_eq!(hubs("No compatible devices detected!\n"), []);
     }
 
     #[test]

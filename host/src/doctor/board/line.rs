@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use regex::Regex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
@@ -16,12 +17,15 @@ use crate::link::{Console, DriveError, drive};
 /// How long a console may take what is typed.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
+/// Letters that noise on an open line could be; an answer has more, or is a prompt.
+const NOISE: usize = 2;
+
 /// A board's console, and what came on it.
 pub(super) struct Line<'b> {
     pub(super) board: &'b Board,
     pub(super) console: Console,
     pub(super) heard: Heard,
-    /// From power on to U-Boot's prompt.
+    /// From the reset to U-Boot's prompt.
     pub(super) patience: Duration,
 }
 
@@ -43,6 +47,28 @@ impl Line<'_> {
                 () = sleep(quiet.min(left)) => return Ok(quiet <= left),
             }
         }
+    }
+
+    /// Types the Enter key; whether something comes within `time` that noise on an open line could not be.
+    pub(super) async fn answers(&mut self, time: Duration) -> std::io::Result<bool> {
+        self.heard.forget();
+        self.type_in(b"\r").await?;
+        let prompts = self.board.uboot.iter().flat_map(|uboot| &uboot.prompts);
+        let prompts: Vec<_> = prompts.filter_map(|prompt| Regex::new(prompt).ok()).collect();
+        let until = Instant::now() + time;
+        let mut buffer = [0; 4096];
+        while let Ok(read) =
+            timeout(until.saturating_duration_since(Instant::now()), self.console.read(&mut buffer)).await
+        {
+            if read? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            let text = self.heard.text();
+            if self.heard.letters() > NOISE || prompts.iter().any(|prompt| prompt.is_match(&text)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Types `bytes`.

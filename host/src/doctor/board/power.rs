@@ -1,10 +1,15 @@
-//! Whether power commands switch: the console goes quiet, and the switch says the same.
+//! Whether a board's power switches: the reset that starts each run, and the `off` that ends it.
+//!
+//! What a run uses is tried, and nothing else: `reset` first, as the board stands, for runs find it as the last one left it.
+//! Off is tried last, on a board that was seen to answer. A board that is off already is as silent whatever `off` does.
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
+use super::Stopped;
 use super::line::Line;
-use super::{POWER_LIMIT, Stopped};
-use crate::board::power::{Power, PowerError, Switch};
+use crate::board::power::{Power, PowerError, Say, Switch};
 use crate::doctor::finding::{Check, Finding, Findings};
 use crate::fault::{Chain, Class};
 
@@ -14,99 +19,151 @@ const QUIET: Duration = Duration::from_secs(1);
 const GOES_ON: Duration = Duration::from_secs(10);
 /// How long a board may take to answer the Enter key.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How long a command that goes on may take to end after Ctrl-C.
+const ENDS: Duration = Duration::from_secs(3);
+/// Without anything for this long, what Ctrl-C has caused is over.
+const ENDED: Duration = Duration::from_millis(300);
 
-/// Letters that noise on an open line could be; an answer has more.
-const NOISE: usize = 2;
+/// How long a person may take to switch a board, as `host-runner power` waits.
+const BY_HAND: Duration = Duration::from_secs(600);
 
-/// Switches the board off, sees that it is, and switches it on.
-pub(super) async fn switch_on(line: &mut Line<'_>, findings: &mut Findings<'_>) -> Result<(), Stopped> {
+/// Ends what U-Boot does, such as tries to fetch a file for ever.
+const CONTROL_C: &[u8] = b"\x03";
+
+/// Resets the board, as each run does first. A person who does it is asked by `say`.
+pub(super) async fn reset(
+    line: &mut Line<'_>,
+    say: Say<'_>,
+    findings: &mut Findings<'_>,
+) -> Result<(), Stopped> {
     let name = line.board.name.clone();
-    let Some(power) = line.board.power.clone().filter(|power| !power.is_by_hand()) else {
-        let text = "switched by hand: switch the board on or reset it now";
-        findings.add(Finding::unknown(Check::PowerOn, &name, text));
-        line.heard.forget();
-        return Ok(());
-    };
-    if power.can(Switch::Off) {
-        switched(power.off(POWER_LIMIT, &|_| {}).await, Check::PowerOff, &name, findings)?;
-        is_off(line, &power, findings).await?;
-    }
     line.heard.forget();
-    let on = match power.can(Switch::On) && power.can(Switch::Off) {
-        true => power.on(POWER_LIMIT, &|_| {}).await,
-        false => power.reset(POWER_LIMIT, &|_| {}).await,
-    };
-    switched(on, Check::PowerOn, &name, findings)?;
-    told_state(&power, true, Check::PowerOn, &name, findings).await
-}
-
-/// What became of a command.
-fn switched(
-    done: Result<(), PowerError>,
-    check: Check,
-    board: &str,
-    findings: &mut Findings<'_>,
-) -> Result<(), Stopped> {
-    done.map_err(|error| {
-        findings.add(Finding::fault(check, board, error.class(), Chain(&error)));
-        Stopped
-    })
-}
-
-/// Sees that the board is off.
-async fn is_off(line: &mut Line<'_>, power: &Power, findings: &mut Findings<'_>) -> Result<(), Stopped> {
-    let name = line.board.name.clone();
-    told_state(power, false, Check::PowerOff, &name, findings).await?;
-    let quiet = line.listen(GOES_ON, QUIET).await.map_err(|error| line.broken(&error, findings))?;
-    let still_on = if quiet {
-        line.heard.forget();
-        line.type_in(b"\r").await.map_err(|error| line.broken(&error, findings))?;
-        line.listen(ANSWER, ANSWER).await.map_err(|error| line.broken(&error, findings))?;
-        (line.heard.letters() > NOISE).then(|| "answers the Enter key".to_owned())
-    } else {
-        Some(format!("goes on talking for {} s", GOES_ON.as_secs()))
-    };
-    let Some(what) = still_on else {
-        findings.add(Finding::ok(Check::PowerOff, &name, "the console is quiet, and does not answer"));
+    let Some(power) = line.board.power.clone() else {
+        let text = "switched by hand: switch the board on or reset it now";
+        findings.add(Finding::unknown(Check::Reset, &name, text));
         return Ok(());
     };
-    let text = format!(
-        "the power does not switch: after it was switched off the board {what}; it said last:\n{}",
-        line.heard.tail()
-    );
-    let finding = Finding::fault(Check::PowerOff, &name, Class::Infrastructure, text);
-    findings.add(finding.with_help(format!(
-        "does what `[boards.{name}.power]` names switch this board's outlet? Can the board be fed another way, such as \
-         by its serial or USB cable?"
-    )));
-    Err(Stopped)
-}
-
-/// Asks the switch, if it can tell.
-async fn told_state(
-    power: &Power,
-    expected: bool,
-    check: Check,
-    board: &str,
-    findings: &mut Findings<'_>,
-) -> Result<(), Stopped> {
-    let word = |is_on| if is_on { "on" } else { "off" };
-    match power.status(POWER_LIMIT).await {
-        Ok(None) => Ok(()),
-        Ok(Some(is_on)) if is_on == expected => Ok(()),
-        Ok(Some(is_on)) => {
-            let text = format!(
-                "the power does not switch: it was switched {}, and its status is `{}`",
-                word(expected),
-                word(is_on)
-            );
-            let help = format!("are all commands of `[boards.{board}.power]` of the same outlet?");
-            findings.add(Finding::fault(check, board, Class::Infrastructure, text).with_help(help));
+    match power.reset(limit(&power), say).await {
+        Ok(()) => {
+            let told = if power.can(Switch::Status) { "; its status is `on`" } else { "" };
+            findings.add(Finding::ok(Check::Reset, &name, format!("{power}{told}")));
+            Ok(())
+        }
+        // The bench is in order; there is nobody now.
+        Err(error) if power.is_by_hand() => {
+            let finding = Finding::unknown(Check::Reset, &name, format!("not tried: {}", Chain(&error)));
+            findings.add(match error.help() {
+                Some(help) => finding.with_help(help),
+                None => finding,
+            });
             Err(Stopped)
         }
         Err(error) => {
-            findings.add(Finding::fault(check, board, error.class(), Chain(&error)));
+            findings.add(failed(Check::Reset, &name, &error));
             Err(Stopped)
         }
     }
+}
+
+/// Switches the board off, as each run does last, and sees that it is; `at_prompt` is whether U-Boot has been at its prompt.
+/// Cancelled, it only switches.
+pub(super) async fn off(
+    line: &mut Line<'_>,
+    at_prompt: bool,
+    cancel: &CancellationToken,
+    findings: &mut Findings<'_>,
+) {
+    let name = line.board.name.clone();
+    let Some(power) = line.board.power.clone().filter(|power| !power.is_by_hand()) else { return };
+    if !power.can(Switch::Off) {
+        let text = "not tried: the board can be reset and nothing else, so it stays on after runs";
+        return findings.add(Finding::unknown(Check::PowerOff, &name, text));
+    }
+    let found = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        found = is_off(line, &power, at_prompt) => Some(found),
+    };
+    let found = match found {
+        Some(found) => Some(found),
+        // Whatever was found: the board is left as a run leaves it.
+        None => {
+            power.off(limit(&power), &|_| {}).await.err().map(|error| failed(Check::PowerOff, &name, &error))
+        }
+    };
+    if let Some(finding) = found {
+        findings.add(finding);
+    }
+}
+
+fn limit(power: &Power) -> Duration {
+    power.usual_limit().unwrap_or(BY_HAND)
+}
+
+/// A switch that did not do its work.
+fn failed(check: Check, board: &str, error: &PowerError) -> Finding {
+    let finding = Finding::fault(check, board, error.class(), Chain(error));
+    match error.help() {
+        Some(help) => finding.with_help(help),
+        None if error.is_disobeyed() => {
+            finding.with_help(format!("is all of `[boards.{board}.power]` about the same outlet?"))
+        }
+        None if check == Check::PowerOff => finding.with_help("look at the board: it may still be on"),
+        None => finding,
+    }
+}
+
+/// Switches the board off; what that came to.
+async fn is_off(line: &mut Line<'_>, power: &Power, at_prompt: bool) -> Finding {
+    let name = line.board.name.clone();
+    let has_answered = at_prompt && answers_at_prompt(line).await.unwrap_or_default();
+    if let Err(error) = power.off(limit(power), &|_| {}).await {
+        return failed(Check::PowerOff, &name, &error);
+    }
+    let still_on = match still_on(line).await {
+        Ok(still_on) => still_on,
+        // Such as a USB adapter on the board that has no power any more.
+        Err(error) => {
+            let text = format!("switched off; the console has failed since: {error}");
+            return Finding::unknown(Check::PowerOff, &name, text);
+        }
+    };
+    match (still_on, has_answered) {
+        (Some(what), _) => {
+            let text = format!(
+                "the power does not switch: after it was switched off the board {what}; it said last:\n{}",
+                line.heard.tail()
+            );
+            Finding::fault(Check::PowerOff, &name, Class::Infrastructure, text).with_help(format!(
+                "does what `[boards.{name}.power]` names switch this board's outlet? Can the board be fed another way, \
+                 such as by its serial or USB cable?"
+            ))
+        }
+        (None, true) => {
+            let told = if power.can(Switch::Status) { ", and its status is `off`" } else { "" };
+            let text = format!("the board answered the Enter key, and does not any more{told}");
+            Finding::ok(Check::PowerOff, &name, text)
+        }
+        (None, false) => Finding::unknown(
+            Check::PowerOff,
+            &name,
+            "the console is quiet; whether that is because the board was switched off cannot be told, for it did not \
+             answer before",
+        ),
+    }
+}
+
+/// Whether U-Boot answers the Enter key with a prompt.
+async fn answers_at_prompt(line: &mut Line<'_>) -> std::io::Result<bool> {
+    line.type_in(CONTROL_C).await?;
+    line.listen(ENDS, ENDED).await?;
+    line.answers(ANSWER).await
+}
+
+/// What a board does that should be off.
+async fn still_on(line: &mut Line<'_>) -> std::io::Result<Option<String>> {
+    if !line.listen(GOES_ON, QUIET).await? {
+        return Ok(Some(format!("goes on talking for {} s", GOES_ON.as_secs())));
+    }
+    Ok(line.answers(ANSWER).await?.then(|| "answers the Enter key".to_owned()))
 }

@@ -88,7 +88,12 @@ pub(super) async fn check(
         return Err(Stopped);
     }
     findings.add(own_address(line, start, peer).await);
-    fetch(line, place, address, peer, &commands, findings).await
+    let fetched = fetch(line, place, address, peer, &commands, findings).await;
+    // U-Boot's own `nfs` (net/nfs.c) speaks UDP alone, and so do its questions to the port mapper.
+    let text =
+        "whether the board gets to NFS cannot be tried before its kernel runs: U-Boot has no NFS over TCP";
+    findings.add(Finding::unknown(Check::BoardNfs, &board.name, text));
+    fetched
 }
 
 /// The commands of the list that jobs use most, with the values of this bench.
@@ -190,6 +195,12 @@ async fn fetch(
     serving.join_all().await;
     let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
     match fetched {
+        // U-Boot came to its prompt without an error: whatever that was, it was no transfer.
+        Ok(()) if seen != Seen::Request => {
+            let text = "U-Boot says that it has the file, but no request has reached this PC";
+            let finding = Finding::fault(Check::Tftp, name, Class::Infrastructure, text);
+            findings.add(finding.with_help(help(seen, address, peer)));
+        }
         Ok(()) => findings.add(content_finding(line, &content, &commands.address).await),
         Err(error) if error.uboot().is_none() => return Err(line.broken(&error, findings)),
         Err(error) => {
@@ -262,13 +273,18 @@ async fn content_finding(line: &mut Line<'_>, content: &[u8], address: &str) -> 
         (None, Err(error)) if !is_unknown_command(error.uboot()) => {
             Finding::fault(Check::Tftp, name, Class::Infrastructure, Chain(&error))
         }
-        (None, _) => Finding::ok(
-            Check::Tftp,
-            name,
-            format!(
-                "a file of {SIZE} bytes arrived; its content is not known, as this U-Boot has no `crc32`"
-            ),
-        ),
+        (None, printed) => {
+            let why = match printed {
+                Err(_) => "this U-Boot has no `crc32`",
+                Ok(()) => "its `crc32` prints no checksum that is understood",
+            };
+            let size = size.map_or_else(|| "a file".to_owned(), |size| format!("a file of {size} bytes"));
+            Finding::unknown(
+                Check::Tftp,
+                name,
+                format!("{size} arrived; whether it arrived whole cannot be told: {why}"),
+            )
+        }
     }
 }
 

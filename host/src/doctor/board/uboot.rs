@@ -50,13 +50,21 @@ pub(super) async fn reach_prompt(line: &mut Line<'_>, findings: &mut Findings<'_
 }
 
 fn silent(line: &Line<'_>) -> Finding {
+    if line.board.power.is_none() {
+        let text = format!(
+            "nothing came on the console within {} s: was the board switched on, or reset?",
+            line.patience.as_secs()
+        );
+        return Finding::unknown(Check::PowerOn, &line.board.name, text);
+    }
     let text = format!(
-        "the board is silent: nothing came on the console within {} s of power on",
+        "the board is silent: nothing came on the console within {} s of the reset",
         line.patience.as_secs()
     );
     Finding::fault(Check::PowerOn, &line.board.name, Class::Infrastructure, text).with_help(
         "is this the board's adapter, and are its wires in place: ground to ground, the adapter's TX to the board's RX, \
-         its RX to the board's TX? Does the board have power, and something to boot from? A slower board: `--timeout`",
+         its RX to the board's TX? Does the board have power, by an outlet that is its own, and something to boot from? A \
+         slower board: `--timeout`",
     )
 }
 
