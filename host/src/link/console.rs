@@ -68,13 +68,16 @@ impl Port for TcpStream {
 impl Port for UnixStream {}
 impl Port for DuplexStream {}
 
+/// A break that is being made: when it ends, and who wants to know of it.
+type Break = (Pin<Box<Sleep>>, oneshot::Sender<io::Result<()>>);
+
 /// What others type on a line.
 struct Typist<S> {
     typed: TypedBytes,
     /// Taken, and not yet sent.
     pending: Vec<u8>,
-    /// A break that is made: its end, and who wants to know of it.
-    broken: Option<(Pin<Box<Sleep>>, oneshot::Sender<io::Result<()>>)>,
+    /// The break that is being made, if one is.
+    broken: Option<Break>,
     set_break: fn(&mut S, bool) -> io::Result<()>,
     /// Told once that somebody types.
     notice: Option<Notice>,

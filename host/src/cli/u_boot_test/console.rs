@@ -93,7 +93,8 @@ impl<'p> Session<'p> {
     /// Opens the board's line; a virtual board stays off until it is reset, or something is typed.
     async fn open(place: &'p Place) -> Result<Self, Fault> {
         let failed = |error| Fault::from_error(Class::Infrastructure, place.name(), &error);
-        let share = ConsoleShare::open(&place.key.console_name()).map_err(failed)?;
+        // Power is for the other hooks, and the tests keep the board until they end.
+        let (share, _) = ConsoleShare::open(&place.key.console_name(), false).map_err(failed)?;
         let tap = share.tap(Arc::new(|_, _: &[u8]| {}));
         let (sender, messages) = mpsc::channel(MESSAGES);
         let notice: Notice = Arc::new(move |text: &str| {

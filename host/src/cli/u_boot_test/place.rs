@@ -76,7 +76,7 @@ impl Place {
             let is_passing = match board_held(&self.bench, &self.board)? {
                 Held::By(holder) => is_hook(&holder),
                 // It is given back, or taken, just now.
-                Held::Free | Held::Silent => true,
+                Held::Free | Held::Silent(_) => true,
             };
             if !is_passing || Instant::now() >= until {
                 return Err(refusal);
@@ -135,7 +135,7 @@ impl Place {
     pub(super) fn other_holder(&self) -> Result<Option<Holder>, Fault> {
         Ok(match board_held(&self.bench, &self.board)? {
             Held::By(holder) if !is_hook(&holder) => Some(holder),
-            Held::By(_) | Held::Free | Held::Silent => None,
+            Held::By(_) | Held::Free | Held::Silent(_) => None,
         })
     }
 }

@@ -235,9 +235,9 @@ async fn orders_reach_the_owner_and_its_answer_comes_back() {
     let given = lease.give_each(vec![(vec![key.clone()], Some(line.into()))]).pop().unwrap();
     answer.send(given).unwrap();
     let mut given = asker.await.unwrap().unwrap();
-    std::io::Write::write_all(&mut board, b"U-Boot").unwrap();
+    io::Write::write_all(&mut board, b"U-Boot").unwrap();
     let mut came = [0; 6];
-    std::io::Read::read_exact(&mut StdUnixStream::from(given.take_line().unwrap()), &mut came).unwrap();
+    io::Read::read_exact(&mut StdUnixStream::from(given.take_line().unwrap()), &mut came).unwrap();
     assert_eq!(&came, b"U-Boot");
     let other = crate::board::lease::Holder { run: "two".to_owned(), ..holder.clone() };
     let keys = std::slice::from_ref(&key);
