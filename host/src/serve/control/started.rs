@@ -98,10 +98,7 @@ impl StartedRuns {
     /// # Errors
     /// Where the job has problems, or too many runs go on.
     pub(super) async fn start(&self, bench: &Bench, runs: &Path, job: Bytes) -> Result<String, Refusal> {
-        let name = match job_name(bench, &job) {
-            Some(name) => name,
-            None => return Err(problems(bench, &job).await?),
-        };
+        let Some(name) = job_name(bench, &job) else { return Err(problems(bench, &job).await?) };
         let (run, child) = self.spawn(bench, runs, name)?;
         let id = run.id.clone();
         tokio::spawn(attend(run, child, job));
