@@ -196,10 +196,10 @@ fn a_board_that_did_not_boot_stays_on_with_its_console_open_again() {
     assert_eq!(finished.code, Some(3), "{finished}");
 }
 
-/// A run of a job that passes, from the file `next.yaml`.
+/// A run of a job that stays on its board, from the file `next.yaml`.
 fn start_next(bench: &Testbench, more: &[&str]) -> Running {
-    let passes = Definition::new("passes", &["lava-test-case there --result pass"]);
-    bench.write("next.yaml", Job::new().definitions(&[passes]).to_yaml());
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    bench.write("next.yaml", Job::new().definitions(&[stays]).to_yaml());
     bench.start_with(&[&["run", "next.yaml"], more].concat())
 }
 
@@ -243,8 +243,9 @@ fn a_console_comes_behind_a_run_that_waits() {
     first.signal(Signal::TERM);
     first.finish();
     person.sees("console of fake1, which run second of job");
+    second.signal(Signal::TERM);
     let second = second.finish();
-    assert_eq!(second.code, Some(0), "{second}");
+    assert_eq!(second.code, Some(5), "{second}");
     assert!(!second.stderr.contains("host-runner console"), "{second}");
     person.types(&format!("{ESCAPE}q"));
     assert_eq!(person.finish().0, Some(0));

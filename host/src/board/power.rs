@@ -321,10 +321,11 @@ impl Power {
                 // Some are not to be asked for as long as they do it.
                 Err(error) => Some(error),
             };
+            sleep(ASK_EVERY).await;
+            // Without time left nothing could be asked.
             if patience.is_over() {
                 return Err(last.unwrap_or_else(|| self.error(switch, late(patience.limit()), time)));
             }
-            sleep(ASK_EVERY).await;
         }
     }
 
