@@ -10,8 +10,8 @@ const DIGITS: usize = 12;
 pub(super) fn find(text: &[u8]) -> Option<usize> {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     (0..text.len().saturating_sub(DIGITS - 1)).find(|&at| {
-        let alone = !(at > 0 && is_digit(at - 1)) && !is_digit(at + DIGITS);
-        alone && (at..at + DIGITS).all(is_digit)
+        let follows_digit = at > 0 && is_digit(at - 1);
+        !follows_digit && !is_digit(at + DIGITS) && (at..at + DIGITS).all(is_digit)
     })
 }
 
