@@ -48,7 +48,7 @@ const HELPERS: &[Helper] = &[
     Helper { name: "lava-probe-channel", usage: "", run: target::probe_channel },
     Helper { name: "lava-os-build", usage: "", run: shell_script::os_build },
     Helper { name: "lava-test-case", usage: test::CASE_USAGE, run: test::case },
-    Helper { name: "lava-test-set", usage: "start NAME | stop", run: test::set },
+    Helper { name: "lava-test-set", usage: "start NAME | stop [NAME]", run: test::set },
     Helper { name: "lava-test-reference", usage: "ID --result RESULT --reference URL", run: test::reference },
     Helper { name: "lava-test-raise", usage: "MESSAGE", run: test::raise },
     Helper { name: "lava-test-event", usage: "MESSAGE", run: test::event },

@@ -115,7 +115,8 @@ fn show(file: &str) -> Result<(), Failure> {
 pub(crate) fn set(context: &Context<'_>) -> Result<u8, Failure> {
     let call = match context.arguments {
         ["start", name] if !name.is_empty() => Call::TestSetStart { name },
-        ["stop"] => Call::TestSetStop,
+        // LAVA's documents name the set here too, and its script takes no notice.
+        ["stop", ..] => Call::TestSetStop,
         ["start"] => return Err(Failure::Usage("the name of the set is missing")),
         _ => return Err(Failure::Usage("`start NAME` or `stop`")),
     };

@@ -119,11 +119,12 @@ fn not_free(port: &Port, protocol: Protocol, at: SocketAddr, error: &io::Error) 
 /// What to do about whoever has a port.
 fn owner_help(owner: &SocketOwner, port: u16) -> String {
     match owner.name() {
-        Some("host-runner") => {
+        Some("host-runner") if port == TFTP_PORT => {
             "another run of host-runner serves boards there that have no `address` in the bench file: give all boards one, \
              then runs share the port"
                 .to_owned()
         }
+        Some("host-runner") => "nothing: another run of host-runner serves there until it ends".to_owned(),
         Some("dnsmasq") => {
             "remove `enable-tftp` from its configuration (/etc/dnsmasq.conf, /etc/dnsmasq.d/) and \
              `sudo systemctl restart dnsmasq`; it may go on with DHCP and DNS"

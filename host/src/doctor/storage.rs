@@ -41,10 +41,13 @@ fn of_directory(what: &str, directory: &Path) -> Finding {
     let shown = directory.display();
     let fault = |text: String| Finding::fault(Check::Disk, BENCH, Class::Infrastructure, text);
     if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
-        let place = existing.display();
-        return fault(format!("{what}: {shown} cannot be written: {error}")).with_help(format!(
-            "take it over with `sudo chown -R \"$USER\" {place}`, or name another directory in the bench file"
-        ));
+        // One that is there is somebody's; one that is not is not to be had by taking over what is above it.
+        let make = match existing == directory {
+            true => format!("take it over with `sudo chown -R \"$USER\" {shown}`"),
+            false => format!("make it with `sudo install -d -o \"$USER\" {shown}`"),
+        };
+        return fault(format!("{what}: {shown} cannot be written: {error}"))
+            .with_help(format!("{make}, or name another directory in the bench file or with --out"));
     }
     let room = match statvfs(existing) {
         Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),

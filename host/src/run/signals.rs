@@ -1,8 +1,8 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first stops the run and cleans up, the second ends the program at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops the run and cleans up. A second Ctrl-C or SIGTERM ends the program at once.
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Class, exit_code};
@@ -20,20 +20,20 @@ pub fn cancel_on_signals(token: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
-        next(&mut interrupt, &mut terminate, &mut hang_up).await;
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+            _ = hang_up.recv() => (),
+        }
         token.cancel();
-        next(&mut interrupt, &mut terminate, &mut hang_up).await;
+        // A terminal that goes hangs up as often as it likes: the kernel says so, and its shell again.
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
         let _ = tokio::time::timeout(ERASE_TIME, tokio::task::spawn_blocking(terminal::erase)).await;
         #[expect(clippy::exit, reason = "the user asked twice; virtual boards die with this process")]
         std::process::exit(i32::from(exit_code(Some(Class::Cancelled))));
     });
     Ok(())
-}
-
-async fn next(interrupt: &mut Signal, terminate: &mut Signal, hang_up: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => (),
-        _ = terminate.recv() => (),
-        _ = hang_up.recv() => (),
-    }
 }

@@ -37,7 +37,7 @@ pub use finished::Finished;
 pub use flow::Flow;
 pub use job::{Definition, Job};
 pub use median::median;
-pub use ordinary_user::{OrdinaryUser, Tun};
+pub use ordinary_user::{OrdinaryUser, Tun, user_name};
 pub use outlet::{Outlet, on_outlet};
 pub use peers::{bench_peer, installed_peer};
 pub use programs::{agent, fake_board, host_runner, target_directory};

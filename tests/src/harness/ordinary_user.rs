@@ -14,6 +14,18 @@ const WITHOUT_CAPABILITIES: &str = "setpriv --ambient-caps=-all --inh-caps=-all 
 /// Ends what was started beside the program when that ends.
 const BESIDE: &str = "setpriv --pdeathsig TERM --";
 
+/// The name of a user; the number where there is none.
+///
+/// # Panics
+/// Where there is no `id`.
+pub fn user_name(user: u32) -> String {
+    let named = Command::new("id").args(["-un", &user.to_string()]).output().expect("id of coreutils");
+    if !named.status.success() {
+        return user.to_string();
+    }
+    String::from_utf8(named.stdout).expect("a name is text").trim().to_owned()
+}
+
 /// What is at `/dev/net/tun`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tun {

@@ -171,3 +171,19 @@ fn no_part_of_a_secret_is_stored_where_a_text_is_cut_or_the_kernel_writes_into_a
         assert!(!text.contains("s3cr") && !text.contains("et-token"), "{file}:\n{text}");
     }
 }
+
+#[test]
+fn a_set_may_be_named_where_it_ends_as_in_lavas_documents() {
+    let steps = [
+        "lava-test-set start syscalls",
+        "lava-test-case one --result pass",
+        "lava-test-set stop syscalls",
+        "lava-test-case two --result pass",
+    ];
+    let passed = Testbench::new().run(&Job::new().definitions(&[Definition::new("sets", &steps)]));
+    assert_eq!(passed.code, Some(0), "{passed}");
+    let events = passed.events();
+    let cases = events.iter().filter(|event| event["event"] == "test-case");
+    let told: Vec<_> = cases.map(|event| (event["case"].as_str(), event["set"].as_str())).collect();
+    assert_eq!(told, [(Some("one"), Some("syscalls")), (Some("two"), None)]);
+}

@@ -8,10 +8,9 @@ mod desk;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use testbench::fake_board::PtyPair;
-use testbench::harness::{Addresses, OrdinaryUser};
+use testbench::harness::{Addresses, OrdinaryUser, user_name};
 
 use crate::desk::Desk;
 
@@ -109,13 +108,4 @@ fn two_users_with_benches_of_their_own_cannot_use_one_serial_port() {
     );
     ended.assert(3, &["infrastructure error: leases", &holder, "wait for that run to end"]);
     assert!(!second.path().join("out").exists());
-}
-
-/// The name of a user; the number where there is none.
-fn user_name(user: u32) -> String {
-    let named = Command::new("id").args(["-un", &user.to_string()]).output().expect("id of coreutils");
-    if !named.status.success() {
-        return user.to_string();
-    }
-    String::from_utf8(named.stdout).expect("a name is text").trim().to_owned()
 }

@@ -23,6 +23,7 @@ mod two_boards;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use testbench::harness::user_name;
 
 use crate::lab::{Artifacts, Home};
 
@@ -123,7 +124,7 @@ fn a_second_run_on_the_board_is_refused_at_once_and_told_who_has_it() {
         "board vb1 is in use by run {} of job `stays in U-Boot` (process {}, user {}, since ",
         home.path().join("first").display(),
         first.pid(),
-        rustix::process::getuid().as_raw()
+        user_name(rustix::process::getuid().as_raw())
     );
     assert!(second.stderr.contains("infrastructure error: leases"), "{second:?}");
     assert!(second.stderr.contains(&named), "{second:?}");
