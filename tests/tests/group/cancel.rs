@@ -61,3 +61,26 @@ fn a_second_ctrl_c_does_not_wait_for_a_power_switch_that_hangs() {
     let mut hangs = OpenOptions::new().read(true).write(true).open(hangs).expect("the pipe is there");
     hangs.write_all(b"go\n").expect("the pipe takes it");
 }
+
+#[test]
+fn a_terminal_that_hangs_up_again_and_again_does_not_keep_the_board_from_being_switched_off() {
+    let bench = Testbench::new();
+    let waits = bench.path().join("waits");
+    let made = std::process::Command::new("mkfifo").arg(&waits).status();
+    assert!(made.expect("mkfifo runs").success());
+    let toml = bench.to_toml().replace("echo off", &format!("read line < {}; echo off", waits.display()));
+    let bench = bench.bench_text(&toml);
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 100"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    run.signal(Signal::HUP);
+    run.wait_for("power-off …");
+    run.signal(Signal::HUP);
+    // A pipe that is opened for both directions waits for nobody.
+    let mut waits = OpenOptions::new().read(true).write(true).open(waits).expect("the pipe is there");
+    waits.write_all(b"go\n").expect("the pipe takes it");
+    let run = run.finish();
+    assert_eq!(run.code, Some(5), "{run}");
+    assert_eq!(run.power().last().map(String::as_str), Some("off"), "{run}");
+    assert!(run.file("junit.xml").contains("the run was stopped"), "all reports are written: {run}");
+}
