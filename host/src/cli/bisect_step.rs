@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
 
@@ -19,7 +20,8 @@ Examples:
   git bisect start v6.13 v6.12
   git bisect run sh -c 'make -j8 zImage dtbs || exit 125; host-runner bisect-step job.yaml'
 
-The job names the kernel that was built, such as `url: file:///home/me/linux/arch/arm/boot/zImage`.
+The job names the kernel that was built, such as `url: file:///home/me/linux/arch/arm/boot/zImage`. A board that others have
+is waited for, as by `run --wait`.
 
 Exit codes, as git-bisect(1) wants them:
   0    good: the job passed
@@ -36,6 +38,9 @@ const ABORT: u8 = 128;
 
 /// What a shell says of Ctrl-C.
 const STOPPED: u8 = 130;
+
+/// How long a board is waited for where nobody says.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `host-runner bisect-step`.
 #[derive(Debug, Args)]
@@ -59,6 +64,8 @@ enum Verdict {
 /// Runs the job, and tells the commit's worth.
 pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
     let named = args.run.out.take();
+    // A commit is not passed over because somebody has the board.
+    args.run.wait.get_or_insert(LONGEST_WAIT);
     let mut attempt = 0;
     let (code, verdict) = loop {
         let out = match &named {

@@ -120,7 +120,8 @@ impl StartedRuns {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
         };
         let output = tempfile::tempfile().map_err(failed)?;
-        let mut command = this_program(&["run", "-", "--wait", "--quiet"], bench).map_err(failed)?;
+        // Not --quiet: what is asked of a person is on the page.
+        let mut command = this_program(&["run", "-", "--wait"], bench).map_err(failed)?;
         command.arg("--out").arg(&directory);
         command.stdout(output.try_clone().map_err(failed)?).stderr(output.try_clone().map_err(failed)?);
         let child = command.spawn().map_err(failed)?;
