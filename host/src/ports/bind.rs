@@ -30,11 +30,8 @@ pub(crate) enum Origin {
 /// Those of the system's `bind`; with a [`LowPortError`] inside where that is not permitted.
 pub(crate) async fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     match inherited::take_udp(address) {
-        Some(socket) => {
-            socket.set_nonblocking(true)?;
-            UdpSocket::from_std(socket)
-        }
-        None => new_udp(address).await.map(|(socket, _)| socket),
+        Some(socket) => udp(socket.into()),
+        None => new_udp(address, false).await.map(|(socket, _)| socket),
     }
 }
 
@@ -43,14 +40,7 @@ pub(crate) async fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
 /// # Errors
 /// As of [`bind_udp`]; the port is in use where somebody does not share it.
 pub(crate) async fn share_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    let request = Request { protocol: Protocol::Udp, address, shared: true };
-    let socket = match make_socket(&request) {
-        Ok(socket) => socket,
-        Err(errno) => ask_service(request, errno.into()).await?,
-    };
-    let socket = std::net::UdpSocket::from(socket);
-    socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
+    new_udp(address, true).await.map(|(socket, _)| socket)
 }
 
 /// A TCP socket that listens at `address`, or at all addresses if such a one was handed over at the start.
@@ -59,10 +49,7 @@ pub(crate) async fn share_udp(address: SocketAddr) -> io::Result<UdpSocket> {
 /// Those of the system's `bind` and `listen`; with a [`LowPortError`] inside where that is not permitted.
 pub(crate) async fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     match inherited::take_tcp(address) {
-        Some(socket) => {
-            socket.set_nonblocking(true)?;
-            TcpListener::from_std(socket)
-        }
+        Some(socket) => tcp(socket.into()),
         None => new_tcp(address).await.map(|(socket, _)| socket),
     }
 }
@@ -76,36 +63,40 @@ pub(crate) async fn try_port(protocol: Protocol, address: SocketAddr) -> io::Res
         return Ok(Origin::Inherited);
     }
     match protocol {
-        Protocol::Udp => new_udp(address).await.map(|(_, origin)| origin),
+        Protocol::Udp => new_udp(address, false).await.map(|(_, origin)| origin),
         Protocol::Tcp => new_tcp(address).await.map(|(_, origin)| origin),
     }
 }
 
-async fn new_udp(address: SocketAddr) -> io::Result<(UdpSocket, Origin)> {
-    match UdpSocket::bind(address).await {
-        Ok(socket) => Ok((socket, Origin::Own)),
-        Err(error) => {
-            let socket =
-                ask_service(Request { protocol: Protocol::Udp, address, shared: false }, error).await?;
-            let socket = std::net::UdpSocket::from(socket);
-            socket.set_nonblocking(true)?;
-            Ok((UdpSocket::from_std(socket)?, Origin::Service))
-        }
-    }
+async fn new_udp(address: SocketAddr, shared: bool) -> io::Result<(UdpSocket, Origin)> {
+    let (socket, origin) = bound(Request { protocol: Protocol::Udp, address, shared }).await?;
+    Ok((udp(socket)?, origin))
 }
 
 async fn new_tcp(address: SocketAddr) -> io::Result<(TcpListener, Origin)> {
-    match TcpListener::bind(address).await {
+    let (socket, origin) = bound(Request { protocol: Protocol::Tcp, address, shared: false }).await?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok((tcp(socket)?, origin))
+}
+
+/// What we bind ourselves, or the port service does.
+async fn bound(request: Request) -> io::Result<(OwnedFd, Origin)> {
+    match make_socket(&request) {
         Ok(socket) => Ok((socket, Origin::Own)),
-        Err(error) => {
-            let socket =
-                ask_service(Request { protocol: Protocol::Tcp, address, shared: false }, error).await?;
-            rustix::net::listen(&socket, BACKLOG)?;
-            let socket = std::net::TcpListener::from(socket);
-            socket.set_nonblocking(true)?;
-            Ok((TcpListener::from_std(socket)?, Origin::Service))
-        }
+        Err(errno) => ask_service(request, errno.into()).await.map(|socket| (socket, Origin::Service)),
     }
+}
+
+fn udp(socket: OwnedFd) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::from(socket);
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
+}
+
+fn tcp(socket: OwnedFd) -> io::Result<TcpListener> {
+    let socket = std::net::TcpListener::from(socket);
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// Asks the port service for what could not be bound because of `error`, if it has such ports.

@@ -10,21 +10,11 @@ use super::Found;
 fn with_rules(bench: &Testbench, commands: &str) -> Found {
     bench.write("bench.toml", bench.to_toml());
     let script = format!("PATH=$PATH:/usr/sbin:/sbin\nip link set dev lo up\n{commands}\nexec \"$@\"");
-    let output = Command::new("unshare")
+    let mut unshared = Command::new("unshare");
+    unshared
         .args(["--user", "--map-root-user", "--net", "--", "sh", "-ec", &script, "sh"])
-        .arg(host_runner())
-        .args(["doctor", "--json"])
-        .current_dir(bench.path())
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", bench.path().join("home"))
-        // Not that of an installed package.
-        .env("HOST_RUNNER_PORTS_SOCKET", bench.path().join("ports.socket"))
-        .output()
-        .expect("unshare runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    Found::new(&stdout, output.status.code(), format!("{stdout}\n{stderr}"))
+        .arg(host_runner());
+    Found::of_command(&mut unshared, bench)
 }
 
 /// A chain for incoming packets that drops what `rules` do not let in, as `nft` is given it.

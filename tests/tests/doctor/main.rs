@@ -7,6 +7,8 @@ mod firewall;
 mod ordinary_user;
 mod power;
 
+use std::process::Command;
+
 use serde_json::Value;
 use testbench::harness::{BOARD, Finished, Testbench, on_outlet};
 
@@ -26,6 +28,23 @@ impl Found {
         let json =
             |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{all}"));
         Self { findings: stdout.lines().map(json).collect(), code, all }
+    }
+
+    /// What is found by a `command` that ends with the program, in the bench's directory and with nothing else of this PC's.
+    fn of_command(command: &mut Command, bench: &Testbench) -> Self {
+        let output = command
+            .args(["doctor", "--json"])
+            .current_dir(bench.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", bench.path().join("home"))
+            // Not that of an installed package.
+            .env("HOST_RUNNER_PORTS_SOCKET", bench.path().join("ports.socket"))
+            .output()
+            .expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        Self::new(&stdout, output.status.code(), format!("{stdout}\n{stderr}"))
     }
 
     /// Those that are no `ok` and not unknown, each as check, status and class.

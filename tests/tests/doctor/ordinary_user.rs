@@ -18,20 +18,7 @@ fn doctor_as(user: OrdinaryUser, bench: &Testbench) -> Found {
     let user = user.with_directory(&target_directory(), &there);
     user.own(bench.path());
     let program = host_runner().strip_prefix(target_directory()).expect("it is there");
-    let output = user
-        .command(&there.join(program))
-        .args(["doctor", "--json"])
-        .current_dir(bench.path())
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", bench.path().join("home"))
-        // Not that of an installed package.
-        .env("HOST_RUNNER_PORTS_SOCKET", bench.path().join("ports.socket"))
-        .output()
-        .expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    Found::new(&stdout, output.status.code(), format!("{stdout}\n{stderr}"))
+    Found::of_command(&mut user.command(&there.join(program)), bench)
 }
 
 /// A bench with nothing that an ordinary user might not get to: its agent is a file of its own, its console a program.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::prepare::Lab;
 use super::{binfmt, ids};
-use crate::apt::{self, access_settings};
+use crate::apt::{self, DPKG_OPTIONS, access_settings};
 use crate::error::Error;
 use crate::process;
 use crate::stamp::Inputs;
@@ -22,14 +22,6 @@ pub(super) const ARCHIVE: &str = "artifacts/debian-armhf-rootfs.tar.gz";
 /// systemd and sshd, what the tests call, and what the jobs' `install: deps` name.
 const PACKAGES: &str =
     "systemd-sysv,udev,dbus,openssh-server,iproute2,iputils-ping,ntpdate,kmod,procps,net-tools,lsb-release";
-/// What makes the archive smaller and its making faster; a board that is thrown away needs no manual.
-const DPKG_OPTIONS: [&str; 5] = [
-    "force-unsafe-io",
-    "path-exclude=/usr/share/doc/*",
-    "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/share/man/*",
-];
 
 /// What the root file system is made from.
 ///

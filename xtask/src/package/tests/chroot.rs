@@ -7,16 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::apt::{self, Source, access_settings};
-
-/// What makes its making faster.
-const DPKG_OPTIONS: [&str; 5] = [
-    "force-unsafe-io",
-    "path-exclude=/usr/share/doc/*",
-    "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/share/man/*",
-];
+use crate::apt::{self, DPKG_OPTIONS, Source, access_settings};
 
 /// What was said by a step of a script, and its exit code.
 #[derive(Debug, PartialEq, Eq)]
