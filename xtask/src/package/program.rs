@@ -1,5 +1,6 @@
 //! The program of a package.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,41 +9,45 @@ use crate::error::Error;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The one target of a static program: of the C libraries for the bench PC's processor, this one has a standard library here.
-const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
-
 /// Builds the program as it is for Debian: with the system's C library.
 ///
 /// # Errors
 /// When it does not compile.
 pub(super) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf, Error> {
-    process::show(&mut cargo(workspace, profile))?;
-    Ok(workspace.target.join(directory(profile)).join("host-runner"))
-}
-
-/// Builds the program with all libraries in it.
-///
-/// # Errors
-/// When it does not compile.
-pub(super) fn build_static(workspace: &Workspace, profile: Profile) -> Result<PathBuf, Error> {
-    let mut cargo = cargo(workspace, profile);
-    cargo.args(["--target", STATIC_TARGET]);
-    // For this target alone: procedural macros cannot be static.
-    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-Ctarget-feature=+crt-static");
-    process::show(&mut cargo)?;
-    Ok(workspace.target.join(STATIC_TARGET).join(directory(profile)).join("host-runner"))
-}
-
-/// With the rest of the workspace where that is compiled anyway: cargo chooses the features of dependencies for what is
-/// compiled together.
-fn cargo(workspace: &Workspace, profile: Profile) -> Command {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--locked"]);
     match profile {
+        // With the rest of the workspace, which is compiled anyway: cargo chooses the features of dependencies for what is
+        // compiled together.
         Profile::Dev => cargo.args(["--workspace", "--bins"]),
         Profile::Release => cargo.args(["--release", "--package=host-runner"]),
     };
-    cargo
+    process::show(&mut cargo)?;
+    Ok(built(workspace, profile))
+}
+
+/// Builds the program with all libraries in it, and leaves it beside the other.
+///
+/// # Errors
+/// When it does not compile, or cannot be renamed.
+pub(super) fn build_static(workspace: &Workspace, profile: Profile) -> Result<PathBuf, Error> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["rustc", "--locked", "--package=host-runner", "--bin=host-runner"]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    // For the program alone, and that is enough: the standard library asks for the kind of the C library when a program is
+    // linked. Everything else is compiled once for both, and procedural macros, which cannot be static, stay as they are.
+    process::show(cargo.args(["--", "-Ctarget-feature=+crt-static"]))?;
+    let built = built(workspace, profile);
+    let kept = built.with_file_name("host-runner-static");
+    // The usual name is for the usual program; the next build puts it there again.
+    fs::rename(&built, &kept).map_err(Error::file("cannot rename", &built))?;
+    Ok(kept)
+}
+
+fn built(workspace: &Workspace, profile: Profile) -> PathBuf {
+    workspace.target.join(directory(profile)).join("host-runner")
 }
 
 const fn directory(profile: Profile) -> &'static str {

@@ -6,6 +6,7 @@
 mod chroot;
 mod installed;
 mod rules;
+mod system;
 mod units;
 
 use std::fs;

@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::apt::{self, DPKG_OPTIONS, Source, access_settings};
 
+/// The size of an image, most of which is a hole in the file.
+const IMAGE_SIZE: &str = "2G";
+
 /// What was said by a step of a script, and its exit code.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
@@ -22,6 +25,8 @@ pub(super) struct Chroot<'a> {
     /// `essential`, or `extract` for packages that are unpacked only.
     pub(super) variant: &'a str,
     pub(super) packages: &'a str,
+    /// Where an image of its files goes, as they are before the command, for a kernel to boot.
+    pub(super) image: Option<&'a Path>,
 }
 
 impl Chroot<'_> {
@@ -46,13 +51,28 @@ impl Chroot<'_> {
         make.arg("--format=null").args(DPKG_OPTIONS.map(|option| format!("--dpkgopt={option}")));
         make.args(access_settings().unwrap().into_iter().map(|setting| format!("--aptopt={setting}")));
         make.arg(format!("--{hook}=copy-in {}/files /", open.path().display()));
+        let image = open.path().join("image");
+        if self.image.is_some() {
+            make.arg(format!("--{hook}={}", image_of_root(&image)));
+        }
         make.arg(format!("--{hook}=chroot \"$1\" {command} >{} 2>&1 </dev/null", said.display()));
         make.args([&self.source.suite, "/dev/null", &self.source.line(&[])]).stdin(Stdio::null());
         let output = make.output().expect("mmdebstrap runs (Debian package mmdebstrap)");
         let said = fs::read_to_string(&said).unwrap_or_default();
         assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stderr));
+        if let Some(wanted) = self.image {
+            fs::rename(&image, wanted).unwrap();
+        }
         said
     }
+}
+
+/// A hook that makes a file system of what is in `$1`, without what is mounted in there.
+fn image_of_root(image: &Path) -> String {
+    let (image, size) = (image.display(), IMAGE_SIZE);
+    format!(
+        "cp \"$1\"/files/*.service \"$1/etc/systemd/system\" && mount --bind \"$1\" \"$1/mnt\" && mke2fs -q -t ext4 -E lazy_itable_init=1 -d \"$1/mnt\" {image} {size} && umount \"$1/mnt\""
+    )
 }
 
 /// What each step of a script has said: lines `=== NAME`, the output, `=== exit CODE`.

@@ -1,4 +1,4 @@
-//! Installed, upgraded, removed and purged in a clean Debian.
+//! Installed, upgraded, removed and purged in a clean Debian: in its directory, then booted.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,26 +12,41 @@ use crate::apt;
 /// What is done in there.
 const SCRIPT: &str = include_str!("installed.sh");
 
-/// What the package depends on, in its smallest form.
-const DEPENDENCIES: &str = "libgcc-s1,systemd-standalone-sysusers,systemd-standalone-tmpfiles";
+/// What the package depends on, and what a system boots with.
+const DEPENDENCIES: &str = "libgcc-s1,systemd-sysv,udev";
 
 /// The options of the older package.
 const OLD_OPTIONS: &str = "SERVE_OPTIONS=\"--listen 127.0.0.1:8081\"\n";
 
 /// How the steps went.
-struct Steps(HashMap<String, Step>);
+pub(super) struct Steps(pub(super) HashMap<String, Step>);
 
 impl Steps {
     /// What a step has said, which must have ended well.
     #[track_caller]
-    fn text(&self, name: &str) -> &str {
-        let step = &self.0[name];
-        assert_eq!(step.code, 0, "{name}: {}", step.text);
-        &step.text
+    pub(super) fn text(&self, name: &str) -> &str {
+        assert_eq!(self.code(name), 0, "{name}: {}", self.said(name));
+        self.said(name)
+    }
+
+    /// What a step has said, which may have failed.
+    #[track_caller]
+    pub(super) fn said(&self, name: &str) -> &str {
+        &self.step(name).text
     }
 
     #[track_caller]
-    fn assert(&self, name: &str, said: &str) {
+    pub(super) fn code(&self, name: &str) -> i32 {
+        self.step(name).code
+    }
+
+    #[track_caller]
+    fn step(&self, name: &str) -> &Step {
+        self.0.get(name).unwrap_or_else(|| panic!("no step {name}"))
+    }
+
+    #[track_caller]
+    pub(super) fn assert(&self, name: &str, said: &str) {
         assert_eq!(self.text(name), said, "{name}");
     }
 }
@@ -44,8 +59,11 @@ fn a_package_is_installed_upgraded_removed_and_purged_in_a_clean_debian() {
     fs::copy(&made.file, files.join("new.deb")).unwrap();
     older(&made, &files.join("old.deb"));
     fs::write(files.join("installed.sh"), SCRIPT).unwrap();
+    super::system::put_scripts(&files);
     let source = apt::main_suite().unwrap();
-    let chroot = Chroot { source: &source, variant: "essential", packages: DEPENDENCIES };
+    let image = made.directory.path().join("image");
+    let chroot =
+        Chroot { source: &source, variant: "essential", packages: DEPENDENCIES, image: Some(&image) };
     let said = chroot.run(&files, "sh /files/installed.sh");
     let steps = Steps(steps(&said).into_iter().collect());
 
@@ -53,6 +71,7 @@ fn a_package_is_installed_upgraded_removed_and_purged_in_a_clean_debian() {
     check_files(&steps);
     check_upgraded(&steps);
     check_removed(&steps);
+    super::system::check(&image);
 }
 
 /// Makes a package with another version and other options of `made`.
@@ -80,7 +99,7 @@ fn check_installed(steps: &Steps) {
     steps.assert("version", concat!("host-runner ", env!("CARGO_PKG_VERSION"), "\n"));
     let example = "/usr/share/doc/host-runner/examples/bbb-ssh-guest.yaml";
     assert!(steps.text("validate").contains(example), "{}", steps.text("validate"));
-    let doctor = &steps.0["doctor"].text;
+    let doctor = steps.said("doctor");
     let agent = "/usr/lib/host-runner/agent/armv7/lava-agent";
     let found = |line: &&str| line.contains("\"check\":\"agent\"") && line.contains("\"status\":\"ok\"");
     let line = doctor.lines().find(found).unwrap_or_else(|| panic!("no agent:\n{doctor}"));
@@ -148,7 +167,7 @@ fn check_upgraded(steps: &Steps) {
 
 fn check_removed(steps: &Steps) {
     steps.text("remove");
-    assert_ne!(steps.0["removed-program"].code, 0);
+    assert_ne!(steps.code("removed-program"), 0);
     steps.assert(
         "removed-kept",
         "/etc/default/host-runner-serve\n/etc/host-runner/bench.toml\n/var/lib/host-runner/runs/one\n",

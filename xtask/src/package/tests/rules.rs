@@ -28,7 +28,8 @@ fn the_udev_rules_are_verified_and_wrong_ones_are_not() {
     fs::write(files.path().join("verify.sh"), SCRIPT).unwrap();
     let mut source = apt::main_suite().unwrap();
     source.suite = SUITE.to_owned();
-    let chroot = Chroot { source: &source, variant: "extract", packages: "base-files,dash,udev" };
+    let chroot =
+        Chroot { source: &source, variant: "extract", packages: "base-files,dash,udev", image: None };
     let said = chroot.run(files.path(), "dash /files/verify.sh");
     let steps = steps(&said);
     let [(right, verified), (wrong, refused)] = &steps[..] else { panic!("{said}") };
