@@ -382,3 +382,31 @@ fn a_board_whose_power_nobody_switches_stays_on_as_well() {
     run.signal(Signal::INT);
     assert_eq!(run.finish().code, Some(1));
 }
+
+#[test]
+fn a_person_logs_in_on_a_board_that_stays_on_with_the_runs_key_and_not_before() {
+    let bench = Testbench::new().board_line("ssh_port = 2222").board_option(&["--sshd-port", "2222"]);
+    bench.write("bench.toml", bench.to_toml());
+    let fails = Definition::new("fails", &["lava-test-case broken --result fail"]);
+    bench.write("job.yaml", Job::new().definitions(&[fails]).to_yaml());
+    // The fake board's server is this user's.
+    let id = std::process::Command::new("id").arg("-un").output().unwrap();
+    let user = String::from_utf8(id.stdout).unwrap().trim().to_owned();
+    let ssh = |options: &[&str]| {
+        let words = ["ssh", "fake1", "--user", &user, "--", "-o", "BatchMode=yes"];
+        bench.start_with(&[&words, options].concat()).finish()
+    };
+    let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-on"]);
+    run.wait_for("`host-runner ssh fake1` logs in on it as root");
+    let inside = ssh(&["echo", "inside"]);
+    assert_eq!((inside.code, inside.stdout.as_str()), (Some(0), "inside\n"), "{inside}");
+    let wrong_host = ssh(&["-o", "UserKnownHostsFile=/dev/null", "true"]);
+    assert_eq!(wrong_host.code, Some(0), "what comes first counts, and that is the run's: {wrong_host}");
+    let of_the_run = std::fs::read_dir(bench.path().join("cache/ssh")).unwrap().count();
+    assert_eq!(of_the_run, 1);
+    run.signal(Signal::INT);
+    let finished = run.finish();
+    assert_eq!(finished.code, Some(1), "{finished}");
+    let outside = ssh(&["true"]);
+    assert_eq!(outside.code, Some(255), "nobody is there: {outside}");
+}

@@ -9,7 +9,7 @@ use crate::fault::{Chain, Class, Fault};
 use crate::job::{BootSsh, Part, SshAddress};
 use crate::net::Net;
 use crate::plan::{NodeKind, Step};
-use crate::run::{HostAccess, NodeContext, Phase, Resources};
+use crate::run::{NodeContext, Phase, Resources};
 use crate::shell::quote;
 use crate::ssh::{self, ExecStatus, HostKeys, KeyPair, SshError, SshSession, SshTarget};
 
@@ -21,9 +21,6 @@ const CLEAR_TIME: Duration = Duration::from_secs(10);
 
 /// How long a connection may take to end.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-
-/// Largest host key file that is believed to be one, in bytes.
-const MAX_KEY_FILE: usize = 16 << 10;
 
 /// Connects to the host and puts the agent into the node's own directory there.
 pub(crate) async fn boot_ssh(
@@ -66,12 +63,13 @@ fn secondary(node: &NodeContext, phase: &Phase, host: &str, address: IpAddr) -> 
             .fault(Class::Job, format!("`{host}` was not deployed for secondary connections"))
             .with_help(format!("add `authorize: ssh` and an `nfsrootfs` to the deployment of `{host}`"))
     })?;
+    let host_keys = access.host_keys().map_err(|error| phase.error(Class::Infrastructure, &*error))?;
     Ok(SshTarget {
         net: access.net.clone(),
         address: SocketAddr::new(address, access.port),
         user: USER.to_owned(),
         key: node.run.key.clone(),
-        host_keys: host_keys(phase, &access)?,
+        host_keys,
     })
 }
 
@@ -156,23 +154,4 @@ pub(super) async fn connect(
         .map_err(|error| phase.late_error(Class::Infrastructure, &error, error.is_late()))?;
     node.emitter.note(format!("ssh to {address} is up, host key checked"));
     Ok(session)
-}
-
-/// The keys that the host may show: those in its root filesystem, as it is now.
-///
-/// They may have been made during this very boot; the layer has what the board wrote.
-fn host_keys(phase: &Phase, access: &HostAccess) -> Result<HostKeys, Fault> {
-    let directory = format!("{}/etc/ssh", access.root);
-    let mut files = Vec::new();
-    for kind in ["ed25519", "ecdsa", "rsa"] {
-        let path = format!("{directory}/ssh_host_{kind}_key.pub");
-        match access.layer.read_file(&path, MAX_KEY_FILE) {
-            Ok(Some(content)) => files.push((path, content)),
-            Ok(None) => (),
-            Err(error) => return Err(phase.error(Class::Infrastructure, &error)),
-        }
-    }
-    let files: Vec<(&str, &[u8])> =
-        files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
-    HostKeys::from_public_key_files(&files).map_err(|error| phase.error(Class::Infrastructure, &error))
 }

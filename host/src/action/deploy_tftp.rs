@@ -280,7 +280,8 @@ impl Files<'_> {
             fill.tests(overlay)?;
             deployed.tests = TestsIn::Rootfs;
         }
-        if deploy.authorize_ssh {
+        // Whoever has a board kept on wants to look around on it.
+        if deploy.authorize_ssh || node.run.keep_on.is_some() {
             fill.authorize()?;
             node.run.set_host(&node.plan.name, host_access(board, services, &layer, &root));
         }

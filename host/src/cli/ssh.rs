@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
@@ -13,7 +13,7 @@ use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::fault::{Class, Fault};
-use crate::run::cache_directory;
+use crate::run::{LetIn, cache_directory};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -22,7 +22,7 @@ Examples:
   host-runner ssh bbb1 --user debian -- -L 8080:localhost:80
 
 Host, port, user, key and host keys are those of [boards.NAME.ssh] in the bench file; a board without that table is reached
-at its `address` as root, with your own keys. The exit code is that of ssh: the command's, or 255.";
+at its `address` as root, with your own keys. On a board that `host-runner run --keep-on` has left on, the run lets you in. The exit code is that of ssh: the command's, or 255.";
 
 /// The user where the bench file names none.
 const USER: &str = "root";
@@ -59,20 +59,10 @@ fn access(bench: &Bench, board: &Board, user: Option<&str>) -> Result<Vec<String
     let place = || format!("board `{}`", board.name);
     if let Some(access) = &board.ssh {
         let known = known_hosts(bench, board, access)?;
-        return Ok([
-            "-p".to_owned(),
-            access.port.to_string(),
-            "-i".to_owned(),
-            access.identity_file.display().to_string(),
-            "-o".to_owned(),
-            "IdentitiesOnly=yes".to_owned(),
-            "-o".to_owned(),
-            "StrictHostKeyChecking=yes".to_owned(),
-            "-o".to_owned(),
-            format!("UserKnownHostsFile={}", known.display()),
-            format!("{}@{}", user.unwrap_or(&access.user), access.host),
-        ]
-        .to_vec());
+        let mut words = ["-p".to_owned(), access.port.to_string()].to_vec();
+        words.extend(with_keys(&access.identity_file, &known));
+        words.push(format!("{}@{}", user.unwrap_or(&access.user), access.host));
+        return Ok(words);
     }
     let Some(address) = board.address else {
         let fault = Fault::new(Class::Bench, place(), "the bench file does not say how it is reached");
@@ -81,7 +71,27 @@ fn access(bench: &Bench, board: &Board, user: Option<&str>) -> Result<Vec<String
         return Err(fault.with_help(help));
     };
     let (port, user) = (board.ssh_port.to_string(), user.unwrap_or(USER));
-    Ok(["-p".to_owned(), port, format!("{user}@{address}")].to_vec())
+    let mut words = ["-p".to_owned(), port].to_vec();
+    if let Some(kept) = LetIn::find(bench, board)? {
+        words.extend(with_keys(&kept.identity(), &kept.known_hosts()));
+    }
+    words.push(format!("{user}@{address}"));
+    Ok(words)
+}
+
+/// Options by which one key logs in, and none but known hosts are believed.
+fn with_keys(identity: &Path, known_hosts: &Path) -> [String; 8] {
+    [
+        "-i",
+        &identity.display().to_string(),
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        &format!("UserKnownHostsFile={}", known_hosts.display()),
+    ]
+    .map(str::to_owned)
 }
 
 /// Writes the host keys of the bench file as ssh wants them.

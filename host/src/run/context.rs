@@ -16,13 +16,12 @@ use crate::fault::{Class, Fault};
 use crate::group::Member;
 use crate::limit::Limit;
 use crate::plan::{NodeKind, NodePlan};
-use crate::rootfs::Layer;
 use crate::run::bench;
 use crate::run::group::GroupHandle;
 use crate::run::lowers::Lowers;
 use crate::run::networks::Networks;
 use crate::run::scratch::Scratch;
-use crate::run::{Emitter, GroupMember, Handover, JobRun, Phase};
+use crate::run::{Emitter, GroupMember, Handover, HostAccess, JobRun, Phase};
 use crate::ssh::KeyPair;
 
 /// What the nodes of a run share.
@@ -72,19 +71,6 @@ pub(crate) struct RunContext {
     pub(crate) secrets: Vec<(String, String)>,
     started: jiff::Timestamp,
     boards: HashMap<String, Arc<Board>>,
-}
-
-/// How secondary connections reach the board of a node.
-#[derive(Clone)]
-pub(crate) struct HostAccess {
-    /// Services of the network that the board is in.
-    pub(crate) net: crate::net::Net,
-    /// Port of its SSH server.
-    pub(crate) port: u16,
-    /// Its root filesystem: the host keys are read from it.
-    pub(crate) layer: Arc<Layer>,
-    /// Path of the root directory in it, without `/` at its end.
-    pub(crate) root: String,
 }
 
 /// Whether a node has ended, and the way to end it.
@@ -173,7 +159,7 @@ impl RunContext {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(node.to_owned(), access);
     }
 
-    /// How secondary connections reach the board of `node`, once it was deployed with `authorize: ssh`.
+    /// How secondary connections reach the board of `node`, once the run's key was put into its root filesystem.
     pub(crate) fn host(&self, node: &str) -> Option<HostAccess> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
     }

@@ -7,10 +7,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::action;
-use crate::fault::{Class, Fault};
+use crate::fault::{Chain, Class, Fault};
 use crate::limit::Limit;
 use crate::link::Console;
 use crate::plan::NodeKind;
+use crate::run::let_in::Written;
 use crate::run::{Line, NodeContext, Resources};
 
 /// Keeps the board of a node that ended with `fault` for `time`, or until the run is stopped, and its console open.
@@ -36,6 +37,10 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
             }
         }
     }
+    let let_in = Written::make(node).unwrap_or_else(|error| {
+        node.emitter.warn(format!("nobody is let in over SSH: {}", Chain(&*error)));
+        None
+    });
     // It stays where it is: cleaning up ends it in order.
     let Some(line) = resources.line(None) else { return };
     let console = &mut line.console;
@@ -44,6 +49,9 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
         "the node has failed, and board `{on}` stays on for {minutes} min: `host-runner console {on}` in another \
          terminal attaches to it, Ctrl-C here ends it"
     ));
+    if let_in.is_some() {
+        node.emitter.note(format!("`host-runner ssh {on}` logs in on it as root, if its SSH server is up"));
+    }
     let deadline = Instant::now() + time;
     tokio::select! {
         ended = read_all(console) => node.emitter.warn(format!("the console ended: {ended}")),

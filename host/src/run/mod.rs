@@ -4,6 +4,7 @@
 //! job_run   the whole run: networks, group, one task per node, the verdict
 //! node      one node: its steps in order under their deadlines, and clean-up on every way out
 //! keep_on   a board of a node that failed, for a person to look at
+//! let_in    the way in on such a board over SSH
 //! clean_up  what a node gives back, and how it leaves its board
 //! context   what the actions of a node work with
 //! resources what they have acquired: power, connections, served files
@@ -20,10 +21,12 @@ mod context;
 mod emitter;
 mod group;
 mod handover;
+mod host_access;
 mod job_run;
 mod keep_on;
 mod last_run;
 mod lease;
+mod let_in;
 mod lowers;
 mod mask;
 mod networks;
@@ -39,15 +42,17 @@ mod verdict;
 
 pub(crate) use bench::{agent_directories, usual_agent_directories};
 pub use bench::{cache_directory, persistent_directory};
-pub(crate) use context::{HostAccess, NodeContext};
+pub(crate) use context::NodeContext;
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use handover::{Handover, give_board, give_to_first, nobody_waits};
+pub(crate) use host_access::HostAccess;
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{
     Queue, Taken, Wait, board_held, take_board, take_board_from_person, take_given_board, take_leases,
 };
+pub use let_in::LetIn;
 pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
 pub use out_directory::out_directory;
 pub(crate) use phase::Phase;

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey, ssh_key};
 
@@ -42,6 +45,14 @@ impl KeyPair {
         let comment: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let key = self.0.public_key().to_openssh().unwrap_or_default();
         format!("{} {}", key.trim(), comment.trim()).trim().to_owned()
+    }
+
+    /// The private key in OpenSSH's format, without a passphrase.
+    ///
+    /// # Errors
+    /// When it cannot be written so.
+    pub fn to_openssh(&self) -> Result<impl Deref<Target = String>, ssh_key::Error> {
+        self.0.to_openssh(LineEnding::LF)
     }
 
     pub(super) fn private(&self) -> Arc<PrivateKey> {
@@ -120,6 +131,14 @@ impl HostKeys {
             }
         }
         if keys.is_empty() { Err(HostKeysError::None) } else { Ok(Self(keys)) }
+    }
+
+    /// Lines for a file of known hosts: the keys of the host at `port` of `address` (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+    pub fn known_hosts(&self, address: IpAddr, port: u16) -> String {
+        // The port is left out if it is the usual one.
+        let host = if port == 22 { address.to_string() } else { format!("[{address}]:{port}") };
+        let keys = self.0.iter().filter_map(|key| key.to_openssh().ok());
+        keys.map(|key| format!("{host} {key}\n")).collect()
     }
 
     /// Checks the key that the host offered.
