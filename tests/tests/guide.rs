@@ -80,8 +80,8 @@ const STAYING: [(&str, &str); 1] = [("host-runner console bbb1", "console of bbb
 
 /// Commands that end with another code than 0.
 const ENDING: [(&str, &str, i32); 2] = [
-    ("docs/validate.md", "host-runner validate job.yaml typo.yaml", 2),
-    ("docs/validate.md", "host-runner validate --format json typo.yaml", 2),
+    ("docs/validate.md", "host-runner validate --no-bench job.yaml typo.yaml", 2),
+    ("docs/validate.md", "host-runner validate --no-bench --format json typo.yaml", 2),
 ];
 
 /// What shows the exit code of the command before it.

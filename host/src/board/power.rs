@@ -40,6 +40,7 @@ pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
 pub use states::states;
 pub use tasmota::Tasmota;
+pub(crate) use uhubctl::PROGRAM as UHUBCTL;
 pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};
 
 use time::Time;
@@ -175,7 +176,7 @@ impl Power {
         }
         match &self.driver {
             Driver::Commands(commands) => commands.status.as_ref()?.first().cloned(),
-            Driver::Uhubctl(_) => Some(uhubctl::PROGRAM.to_owned()),
+            Driver::Uhubctl(_) => Some(UHUBCTL.to_owned()),
             Driver::Snmp(snmp) => Some(snmp.host.clone()),
             Driver::Tasmota(Tasmota { device, .. }) | Driver::Shelly(Shelly { device, .. }) => {
                 Some(device.host.clone())

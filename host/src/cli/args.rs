@@ -52,8 +52,13 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   host-runner validate job.yaml
   host-runner validate --plan job.yaml
+  host-runner validate job.yaml --bench lab/bench.toml    also what `run` would refuse on that bench
+  host-runner validate jobs/*.yaml --no-bench             the files alone, wherever this runs
   host-runner validate jobs/*.yaml --format json
   host-runner validate jobs/*.yaml --format sarif >problems.sarif
+
+Jobs are also bound to a bench, if `run` would find one here. Then all is told that `run` refuses before it touches a
+board: a board that is missing, or has no `address`; programs, agents and directories of mirrors that are not there.
 
 `host-runner explain CODE` tells more of a problem, such as `host-runner explain unknown-key`.";
 
@@ -114,7 +119,7 @@ enum Command {
     /// Writes a first bench file: finds the serial adapters, listens to the boards, asks for the rest
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
-    /// Checks job files, and against a bench if one is given, without touching a board
+    /// Checks job files, and against a bench if there is one, without touching a board
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
     /// Tells what a problem of a file means, and how it is mended
@@ -271,9 +276,11 @@ pub(super) struct ValidateArgs {
     /// The LAVA job files; `-` is standard input
     #[arg(required = true)]
     pub(super) jobs: Vec<PathBuf>,
-    /// Also binds the jobs to the boards of this bench file
-    #[arg(long, value_name = "FILE")]
-    pub(super) bench: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) bench: BenchArgs,
+    /// Checks the jobs alone, whatever bench file there is
+    #[arg(long)]
+    pub(super) no_bench: bool,
     /// Shows what each node would do, step by step
     #[arg(long)]
     pub(super) plan: bool,

@@ -32,7 +32,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         print_warnings(&job.source, &job.warnings);
     }
     let bench = load_bench(&find_bench(&args.bench)?)?;
-    let plan = make_plan(&job, &bench)?;
+    let plan = make_plan(&job, &bench).map_err(Failure::Faults)?;
     if args.display.quiet {
         refuse_questions(&plan)?;
     }
@@ -127,9 +127,11 @@ pub(super) fn load_bench(path: &Path) -> Result<Bench, Failure> {
     })
 }
 
-/// Binds a job to a bench.
-pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Failure> {
-    Plan::bind(job, bench).map_err(Failure::Faults)
+/// Binds a job to a bench on which it can be run, as far as is seen before a board is touched; else every fault.
+pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Vec<Fault>> {
+    let plan = Plan::bind(job, bench)?;
+    let faults = run::preflight(&plan, bench);
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
 
 /// The bench file that was named, or the first of the usual ones that exists.
@@ -145,7 +147,12 @@ pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
 
 /// Reads and checks the bench file, for commands that can do without one.
 pub(super) fn load_bench_if_any(args: &BenchArgs) -> Result<Option<Bench>, Failure> {
-    bench_if_any(args, &usual_benches()).map(|path| load_bench(&path)).transpose()
+    find_bench_if_any(args).map(|path| load_bench(&path)).transpose()
+}
+
+/// The bench file, for commands that can do without one.
+pub(super) fn find_bench_if_any(args: &BenchArgs) -> Option<PathBuf> {
+    bench_if_any(args, &usual_benches())
 }
 
 /// The board of that name.

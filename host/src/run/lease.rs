@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
-use crate::link::{Target, check_permission, control};
+use crate::link::{Target, control};
 use crate::plan::{NodeKind, Plan};
 use crate::run::bench::persistent_directory;
 
@@ -53,7 +53,7 @@ impl Wanted {
 /// `out` names the run to whoever wants the same meanwhile; `at_most` is how long it may take.
 ///
 /// # Errors
-/// A fault that names the other run, a serial port that this user may not open, or no place for root filesystems.
+/// A fault that names the other run, or no place for root filesystems.
 pub fn take_leases(
     plan: &Plan,
     bench: &Bench,
@@ -67,11 +67,6 @@ pub fn take_leases(
             wanted.others.push(rootfs_key(bench, &rootfs.value)?);
         }
         let NodeKind::Board { board } = &node.kind else { continue };
-        if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
-            check_permission(path).map_err(|error| {
-                Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
-            })?;
-        }
         wanted.boards.push((board.name.clone(), board_keys(bench, board)?));
     }
     let keys = wanted.keys();
