@@ -141,7 +141,7 @@ pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
         let tried =
             usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
         Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
-            .with_help("name one with --bench FILE; examples/bench-beaglebone.toml is one to start from")
+            .with_help("`host-runner init` writes one for the boards at this PC; `--bench FILE` names another")
     })
 }
 
