@@ -363,7 +363,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are not errors; wrong usage has the code of a wrong job.
             color::set_by_words(std::env::args_os().skip(1));
-            let code = if error.use_stderr() { exit_code(Some(Class::Job)) } else { exit_code(None) };
+            let code = if error.use_stderr() { exit_code(Some(Class::Usage)) } else { exit_code(None) };
             return match message::print_usage(&error) {
                 Ok(()) => ExitCode::from(code),
                 Err(_) => ExitCode::from(exit_code(Some(Class::Infrastructure))),

@@ -65,7 +65,7 @@ pub(super) struct InitArgs {
 pub(super) fn init(args: &InitArgs) -> Result<Option<Class>, Failure> {
     if args.out.exists() {
         let text = "it is there already";
-        return Err(Fault::new(Class::Job, args.out.display().to_string(), text)
+        return Err(Fault::new(Class::Usage, args.out.display().to_string(), text)
             .with_help("name another file with --out, or `host-runner doctor --bench FILE` to check this one")
             .into());
     }
@@ -241,7 +241,7 @@ fn directory(path: &Path) -> &Path {
 /// Makes the directory of the bench file, before anything is asked, and checks that the file can be written there.
 fn make_directory(directory: &Path) -> Result<(), Fault> {
     let failed = |error: io::Error| {
-        let fault = Fault::from_error(Class::Job, directory.display().to_string(), &error);
+        let fault = Fault::from_error(Class::Usage, directory.display().to_string(), &error);
         fault.with_help("name another file with --out")
     };
     fs::create_dir_all(directory).map_err(failed)?;
@@ -254,7 +254,7 @@ fn write(path: &Path, draft: &Draft) -> Result<(), Failure> {
     let source = Source::new(path.display().to_string(), text.clone());
     let directory = directory(path);
     if let Err(error) = Bench::parse(&source, directory) {
-        return Err(Fault::from_error(Class::Job, "the bench file that the answers make", &error).into());
+        return Err(Fault::from_error(Class::Usage, "the bench file that the answers make", &error).into());
     }
     let written = OpenOptions::new()
         .write(true)

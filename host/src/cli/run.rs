@@ -108,7 +108,7 @@ fn refuse_questions(plan: &Plan) -> Result<(), Fault> {
             "the power of board `{}` is switched by hand, and with --quiet nobody is asked",
             board.name
         );
-        Err(Fault::new(Class::Job, "--quiet", text).with_help("leave --quiet out"))
+        Err(Fault::new(Class::Usage, "--quiet", text).with_help("leave --quiet out"))
     })
 }
 
@@ -162,7 +162,7 @@ pub(super) fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault>
         let names: Vec<&str> = bench.boards.iter().map(|board| board.name.as_str()).collect();
         let help = did_you_mean(name, names.iter().copied())
             .unwrap_or_else(|| format!("it has `{}`", names.join("`, `")));
-        Fault::new(Class::Job, bench.path.display().to_string(), format!("there is no board `{name}`"))
+        Fault::new(Class::Usage, bench.path.display().to_string(), format!("there is no board `{name}`"))
             .with_help(help)
     })
 }

@@ -53,7 +53,7 @@ pub(super) struct ServeArgs {
 fn token(args: &ServeArgs) -> Result<(Option<Token>, String), Fault> {
     if let Some(path) = &args.token_file {
         let token = Token::read(path)
-            .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
+            .map_err(|error| Fault::from_error(Class::Usage, path.display().to_string(), &error))?;
         return Ok((Some(token), String::new()));
     }
     if !args.control {

@@ -31,7 +31,7 @@ impl Web {
                 .with_help("another program may have the port: `--web` alone takes a free one")
         };
         let out = std::path::absolute(out)
-            .map_err(|error| Fault::from_error(Class::Job, out.display().to_string(), &error))?;
+            .map_err(|error| Fault::from_error(Class::Usage, out.display().to_string(), &error))?;
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;

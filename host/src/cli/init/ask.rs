@@ -33,7 +33,7 @@ pub(super) fn ask<T>(
             io::Read::take(io::stdin().lock(), LONGEST_ANSWER).read_line(&mut line).map_err(broken)?;
         if count == 0 {
             let fault = Fault::new(
-                Class::Job,
+                Class::Usage,
                 "standard input",
                 format!("it ended before the answer to `{}`", question.trim()),
             );
