@@ -213,3 +213,21 @@ fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
     run.finish();
     assert_eq!(command(&second, &["power", BOARD, "on"]).code, Some(0));
 }
+
+#[test]
+fn a_run_that_waits_is_cancelled_and_gives_its_place_up() {
+    let bench = Testbench::new();
+    let stays = busy(&bench);
+    bench.write("next.yaml", Job::new().to_yaml());
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let next = bench.start_with(&["run", "next.yaml", "--out", "next", "--wait"]);
+        next.wait_for_error("waiting: board fake1 is in use by run out of job `one-board`");
+        next.signal(signal);
+        let next = next.finish();
+        assert_eq!(next.code, Some(5), "{next}");
+        assert!(next.stderr.contains("cancelled error: leases\n  cancelled while it waited: board"), "{next}");
+        assert_eq!(board(&bench)["waiting"], Value::Array(Vec::new()));
+    }
+    stays.signal(Signal::TERM);
+    stays.finish();
+}

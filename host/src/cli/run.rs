@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::board::power::Power;
 use crate::board::{Bench, BenchError, Board, ConsoleTarget};
 use crate::cli::args::{BenchArgs, RunArgs};
+use crate::cli::interrupt::interrupted;
 use crate::cli::message::{Failure, note, print_warnings};
 use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
@@ -38,7 +39,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     }
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name));
     let web = args.web.map(|address| Web::open(address, &bench, &out)).transpose()?;
-    let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
+    let say = |text: &str| note(&format!("waiting: {text}"));
+    let wait = match args.wait {
+        Some(time) => Some(Wait { time, say: &say, cancel: interrupted()? }),
+        None => None,
+    };
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
     let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
     let handover = Handover::of(taken.lines);

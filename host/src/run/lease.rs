@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
@@ -22,6 +24,8 @@ pub struct Wait<'a> {
     pub time: Duration,
     /// Told what it waits for, again whenever that is something else.
     pub say: &'a dyn Fn(&str),
+    /// Ends it: the place in the queue is given up.
+    pub cancel: CancellationToken,
 }
 
 /// What a run has, and the open lines of boards that a person's console has given to it, by the boards' names.
@@ -117,6 +121,9 @@ fn wait_for(
             1 => "another run waits for the same before this one".to_owned(),
             _ => format!("{before} other runs wait for the same before this one"),
         };
+        if wait.cancel.is_cancelled() {
+            return Err(Fault::new(Class::Cancelled, "leases", format!("cancelled while it waited: {text}")));
+        }
         if Instant::now() >= deadline {
             let minutes = wait.time.as_secs() / 60;
             let text = format!("it was not this run's turn within {minutes} min (`--wait`): {text}");
