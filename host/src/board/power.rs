@@ -43,6 +43,7 @@ pub use tasmota::Tasmota;
 pub(crate) use uhubctl::PROGRAM as UHUBCTL;
 pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};
 
+use super::Secret;
 use time::Time;
 
 /// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
@@ -155,6 +156,17 @@ impl Power {
             (Driver::Gpio(gpio), Switch::On | Switch::Off) => gpio.pulse.is_none(),
             (Driver::Gpio(_) | Driver::Ask(_), Switch::Status) => false,
             _ => true,
+        }
+    }
+
+    /// The password that it is switched with, if it needs one.
+    pub const fn password(&self) -> Option<&Secret> {
+        match &self.driver {
+            Driver::Snmp(snmp) => Some(&snmp.community),
+            Driver::Tasmota(Tasmota { device, .. }) | Driver::Shelly(Shelly { device, .. }) => {
+                device.password.as_ref()
+            }
+            Driver::Commands(_) | Driver::Uhubctl(_) | Driver::Gpio(_) | Driver::Ask(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! such as a board without an address, [`Plan::bind`] has found before.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::board::{Bench, Board, ConsoleTarget, Programs};
 use crate::fault::{Class, Fault};
@@ -88,21 +89,25 @@ fn programs(node: &NodePlan, board: &Board) -> Programs {
     programs
 }
 
-/// Rules that lead what the node fetches to directories that are not there.
+/// Directories of mirrors that are not there, each with the first of the node's files that would come from it.
 fn mirrors(node: &NodePlan, board: &Board, bench: &Bench) -> Vec<Fault> {
     let values: BTreeMap<String, String> = board.static_info.iter().cloned().collect();
-    let missing = |(url, place): (&str, &str)| {
-        let url = replace(url, &values)?;
-        let (rule, directory) = bench.mirrors.missing(&url)?;
-        let text = format!(
-            "`{url}` cannot be had: the bench file's mirror of `{}` is `{}`, which is not there",
-            rule.from,
-            directory.display()
-        );
-        let help = format!("put it there, or change `to` of that `[[mirror]]` in {}", bench.path.display());
-        Some(Fault::new(Class::Bench, place, text).with_help(help))
-    };
-    fetched(node).into_iter().filter_map(missing).collect()
+    let mut missing: BTreeMap<PathBuf, Fault> = BTreeMap::new();
+    for (url, place) in fetched(node) {
+        let url = replace(url, &values).unwrap_or_else(|| url.to_owned());
+        let Some((rule, directory)) = bench.mirrors.missing(&url) else { continue };
+        missing.entry(directory).or_insert_with_key(|directory| {
+            let text = format!(
+                "`{url}` cannot be had: the bench file's mirror of `{}` is `{}`, which is not there",
+                rule.from,
+                directory.display()
+            );
+            let help =
+                format!("put it there, or change `to` of that `[[mirror]]` in {}", bench.path.display());
+            Fault::new(Class::Bench, place, text).with_help(help)
+        });
+    }
+    missing.into_values().collect()
 }
 
 /// The URLs that the node fetches by way of mirrors, each with its place.
