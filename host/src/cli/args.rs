@@ -358,6 +358,9 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
         return virtual_network::helper_main();
     }
+    if let Some(code) = completions::answer_shell() {
+        return code;
+    }
     let cli = match Cli::try_parse_from(u_boot_test::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {

@@ -9,6 +9,7 @@ use console::{StyledObject, style};
 
 use crate::board::{Bench, Board};
 use crate::cli::args::{BenchArgs, seconds};
+use crate::cli::completions;
 use crate::cli::message::{Failure, note};
 use crate::cli::output::print;
 use crate::cli::run::{find_bench, find_board, load_bench};
@@ -37,7 +38,7 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Boards to switch on and try, by their names in the bench file
-    #[arg(value_name = "BOARD", conflicts_with = "boards")]
+    #[arg(value_name = "BOARD", conflicts_with = "boards", add = completions::boards())]
     names: Vec<String>,
     /// Switches on and tries all boards of the bench
     #[arg(long)]
