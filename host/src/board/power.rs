@@ -38,7 +38,7 @@ pub use http::{HttpDevice, HttpError};
 pub use shelly::Shelly;
 pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
-pub use states::states;
+pub use states::{State, States, states};
 pub use tasmota::Tasmota;
 pub(crate) use uhubctl::PROGRAM as UHUBCTL;
 pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};

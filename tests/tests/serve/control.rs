@@ -201,7 +201,7 @@ fn a_token_that_others_may_read_is_refused() {
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.stderr.contains("`chmod 600` it"), "{refused}");
     mode(0o600);
-    let served = serve_with(&bench, &["--token-file", &path]);
+    let served = serve_with(&bench, &["--control", "--token-file", &path]);
     assert_eq!(served.fragment, "", "it is not printed");
     let answer = post(served.address, "/api/token", Some("0123456789abcdef0123456789abcdef"), "");
     assert_eq!(answer.status, 200, "{answer:?}");
