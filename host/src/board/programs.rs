@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::power::{Driver, Power, UHUBCTL};
-use super::{Board, BenchCommand, ConsoleTarget};
+use super::{BenchCommand, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
 use crate::link::Target;
 use crate::program::find;

@@ -48,20 +48,6 @@ Examples:
   host-runner run job.yaml --quiet                only what failed, and the last word
   host-runner run job.yaml --json | jq -c 'select(.event == \"test-case\") | [.case, .result]'";
 
-const VALIDATE_EXAMPLES: &str = "\
-Examples:
-  host-runner validate job.yaml
-  host-runner validate --plan job.yaml
-  host-runner validate job.yaml --bench lab/bench.toml    also what `run` would refuse on that bench
-  host-runner validate jobs/*.yaml --no-bench             the files alone, wherever this runs
-  host-runner validate jobs/*.yaml --format json
-  host-runner validate jobs/*.yaml --format sarif >problems.sarif
-
-Jobs are also bound to a bench, if `run` would find one here. Then all is told that `run` refuses before it touches a
-board: a board that is missing, or has no `address`; programs, agents and directories of mirrors that are not there.
-
-`host-runner explain CODE` tells more of a problem, such as `host-runner explain unknown-key`.";
-
 const AGENT_EXAMPLES: &str = "\
 TARGET is a root filesystem, told by what is in it:
   a directory                a mounted SD card, an unpacked root filesystem
@@ -120,8 +106,8 @@ enum Command {
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
     /// Checks job files, and against a bench if there is one, without touching a board
-    #[command(after_help = VALIDATE_EXAMPLES)]
-    Validate(ValidateArgs),
+    #[command(after_help = validate::EXAMPLES)]
+    Validate(validate::ValidateArgs),
     /// Tells what a problem of a file means, and how it is mended
     Explain(ExplainArgs),
     /// Prints the JSON Schema of a kind of file, for completion and help in an editor
@@ -268,33 +254,6 @@ fn minutes() -> impl TypedValueParser<Value = Duration> {
 /// Reads seconds, up to a day of them.
 pub(super) fn seconds() -> impl TypedValueParser<Value = Duration> {
     value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
-}
-
-/// `host-runner validate`.
-#[derive(Debug, Args)]
-pub(super) struct ValidateArgs {
-    /// The LAVA job files; `-` is standard input
-    #[arg(required = true)]
-    pub(super) jobs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) bench: BenchArgs,
-    /// Checks the jobs alone, whatever bench file there is
-    #[arg(long)]
-    pub(super) no_bench: bool,
-    /// Shows what each node would do, step by step
-    #[arg(long)]
-    pub(super) plan: bool,
-    /// Text for people, one JSON object a line and file, or SARIF 2.1.0 for code scanning
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: ValidateFormat,
-}
-
-/// How `validate` tells what it has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ValidateFormat {
-    Text,
-    Json,
-    Sarif,
 }
 
 /// `host-runner explain`.

@@ -146,7 +146,9 @@ pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
         let tried =
             usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
         Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
-            .with_help("`host-runner init` writes one for the boards at this PC; `--bench FILE` names another")
+            .with_help(
+                "`host-runner init` writes one for the boards at this PC; `--bench FILE` names another",
+            )
     })
 }
 

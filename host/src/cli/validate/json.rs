@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::Checked;
-use crate::cli::args::ValidateArgs;
+use super::{Checked, ValidateArgs};
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::fault::Fault;
 use crate::plan::NodeOutline;

@@ -1,5 +1,6 @@
 //! `host-runner validate`: checks job files, and against a bench if there is one, without touching a board.
 
+mod args;
 mod json;
 mod sarif;
 mod text;
@@ -7,7 +8,6 @@ mod text;
 use std::path::Path;
 
 use crate::board::Bench;
-use crate::cli::args::{ValidateArgs, ValidateFormat};
 use crate::cli::message::{Failure, note};
 use crate::cli::output;
 use crate::cli::run::{find_bench_if_any, load_bench, make_plan};
@@ -15,6 +15,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeOutline, Plan, outline};
+
+use args::ValidateFormat;
+pub(super) use args::{EXAMPLES, ValidateArgs};
 
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {

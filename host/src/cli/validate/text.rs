@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Checked;
-use crate::cli::args::ValidateArgs;
+use super::{Checked, ValidateArgs};
 use crate::cli::message::{Failure, print_failure, print_warnings};
 use crate::diagnostic::Diagnostics;
 use crate::fault::Class;
