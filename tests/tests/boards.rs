@@ -225,7 +225,10 @@ fn a_run_that_waits_is_cancelled_and_gives_its_place_up() {
         next.signal(signal);
         let next = next.finish();
         assert_eq!(next.code, Some(5), "{next}");
-        assert!(next.stderr.contains("cancelled error: leases\n  cancelled while it waited: board"), "{next}");
+        assert!(
+            next.stderr.contains("cancelled error: leases\n  cancelled while it waited: board"),
+            "{next}"
+        );
         assert_eq!(board(&bench)["waiting"], Value::Array(Vec::new()));
     }
     stays.signal(Signal::TERM);
@@ -235,8 +238,10 @@ fn a_run_that_waits_is_cancelled_and_gives_its_place_up() {
 /// A bench with a second board, both with these commands that tell their power.
 fn with_two(first: &str, second: &str) -> Testbench {
     let bench = Testbench::new();
-    let other = format!("\n[boards.other]\ntype = \"board-type.toml\"\nconsole = \"none\"\n[boards.other.power]\n\
-        on = [\"true\"]\noff = [\"true\"]\nstatus = {second}\n");
+    let other = format!(
+        "\n[boards.other]\ntype = \"board-type.toml\"\nconsole = \"none\"\n[boards.other.power]\n\
+        on = [\"true\"]\noff = [\"true\"]\nstatus = {second}\n"
+    );
     let toml = format!("{}status = {first}\n{other}", bench.to_toml());
     bench.bench_text(&toml)
 }
@@ -250,12 +255,15 @@ fn a_switch_that_is_dead_holds_up_nobody() {
     assert!(rows.first().is_some_and(|row| row.starts_with("board  state   power")), "{listed}");
     let silent = "  whether it is on is not known: its switch says nothing for 2 s";
     assert!(rows.iter().any(|row| row.ends_with(silent)), "it is given up before its 10 s: {listed}");
-    assert!(rows.last().is_some_and(|row| row.starts_with("other  free    on     board-type")), "{listed}");
+    assert!(rows.last().is_some_and(|row| row.starts_with("other  free    on     beaglebone-black")), "{listed}");
 }
 
 #[test]
 fn what_is_known_is_printed_before_the_last_switch_has_answered() {
-    let bench = with_two("[\"echo\", \"off\"]", "[\"sh\", \"-c\", \"until [ -e go ]; do sleep 0.02; done; echo on\"]");
+    let bench = with_two(
+        "[\"echo\", \"off\"]",
+        "[\"sh\", \"-c\", \"until [ -e go ]; do sleep 0.02; done; echo on\"]",
+    );
     bench.write("bench.toml", bench.to_toml());
     let listing = bench.start_with(&["boards", "--json"]);
     listing.wait_for("\"name\":\"fake1\"");

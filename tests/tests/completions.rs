@@ -25,11 +25,7 @@ const SHELLS: [Shell; 3] = [
         start: "zsh -f -i",
         setup: "host-runner completions zsh >bin/_host-runner; fpath=($PWD/bin $fpath); autoload -Uz compinit; compinit -u -D",
     },
-    Shell {
-        name: "fish",
-        start: "fish --no-config -i",
-        setup: "host-runner completions fish | source",
-    },
+    Shell { name: "fish", start: "fish --no-config -i", setup: "host-runner completions fish | source" },
 ];
 
 impl Shell {

@@ -289,7 +289,9 @@ fn a_console_in_the_network_is_listened_to_and_has_no_speed() {
     let device = format!("tcp://{}", listener.local_addr().expect("a port"));
     let board = thread::spawn(move || {
         let (mut board, _) = listener.accept().expect("init connects");
-        board.write_all(b"U-Boot 2024.01 (Jan 08 2024)\r\nModel: Pine64 RockPro64\r\n").expect("init listens");
+        board
+            .write_all(b"U-Boot 2024.01 (Jan 08 2024)\r\nModel: Pine64 RockPro64\r\n")
+            .expect("init listens");
         // What comes after is the doctor's look.
         listener.accept().map(drop).expect("the doctor connects");
     });
@@ -300,7 +302,10 @@ fn a_console_in_the_network_is_listened_to_and_has_no_speed() {
     let text = written(&bench);
     assert!(text.contains(&format!("console = \"{device}\"")) && !text.contains("baud"), "{text}");
     let (wrong, said) = init(&bench, &["--out", "other.toml", "--device", "tcp://ser2net"], "");
-    assert_eq!((wrong.status.code(), said.contains("is tcp://HOST:PORT or telnet://HOST:PORT")), (Some(2), true));
+    assert_eq!(
+        (wrong.status.code(), said.contains("is tcp://HOST:PORT or telnet://HOST:PORT")),
+        (Some(2), true)
+    );
 }
 
 /// `init` on a terminal at the question for a password, in a shell that then tells how it ended and how the terminal is.

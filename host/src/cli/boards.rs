@@ -106,7 +106,12 @@ async fn list(args: &BoardsArgs, bench: &Bench, table: &Table) -> Result<Option<
     let mut is_over = false;
     loop {
         let (index, board) = next;
-        let silent = || Err(format!("whether it is on is not known: its switch says nothing for {} s", PATIENCE.as_secs()));
+        let silent = || {
+            Err(format!(
+                "whether it is on is not known: its switch says nothing for {} s",
+                PATIENCE.as_secs()
+            ))
+        };
         if let Some(told) = told.get_mut(index).and_then(Option::take).or_else(|| is_over.then(silent)) {
             let line = line(bench, board, &queue, told)?;
             print(|out| match args.json {
@@ -138,12 +143,7 @@ async fn list(args: &BoardsArgs, bench: &Bench, table: &Table) -> Result<Option<
     }
 }
 
-fn line<'b>(
-    bench: &Bench,
-    board: &'b Board,
-    queue: &Queue,
-    power: Told,
-) -> Result<Line<'b>, Fault> {
+fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Result<Line<'b>, Fault> {
     let held = board_held(bench, board)?;
     let broken = match &board.console {
         // Whoever has it has opened it.
@@ -175,7 +175,8 @@ fn line<'b>(
         holder,
         last_run: LastRun::of(bench, board)?,
         waiting: queue.waiting_for(bench, board)?,
-        problem: problem.or(unknown),
+        problem: Some([problem, unknown].into_iter().flatten().collect::<Vec<_>>().join("\n"))
+            .filter(|text| !text.is_empty()),
         is_on,
     })
 }
@@ -200,8 +201,13 @@ struct Table {
 
 impl Table {
     fn of(bench: &Bench) -> Self {
-        let width = |text: fn(&Board) -> usize| bench.boards.iter().map(|board| text(board)).max().unwrap_or_default();
-        Self { names: width(|board| board.name.len()).max(5), types: width(|board| board.board_type.len()).max(4) }
+        let width = |text: fn(&Board) -> usize| {
+            bench.boards.iter().map(|board| text(board)).max().unwrap_or_default()
+        };
+        Self {
+            names: width(|board| board.name.len()).max(5),
+            types: width(|board| board.board_type.len()).max(4),
+        }
     }
 
     fn head(&self, out: &mut dyn Write) -> io::Result<()> {

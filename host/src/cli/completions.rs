@@ -60,7 +60,10 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<Option<Class>, Failu
 /// Answers a shell's script, if it is one that asks.
 pub(super) fn answer_shell() -> Option<ExitCode> {
     let directory = std::env::current_dir().ok();
-    match CompleteEnv::with_factory(command).var(VARIABLE).try_complete(std::env::args_os(), directory.as_deref()) {
+    match CompleteEnv::with_factory(command)
+        .var(VARIABLE)
+        .try_complete(std::env::args_os(), directory.as_deref())
+    {
         Ok(false) => None,
         Ok(true) => Some(ExitCode::from(exit_code(None))),
         // A shell that is shown nothing offers nothing.

@@ -106,7 +106,8 @@ fn run(path: &Path, args: &DoctorArgs) -> Result<Option<Class>, Failure> {
         Ok(false)
     })?;
     let (first, untried) = (findings.first_fault(), untried(&boards, &bench, &tried));
-    let summary = summary(&bench, &findings);
+    let is_whole = boards.iter().all(|board| tried.contains(&board.name));
+    let summary = summary(&bench, &findings, is_whole);
     printed?;
     if is_cancelled {
         return Err(Fault::new(Class::Cancelled, "doctor", "cancelled").into());
@@ -150,7 +151,8 @@ fn untried(wanted: &[Arc<Board>], bench: &Bench, tried: &[String]) -> String {
     }
 }
 
-fn summary(bench: &Bench, findings: &Findings<'_>) -> String {
+/// `is_whole`: whether all boards were tried that were to be.
+fn summary(bench: &Bench, findings: &Findings<'_>, is_whole: bool) -> String {
     let counted = |status, what: &str| match findings.count(status) {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
@@ -165,7 +167,7 @@ fn summary(bench: &Bench, findings: &Findings<'_>) -> String {
         count => format!("; {count} could not be made"),
     };
     match (findings.count(Status::Fault), findings.count(Status::Warning)) {
-        (0, 0) if findings.count(Status::Unknown) == 0 => format!("{path}: all well, by {all} checks"),
+        (0, 0) if is_whole => format!("{path}: all well, by {all} checks{unknown}"),
         (0, 0) => format!("{path}: no fault, by {all} checks{unknown}"),
         _ => format!(
             "{path}: {} and {} in {all} checks{unknown}",

@@ -186,7 +186,9 @@ fn said(listened: &Listened) -> String {
     }
     match (listened.noise.as_slice(), listened.silent.as_slice()) {
         ([], _) if listened.last.is_empty() => "  nothing was heard".to_owned(),
-        ([], _) => "  what came was no text: is the speed of its serial port right, where that is?".to_owned(),
+        ([], _) => {
+            "  what came was no text: is the speed of its serial port right, where that is?".to_owned()
+        }
         (noise, []) => {
             format!("  noise at all speeds ({}): is the ground wire in place?", speeds(noise))
         }

@@ -79,9 +79,7 @@ pub async fn examine_board(
             examine_virtual(bench, board, settings, patience, cancel, findings).await
         }
     };
-    examined
-        .map_err(|fault| findings.add(Finding::from_fault(Check::Console, &board.name, fault)))
-        .is_ok()
+    examined.map_err(|fault| findings.add(Finding::from_fault(Check::Console, &board.name, fault))).is_ok()
 }
 
 async fn examine_real(

@@ -24,7 +24,9 @@ fn a_healthy_bench_has_no_fault_and_no_board_of_it_is_touched() {
     let shown = bench.start_with(&["doctor"]).finish();
     assert!(
         shown.stdout.contains("all well, by ")
-            && shown.stdout.contains("checks; the board was not tried: `host-runner doctor fake1` does that\n"),
+            && shown
+                .stdout
+                .contains("; the board was not tried: `host-runner doctor fake1` does that\n"),
         "{shown}"
     );
     assert!(
@@ -141,13 +143,16 @@ fn a_password_that_everybody_may_read_is_told() {
     let head = bench.to_toml().split("[boards.fake1.power]").next().unwrap_or_default().to_owned();
     let nobody = format!("{}:9", bench.addresses().board);
     let (host, port) = nobody.split_once(':').expect("a port");
-    let power = format!("driver = \"shelly\"\nhost = \"{host}\"\nport = {port}\nrelay = 0\npassword = \"s3cret\"\n");
+    let power =
+        format!("driver = \"shelly\"\nhost = \"{host}\"\nport = {port}\nrelay = 0\npassword = \"s3cret\"\n");
     let bench = bench.bench_text(&format!("{head}[boards.fake1.power]\n{power}"));
     let path = bench.write("bench.toml", bench.to_toml());
     for (mode, is_told) in [(0o644, true), (0o640, false)] {
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("an own file");
         let shown = bench.start_with(&["doctor"]).finish();
-        let told = shown.stdout.contains("may read the passwords in bench.toml\n         help: `chmod o-r bench.toml`");
+        let told = shown
+            .stdout
+            .contains("may read the passwords in bench.toml\n         help: `chmod o-r bench.toml`");
         assert_eq!(told, is_told, "{mode:o}: {shown}");
         assert!(!shown.stdout.contains("s3cret"), "{shown}");
     }
@@ -163,7 +168,10 @@ fn of_boards_that_are_not_named_nothing_is_said() {
     bench.write("bench.toml", bench.to_toml());
     let all = bench.start_with(&["doctor"]).finish();
     assert!(all.stdout.contains("  other: `no-such-console` is not there"), "{all}");
-    assert!(all.stdout.contains("; no board was tried: `host-runner doctor far` tries one, `--boards` all"), "{all}");
+    assert!(
+        all.stdout.contains("; no board was tried: `host-runner doctor fake1` tries one, `--boards` all"),
+        "{all}"
+    );
     let one = bench.start_with(&["doctor", "far"]).finish();
     assert_eq!(one.code, Some(0), "{one}");
     assert!(!one.stdout.contains("other: ") && !one.stdout.contains("fake1: "), "{one}");

@@ -9,7 +9,11 @@ fn without_a_bench_file_the_places_that_were_looked_at_are_named() {
     let bench = Testbench::new();
     bench.write("job.yaml", Job::new().to_yaml());
     let run = bench.start_with(&["run", "job.yaml", "--out", "out"]).finish();
-    assert_refused(&run, "bench", &["there is no bench file", "`bench.toml`", "`host-runner init`", "--bench FILE"]);
+    assert_refused(
+        &run,
+        "bench",
+        &["there is no bench file", "`bench.toml`", "`host-runner init`", "--bench FILE"],
+    );
 }
 
 #[test]

@@ -58,8 +58,7 @@ pub(super) fn line(interrupted: &CancellationToken) -> io::Result<Answer> {
             Err(error) => return Err(error.into()),
         }
     }
-    let text =
-        String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let text = String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     Ok(Answer::Line(text))
 }
 

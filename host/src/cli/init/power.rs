@@ -2,8 +2,8 @@
 
 use toml_edit::Value;
 
-use super::cancelled;
 use super::ask::{ask, ask_password, number, text};
+use super::cancelled;
 use crate::board::power::{MODELS, UsbHub, usb_hubs};
 use crate::cli::message::note;
 use crate::cli::runtime::block_on;
