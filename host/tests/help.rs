@@ -49,9 +49,11 @@ fn bash_offers_subcommands_options_and_their_values() {
 
 #[test]
 fn there_is_a_script_for_every_shell() {
-    for (shell, begin) in
-        [("zsh", "#compdef host-runner"), ("fish", "complete --keep-order"), ("elvish", "\nset edit:completion")]
-    {
+    for (shell, begin) in [
+        ("zsh", "#compdef host-runner"),
+        ("fish", "complete --keep-order"),
+        ("elvish", "\nset edit:completion"),
+    ] {
         let script = text(&host_runner(&["completions", shell]).stdout);
         assert!(script.starts_with(begin), "{shell}: {}", script.lines().next().unwrap_or_default());
     }

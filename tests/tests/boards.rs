@@ -255,7 +255,10 @@ fn a_switch_that_is_dead_holds_up_nobody() {
     assert!(rows.first().is_some_and(|row| row.starts_with("board  state   power")), "{listed}");
     let silent = "  whether it is on is not known: its switch says nothing for 2 s";
     assert!(rows.iter().any(|row| row.ends_with(silent)), "it is given up before its 10 s: {listed}");
-    assert!(rows.last().is_some_and(|row| row.starts_with("other  free    on     beaglebone-black")), "{listed}");
+    assert!(
+        rows.last().is_some_and(|row| row.starts_with("other  free    on     beaglebone-black")),
+        "{listed}"
+    );
 }
 
 #[test]

@@ -24,9 +24,7 @@ fn a_healthy_bench_has_no_fault_and_no_board_of_it_is_touched() {
     let shown = bench.start_with(&["doctor"]).finish();
     assert!(
         shown.stdout.contains("all well, by ")
-            && shown
-                .stdout
-                .contains("; the board was not tried: `host-runner doctor fake1` does that\n"),
+            && shown.stdout.contains("; the board was not tried: `host-runner doctor fake1` does that\n"),
         "{shown}"
     );
     assert!(
