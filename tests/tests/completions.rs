@@ -12,20 +12,35 @@ struct Shell {
     start: &'static str,
     /// Reads the script.
     setup: &'static str,
+    /// Makes its prompt [`PROMPT`].
+    prompt: &'static str,
 }
+
+/// What stands before a line that is typed.
+const PROMPT: &str = "ready>";
+
+/// Ctrl-U: forgets the line that is typed.
+const FORGET: &str = "\x15";
 
 const SHELLS: [Shell; 3] = [
     Shell {
         name: "bash",
         start: "bash --norc --noprofile -i",
         setup: "eval \"$(host-runner completions bash)\"",
+        prompt: "PS1='ready> '",
     },
     Shell {
         name: "zsh",
         start: "zsh -f -i",
         setup: "host-runner completions zsh >bin/_host-runner; fpath=($PWD/bin $fpath); autoload -Uz compinit; compinit -u -D",
+        prompt: "PS1='ready> '",
     },
-    Shell { name: "fish", start: "fish --no-config -i", setup: "host-runner completions fish | source" },
+    Shell {
+        name: "fish",
+        start: "fish --no-config -i",
+        setup: "host-runner completions fish | source",
+        prompt: "function fish_prompt; echo -n 'ready> '; end",
+    },
 ];
 
 impl Shell {
@@ -36,9 +51,9 @@ impl Shell {
         symlink(host_runner(), bench.path().join("bin/host-runner")).expect("an own directory");
         let script = format!("export PATH=\"$PWD/bin:$PATH\"; exec {}", self.start);
         let mut terminal = bench.start_script_on_terminal(&script, 40, 100);
-        // What is shown of the line itself is no answer to it.
-        terminal.types(&format!("{}; echo ready'' to be asked\n", self.setup));
-        terminal.sees("ready to be asked");
+        terminal.types(&format!("{}; {}\n", self.setup, self.prompt));
+        // What is typed before the shell reads keys itself is shown twice.
+        terminal.wait_for("prompt", |rows| rows.iter().any(|row| row == PROMPT));
         terminal
     }
 }
@@ -49,9 +64,10 @@ fn every_shell_offers_commands_and_the_boards_of_the_bench_file() {
         let bench = Testbench::new();
         let mut terminal = shell.start(&bench);
         // A subcommand and a board of which a part is typed, and that are the only ones.
-        terminal.types("host-runner cons\tfa\t\x01: ");
-        terminal.sees(": host-runner console fake1");
-        terminal.types("\n exit\n");
+        terminal.types("host-runner cons\tfa\t");
+        terminal.sees("ready> host-runner console fake1");
+        terminal.types(FORGET);
+        terminal.types("exit\n");
         let (code, rows) = terminal.finish();
         assert_eq!(code, Some(0), "{}: {}", shell.name, rows.join("\n"));
     }
@@ -63,9 +79,10 @@ fn the_bench_file_that_the_line_names_is_the_one_whose_boards_are_offered() {
         let bench = Testbench::new();
         let mut terminal = shell.start(&bench);
         bench.write("other.toml", bench.to_toml().replace("boards.fake1", "boards.unlike"));
-        terminal.types("host-runner power --bench other.toml u\t\x01: ");
-        terminal.sees(": host-runner power --bench other.toml unlike");
-        terminal.types("\n exit\n");
+        terminal.types("host-runner power --bench other.toml u\t");
+        terminal.sees("ready> host-runner power --bench other.toml unlike");
+        terminal.types(FORGET);
+        terminal.types("exit\n");
         let (code, rows) = terminal.finish();
         assert_eq!(code, Some(0), "{}: {}", shell.name, rows.join("\n"));
     }
