@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Class {
     /// A test ran and did not pass, or a definition did not run to its end.
     Test,
-    /// The command line or the job file is wrong.
+    /// The job file is wrong.
     Job,
+    /// The command line is wrong, or names what is not there.
+    Usage,
     /// Board, network, artifact or boot.
     Infrastructure,
     /// The bench file or a board type is wrong.
@@ -28,6 +30,7 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::Test => "test",
             Self::Job => "job",
+            Self::Usage => "usage",
             Self::Infrastructure => "infrastructure",
             Self::Bench => "bench",
             Self::Cancelled => "cancelled",
@@ -109,7 +112,7 @@ pub const fn exit_code(class: Option<Class>) -> u8 {
     match class {
         None => 0,
         Some(Class::Test) => 1,
-        Some(Class::Job) => 2,
+        Some(Class::Job | Class::Usage) => 2,
         Some(Class::Infrastructure) => 3,
         Some(Class::Bench) => 4,
         Some(Class::Cancelled) => 5,

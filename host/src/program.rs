@@ -1,9 +1,11 @@
 //! Programs of the bench, run on this PC: power switches and a job's commands.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -70,6 +72,16 @@ impl ProgramError {
             Self::Status { .. } | Self::Answer { .. } | Self::Timeout { .. } => false,
         }
     }
+}
+
+/// Where a program is that this user may run; without `/` in its name it is looked for in `PATH`.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let may_run = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return Some(Path::new(program).to_owned()).filter(may_run);
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(may_run)
 }
 
 /// Runs a program with its arguments until it ends, and returns the last lines of its output; no shell is involved.

@@ -213,3 +213,67 @@ fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
     run.finish();
     assert_eq!(command(&second, &["power", BOARD, "on"]).code, Some(0));
 }
+
+#[test]
+fn a_run_that_waits_is_cancelled_and_gives_its_place_up() {
+    let bench = Testbench::new();
+    let stays = busy(&bench);
+    bench.write("next.yaml", Job::new().to_yaml());
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let next = bench.start_with(&["run", "next.yaml", "--out", "next", "--wait"]);
+        next.wait_for_error("waiting: board fake1 is in use by run out of job `one-board`");
+        next.signal(signal);
+        let next = next.finish();
+        assert_eq!(next.code, Some(5), "{next}");
+        assert!(
+            next.stderr.contains("cancelled error: leases\n  cancelled while it waited: board"),
+            "{next}"
+        );
+        assert_eq!(board(&bench)["waiting"], Value::Array(Vec::new()));
+    }
+    stays.signal(Signal::TERM);
+    stays.finish();
+}
+
+/// A bench with a second board, both with these commands that tell their power.
+fn with_two(first: &str, second: &str) -> Testbench {
+    let bench = Testbench::new();
+    let other = format!(
+        "\n[boards.other]\ntype = \"board-type.toml\"\nconsole = \"none\"\n[boards.other.power]\n\
+        on = [\"true\"]\noff = [\"true\"]\nstatus = {second}\n"
+    );
+    let toml = format!("{}status = {first}\n{other}", bench.to_toml());
+    bench.bench_text(&toml)
+}
+
+#[test]
+fn a_switch_that_is_dead_holds_up_nobody() {
+    let bench = with_two("[\"sleep\", \"60\"]", "[\"echo\", \"on\"]");
+    let listed = command(&bench, &["boards"]);
+    assert_eq!(listed.code, Some(0), "{listed}");
+    let rows: Vec<&str> = listed.stdout.lines().collect();
+    assert!(rows.first().is_some_and(|row| row.starts_with("board  state   power")), "{listed}");
+    let silent = "  whether it is on is not known: its switch says nothing for 2 s";
+    assert!(rows.iter().any(|row| row.ends_with(silent)), "it is given up before its 10 s: {listed}");
+    assert!(
+        rows.last().is_some_and(|row| row.starts_with("other  free    on     beaglebone-black")),
+        "{listed}"
+    );
+}
+
+#[test]
+fn what_is_known_is_printed_before_the_last_switch_has_answered() {
+    let bench = with_two(
+        "[\"echo\", \"off\"]",
+        "[\"sh\", \"-c\", \"until [ -e go ]; do sleep 0.02; done; echo on\"]",
+    );
+    bench.write("bench.toml", bench.to_toml());
+    let listing = bench.start_with(&["boards", "--json"]);
+    listing.wait_for("\"name\":\"fake1\"");
+    bench.write("go", "");
+    let listed = listing.finish();
+    let told: Vec<Value> =
+        listed.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let states: Vec<_> = told.iter().map(|told| (told["name"].as_str(), told["is_on"].as_bool())).collect();
+    assert_eq!(states, [(Some(BOARD), Some(false)), (Some("other"), Some(true))], "{listed}");
+}

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -29,9 +29,13 @@ fn blocks<'d>(document: &'d str, language: &str) -> Vec<&'d str> {
     blocks.map(|block| block.split("\n```").next().unwrap()).collect()
 }
 
-/// A directory in which the paths of the document lead where they should.
+/// A directory in which the paths of the document lead where they should, with the program that switches the lab's boards.
 fn desk() -> tempfile::TempDir {
     let desk = tempfile::tempdir().unwrap();
+    let program = desk.path().join("bin/pduclient");
+    fs::create_dir(desk.path().join("bin")).unwrap();
+    fs::write(&program, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     for name in ["examples", "tests"] {
         symlink(repository().join(name), desk.path().join(name)).unwrap();
     }
@@ -45,6 +49,7 @@ fn run(desk: &Path, command: &str) -> Output {
         .args(words)
         .current_dir(desk)
         .env_remove("HOST_RUNNER_BENCH")
+        .env("PATH", desk.join("bin"))
         .output()
         .unwrap()
 }
@@ -69,7 +74,7 @@ fn every_command_of_the_document_prints_what_it_shows() {
             let said = if command.ends_with(STDERR_ALONE) { &output.stderr } else { &output.stdout };
             // `$BASE` of labgrid's templates is an absolute path.
             let said = String::from_utf8_lossy(said).replace(&*desk.path().to_string_lossy(), HOME);
-            assert_eq!(trimmed(&said), trimmed(expected), "{command}");
+            assert_eq!(trimmed(&said), trimmed(expected), "{command}: {output:?}");
             assert!(output.status.success(), "{command}: {output:?}");
             commands += 1;
         }

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::termios::tcgetattr;
 use testbench::fake_board::PtyPair;
-use testbench::harness::{Outlet, Testbench};
+use testbench::harness::{OnTerminal, Outlet, Testbench};
 
 /// Runs `init` in the bench's directory, with these answers.
 fn init(bench: &Testbench, arguments: &[&str], answers: &str) -> (Output, String) {
@@ -181,6 +182,9 @@ fn each_switch_has_its_questions() {
         let bench = Testbench::new();
         let (text, said) = answered(&bench, "bench.toml", &format!("\nn\n\n\n\n{answers}"));
         assert!(text.contains(&format!("\n[boards.board1.power]\n{power}")), "{text}\n{said}");
+        let mode = fs::metadata(bench.path().join("bench.toml")).expect("it is written").mode() & 0o777;
+        let has_password = power.contains("password") || power.contains("community");
+        assert!(!has_password || mode == 0o600, "others may read a password: {mode:o}");
     }
 }
 
@@ -275,5 +279,77 @@ fn without_an_adapter_or_an_answer_nothing_is_written() {
         (Some(2), true),
         "{said}"
     );
+    assert!(!bench.path().join("bench.toml").exists());
+}
+
+#[test]
+fn a_console_in_the_network_is_listened_to_and_has_no_speed() {
+    let bench = Testbench::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of this PC");
+    let device = format!("tcp://{}", listener.local_addr().expect("a port"));
+    let board = thread::spawn(move || {
+        let (mut board, _) = listener.accept().expect("init connects");
+        board
+            .write_all(b"U-Boot 2024.01 (Jan 08 2024)\r\nModel: Pine64 RockPro64\r\n")
+            .expect("init listens");
+        // What comes after is the doctor's look.
+        listener.accept().map(drop).expect("the doctor connects");
+    });
+    let (_, said) = init(&bench, &["--non-interactive", "--device", &device], "");
+    board.join().expect("both came");
+    assert!(said.contains("listening for 2 s: reset or switch on") && !said.contains(" baud"), "{said}");
+    assert!(said.contains("  Pine64 RockPro64\n"), "{said}");
+    let text = written(&bench);
+    assert!(text.contains(&format!("console = \"{device}\"")) && !text.contains("baud"), "{text}");
+    let (wrong, said) = init(&bench, &["--out", "other.toml", "--device", "tcp://ser2net"], "");
+    assert_eq!(
+        (wrong.status.code(), said.contains("is tcp://HOST:PORT or telnet://HOST:PORT")),
+        (Some(2), true)
+    );
+}
+
+/// `init` on a terminal at the question for a password, in a shell that then tells how it ended and how the terminal is.
+fn asked_for_a_password(bench: &Testbench) -> OnTerminal {
+    let script = "trap : INT; \"$HOST_RUNNER\" init --device /dev/null --listen 1; echo \"code $?\"; stty -a";
+    let mut terminal = bench.start_script_on_terminal(script, 40, 120);
+    for (question, answer) in [
+        ("leads to the boards", ""),
+        ("May keys be typed", "n"),
+        ("Its name", ""),
+        ("Its type", ""),
+        ("Its address", ""),
+        ("Its power [none]", "shelly"),
+        ("The relay's name", "plug"),
+        ("Which of its relays", ""),
+    ] {
+        terminal.sees(question);
+        terminal.types(&format!("{answer}\n"));
+    }
+    terminal.sees("Its password, which is not shown; empty if it has none:");
+    terminal
+}
+
+#[test]
+fn a_password_is_not_shown_and_the_terminal_shows_keys_again_behind_it() {
+    let bench = Testbench::new();
+    let mut terminal = asked_for_a_password(&bench);
+    terminal.types("s3cret\n");
+    let (_, rows) = terminal.finish();
+    let shown = rows.join("\n");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(shown.contains(" echo ") && written(&bench).contains("password = \"s3cret\""), "{shown}");
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_init_as_cancelled_and_leaves_the_terminal_as_it_was() {
+    let bench = Testbench::new();
+    let mut terminal = asked_for_a_password(&bench);
+    terminal.types("s3c");
+    terminal.press_ctrl_c();
+    let (_, rows) = terminal.finish();
+    let shown = rows.join("\n");
+    for part in ["cancelled error: init", "cancelled: nothing is written", "code 5", " echo "] {
+        assert!(shown.contains(part), "no {part:?} in {shown}");
+    }
     assert!(!bench.path().join("bench.toml").exists());
 }

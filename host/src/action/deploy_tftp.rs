@@ -116,17 +116,6 @@ pub(crate) async fn deploy_tftp(
 ) -> Result<(), Fault> {
     let board = node.own_board(phase)?;
     let deploy = &deployment.spec;
-    let peer = board.address.ok_or_else(|| {
-        phase
-            .fault(
-                Class::Bench,
-                format!("the bench file does not give the address of board `{}`", board.name),
-            )
-            .with_help(format!(
-                "add `address = \"…\"` to `[boards.{}]`: TFTP and NFS answer only boards they know",
-                board.name
-            ))
-    })?;
     let services = node.services(board, phase)?;
     let mut files = Files {
         node,
@@ -134,7 +123,7 @@ pub(crate) async fn deploy_tftp(
         board,
         timeouts: &step.timeouts,
         services,
-        peer,
+        peer: deployment.peer,
         directory: resources.next_deployment(&node.id),
         guards: Vec::new(),
     };

@@ -17,7 +17,7 @@ use crate::plan::{
     Action, NodeKind, Script, ScriptStep, TestAction, definition_directory, environment_script,
     install_script, run_script, secrets_script,
 };
-use crate::run::{NodeContext, Phase};
+use crate::run::{NodeContext, Phase, agent_file};
 
 /// The agent's binary, relative to `/lava-<id>`.
 const AGENT_PATH: &str = "bin/lava-agent";
@@ -279,16 +279,9 @@ fn parse_definition(
 /// The agent's binary for the node's target.
 fn find_agent(node: &NodeContext, phase: &Phase) -> Result<Vec<u8>, Fault> {
     let arch = node.board().map_or("", |board| board.arch.as_str());
-    let candidates = node.run.agents.iter().map(|directory| directory.join(arch).join("lava-agent"));
-    let candidates: Vec<_> = candidates.collect();
-    let Some(path) = candidates.iter().find(|path| path.exists()) else {
-        let tried =
-            candidates.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ");
-        return Err(phase
-            .fault(Class::Bench, format!("there is no agent for {arch}: none of {tried} exists"))
-            .with_help("build it with `cargo xtask agent`, or name its directory with `[agent] directory` in the bench file"));
-    };
-    read_bounded(path, MAX_AGENT_BYTES).map_err(|error| {
+    let path = agent_file(&node.run.agents, arch)
+        .map_err(|(text, help)| phase.fault(Class::Bench, text).with_help(help))?;
+    read_bounded(&path, MAX_AGENT_BYTES).map_err(|error| {
         phase.fault(Class::Bench, format!("cannot read the agent `{}`: {error}", path.display()))
     })
 }

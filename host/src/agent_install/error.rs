@@ -187,8 +187,8 @@ impl InstallError {
             | Self::UnknownArchitecture
             | Self::WholeDisk { .. }
             | Self::NoPartition { .. }
-            | Self::Option { .. } => Class::Job,
-            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Class::Job,
+            | Self::Option { .. } => Class::Usage,
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Class::Usage,
             Self::NoAgent { .. } | Self::NotAnAgent { .. } => Class::Bench,
             Self::Ramdisk(error) => error.class(),
             _ => Class::Infrastructure,

@@ -32,14 +32,27 @@ impl Mirrors {
     ///
     /// What follows the prefix is percent-decoded if it becomes part of a path.
     pub fn rewrite<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let matching = self.rules.iter().find_map(|rule| Some((rule, url.strip_prefix(&rule.from)?)));
-        match matching {
+        match self.rule(url) {
             Some((rule, rest)) if rule.to.starts_with('/') => {
                 Cow::Owned(format!("{}{}", rule.to, percent_decode(rest)))
             }
             Some((rule, rest)) => Cow::Owned(format!("{}{rest}", rule.to)),
             None => Cow::Borrowed(url),
         }
+    }
+
+    /// The rule with the longest matching prefix, and what follows the prefix.
+    fn rule<'a>(&self, url: &'a str) -> Option<(&Rule, &'a str)> {
+        self.rules.iter().find_map(|rule| Some((rule, url.strip_prefix(&rule.from)?)))
+    }
+
+    /// Returns the rule that leads `url` to a directory of this PC that is not there, and that directory.
+    pub fn missing(&self, url: &str) -> Option<(&Rule, PathBuf)> {
+        let (rule, rest) = self.rule(url)?;
+        // What is behind the last `/` may be the beginning of a name.
+        let to = if rest.is_empty() { &rule.to } else { rule.to.get(..=rule.to.rfind('/')?)? };
+        let path = PathBuf::from(to);
+        (path.is_absolute() && !path.exists()).then_some((rule, path))
     }
 
     /// Returns the directory of this PC that `url` leads to, if that is what it leads to.
@@ -71,6 +84,26 @@ mod tests {
     #[test]
     fn what_no_rule_matches_stays_as_it_is() {
         assert_eq!(mirrors(&[("https://a/", "/all/")]).rewrite("http://a/f"), "http://a/f");
+    }
+
+    #[test]
+    fn a_rule_that_leads_to_no_directory_is_told() {
+        let there = std::env::temp_dir();
+        let there = there.display();
+        let mirrors = mirrors(&[
+            ("https://a/", &format!("{there}/")),
+            ("https://b/", "/no/such/directory/"),
+            ("https://c/img-", &format!("{there}/img-")),
+            ("git://g/x.git", "/no-such-repository"),
+            ("https://d/", "https://e/"),
+        ]);
+        let missing = |url| Some(mirrors.missing(url)?.1.display().to_string());
+        assert_eq!(missing("https://a/absent"), None, "that is a file's fault, and not the rule's");
+        assert_eq!(missing("https://b/f").as_deref(), Some("/no/such/directory/"));
+        assert_eq!(missing("https://c/img-1"), None);
+        assert_eq!(missing("git://g/x.git").as_deref(), Some("/no-such-repository"));
+        assert_eq!(missing("https://d/f"), None);
+        assert_eq!(missing("https://nowhere/f"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(crate) mod bench_file;
 pub(crate) mod board_type;
 pub mod lease;
 pub mod power;
+mod programs;
 pub mod qemu;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub use bench::{
 };
 pub(crate) use board_type::is_load_address;
 pub use board_type::{BoardType, LinuxSettings, LoadAddresses, SerialConsole, UbootSettings};
+pub(crate) use programs::Programs;
 pub use tokens::{Secret, TokenError, TokenSource, Tokens};

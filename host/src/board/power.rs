@@ -38,10 +38,12 @@ pub use http::{HttpDevice, HttpError};
 pub use shelly::Shelly;
 pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
-pub use states::states;
+pub use states::{State, States, states};
 pub use tasmota::Tasmota;
+pub(crate) use uhubctl::PROGRAM as UHUBCTL;
 pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};
 
+use super::Secret;
 use time::Time;
 
 /// How long a board stays off in a reset made of off and on, so that its capacitors discharge.
@@ -157,6 +159,17 @@ impl Power {
         }
     }
 
+    /// The password that it is switched with, if it needs one.
+    pub const fn password(&self) -> Option<&Secret> {
+        match &self.driver {
+            Driver::Snmp(snmp) => Some(&snmp.community),
+            Driver::Tasmota(Tasmota { device, .. }) | Driver::Shelly(Shelly { device, .. }) => {
+                device.password.as_ref()
+            }
+            Driver::Commands(_) | Driver::Uhubctl(_) | Driver::Gpio(_) | Driver::Ask(_) => None,
+        }
+    }
+
     /// Whether a person is asked to switch it.
     pub const fn is_by_hand(&self) -> bool {
         matches!(self.driver, Driver::Ask(_))
@@ -175,7 +188,7 @@ impl Power {
         }
         match &self.driver {
             Driver::Commands(commands) => commands.status.as_ref()?.first().cloned(),
-            Driver::Uhubctl(_) => Some(uhubctl::PROGRAM.to_owned()),
+            Driver::Uhubctl(_) => Some(UHUBCTL.to_owned()),
             Driver::Snmp(snmp) => Some(snmp.host.clone()),
             Driver::Tasmota(Tasmota { device, .. }) | Driver::Shelly(Shelly { device, .. }) => {
                 Some(device.host.clone())

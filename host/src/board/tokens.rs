@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// Longest token, in bytes.
 const MAX_TOKEN: u64 = 16 * 1024;
 
+/// The communities that power switches are sold with: no secret.
+const USUAL: [&str; 2] = ["public", "private"];
+
 /// The tokens of a bench, by their names: LAVA's "remote artifact tokens".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens(Vec<(String, TokenSource)>);
@@ -80,6 +83,11 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// Whether it stands in the bench file itself, and is one that is not known to everybody.
+    pub fn is_written_there(&self) -> bool {
+        self.source.is_none() && !USUAL.contains(&self.name.as_str())
+    }
+
     /// What it is.
     ///
     /// # Errors

@@ -48,15 +48,6 @@ Examples:
   host-runner run job.yaml --quiet                only what failed, and the last word
   host-runner run job.yaml --json | jq -c 'select(.event == \"test-case\") | [.case, .result]'";
 
-const VALIDATE_EXAMPLES: &str = "\
-Examples:
-  host-runner validate job.yaml
-  host-runner validate --plan job.yaml
-  host-runner validate jobs/*.yaml --format json
-  host-runner validate jobs/*.yaml --format sarif >problems.sarif
-
-`host-runner explain CODE` tells more of a problem, such as `host-runner explain unknown-key`.";
-
 const AGENT_EXAMPLES: &str = "\
 TARGET is a root filesystem, told by what is in it:
   a directory                a mounted SD card, an unpacked root filesystem
@@ -114,9 +105,9 @@ enum Command {
     /// Writes a first bench file: finds the serial adapters, listens to the boards, asks for the rest
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
-    /// Checks job files, and against a bench if one is given, without touching a board
-    #[command(after_help = VALIDATE_EXAMPLES)]
-    Validate(ValidateArgs),
+    /// Checks job files, and against a bench if there is one, without touching a board
+    #[command(after_help = validate::EXAMPLES)]
+    Validate(validate::ValidateArgs),
     /// Tells what a problem of a file means, and how it is mended
     Explain(ExplainArgs),
     /// Prints the JSON Schema of a kind of file, for completion and help in an editor
@@ -265,31 +256,6 @@ pub(super) fn seconds() -> impl TypedValueParser<Value = Duration> {
     value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
 }
 
-/// `host-runner validate`.
-#[derive(Debug, Args)]
-pub(super) struct ValidateArgs {
-    /// The LAVA job files; `-` is standard input
-    #[arg(required = true)]
-    pub(super) jobs: Vec<PathBuf>,
-    /// Also binds the jobs to the boards of this bench file
-    #[arg(long, value_name = "FILE")]
-    pub(super) bench: Option<PathBuf>,
-    /// Shows what each node would do, step by step
-    #[arg(long)]
-    pub(super) plan: bool,
-    /// Text for people, one JSON object a line and file, or SARIF 2.1.0 for code scanning
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: ValidateFormat,
-}
-
-/// How `validate` tells what it has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ValidateFormat {
-    Text,
-    Json,
-    Sarif,
-}
-
 /// `host-runner explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -351,12 +317,15 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == virtual_network::HELPER_COMMAND) {
         return virtual_network::helper_main();
     }
+    if let Some(code) = completions::answer_shell() {
+        return code;
+    }
     let cli = match Cli::try_parse_from(u_boot_test::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not errors; wrong usage has the code of a wrong job.
             color::set_by_words(std::env::args_os().skip(1));
-            let code = if error.use_stderr() { exit_code(Some(Class::Job)) } else { exit_code(None) };
+            let code = if error.use_stderr() { exit_code(Some(Class::Usage)) } else { exit_code(None) };
             return match message::print_usage(&error) {
                 Ok(()) => ExitCode::from(code),
                 Err(_) => ExitCode::from(exit_code(Some(Class::Infrastructure))),

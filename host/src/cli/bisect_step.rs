@@ -92,6 +92,7 @@ pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
             }
             Some(Class::Infrastructure | Class::Bug) => (SKIP, "skipped: the infrastructure failed"),
             Some(Class::Job | Class::Bench) => (ABORT, "ended: the job or the bench file is wrong"),
+            Some(Class::Usage) => (ABORT, "ended: the command line is wrong"),
             Some(Class::Cancelled) => (STOPPED, "ended: stopped"),
         };
     };

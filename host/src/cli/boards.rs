@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::board::lease::{Held, Holder};
-use crate::board::power::states;
+use crate::board::power::States;
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::cli::args::BenchArgs;
 use crate::cli::message::Failure;
@@ -28,6 +29,9 @@ Nothing is typed to a board, and none is switched: `host-runner power BOARD on` 
 
 /// How long the commands may take that tell whether boards are on.
 const STATUS_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a person waits for the next of them.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `host-runner boards`.
 #[derive(Debug, Args)]
@@ -75,41 +79,71 @@ struct Line<'a> {
     is_on: Option<bool>,
 }
 
-/// Lists the boards in the order of the bench file.
+/// Whether a board is on, or why that is not known.
+type Told = Result<Option<bool>, String>;
+
+/// Lists the boards in the order of the bench file, each as soon as it is known whether it is on.
 pub(super) fn boards(args: &BoardsArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench(&find_bench(&args.bench)?)?;
-    let powers = powers(&bench)?;
-    let queue = Queue::read(&bench)?;
-    let mut lines = Vec::new();
-    for (board, power) in bench.boards.iter().zip(powers) {
-        lines.push(line(&bench, board, &queue, power)?);
+    let table = Table::of(&bench);
+    if !args.json {
+        print(|out| table.head(out))?;
     }
-    print(|out| match args.json {
-        true => lines.iter().try_for_each(|line| {
-            serde_json::to_writer(&mut *out, line)?;
-            writeln!(out)
-        }),
-        false => show(out, &lines),
-    })
-}
-
-/// Whether each board is on, or why that is not known.
-fn powers(bench: &Bench) -> Result<Vec<Result<Option<bool>, String>>, Fault> {
     block_on(async |cancel| {
-        let told = tokio::select! {
-            told = states(&bench.boards, STATUS_LIMIT) => told,
-            () = cancel.cancelled() => return Err(Fault::new(Class::Cancelled, "boards", "cancelled")),
-        };
-        Ok(told.into_iter().map(|told| told.map_err(|error| Chain(&error).to_string())).collect())
+        tokio::select! {
+            listed = list(args, &bench, &table) => listed,
+            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "boards", "cancelled").into()),
+        }
     })
 }
 
-fn line<'b>(
-    bench: &Bench,
-    board: &'b Board,
-    queue: &Queue,
-    power: Result<Option<bool>, String>,
-) -> Result<Line<'b>, Fault> {
+async fn list(args: &BoardsArgs, bench: &Bench, table: &Table) -> Result<Option<Class>, Failure> {
+    let queue = Queue::read(bench)?;
+    let mut asked = States::ask(&bench.boards, STATUS_LIMIT);
+    let mut told: Vec<Option<Told>> = bench.boards.iter().map(|_| None).collect();
+    let mut boards = bench.boards.iter().enumerate();
+    let Some(mut next) = boards.next() else { return Ok(None) };
+    let mut is_over = false;
+    loop {
+        let (index, board) = next;
+        let silent = || {
+            Err(format!(
+                "whether it is on is not known: its switch says nothing for {} s",
+                PATIENCE.as_secs()
+            ))
+        };
+        if let Some(told) = told.get_mut(index).and_then(Option::take).or_else(|| is_over.then(silent)) {
+            let line = line(bench, board, &queue, told)?;
+            print(|out| match args.json {
+                true => {
+                    serde_json::to_writer(&mut *out, &line)?;
+                    writeln!(out)
+                }
+                false => table.row(out, &line),
+            })?;
+            match boards.next() {
+                Some(board) => next = board,
+                None => return Ok(None),
+            }
+            continue;
+        }
+        // A program gets what is known in the end; a person does not wait for a switch that is dead.
+        let answer = match args.json {
+            true => asked.next().await,
+            false => timeout(PATIENCE, asked.next()).await.ok().flatten(),
+        };
+        match answer {
+            Some((index, state)) => {
+                if let Some(told) = told.get_mut(index) {
+                    *told = Some(state.map_err(|error| Chain(&error).to_string()));
+                }
+            }
+            None => is_over = true,
+        }
+    }
+}
+
+fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Result<Line<'b>, Fault> {
     let held = board_held(bench, board)?;
     let broken = match &board.console {
         // Whoever has it has opened it.
@@ -141,7 +175,8 @@ fn line<'b>(
         holder,
         last_run: LastRun::of(bench, board)?,
         waiting: queue.waiting_for(bench, board)?,
-        problem: problem.or(unknown),
+        problem: Some([problem, unknown].into_iter().flatten().collect::<Vec<_>>().join("\n"))
+            .filter(|text| !text.is_empty()),
         is_on,
     })
 }
@@ -158,12 +193,30 @@ fn console(board: &Board) -> String {
     }
 }
 
-/// A table: what is said of a board's state stands below it.
-fn show(out: &mut dyn Write, lines: &[Line<'_>]) -> io::Result<()> {
-    let width = |text: fn(&Line<'_>) -> usize| lines.iter().map(text).max().unwrap_or_default();
-    let (names, types) = (width(|line| line.name.len()).max(5), width(|line| line.board_type.len()).max(4));
-    writeln!(out, "{:<names$}  {:<6}  {:<5}  {:<types$}  console", "board", "state", "power", "type")?;
-    for line in lines {
+/// The widths of a table; what is said of a board's state stands below it.
+struct Table {
+    names: usize,
+    types: usize,
+}
+
+impl Table {
+    fn of(bench: &Bench) -> Self {
+        let width = |text: fn(&Board) -> usize| {
+            bench.boards.iter().map(|board| text(board)).max().unwrap_or_default()
+        };
+        Self {
+            names: width(|board| board.name.len()).max(5),
+            types: width(|board| board.board_type.len()).max(4),
+        }
+    }
+
+    fn head(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { names, types } = *self;
+        writeln!(out, "{:<names$}  {:<6}  {:<5}  {:<types$}  console", "board", "state", "power", "type")
+    }
+
+    fn row(&self, out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
+        let Self { names, types } = *self;
         let state = match line.state {
             State::Free => "free",
             State::Used => "used",
@@ -193,6 +246,6 @@ fn show(out: &mut dyn Write, lines: &[Line<'_>]) -> io::Result<()> {
         for text in line.problem.iter().flat_map(|problem| problem.lines()) {
             writeln!(out, "{:<names$}  {}", "", without_steering(text).as_deref().unwrap_or(text))?;
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -9,18 +9,19 @@ use console::{StyledObject, style};
 
 use crate::board::{Bench, Board};
 use crate::cli::args::{BenchArgs, seconds};
+use crate::cli::completions;
 use crate::cli::message::{Failure, note};
 use crate::cli::output::print;
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
-use crate::doctor::{Check, Finding, Findings, Status, Trial, examine_bench, examine_board};
+use crate::doctor::{Check, Finding, Findings, Status, Trial, examine_bench, examine_board, examine_file};
 use crate::fault::{Class, Fault};
 use crate::text::without_steering;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   host-runner doctor                  ports, addresses, consoles, disks, agents, …; no board is touched
-  host-runner doctor bbb1             the same, and bbb1 is reset, fetches a file by TFTP, and is switched off
+  host-runner doctor bbb1             the same for bbb1 alone, which is reset, fetches a file by TFTP, and is switched off
   host-runner doctor --boards         the same with every board of the bench, one after the other
   host-runner doctor --json
 
@@ -37,7 +38,7 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Boards to switch on and try, by their names in the bench file
-    #[arg(value_name = "BOARD", conflicts_with = "boards")]
+    #[arg(value_name = "BOARD", conflicts_with = "boards", add = completions::boards())]
     names: Vec<String>,
     /// Switches on and tries all boards of the bench
     #[arg(long)]
@@ -74,6 +75,10 @@ fn run(path: &Path, args: &DoctorArgs) -> Result<Option<Class>, Failure> {
         Err(failure) => return Err(failure),
     };
     let boards = boards(args, &bench)?;
+    // Of other boards nothing is said where some are named.
+    let looked_at = if boards.is_empty() { bench.boards.clone() } else { boards.clone() };
+    let looked_at = Bench { boards: looked_at, ..bench.clone() };
+    let mut tried = Vec::new();
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let mut printed = Ok(());
     let mut tell = |finding: &Finding| {
@@ -83,27 +88,32 @@ fn run(path: &Path, args: &DoctorArgs) -> Result<Option<Class>, Failure> {
     };
     let mut findings = Findings::new(&mut tell);
     let is_cancelled = block_on(async |cancel| {
+        examine_file(&bench, &mut findings);
         tokio::select! {
-            () = examine_bench(&bench, &directory, &mut findings) => {}
+            () = examine_bench(&looked_at, &directory, &mut findings) => {}
             () = cancel.cancelled() => return Ok::<_, Fault>(true),
         }
-        for board in boards {
+        for board in &boards {
             // It is cancelled inside, where the board is switched off.
             let trial = Trial { patience: args.timeout, say: &note };
-            examine_board(&bench, &board, trial, &cancel, &mut findings).await;
+            if examine_board(&bench, board, trial, &cancel, &mut findings).await {
+                tried.push(board.name.clone());
+            }
             if cancel.is_cancelled() {
                 return Ok(true);
             }
         }
         Ok(false)
     })?;
-    let (first, summary) = (findings.first_fault(), summary(&bench, &findings));
+    let (first, untried) = (findings.first_fault(), untried(&boards, &bench, &tried));
+    let is_whole = boards.iter().all(|board| tried.contains(&board.name));
+    let summary = summary(&bench, &findings, is_whole);
     printed?;
     if is_cancelled {
         return Err(Fault::new(Class::Cancelled, "doctor", "cancelled").into());
     }
     if !args.json {
-        print(|out| writeln!(out, "{summary}"))?;
+        print(|out| writeln!(out, "{summary}{untried}"))?;
     }
     Ok(first)
 }
@@ -126,7 +136,23 @@ fn unusable(path: &Path, failure: &Failure) -> Finding {
         .with_help(format!("`host-runner doctor --bench {}` without --json shows where", path.display()))
 }
 
-fn summary(bench: &Bench, findings: &Findings<'_>) -> String {
+/// What is said of boards that were looked at and not tried.
+fn untried(wanted: &[Arc<Board>], bench: &Bench, tried: &[String]) -> String {
+    let names = |boards: &[Arc<Board>]| boards.iter().map(|board| board.name.clone()).collect::<Vec<_>>();
+    match (names(wanted).as_slice(), names(&bench.boards).as_slice()) {
+        ([], [name]) => format!("; the board was not tried: `host-runner doctor {name}` does that"),
+        ([], [name, ..]) => {
+            format!("; no board was tried: `host-runner doctor {name}` tries one, `--boards` all of them")
+        }
+        (wanted, _) => {
+            let left: Vec<_> = wanted.iter().filter(|name| !tried.contains(name)).cloned().collect();
+            if left.is_empty() { String::new() } else { format!("; not tried: {}", left.join(", ")) }
+        }
+    }
+}
+
+/// `is_whole`: whether all boards were tried that were to be.
+fn summary(bench: &Bench, findings: &Findings<'_>, is_whole: bool) -> String {
     let counted = |status, what: &str| match findings.count(status) {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
@@ -141,7 +167,8 @@ fn summary(bench: &Bench, findings: &Findings<'_>) -> String {
         count => format!("; {count} could not be made"),
     };
     match (findings.count(Status::Fault), findings.count(Status::Warning)) {
-        (0, 0) => format!("{path}: all well, by {all} checks{unknown}"),
+        (0, 0) if is_whole => format!("{path}: all well, by {all} checks{unknown}"),
+        (0, 0) => format!("{path}: no fault, by {all} checks{unknown}"),
         _ => format!(
             "{path}: {} and {} in {all} checks{unknown}",
             counted(Status::Fault, "fault"),

@@ -21,7 +21,7 @@ fn page(name: &str) -> Result<String, Fault> {
     let code = Code::from_name(name).ok_or_else(|| {
         let help = did_you_mean(name, Code::ALL.iter().map(|code| code.name()))
             .unwrap_or_else(|| "`host-runner explain` lists all codes".to_owned());
-        Fault::new(Class::Job, "explain", format!("there is no code `{name}`")).with_help(help)
+        Fault::new(Class::Usage, "explain", format!("there is no code `{name}`")).with_help(help)
     })?;
     Ok(code.page().to_owned())
 }

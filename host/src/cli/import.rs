@@ -88,7 +88,7 @@ pub(super) fn import(command: &ImportCommand) -> Result<Option<Class>, Failure> 
             let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
             if let Some(absent) = templates.iter().find(|directory| !directory.is_dir()) {
                 let text = format!("`{}` is no directory", absent.display());
-                return Err(Fault::new(Class::Job, "--templates", text).into());
+                return Err(Fault::new(Class::Usage, "--templates", text).into());
             }
             let options = lava::Options {
                 templates: templates.clone(),

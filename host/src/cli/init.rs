@@ -1,11 +1,13 @@
 //! `host-runner init`: the first bench file, from what is plugged in and what its user says.
 
+mod answer;
 mod ask;
 mod power;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,14 +23,17 @@ use crate::cli::runtime::block_on;
 use crate::diagnostic::{Source, did_you_mean};
 use crate::doctor::network_address;
 use crate::fault::{Chain, Class, Fault};
-use crate::init::{Adapter, BoardDraft, Draft, Ear, LOCAL_RULES, Listened, Places, listen, udev_rule};
-use crate::link::check_serial;
+use crate::init::{
+    Adapter, BoardDraft, Draft, Ear, LOCAL_RULES, Listened, Places, listen, listen_in_network, udev_rule,
+};
+use crate::link::{Target, check_serial};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   host-runner init                            asks what it cannot find out
   host-runner init --non-interactive          takes what it finds, and says what is left to fill in
   host-runner init --device /dev/ttyUSB0 --out lab/bench.toml
+  host-runner init --device telnet://ser2net:2001
 
 Reset or switch on the boards while it listens: then they say what they are. It types to a board only if you agree: the
 Enter key, a space to stop U-Boot's countdown, and `printenv cpu board board_name` at its prompt. It ends with what
@@ -47,8 +52,8 @@ pub(super) struct InitArgs {
     /// The bench file to write; it must not exist yet
     #[arg(long, value_name = "FILE", default_value = "bench.toml")]
     out: PathBuf,
-    /// Serial ports to use, instead of all USB adapters
-    #[arg(long, value_name = "PATH")]
+    /// Serial ports to use, instead of all USB adapters, or consoles in the network: tcp://HOST:PORT, telnet://HOST:PORT
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
     device: Vec<PathBuf>,
     /// How long to listen to each port, at each speed
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds())]
@@ -61,11 +66,19 @@ pub(super) struct InitArgs {
     dev: PathBuf,
 }
 
+/// Reads the name of a serial port, or of a console in the network.
+fn device(text: &str) -> Result<PathBuf, String> {
+    match text.contains("://") && Target::in_network(text).is_none() {
+        true => Err("a console in the network is tcp://HOST:PORT or telnet://HOST:PORT".to_owned()),
+        false => Ok(PathBuf::from(text)),
+    }
+}
+
 /// Writes the bench file, and has the doctor look at it.
 pub(super) fn init(args: &InitArgs) -> Result<Option<Class>, Failure> {
     if args.out.exists() {
         let text = "it is there already";
-        return Err(Fault::new(Class::Job, args.out.display().to_string(), text)
+        return Err(Fault::new(Class::Usage, args.out.display().to_string(), text)
             .with_help("name another file with --out, or `host-runner doctor --bench FILE` to check this one")
             .into());
     }
@@ -114,21 +127,31 @@ fn adapters(args: &InitArgs) -> Result<Vec<Adapter>, Fault> {
     Ok(adapters)
 }
 
-/// What a board says; `None` if its port cannot be opened, which is told.
+/// What a board says; `None` if its console cannot be opened, which is told.
 fn heard(args: &InitArgs, adapter: &Adapter, types: bool) -> Result<Option<Listened>, Fault> {
-    if let Err(error) = check_serial(&adapter.device) {
+    let network = in_network(&adapter.device);
+    if network.is_none()
+        && let Err(error) = check_serial(&adapter.device)
+    {
         note(&format!("  not listened to: {error}"));
         return Ok(None);
     }
-    let begin = |baud: u32, again: bool| {
+    let begin = |baud: Option<u32>, again: bool| {
         let what = if again { "reset the board again now" } else { "reset or switch on the board now" };
-        note(&format!("  listening for {} s at {baud} baud: {what}", args.listen.as_secs()));
+        let speed = baud.map(|baud| format!(" at {baud} baud")).unwrap_or_default();
+        note(&format!("  listening for {} s{speed}: {what}", args.listen.as_secs()));
     };
     let ear = Ear { time: args.listen, types, begin: &begin };
+    let listening = async {
+        match &network {
+            Some(target) => listen_in_network(target, &ear).await,
+            None => listen(&adapter.device, &ear).await,
+        }
+    };
     let listened = block_on(async |cancel| {
         tokio::select! {
-            listened = listen(&adapter.device, &ear) => Ok(listened),
-            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "init", "cancelled")),
+            listened = listening => Ok(listened),
+            () = cancel.cancelled() => Err(cancelled()),
         }
     })?;
     Ok(match listened {
@@ -143,22 +166,37 @@ fn heard(args: &InitArgs, adapter: &Adapter, types: bool) -> Result<Option<Liste
     })
 }
 
+/// The console in the network that somebody has named instead of a serial port.
+fn in_network(device: &Path) -> Option<Target> {
+    Target::in_network(device.to_str()?)
+}
+
+fn cancelled() -> Fault {
+    Fault::new(Class::Cancelled, "init", "cancelled: nothing is written")
+}
+
 /// What came of listening, for people.
 fn said(listened: &Listened) -> String {
     let speeds = |speeds: &[u32]| speeds.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let model = listened.banner.as_ref().and_then(|banner| banner.model.clone());
-    match (listened.baud, model) {
-        (Some(baud), Some(model)) => format!("  {baud} baud: {model}"),
-        (Some(baud), None) => format!("  {baud} baud, and said last: {}", listened.last),
-        (None, _) if listened.noise.is_empty() => "  nothing was heard".to_owned(),
-        (None, _) if listened.silent.is_empty() => {
-            format!("  noise at all speeds ({}): is the ground wire in place?", speeds(&listened.noise))
+    if listened.is_text {
+        let speed = listened.baud.map(|baud| format!("{baud} baud")).into_iter();
+        let what = model.unwrap_or_else(|| format!("it said last: {}", listened.last));
+        return format!("  {}", speed.chain([what]).collect::<Vec<_>>().join(": "));
+    }
+    match (listened.noise.as_slice(), listened.silent.as_slice()) {
+        ([], _) if listened.last.is_empty() => "  nothing was heard".to_owned(),
+        ([], _) => {
+            "  what came was no text: is the speed of its serial port right, where that is?".to_owned()
         }
-        (None, _) => format!(
+        (noise, []) => {
+            format!("  noise at all speeds ({}): is the ground wire in place?", speeds(noise))
+        }
+        (noise, silent) => format!(
             "  noise at {} baud, nothing at {}: its speed was not found. Was the board reset at each? If so, is the \
              ground wire in place?",
-            speeds(&listened.noise),
-            speeds(&listened.silent)
+            speeds(noise),
+            speeds(silent)
         ),
     }
 }
@@ -172,14 +210,15 @@ fn board(
 ) -> Result<BoardDraft, Fault> {
     let guess = listened.and_then(|listened| listened.banner.as_ref()?.board_type());
     let baud = listened.and_then(|listened| listened.baud);
+    let is_serial = in_network(&adapter.device).is_none();
     let mut board = BoardDraft {
         name,
         board_type: guess.unwrap_or(USUAL_TYPE).to_owned(),
         is_type_unsure: guess.is_none(),
         adapter: adapter.describe(),
         console: adapter.stable_name().to_owned(),
-        baud: baud.unwrap_or(USUAL_SPEED),
-        is_baud_unsure: baud.is_none(),
+        baud: is_serial.then_some(baud.unwrap_or(USUAL_SPEED)),
+        is_baud_unsure: is_serial && baud.is_none(),
         address: None,
         power: None,
     };
@@ -241,24 +280,26 @@ fn directory(path: &Path) -> &Path {
 /// Makes the directory of the bench file, before anything is asked, and checks that the file can be written there.
 fn make_directory(directory: &Path) -> Result<(), Fault> {
     let failed = |error: io::Error| {
-        let fault = Fault::from_error(Class::Job, directory.display().to_string(), &error);
+        let fault = Fault::from_error(Class::Usage, directory.display().to_string(), &error);
         fault.with_help("name another file with --out")
     };
     fs::create_dir_all(directory).map_err(failed)?;
     access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| failed(error.into()))
 }
 
-/// Writes the file, which must not exist. It is read as a bench file before.
+/// Writes the file, which must not exist. It is read as a bench file before. Where it has a password, others may not read it.
 fn write(path: &Path, draft: &Draft) -> Result<(), Failure> {
     let text = draft.to_toml();
     let source = Source::new(path.display().to_string(), text.clone());
     let directory = directory(path);
     if let Err(error) = Bench::parse(&source, directory) {
-        return Err(Fault::from_error(Class::Job, "the bench file that the answers make", &error).into());
+        return Err(Fault::from_error(Class::Usage, "the bench file that the answers make", &error).into());
     }
+    let mode = if draft.has_password() { 0o600 } else { 0o666 };
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written

@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod import;
 mod init;
+mod interrupt;
 mod man;
 mod message;
 mod output;

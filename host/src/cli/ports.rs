@@ -36,7 +36,7 @@ pub(super) struct PortsArgs {
 pub(super) fn ports(args: &PortsArgs) -> Result<Option<Class>, Failure> {
     let Some(listener) = ports::take_service_socket() else {
         return Err(Fault::new(
-            Class::Job,
+            Class::Usage,
             "port service",
             "no socket was handed over to listen at (a Unix socket for packets, sd_listen_fds(3))",
         )

@@ -9,6 +9,7 @@ use crate::board::lease::Key;
 use crate::board::power::{Driver, Power, Switch};
 use crate::board::{Bench, Board};
 use crate::cli::args::BenchArgs;
+use crate::cli::completions;
 use crate::cli::message::Failure;
 use crate::cli::output::print;
 use crate::cli::run::{find_bench, find_board, load_bench};
@@ -34,6 +35,7 @@ pub(super) const PERSON_LIMIT: Duration = Duration::from_secs(600);
 #[derive(Debug, Args)]
 pub(super) struct PowerArgs {
     /// The board, by its name in the bench file
+    #[arg(add = completions::boards())]
     board: String,
     /// What to do; `cycle` is `reset`, or off, a while (`off_s`, else one second), and on
     action: Action,

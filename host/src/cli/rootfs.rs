@@ -87,7 +87,7 @@ fn find_file(kept: &KeptArgs, opened: &Opened, path: &Path) -> Result<Attributes
     opened
         .layer
         .find(opened.in_layer(path))
-        .map_err(|error| Fault::from_error(Class::Job, kept.rootfs.to_string(), &error))
+        .map_err(|error| Fault::from_error(Class::Usage, kept.rootfs.to_string(), &error))
 }
 
 fn cat(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
@@ -95,7 +95,7 @@ fn cat(kept: &KeptArgs, path: &Path) -> Result<Option<Class>, Failure> {
     let found = find_file(kept, &opened, path)?;
     let refused = |what: &str| {
         let place = kept.rootfs.to_string();
-        Fault::new(Class::Job, place, format!("{} in the root filesystem is {what}", path.display()))
+        Fault::new(Class::Usage, place, format!("{} in the root filesystem is {what}", path.display()))
     };
     match found.kind {
         Kind::Regular => print(|out| opened.layer.copy_file(opened.in_layer(path), out)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::board::power::Power;
 use crate::board::{Bench, BenchError, Board, ConsoleTarget};
 use crate::cli::args::{BenchArgs, RunArgs};
+use crate::cli::interrupt::interrupted;
 use crate::cli::message::{Failure, note, print_warnings};
 use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
@@ -32,13 +33,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         print_warnings(&job.source, &job.warnings);
     }
     let bench = load_bench(&find_bench(&args.bench)?)?;
-    let plan = make_plan(&job, &bench)?;
+    let plan = make_plan(&job, &bench).map_err(Failure::Faults)?;
     if args.display.quiet {
         refuse_questions(&plan)?;
     }
     let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name));
     let web = args.web.map(|address| Web::open(address, &bench, &out)).transpose()?;
-    let wait = args.wait.map(|time| Wait { time, say: &|text| note(&format!("waiting: {text}")) });
+    let say = |text: &str| note(&format!("waiting: {text}"));
+    let wait = match args.wait {
+        Some(time) => Some(Wait { time, say: &say, cancel: interrupted()? }),
+        None => None,
+    };
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
     let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
     let handover = Handover::of(taken.lines);
@@ -108,7 +113,7 @@ fn refuse_questions(plan: &Plan) -> Result<(), Fault> {
             "the power of board `{}` is switched by hand, and with --quiet nobody is asked",
             board.name
         );
-        Err(Fault::new(Class::Job, "--quiet", text).with_help("leave --quiet out"))
+        Err(Fault::new(Class::Usage, "--quiet", text).with_help("leave --quiet out"))
     })
 }
 
@@ -127,9 +132,11 @@ pub(super) fn load_bench(path: &Path) -> Result<Bench, Failure> {
     })
 }
 
-/// Binds a job to a bench.
-pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Failure> {
-    Plan::bind(job, bench).map_err(Failure::Faults)
+/// Binds a job to a bench on which it can be run, as far as is seen before a board is touched; else every fault.
+pub(super) fn make_plan(job: &Job, bench: &Bench) -> Result<Plan, Vec<Fault>> {
+    let plan = Plan::bind(job, bench)?;
+    let faults = run::preflight(&plan, bench);
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
 
 /// The bench file that was named, or the first of the usual ones that exists.
@@ -139,13 +146,20 @@ pub(super) fn find_bench(args: &BenchArgs) -> Result<PathBuf, Fault> {
         let tried =
             usual.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" nor ");
         Fault::new(Class::Bench, "bench file", format!("there is no bench file: neither {tried} exists"))
-            .with_help("name one with --bench FILE; examples/bench-beaglebone.toml is one to start from")
+            .with_help(
+                "`host-runner init` writes one for the boards at this PC; `--bench FILE` names another",
+            )
     })
 }
 
 /// Reads and checks the bench file, for commands that can do without one.
 pub(super) fn load_bench_if_any(args: &BenchArgs) -> Result<Option<Bench>, Failure> {
-    bench_if_any(args, &usual_benches()).map(|path| load_bench(&path)).transpose()
+    find_bench_if_any(args).map(|path| load_bench(&path)).transpose()
+}
+
+/// The bench file, for commands that can do without one.
+pub(super) fn find_bench_if_any(args: &BenchArgs) -> Option<PathBuf> {
+    bench_if_any(args, &usual_benches())
 }
 
 /// The board of that name.
@@ -155,7 +169,7 @@ pub(super) fn find_board(bench: &Bench, name: &str) -> Result<Arc<Board>, Fault>
         let names: Vec<&str> = bench.boards.iter().map(|board| board.name.as_str()).collect();
         let help = did_you_mean(name, names.iter().copied())
             .unwrap_or_else(|| format!("it has `{}`", names.join("`, `")));
-        Fault::new(Class::Job, bench.path.display().to_string(), format!("there is no board `{name}`"))
+        Fault::new(Class::Usage, bench.path.display().to_string(), format!("there is no board `{name}`"))
             .with_help(help)
     })
 }

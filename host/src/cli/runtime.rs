@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::interrupt::if_watched;
 use crate::fault::{Class, Fault};
 use crate::run::cancel_on_signals;
 
@@ -18,9 +19,16 @@ pub(super) fn block_on<T, E: From<Fault>>(
         .build()
         .map_err(|error| Fault::from_error(Class::Infrastructure, "start", &error))?;
     runtime.block_on(async {
-        let cancel = CancellationToken::new();
-        cancel_on_signals(cancel.clone())
-            .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
+        // What came before, while something was waited for, counts.
+        let cancel = match if_watched() {
+            Some(cancel) => cancel,
+            None => {
+                let cancel = CancellationToken::new();
+                cancel_on_signals(cancel.clone())
+                    .map_err(|error| Fault::from_error(Class::Infrastructure, "signals", &error))?;
+                cancel
+            }
+        };
         work(cancel).await
     })
 }

@@ -41,7 +41,8 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<Option<Class>, Failure> {
         Format::Json => args.kind.text().map_err(|error| bug(&error))?,
         Format::Markdown => args.kind.reference().map_err(|error| bug(&error))?.ok_or_else(|| {
             let text = "there is a page of bench files and of board types alone";
-            Fault::new(Class::Job, "schema", text).with_help("`--format json` knows the other kinds of file")
+            Fault::new(Class::Usage, "schema", text)
+                .with_help("`--format json` knows the other kinds of file")
         })?,
     };
     print(|out| out.write_all(text.as_bytes()))

@@ -1,5 +1,6 @@
 //! `host-runner serve`: the bench and its runs as web pages.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     control: bool,
     /// As --control, with the token in FILE, which nobody but its owner may read
-    #[arg(long, value_name = "FILE", conflicts_with = "control")]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
@@ -53,7 +54,7 @@ pub(super) struct ServeArgs {
 fn token(args: &ServeArgs) -> Result<(Option<Token>, String), Fault> {
     if let Some(path) = &args.token_file {
         let token = Token::read(path)
-            .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
+            .map_err(|error| Fault::from_error(Class::Usage, path.display().to_string(), &error))?;
         return Ok((Some(token), String::new()));
     }
     if !args.control {
@@ -72,10 +73,9 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Option<Class>, Failure> {
     let names = HostNames::new(args.listen.ip(), &args.host_name);
     let site = Arc::new(Site::new(bench, args.runs.clone(), names, token));
     block_on(async |cancel| {
-        let refused = |error| {
+        let refused = |error: io::Error| {
             let place = format!("address {}", args.listen);
-            Fault::from_error(Class::Infrastructure, place, &error)
-                .with_help("another program may have the port: --listen 127.0.0.1:0 takes a free one")
+            Fault::from_error(Class::Infrastructure, place, &error).with_optional_help(listen_help(&error))
         };
         let listener = TcpListener::bind(args.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -93,4 +93,47 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Option<Class>, Failure> {
             .map_err(|error| Fault::from_error(Class::Infrastructure, "connections", &error))?;
         Ok(None)
     })
+}
+
+/// What to do where pages cannot be served at an address, if that can be said.
+pub(super) fn listen_help(error: &io::Error) -> Option<String> {
+    let program = || {
+        std::env::current_exe().map_or_else(|_| "host-runner".to_owned(), |path| path.display().to_string())
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Some("another program has the port; with 0 as the port a free one is taken".to_owned())
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Some("this PC has no such address: `ip address` lists those that it has".to_owned())
+        }
+        // The port service hands over those of TFTP, NFS and SNTP alone.
+        io::ErrorKind::PermissionDenied => Some(format!(
+            "ports below 1024 need a privilege, and the port service has none for web pages: take a port above, such as \
+             8080, with a reverse proxy in front of it if it must be this one; or once \
+             `sudo setcap cap_net_bind_service=+ep {}` (again after each new release)",
+            program()
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::listen_help;
+
+    #[test]
+    fn help_is_for_what_has_happened() {
+        for (kind, part) in [
+            (io::ErrorKind::PermissionDenied, "the port service has none for web pages"),
+            (io::ErrorKind::AddrInUse, "another program has the port"),
+            (io::ErrorKind::AddrNotAvailable, "this PC has no such address"),
+        ] {
+            let help = listen_help(&kind.into());
+            assert!(help.as_ref().is_some_and(|help| help.contains(part)), "{kind:?}: {help:?}");
+        }
+        assert_eq!(listen_help(&io::ErrorKind::Other.into()), None);
+    }
 }

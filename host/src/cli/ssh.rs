@@ -10,6 +10,7 @@ use clap::Args;
 use crate::board::lease::Key;
 use crate::board::{Bench, Board, SshAccess};
 use crate::cli::args::BenchArgs;
+use crate::cli::completions;
 use crate::cli::message::Failure;
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::fault::{Class, Fault};
@@ -31,6 +32,7 @@ const USER: &str = "root";
 #[derive(Debug, Args)]
 pub(super) struct SshArgs {
     /// The board, by its name in the bench file
+    #[arg(add = completions::boards())]
     board: String,
     #[command(flatten)]
     bench: BenchArgs,

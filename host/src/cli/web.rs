@@ -1,5 +1,6 @@
 //! `run --web`: the pages of `host-runner serve`, while a run goes on.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::board::Bench;
 use crate::cli::message::note;
+use crate::cli::serve::listen_help;
 use crate::fault::{Class, Fault};
 use crate::serve::{self, HostNames, Site};
 
@@ -26,12 +28,12 @@ impl Web {
     /// # Errors
     /// Where it cannot be had.
     pub(super) fn open(address: SocketAddr, bench: &Bench, out: &Path) -> Result<Self, Fault> {
-        let refused = |error| {
+        let refused = |error: io::Error| {
             Fault::from_error(Class::Infrastructure, format!("address {address}"), &error)
-                .with_help("another program may have the port: `--web` alone takes a free one")
+                .with_optional_help(listen_help(&error))
         };
         let out = std::path::absolute(out)
-            .map_err(|error| Fault::from_error(Class::Job, out.display().to_string(), &error))?;
+            .map_err(|error| Fault::from_error(Class::Usage, out.display().to_string(), &error))?;
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;

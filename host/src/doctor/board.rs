@@ -42,29 +42,35 @@ struct Place {
     address: Option<IpAddr>,
 }
 
-/// Resets `board` as runs do, has its U-Boot fetch a file, and switches it off. The board is leased meanwhile. A person who switches it is asked by `say`.
+/// Resets `board` as runs do, has its U-Boot fetch a file, and switches it off. The board is leased meanwhile. A person who
+/// switches it is asked by `say`. Whether it was tried; if not, a finding says why.
 pub async fn examine_board(
     bench: &Bench,
     board: &Board,
     Trial { patience, say }: Trial<'_>,
     cancel: &CancellationToken,
     findings: &mut Findings<'_>,
-) {
+) -> bool {
     for check in [Check::Console, Check::Programs] {
         if findings.has_fault(check, &board.name) {
             let text = format!("not tried, because of its {}", check.name());
-            return findings.add(Finding::unknown(Check::PowerOn, &board.name, text));
+            findings.add(Finding::unknown(Check::PowerOn, &board.name, text));
+            return false;
         }
     }
     let _lease = match take_board_from_person(bench, board, "host-runner doctor".to_owned()) {
         Ok(lease) => lease,
-        Err(fault) => return findings.add(Finding::from_fault(Check::Lease, &board.name, fault)),
+        Err(fault) => {
+            findings.add(Finding::from_fault(Check::Lease, &board.name, fault));
+            return false;
+        }
     };
     let examined = match &board.console {
         ConsoleTarget::None => {
             let text = "no console: a board that is reached over SSH is not switched";
-            findings.add(Finding::unknown(Check::PowerOn, &board.name, text));
-            return;
+            let help = format!("`host-runner ssh {}` logs in, as jobs do", board.name);
+            findings.add(Finding::unknown(Check::PowerOn, &board.name, text).with_help(help));
+            return false;
         }
         ConsoleTarget::Line(target) => {
             examine_real(bench, board, target, Trial { patience, say }, cancel, findings).await
@@ -73,9 +79,7 @@ pub async fn examine_board(
             examine_virtual(bench, board, settings, patience, cancel, findings).await
         }
     };
-    if let Err(fault) = examined {
-        findings.add(Finding::from_fault(Check::Console, &board.name, fault));
-    }
+    examined.map_err(|fault| findings.add(Finding::from_fault(Check::Console, &board.name, fault))).is_ok()
 }
 
 async fn examine_real(

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs::File;
 
 use super::finding::{Check, Finding, Findings};
-use super::programs;
 use crate::board::virtual_network::VirtualNetwork;
 use crate::board::{Bench, qemu};
 use crate::fault::{Chain, Class};
+use crate::program::find;
 
 /// What findings are about here.
 const ABOUT: &str = "virtual boards";
@@ -20,7 +20,7 @@ pub(super) async fn check(bench: &Bench, findings: &mut Findings<'_>) {
         return;
     }
     let fault = |text: String| Finding::fault(Check::Emulator, ABOUT, Class::Infrastructure, text);
-    findings.add(match programs::find(qemu::BINARY) {
+    findings.add(match find(qemu::BINARY) {
         Some(path) => Finding::ok(Check::Emulator, ABOUT, path.display()),
         None => fault(format!("`{}` is not installed", qemu::BINARY))
             .with_help(format!("`sudo apt-get install {}`", qemu::BINARY)),

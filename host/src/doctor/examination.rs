@@ -2,23 +2,18 @@
 
 use std::path::Path;
 
-use super::finding::{BENCH, Check, Finding, Findings};
+use super::finding::Findings;
 use super::{
     agents, clock, console_server, emulator, firewall, network, nfs_call, ports, programs, serial, storage,
     switches,
 };
 use crate::board::{Bench, Board, ConsoleTarget};
 
-/// Checks all of a bench that can be checked without touching a board: no serial port of this PC is opened, no power is
+/// Checks all that the boards of a bench need that can be checked without touching a board: no serial port of this PC is opened, no power is
 /// switched.
 ///
 /// `directory` is where `runs/` would be made.
 pub async fn examine_bench(bench: &Bench, directory: &Path, findings: &mut Findings<'_>) {
-    let boards = match bench.boards.len() {
-        1 => "1 board".to_owned(),
-        count => format!("{count} boards"),
-    };
-    findings.add(Finding::ok(Check::BenchFile, BENCH, format!("{}: {boards}", bench.path.display())));
     if bench.boards.iter().any(|board| is_served(board)) {
         let interface = network::check(bench, findings);
         if let Some(address) = bench.address.filter(|_| interface.is_some()) {

@@ -50,7 +50,9 @@ impl Outcome {
             None => Self::Pass,
             Some(Class::Test) => Self::Fail,
             Some(Class::Cancelled) => Self::Cancelled,
-            Some(Class::Job | Class::Infrastructure | Class::Bench | Class::Bug) => Self::Error,
+            Some(Class::Job | Class::Usage | Class::Infrastructure | Class::Bench | Class::Bug) => {
+                Self::Error
+            }
         }
     }
 }

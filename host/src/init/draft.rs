@@ -28,10 +28,10 @@ pub struct BoardDraft {
     pub is_type_unsure: bool,
     /// What its adapter is, for a comment.
     pub adapter: String,
-    /// The serial port.
+    /// The serial port, or a console in the network as `tcp://HOST:PORT` or `telnet://HOST:PORT`.
     pub console: PathBuf,
-    /// Its speed.
-    pub baud: u32,
+    /// Its speed; nothing for a console in the network, which has none.
+    pub baud: Option<u32>,
     /// Whether anything was heard at that speed.
     pub is_baud_unsure: bool,
     /// Its address.
@@ -42,6 +42,9 @@ pub struct BoardDraft {
 
 /// The keys of `[boards.NAME.power]`, and their values.
 pub type PowerDraft = Vec<(&'static str, Value)>;
+
+/// Those of them that others must not read.
+const PASSWORDS: [&str; 2] = ["password", "community"];
 
 /// Where rules of this PC's own belong: that of the program has another name, and may be a package's.
 pub const LOCAL_RULES: &str = "/etc/udev/rules.d/71-host-runner-local.rules";
@@ -62,6 +65,12 @@ impl Draft {
         text
     }
 
+    /// Whether the file will have a password.
+    pub fn has_password(&self) -> bool {
+        let keys = self.boards.iter().flat_map(|board| board.power.iter().flatten());
+        keys.into_iter().any(|(key, _)| PASSWORDS.contains(key))
+    }
+
     /// What a person has still to fill in, as sentences.
     pub fn left_to_fill_in(&self) -> Vec<String> {
         let mut left = Vec::new();
@@ -79,7 +88,7 @@ impl Draft {
                     "`[boards.{name}] type`: it is written as {board_type}, which nothing speaks for yet"
                 ));
             }
-            if *is_baud_unsure {
+            if let (true, Some(baud)) = (*is_baud_unsure, baud) {
                 left.push(format!("`[boards.{name}] baud`: {baud} is the usual speed; nothing was heard"));
             }
             if address.is_none() {
@@ -105,10 +114,12 @@ impl BoardDraft {
         push(text, "", "type", &self.board_type.as_str().into());
         let _ = writeln!(text, "# {}", self.adapter);
         push(text, "", "console", &self.console.display().to_string().into());
-        if self.is_baud_unsure {
-            text.push_str("# Nothing was heard: the usual speed.\n");
+        if let Some(baud) = self.baud {
+            if self.is_baud_unsure {
+                text.push_str("# Nothing was heard: the usual speed.\n");
+            }
+            push(text, "", "baud", &i64::from(baud).into());
         }
-        push(text, "", "baud", &i64::from(self.baud).into());
         text.push_str(
             "# A DHCP server must always give the board this one: TFTP and NFS answer nobody else.\n",
         );
@@ -174,7 +185,7 @@ mod tests {
             is_type_unsure: true,
             adapter: "FTDI \"cable\"".to_owned(),
             console: "/dev/serial/by-id/usb-\"odd\"".into(),
-            baud: 115_200,
+            baud: Some(115_200),
             is_baud_unsure: true,
             ..BoardDraft::default()
         }

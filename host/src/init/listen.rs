@@ -1,4 +1,4 @@
-//! Listening to a serial port at the speeds that boards have.
+//! Listening to a board: to a serial port at the speeds that boards have, or to a console in the network, which has none.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,9 +19,11 @@ const FURTHER: Duration = Duration::from_secs(1);
 const MOST_KEYS: u32 = 4;
 
 /// What came of listening.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listened {
-    /// The speed at which what came was text; `None` if nothing came, or only noise.
+    /// Whether what came was text, and not noise.
+    pub is_text: bool,
+    /// The speed at which it was; `None` for a console in the network.
     pub baud: Option<u32>,
     /// What was understood.
     pub banner: Option<Banner>,
@@ -40,8 +42,8 @@ pub struct Ear<'a> {
     /// Whether keys may be typed: Enter where nothing comes, and U-Boot asked what it is on.
     pub types: bool,
     /// Told each speed before it is listened to, in baud, and whether the board must be reset again for that: after its
-    /// boot, most boards say nothing by themselves.
-    pub begin: &'a (dyn Fn(u32, bool) + Sync),
+    /// boot, most boards say nothing by themselves. A console in the network has no speed.
+    pub begin: &'a (dyn Fn(Option<u32>, bool) + Sync),
 }
 
 /// Listens to the port at `path` at each speed, until something is text.
@@ -49,19 +51,10 @@ pub struct Ear<'a> {
 /// # Errors
 /// The port cannot be opened.
 pub async fn listen(path: &Path, ear: &Ear<'_>) -> Result<Listened, OpenError> {
-    let mut listened =
-        Listened { baud: None, banner: None, last: String::new(), noise: Vec::new(), silent: Vec::new() };
+    let mut listened = Listened::default();
     for baud in SPEEDS {
-        (ear.begin)(baud, !listened.noise.is_empty());
-        let heard = Heard::new();
-        let target = Target::Serial { path: path.to_owned(), baud };
-        let mut console = link::open(&target, &Net::Host, heard.tap(), heard.notice()).await?;
-        hear(&mut console, &heard, ear).await;
-        if heard.bytes() == 0 && ear.types {
-            // A port that does not take it says nothing either.
-            let _ = timeout_at(Instant::now() + ear.time, console.write_all(b"\r")).await;
-            hear(&mut console, &heard, ear).await;
-        }
+        (ear.begin)(Some(baud), !listened.noise.is_empty());
+        let heard = hear_once(&Target::Serial { path: path.to_owned(), baud }, ear).await?;
         if heard.bytes() == 0 {
             if !listened.noise.is_empty() {
                 listened.silent.push(baud);
@@ -72,12 +65,41 @@ pub async fn listen(path: &Path, ear: &Ear<'_>) -> Result<Listened, OpenError> {
             continue;
         }
         listened.last = heard.tail();
-        if heard.noise().is_none() && heard.letters() > 2 {
-            return Ok(Listened { baud: Some(baud), banner: Banner::find(&heard.text()), ..listened });
+        if is_text(&heard) {
+            let banner = Banner::find(&heard.text());
+            return Ok(Listened { is_text: true, baud: Some(baud), banner, ..listened });
         }
         listened.noise.push(baud);
     }
     Ok(listened)
+}
+
+/// Listens to a console in the network.
+///
+/// # Errors
+/// It cannot be reached.
+pub async fn listen_in_network(target: &Target, ear: &Ear<'_>) -> Result<Listened, OpenError> {
+    (ear.begin)(None, false);
+    let heard = hear_once(target, ear).await?;
+    let (is_text, banner) = (is_text(&heard), Banner::find(&heard.text()));
+    Ok(Listened { is_text, banner, last: heard.tail(), ..Listened::default() })
+}
+
+fn is_text(heard: &Heard) -> bool {
+    heard.noise().is_none() && heard.letters() > 2
+}
+
+/// What a board says while it is listened to once; where it says nothing, and may be typed to, also after Enter.
+async fn hear_once(target: &Target, ear: &Ear<'_>) -> Result<Heard, OpenError> {
+    let heard = Heard::new();
+    let mut console = link::open(target, &Net::Host, heard.tap(), heard.notice()).await?;
+    hear(&mut console, &heard, ear).await;
+    if heard.bytes() == 0 && ear.types {
+        // A port that does not take it says nothing either.
+        let _ = timeout_at(Instant::now() + ear.time, console.write_all(b"\r")).await;
+        hear(&mut console, &heard, ear).await;
+    }
+    Ok(heard)
 }
 
 /// Listens until the time is over, or a little after U-Boot or a login has shown itself. U-Boot is asked what it is on.

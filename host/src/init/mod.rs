@@ -15,4 +15,4 @@ pub use adapter::{Adapter, Places};
 pub use banner::{Banner, TakesCommands};
 pub(crate) use draft::words;
 pub use draft::{BoardDraft, Draft, LOCAL_RULES, PowerDraft, udev_rule};
-pub use listen::{Ear, Listened, listen};
+pub use listen::{Ear, Listened, listen, listen_in_network};

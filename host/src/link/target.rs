@@ -40,6 +40,22 @@ pub enum Target {
     Command(Vec<String>),
 }
 
+impl Target {
+    /// The console in the network that `text` names: `tcp://HOST:PORT` or `telnet://HOST:PORT`; `None` if it names none.
+    pub fn in_network(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = port.parse().ok().filter(|&port: &u16| port != 0)?;
+        let host = Some(host.to_owned()).filter(|host| !host.is_empty())?;
+        match scheme {
+            "tcp" => Some(Self::Tcp { host, port }),
+            "telnet" => Some(Self::Telnet { host, port }),
+            _ => None,
+        }
+    }
+}
+
 /// Why a console could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -1,6 +1,7 @@
 //! From a role's action blocks to the steps of its nodes.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::bind::Binder;
 use super::phase::PhaseNames;
@@ -154,7 +155,7 @@ impl Binder<'_> {
         state: &mut NodeState<'a>,
     ) -> Option<TftpDeployment> {
         let NodeKind::Board { board } = state.kind else { return None };
-        self.check_reachable(block, board);
+        let peer = self.check_reachable(block, board);
         self.check_urls(deploy, board);
         let uboot = board.uboot.as_ref();
         // LAVA's `mkimage`: for a kernel that the board's U-Boot cannot start as it is.
@@ -166,17 +167,26 @@ impl Binder<'_> {
         space.os.clone_from(&deploy.os);
         space.has_files = true;
         space.kernel_type = if convert { Some(BootImage::Uimage) } else { deploy.kernel_type };
-        Some(TftpDeployment { spec: deploy.clone(), kernel_header: header })
+        Some(TftpDeployment { spec: deploy.clone(), peer: peer?, kernel_header: header })
     }
 
-    /// A real board fetches its files from this PC's address, which nobody but the bench file knows.
-    fn check_reachable(&mut self, block: &Block, board: &Board) {
+    /// The address of a board that fetches files. A real one also needs this PC's, which nobody but the bench file knows.
+    fn check_reachable(&mut self, block: &Block, board: &Board) -> Option<IpAddr> {
         if !board.is_virtual() && self.bench.address.is_none() {
             let message =
                 format!("board `{}` cannot fetch files: the bench file does not say from where", board.name);
             let help = "add `[network]` with `address`, this PC's address on the board's network";
             self.fault(Class::Bench, block.span, message, Some(help.to_owned()));
         }
+        if board.address.is_none() {
+            let message = format!("the bench file does not give the address of board `{}`", board.name);
+            let help = format!(
+                "add `address = \"…\"` to `[boards.{}]`: TFTP and NFS answer only boards they know",
+                board.name
+            );
+            self.fault(Class::Bench, block.span, message, Some(help));
+        }
+        board.address
     }
 
     /// `{NAME}` in a URL stands for what the bench file says of the board.

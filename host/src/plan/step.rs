@@ -1,5 +1,6 @@
 //! The plan's types.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +157,8 @@ impl Action {
 pub struct TftpDeployment {
     /// What is fetched.
     pub spec: DeployTftp,
+    /// The board's address: TFTP and NFS answer nobody else.
+    pub peer: IpAddr,
     /// Whether the kernel, which the board's U-Boot does not start as it is, is given U-Boot's header, and for which
     /// address in the board's memory.
     pub kernel_header: Option<String>,

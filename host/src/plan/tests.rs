@@ -173,9 +173,10 @@ fn kernels_that_the_board_cannot_start_at_all_are_refused() {
 #[test]
 fn a_real_board_needs_to_know_where_its_files_are() {
     let real = bench("[boards.bbb1]\ntype = \"beaglebone-black\"\nconsole = \"/dev/ttyUSB0\"\n");
-    insta::assert_snapshot!(faults(&fixture("single-node.yaml"), &real), @"
+    insta::assert_snapshot!(faults(&fixture("single-node.yaml"), &real), @r#"
     bench job.yaml:14:3: board `bbb1` cannot fetch files: the bench file does not say from where (add `[network]` with `address`, this PC's address on the board's network)
-    ");
+    bench job.yaml:14:3: the bench file does not give the address of board `bbb1` (add `address = "…"` to `[boards.bbb1]`: TFTP and NFS answer only boards they know)
+    "#);
     let Err(faults) = Plan::bind(&job(&fixture("single-node.yaml")), &real) else { panic!("bound") };
     assert_eq!(faults[0].class, Class::Bench);
 }

@@ -63,6 +63,22 @@ pub(super) fn cache_help(directory: &Path, error: &io::Error) -> Option<String> 
     })
 }
 
+/// The agent for `arch`, in the first of `directories` that has one.
+///
+/// # Errors
+/// Text that says where it was looked for, and what to do about it.
+pub(crate) fn agent_file(directories: &[PathBuf], arch: &str) -> Result<PathBuf, (String, &'static str)> {
+    let candidates: Vec<_> =
+        directories.iter().map(|directory| directory.join(arch).join("lava-agent")).collect();
+    candidates.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
+        let tried =
+            candidates.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ");
+        let help =
+            "build it with `cargo xtask agent`, or name its directory with `[agent] directory` in the bench file";
+        (format!("there is no agent for {arch}: none of {tried} exists"), help)
+    })
+}
+
 /// Where agents are looked for: what the bench file says, else beside this program, then where packages put them.
 pub(crate) fn agent_directories(bench: &Bench) -> Vec<PathBuf> {
     bench.agent_directory.clone().map_or_else(usual_agent_directories, |directory| vec![directory])

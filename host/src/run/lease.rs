@@ -6,10 +6,12 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place, Waiter, waiters};
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
-use crate::link::{Target, check_permission, control};
+use crate::link::{Target, control};
 use crate::plan::{NodeKind, Plan};
 use crate::run::bench::persistent_directory;
 
@@ -22,6 +24,8 @@ pub struct Wait<'a> {
     pub time: Duration,
     /// Told what it waits for, again whenever that is something else.
     pub say: &'a dyn Fn(&str),
+    /// Ends it: the place in the queue is given up.
+    pub cancel: CancellationToken,
 }
 
 /// What a run has, and the open lines of boards that a person's console has given to it, by the boards' names.
@@ -53,7 +57,7 @@ impl Wanted {
 /// `out` names the run to whoever wants the same meanwhile; `at_most` is how long it may take.
 ///
 /// # Errors
-/// A fault that names the other run, a serial port that this user may not open, or no place for root filesystems.
+/// A fault that names the other run, or no place for root filesystems.
 pub fn take_leases(
     plan: &Plan,
     bench: &Bench,
@@ -67,11 +71,6 @@ pub fn take_leases(
             wanted.others.push(rootfs_key(bench, &rootfs.value)?);
         }
         let NodeKind::Board { board } = &node.kind else { continue };
-        if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
-            check_permission(path).map_err(|error| {
-                Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)
-            })?;
-        }
         wanted.boards.push((board.name.clone(), board_keys(bench, board)?));
     }
     let keys = wanted.keys();
@@ -122,6 +121,9 @@ fn wait_for(
             1 => "another run waits for the same before this one".to_owned(),
             _ => format!("{before} other runs wait for the same before this one"),
         };
+        if wait.cancel.is_cancelled() {
+            return Err(Fault::new(Class::Cancelled, "leases", format!("cancelled while it waited: {text}")));
+        }
         if Instant::now() >= deadline {
             let minutes = wait.time.as_secs() / 60;
             let text = format!("it was not this run's turn within {minutes} min (`--wait`): {text}");

@@ -2,6 +2,7 @@
 //!
 //! The examples are those of a file that has every key (`examples/`): tests hold it against the schema and the checks.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -86,6 +87,7 @@ impl Page<'_> {
         self.line("| key | what it can be | if it is not given | meaning | example |\n|---|---|---|---|---|");
         let needed: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let headings = headings(path, properties);
         for (key, value) in properties {
             let below = [path, std::slice::from_ref(key)].concat();
             let default =
@@ -94,7 +96,8 @@ impl Page<'_> {
             let (kind, example) = match (self.place_of(&below), inner(&below, value)) {
                 (Some(place), _) => ("table".to_owned(), format!("[its keys]({place})")),
                 (None, Some(path)) => {
-                    ("table".to_owned(), format!("[`{}`](#{})", heading(&path), anchor(&heading(&path))))
+                    let told_at = headings.get(key.as_str()).unwrap_or(&path);
+                    ("table".to_owned(), format!("[`{}`](#{})", heading(&path), anchor(&heading(told_at))))
                 }
                 (None, None) => (kind(value), found.map(|found| format!("`{found}`")).unwrap_or_default()),
             };
@@ -115,6 +118,39 @@ impl Page<'_> {
     }
 }
 
+/// Below which heading the table is told that a key is: its own, or that of the one before that it is like.
+fn headings<'s>(path: &[String], properties: &'s Map<String, Value>) -> BTreeMap<&'s str, Vec<String>> {
+    let mut headings = BTreeMap::new();
+    let mut last: Option<(Vec<String>, &Value)> = None;
+    for (key, value) in properties {
+        let Some(own) = inner(&[path, std::slice::from_ref(key)].concat(), value) else { continue };
+        let schema = schema_of(value);
+        let told_at = match last.take().filter(|(_, other)| is_like(other, schema)) {
+            Some((told_at, _)) => told_at,
+            None => own,
+        };
+        headings.insert(key.as_str(), told_at.clone());
+        last = Some((told_at, schema));
+    }
+    headings
+}
+
+/// What the table is, or each of the tables, that a value is.
+fn schema_of(value: &Value) -> &Value {
+    match value["type"].as_str() {
+        Some("array") => &value["items"],
+        _ if value["additionalProperties"].is_object() && value.get("properties").is_none() => {
+            &value["additionalProperties"]
+        }
+        _ => value,
+    }
+}
+
+/// Whether two tables have the same keys, and are told together.
+fn is_like(one: &Value, other: &Value) -> bool {
+    other.get("properties").is_some() && one.get("properties") == other.get("properties")
+}
+
 /// The tables that keys are, in their order; one that is like the one before it is told with that.
 fn inner_tables<'s, 'e>(
     path: &[String],
@@ -125,16 +161,13 @@ fn inner_tables<'s, 'e>(
     for (key, value) in properties {
         let Some(inner_path) = inner(&[path, std::slice::from_ref(key)].concat(), value) else { continue };
         let below = examples.iter().filter_map(|example| example.get(key));
-        let (schema, examples) = match value["type"].as_str() {
-            Some("array") => (&value["items"], below.filter_map(Example::as_array).flatten().collect()),
-            _ if value["additionalProperties"].is_object() && value.get("properties").is_none() => {
-                let tables = below.filter_map(Example::as_table);
-                (&value["additionalProperties"], tables.flat_map(|table| table.values()).collect())
-            }
-            _ => (value, below.collect()),
+        let examples = match value["type"].as_str() {
+            Some("array") => below.filter_map(Example::as_array).flatten().collect(),
+            _ if std::ptr::eq(schema_of(value), value) => below.collect(),
+            _ => below.filter_map(Example::as_table).flat_map(|table| table.values()).collect(),
         };
-        let is_like = |(_, other, _): &Inner<'_, '_>| other.get("properties") == schema.get("properties");
-        if schema.get("properties").is_none() || !all.last().is_some_and(is_like) {
+        let schema = schema_of(value);
+        if !all.last().is_some_and(|(_, other, _)| is_like(other, schema)) {
             all.push((inner_path, schema, examples));
         }
     }

@@ -44,7 +44,7 @@ pub(super) struct BoardLine {
     pub(super) holder: Option<Holder>,
     /// Who waits for it, in their order.
     pub(super) waiting: Vec<Holder>,
-    /// Whether its power is on, if something tells.
+    /// Whether its power is on; null where nothing tells, or has not answered yet: the first to ask wait 2 s for that.
     pub(super) is_on: Option<bool>,
     /// Why that is not known, if it should be.
     pub(super) problem: Option<String>,

@@ -28,6 +28,9 @@ pub(super) async fn answer(site: &Arc<Site>, request: Request<Incoming>) -> Resp
         let id = (*id).to_owned();
         return follow(site, id, offset(&ask, request.headers()), wants_body).await;
     }
+    if let (["api", "boards"], Some(bench)) = (ask.parts().as_slice(), &site.bench) {
+        site.powers.first(bench).await;
+    }
     let (site, headers) = (Arc::clone(site), request.headers().clone());
     // Files are read, and leases asked for.
     let answered = spawn_blocking(move || blocking(&site, &ask, &headers, wants_body)).await;

@@ -250,6 +250,16 @@ reset = {reset}
         OnTerminal::start(&self.host_runner(arguments), rows, columns, Arc::clone(&self.directory))
     }
 
+    /// Starts a shell's script on a terminal of `rows` and `columns`; `$HOST_RUNNER` is the runner.
+    pub fn start_script_on_terminal(&self, script: &str, rows: u16, columns: u16) -> OnTerminal {
+        let runner = self.host_runner(&[]);
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(self.path()).env_clear();
+        command.envs(runner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("HOST_RUNNER", programs::host_runner());
+        OnTerminal::start(&command, rows, columns, Arc::clone(&self.directory))
+    }
+
     /// Starts `program`, such as a link to the runner, as [`host_runner`](Self::host_runner) has it, with an open file as
     /// standard input.
     pub fn start_as(&self, program: &Path, arguments: &[&str], input: impl Into<Stdio>) -> Running {

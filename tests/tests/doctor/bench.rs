@@ -22,7 +22,11 @@ fn a_healthy_bench_has_no_fault_and_no_board_of_it_is_touched() {
         found.ok(check);
     }
     let shown = bench.start_with(&["doctor"]).finish();
-    assert!(shown.stdout.contains("all well, by "), "{shown}");
+    assert!(
+        shown.stdout.contains("all well, by ")
+            && shown.stdout.contains("; the board was not tried: `host-runner doctor fake1` does that\n"),
+        "{shown}"
+    );
     assert!(
         shown.stdout.lines().any(|line| line.starts_with("ok       TFTP port      bench: UDP 69")),
         "{shown}"
@@ -129,4 +133,46 @@ fn a_clock_that_nothing_sets_is_a_warning() {
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
     let found = doctor(&bench.environment("PATH", &path), &[]);
     found.assert_warning("clock", &["nothing synchronises it", "timedatectl set-ntp true"]);
+}
+
+#[test]
+fn a_password_that_everybody_may_read_is_told() {
+    let bench = Testbench::new();
+    let head = bench.to_toml().split("[boards.fake1.power]").next().unwrap_or_default().to_owned();
+    let nobody = format!("{}:9", bench.addresses().board);
+    let (host, port) = nobody.split_once(':').expect("a port");
+    let power =
+        format!("driver = \"shelly\"\nhost = \"{host}\"\nport = {port}\nrelay = 0\npassword = \"s3cret\"\n");
+    let bench = bench.bench_text(&format!("{head}[boards.fake1.power]\n{power}"));
+    let path = bench.write("bench.toml", bench.to_toml());
+    for (mode, is_told) in [(0o644, true), (0o640, false)] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("an own file");
+        let shown = bench.start_with(&["doctor"]).finish();
+        let told = shown
+            .stdout
+            .contains("may read the passwords in bench.toml\n         help: `chmod o-r bench.toml`");
+        assert_eq!(told, is_told, "{mode:o}: {shown}");
+        assert!(!shown.stdout.contains("s3cret"), "{shown}");
+    }
+}
+
+#[test]
+fn of_boards_that_are_not_named_nothing_is_said() {
+    let bench = Testbench::new();
+    let others = "\n[boards.other]\ntype = \"board-type.toml\"\nconsole = [\"no-such-console\"]\n\
+        [boards.far]\ntype = \"board-type.toml\"\nconsole = \"none\"\n";
+    let toml = bench.to_toml() + others;
+    let bench = bench.bench_text(&toml);
+    bench.write("bench.toml", bench.to_toml());
+    let all = bench.start_with(&["doctor"]).finish();
+    assert!(all.stdout.contains("  other: `no-such-console` is not there"), "{all}");
+    assert!(
+        all.stdout.contains("; no board was tried: `host-runner doctor fake1` tries one, `--boards` all"),
+        "{all}"
+    );
+    let one = bench.start_with(&["doctor", "far"]).finish();
+    assert_eq!(one.code, Some(0), "{one}");
+    assert!(!one.stdout.contains("other: ") && !one.stdout.contains("fake1: "), "{one}");
+    assert!(one.stdout.contains("help: `host-runner ssh far` logs in"), "{one}");
+    assert!(one.stdout.contains(": no fault, by ") && one.stdout.contains("; not tried: far\n"), "{one}");
 }

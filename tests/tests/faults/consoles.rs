@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use testbench::fake_board::{Line, on_line};
 use testbench::harness::{Job, Testbench, fake_board};
 
-use crate::evidence::{Expected, assert_power_cycled, assert_power_untouched};
+use crate::evidence::{Expected, assert_power_cycled, assert_power_untouched, assert_refused};
 
 /// Telnet (RFC 854, RFC 856, RFC 857, RFC 858).
 const IAC: u8 = 255;
@@ -96,9 +96,8 @@ fn a_console_program_that_dies_is_told_with_its_own_last_words() {
 #[test]
 fn a_console_program_that_is_not_installed_is_named() {
     let run = Testbench::new().console(r#"["no-such-console", "/dev/ttyUSB0"]"#).run(&Job::new());
-    let said = ["`no-such-console /dev/ttyUSB0` cannot be started", "is it installed"];
-    Expected { class: "bench", phase: "boot-u-boot", said: &said }.assert(&run);
-    assert_power_untouched(&run);
+    let said = ["board `fake1`", "`no-such-console` is not there", "it is the console", "install it"];
+    assert_refused(&run, "bench", &said);
 }
 
 #[test]

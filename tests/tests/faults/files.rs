@@ -1,6 +1,6 @@
 //! Bench and job files that are missing, broken, or do not fit: refused before a board is touched.
 
-use testbench::harness::{Job, Testbench};
+use testbench::harness::{ARTIFACTS_URL, Finished, Job, Testbench};
 
 use crate::evidence::assert_refused;
 
@@ -9,7 +9,11 @@ fn without_a_bench_file_the_places_that_were_looked_at_are_named() {
     let bench = Testbench::new();
     bench.write("job.yaml", Job::new().to_yaml());
     let run = bench.start_with(&["run", "job.yaml", "--out", "out"]).finish();
-    assert_refused(&run, "bench", &["there is no bench file", "`bench.toml`", "--bench FILE"]);
+    assert_refused(
+        &run,
+        "bench",
+        &["there is no bench file", "`bench.toml`", "`host-runner init`", "--bench FILE"],
+    );
 }
 
 #[test]
@@ -66,4 +70,73 @@ fn a_wrong_value_in_a_job_file_is_shown_with_line_and_column() {
     let yaml = Job::new().boot("auto_login: {login_prompt: '(', username: root}").to_yaml();
     let run = Testbench::new().start_text(&yaml).finish();
     assert_refused(&run, "job", &["job.yaml:24:", "login_prompt"]);
+}
+
+/// What `validate` makes of the job and the bench.
+fn validated(bench: &Testbench, more: &[&str]) -> Finished {
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", Job::new().to_yaml());
+    bench.start_with(&[&["validate", "job.yaml"][..], more].concat()).finish()
+}
+
+/// Neither does the run touch a board, nor is the job valid on that bench; both say why, in the same words.
+#[track_caller]
+fn assert_not_for_this_bench(bench: &Testbench, said: &[&str]) {
+    assert_refused(&bench.run(&Job::new()), "bench", said);
+    let told = validated(bench, &[]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(4), ""), "{told}");
+    assert!(told.stderr.starts_with("checked for the bench file `bench.toml`\n"), "{told}");
+    for text in said {
+        assert!(told.stderr.contains(text), "no {text:?}\n{told}");
+    }
+    let alone = validated(bench, &["--no-bench"]);
+    assert_eq!((alone.code, alone.stderr.as_str()), (Some(0), ""), "{alone}");
+}
+
+#[test]
+fn a_board_without_an_address_is_refused_by_run_and_validate() {
+    let bench = Testbench::new();
+    let address = format!("address = \"{}\"\n", bench.addresses().board);
+    let toml = bench.to_toml().replace(&address, "");
+    let said = ["job.yaml:10:3", "does not give the address of board `fake1`", "`[boards.fake1]`"];
+    assert_not_for_this_bench(&bench.bench_text(&toml), &said);
+}
+
+#[test]
+fn a_power_program_that_is_not_there_is_refused_by_run_and_validate() {
+    let bench = Testbench::new();
+    let toml = bench.to_toml().replace("reset = [\"sh\"", "reset = [\"no-such-relay\"");
+    let said = ["board `fake1`", "`no-such-relay` is not there", "the power command `reset`", "in PATH"];
+    assert_not_for_this_bench(&bench.bench_text(&toml), &said);
+}
+
+#[test]
+fn a_mirror_that_is_not_there_is_refused_by_run_and_validate() {
+    let bench = Testbench::new();
+    let toml = bench.to_toml().replace("to = \"artifacts/\"", "to = \"artefacts/\"");
+    let place = bench.path().join("artefacts/").display().to_string();
+    let said = [ARTIFACTS_URL, &place, "which is not there", "change `to` of that `[[mirror]]`"];
+    assert_not_for_this_bench(&bench.bench_text(&toml), &said);
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_refused_by_run_and_validate() {
+    let bench = Testbench::new();
+    let toml = bench.to_toml().replace("directory = \"agent\"", "directory = \"agents\"");
+    let said = ["there is no agent for x86_64", "agents/x86_64/lava-agent", "`[agent] directory`"];
+    assert_not_for_this_bench(&bench.bench_text(&toml), &said);
+}
+
+#[test]
+fn validate_says_for_which_bench_file_a_job_is_valid() {
+    let bench = Testbench::new();
+    let told = validated(&bench, &[]);
+    let valid = told.stdout.starts_with("job.yaml: job `one-board` is valid\n");
+    assert!(told.code == Some(0) && valid, "{told}");
+    assert_eq!(told.stderr, "checked for the bench file `bench.toml`\n");
+    let json = validated(&bench, &["--format", "json"]);
+    assert!(json.stdout.contains("\"bench\":\"bench.toml\"") && json.stderr.is_empty(), "{json}");
+    std::fs::remove_file(bench.path().join("bench.toml")).unwrap();
+    let told = bench.start_with(&["validate", "job.yaml"]).finish();
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), "no bench file: the jobs are checked alone\n"));
 }

@@ -102,3 +102,12 @@ fn a_thousand_runs_are_listed_page_by_page_without_their_events() {
         "{page}"
     );
 }
+
+#[test]
+fn the_first_answer_knows_already_whether_boards_are_on() {
+    let bench = Testbench::new();
+    let toml = format!("{}status = [\"echo\", \"on\"]\n", bench.to_toml());
+    let served = serve(&bench.bench_text(&toml));
+    let told = get(served.address, "/api/boards").json();
+    assert_eq!(told["boards"][0]["is_on"], true, "{told}");
+}

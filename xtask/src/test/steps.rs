@@ -65,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, Error> {
 }
 
 /// Real programs that tests talk to, or make files with.
-const PEERS: [&str; 34] = [
+const PEERS: [&str; 36] = [
     "atftp",
     "binutils",
     "busybox",
@@ -76,6 +76,7 @@ const PEERS: [&str; 34] = [
     "dpkg-dev",
     "e2fsprogs",
     "fdisk",
+    "fish",
     "iptables",
     "lz4",
     "mandoc",
@@ -99,6 +100,7 @@ const PEERS: [&str; 34] = [
     "uhubctl",
     "util-linux",
     "xz-utils",
+    "zsh",
     "zstd",
 ];
 

@@ -36,20 +36,9 @@ impl BenchFile<'_> {
             return self.command(node, "console").map(Target::Command);
         }
         let text = self.reader.non_empty(node, "console")?;
-        let host_port = |rest: &str| {
-            let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            let port = port.parse().ok().filter(|&port: &u16| port != 0)?;
-            (!host.is_empty()).then(|| (host.to_owned(), port))
-        };
-        let console = if text.starts_with('/') {
-            Some(Target::Serial { path: PathBuf::from(&text), baud })
-        } else if let Some(rest) = text.strip_prefix("tcp://") {
-            host_port(rest).map(|(host, port)| Target::Tcp { host, port })
-        } else if let Some(rest) = text.strip_prefix("telnet://") {
-            host_port(rest).map(|(host, port)| Target::Telnet { host, port })
-        } else {
-            None
+        let console = match text.starts_with('/') {
+            true => Some(Target::Serial { path: PathBuf::from(&text), baud }),
+            false => Target::in_network(&text),
         };
         if console.is_none() {
             let help = "write a device such as `/dev/ttyUSB0`, `tcp://host:port`, `telnet://host:port`, \

@@ -12,7 +12,7 @@ use super::{PowerErrorKind, Time};
 use crate::program::{ProgramError, run_program};
 
 /// The program.
-pub(super) const PROGRAM: &str = "uhubctl";
+pub(crate) const PROGRAM: &str = "uhubctl";
 
 /// How long one call may take: it looks at all hubs of the PC.
 const CALL: Duration = Duration::from_secs(20);

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::lease::{Handover, Held, Holder, Key as LeaseKey, Lease};
 use crate::board::{Bench, Board};
 use crate::cli::args::{BenchArgs, seconds};
+use crate::cli::completions;
 use crate::cli::message::{Failure, note};
 use crate::cli::run::{find_bench, find_board, load_bench};
 use crate::cli::runtime::block_on;
@@ -59,6 +60,7 @@ const STEADY: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct ConsoleArgs {
     /// The board, by its name in the bench file
+    #[arg(add = completions::boards())]
     board: String,
     #[command(flatten)]
     bench: BenchArgs,

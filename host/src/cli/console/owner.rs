@@ -90,11 +90,11 @@ fn target<'b>(board: &'b Board, place: &str) -> Result<&'b Target, Fault> {
         ConsoleTarget::Qemu(_) => {
             let text = "it is a virtual board, which is on only while a run has it";
             let help = "attach to it meanwhile; `host-runner run --keep-on` leaves it on when a job fails";
-            Err(Fault::new(Class::Job, place, text).with_help(help))
+            Err(Fault::new(Class::Usage, place, text).with_help(help))
         }
         ConsoleTarget::None => {
             let text = "it has no console: the bench file says that it is reached over SSH";
-            Err(Fault::new(Class::Job, place, text).with_help(format!("`host-runner ssh {}`", board.name)))
+            Err(Fault::new(Class::Usage, place, text).with_help(format!("`host-runner ssh {}`", board.name)))
         }
     }
 }

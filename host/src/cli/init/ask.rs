@@ -1,12 +1,12 @@
 //! Questions on the terminal.
 
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, Write as _};
 
+use super::answer::{Answer, NoEcho, line};
+use super::cancelled;
+use crate::cli::interrupt::interrupted;
 use crate::cli::message::note;
 use crate::fault::{Class, Fault};
-
-/// Longest answer, in bytes.
-const LONGEST_ANSWER: u64 = 4096;
 
 /// Whether a person says yes.
 pub(super) fn agrees(question: &str) -> Result<bool, Fault> {
@@ -18,36 +18,61 @@ pub(super) fn agrees(question: &str) -> Result<bool, Fault> {
 }
 
 /// Asks until the answer is one that `read` takes; an empty one means `usual`.
+///
+/// # Errors
+/// Standard input cannot be read or has ended, or a signal came.
 pub(super) fn ask<T>(
     question: &str,
     usual: &str,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<T, Fault> {
-    let broken = |error: io::Error| Fault::from_error(Class::Infrastructure, "standard input", &error);
     loop {
-        let shown = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
-        let mut out = io::stderr();
-        write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(broken)?;
-        let mut line = String::new();
-        let count =
-            io::Read::take(io::stdin().lock(), LONGEST_ANSWER).read_line(&mut line).map_err(broken)?;
-        if count == 0 {
-            let fault = Fault::new(
-                Class::Job,
-                "standard input",
-                format!("it ended before the answer to `{}`", question.trim()),
-            );
-            return Err(fault.with_help("--non-interactive asks nothing"));
-        }
-        let answer = match line.trim() {
-            "" => usual,
-            answer => answer,
-        };
-        match read(answer) {
+        let answer = answer(question, usual)?;
+        match read(&answer) {
             Ok(value) => return Ok(value),
             Err(why) => note(&format!("  {why}")),
         }
     }
+}
+
+/// Asks for a password, which the terminal does not show.
+///
+/// # Errors
+/// As of [`ask`].
+pub(super) fn ask_password(question: &str, may_be_empty: bool) -> Result<String, Fault> {
+    loop {
+        let no_echo = NoEcho::begin().map_err(broken)?;
+        let password = answer(question, "")?;
+        drop(no_echo);
+        if may_be_empty || !password.is_empty() {
+            return Ok(password);
+        }
+        note("  something, please");
+    }
+}
+
+/// Asks once.
+fn answer(question: &str, usual: &str) -> Result<String, Fault> {
+    let interrupted = interrupted()?;
+    let shown = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+    let mut out = io::stderr();
+    write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(broken)?;
+    match line(&interrupted).map_err(broken)? {
+        Answer::Line(line) if line.trim().is_empty() => Ok(usual.to_owned()),
+        Answer::Line(line) => Ok(line.trim().to_owned()),
+        Answer::End => {
+            let text = format!("it ended before the answer to `{}`", question.trim());
+            Err(Fault::new(Class::Usage, "standard input", text).with_help("--non-interactive asks nothing"))
+        }
+        Answer::Interrupted => {
+            note("");
+            Err(cancelled())
+        }
+    }
+}
+
+fn broken(error: io::Error) -> Fault {
+    Fault::from_error(Class::Infrastructure, "standard input", &error)
 }
 
 /// A number within `range`; an empty answer means the first.

@@ -2,11 +2,12 @@
 
 use toml_edit::Value;
 
-use super::ask::{ask, number, text};
+use super::ask::{ask, ask_password, number, text};
+use super::cancelled;
 use crate::board::power::{MODELS, UsbHub, usb_hubs};
 use crate::cli::message::note;
 use crate::cli::runtime::block_on;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::init::{PowerDraft, words};
 
 /// Most outlets, ports, relays or lines that a number may name here.
@@ -56,7 +57,7 @@ fn uhubctl() -> Result<PowerDraft, Fault> {
     let hubs = block_on(async |cancel| {
         tokio::select! {
             hubs = usb_hubs() => Ok(hubs),
-            () = cancel.cancelled() => Err(Fault::new(Class::Cancelled, "init", "cancelled")),
+            () = cancel.cancelled() => Err(cancelled()),
         }
     })?;
     match &hubs {
@@ -86,7 +87,7 @@ fn snmp() -> Result<PowerDraft, Fault> {
         true => Ok(text.to_owned()),
         false => Err(format!("one of {}", names.join(", "))),
     })?;
-    let community = text("  The community that may switch")?;
+    let community = ask_password("  The community that may switch, which is not shown", false)?;
     let outlet = number("  The outlet", 1..=MOST)?;
     Ok(vec![
         ("host", host.into()),
@@ -101,7 +102,7 @@ fn relay(first: u32) -> Result<PowerDraft, Fault> {
     let host = text("  The relay's name or address")?;
     let relay = number("  Which of its relays", first..=MOST)?;
     let mut keys = vec![("host", Value::from(host)), ("relay", relay.into())];
-    let password = ask("  Its password; empty if it has none", "", |text| Ok(text.to_owned()))?;
+    let password = ask_password("  Its password, which is not shown; empty if it has none", true)?;
     if !password.is_empty() {
         keys.push(("password", password.into()));
     }

@@ -67,14 +67,14 @@ fn read(path: &Path, node: &str) -> Result<Script, Fault> {
     let place = path.display().to_string();
     match result {
         Err(Unusable::Read(error)) => Err(no_run(path, &error)),
-        Err(Unusable::Script(error)) => Err(Fault::from_error(Class::Job, place, &error)),
+        Err(Unusable::Script(error)) => Err(Fault::from_error(Class::Usage, place, &error)),
         Ok(()) if !nodes.iter().any(|name| name == node) => {
             let names: Vec<_> = nodes.iter().map(|name| format!("`{name}`")).collect();
-            Err(Fault::new(Class::Job, place, format!("the run has no node `{node}`"))
+            Err(Fault::new(Class::Usage, place, format!("the run has no node `{node}`"))
                 .with_help(format!("its nodes are {}", names.join(", "))))
         }
         Ok(()) if script.is_empty() => {
-            Err(Fault::new(Class::Job, place, format!("nothing crossed a console of node `{node}`"))
+            Err(Fault::new(Class::Usage, place, format!("nothing crossed a console of node `{node}`"))
                 .with_help("name a node that has a board of its own"))
         }
         Ok(()) => Ok(script),

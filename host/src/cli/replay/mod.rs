@@ -76,7 +76,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
 }
 
 fn no_run(path: &Path, error: &ReadError) -> Fault {
-    Fault::from_error(Class::Job, path.display().to_string(), error)
+    Fault::from_error(Class::Usage, path.display().to_string(), error)
         .with_help("give the directory that `host-runner run` wrote its results to")
 }
 

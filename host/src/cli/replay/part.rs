@@ -41,7 +41,7 @@ impl Part {
             names.sort();
             names.dedup();
             Fault::new(
-                Class::Job,
+                Class::Usage,
                 path.display().to_string(),
                 format!("the run has no phase `{name}` that does that"),
             )

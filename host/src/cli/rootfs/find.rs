@@ -80,7 +80,7 @@ fn find(kept: &KeptArgs, verb: &str) -> Result<Found, Failure> {
             if !is_name(name) || !directory.is_dir() {
                 let text =
                     format!("there is no persistent root filesystem of this name in {}", all.display());
-                let fault = Fault::new(Class::Job, kept.rootfs.to_string(), text);
+                let fault = Fault::new(Class::Usage, kept.rootfs.to_string(), text);
                 return Err(fault.with_help("`host-runner rootfs list` names them").into());
             }
             let key = Key::persistent_rootfs(&all, name).map_err(|error| fault(kept, &error))?;
@@ -109,7 +109,7 @@ fn of_run(run: &Path, node: Option<&str>) -> Result<PathBuf, Fault> {
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         })
         .unwrap_or_default();
-    let fault = |text: String| Fault::new(Class::Job, run.display().to_string(), text);
+    let fault = |text: String| Fault::new(Class::Usage, run.display().to_string(), text);
     match names.as_slice() {
         [name] => Ok(all.join(name)),
         [] if !run.is_dir() => Err(fault("there is no such directory".to_owned())

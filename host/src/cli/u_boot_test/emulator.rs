@@ -95,5 +95,5 @@ pub(super) fn built_firmware(place: &str) -> Result<Option<PathBuf>, Fault> {
     let text =
         format!("there is no {}: a virtual board starts the U-Boot of the build directory", path.display());
     let help = "build it (`make qemu_arm_defconfig && make`), or copy there what is to be tested";
-    Err(Fault::new(Class::Job, place, text).with_help(help))
+    Err(Fault::new(Class::Usage, place, text).with_help(help))
 }

@@ -24,7 +24,7 @@ pub(super) fn flash(place: &Place) -> Result<Option<Class>, Failure> {
         let Some(path) = built_firmware(&place.name())? else {
             let text = format!("{BUILD_DIRECTORY} is not set: nobody says where U-Boot was built");
             let help = "test/py sets it; by hand, set it to the directory in which u-boot.bin is";
-            return Err(Fault::new(Class::Job, place.name(), text).with_help(help).into());
+            return Err(Fault::new(Class::Usage, place.name(), text).with_help(help).into());
         };
         return print(|out| writeln!(out, "board `{name}` starts {} at its next reset", path.display()));
     }

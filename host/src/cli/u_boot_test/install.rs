@@ -22,7 +22,7 @@ pub(super) fn install(directory: &Path) -> Result<Option<Class>, Failure> {
     if let Some(other) = links.iter().find(|link| is_other(link)) {
         let text = "it is no link: it is left as it is, and no link was made";
         let help = "move it away, or name another directory";
-        return Err(Fault::new(Class::Job, other.display().to_string(), text).with_help(help).into());
+        return Err(Fault::new(Class::Usage, other.display().to_string(), text).with_help(help).into());
     }
     for link in &links {
         match fs::remove_file(link) {

@@ -50,7 +50,7 @@ impl Place {
                 let names: Vec<&str> = boards.iter().map(|board| board.name.as_str()).collect();
                 let text = "test/py was told no board identity, and the bench has several boards";
                 let help = format!("run test.py with `--id NAME`, one of `{}`", names.join("`, `"));
-                let fault = Fault::new(Class::Job, bench.path.display().to_string(), text);
+                let fault = Fault::new(Class::Usage, bench.path.display().to_string(), text);
                 return Err(fault.with_help(help).into());
             }
             (name, _) => find_board(&bench, name)?,

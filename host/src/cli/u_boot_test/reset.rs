@@ -39,7 +39,7 @@ async fn reset_board(place: &Place) -> Result<(), Fault> {
                 let text = format!("there was no u-boot-test-console of it within {limit} s");
                 let help =
                     "a virtual board is on only while its console is there: start u-boot-test-console first";
-                Err(Fault::new(Class::Job, place.name(), text).with_help(help))
+                Err(Fault::new(Class::Usage, place.name(), text).with_help(help))
             }
         };
     }

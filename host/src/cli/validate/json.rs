@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::Checked;
-use crate::cli::args::ValidateArgs;
+use super::{Checked, ValidateArgs};
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::fault::Fault;
 use crate::plan::NodeOutline;
@@ -15,6 +14,9 @@ struct File<'a> {
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<&'a str>,
+    /// The bench file that it was checked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bench: Option<&'a str>,
     problems: Vec<Problem<'a>>,
     /// Faults of the bench, and of files that cannot be read.
     faults: &'a [Fault],
@@ -74,6 +76,7 @@ pub(super) fn line(file: &Checked, args: &ValidateArgs) -> String {
         file: &file.name,
         valid: file.class().is_none(),
         job: job.map(|job| job.name.as_str()),
+        bench: file.bench.as_deref(),
         problems: problems.collect(),
         faults: &file.faults,
         recorded: job.iter().flat_map(|job| &job.recorded).map(|key| key.value.as_str()).collect(),

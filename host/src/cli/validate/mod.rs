@@ -1,5 +1,6 @@
-//! `host-runner validate`: checks job files, and against a bench if one is given, without touching a board.
+//! `host-runner validate`: checks job files, and against a bench if there is one, without touching a board.
 
+mod args;
 mod json;
 mod sarif;
 mod text;
@@ -7,18 +8,27 @@ mod text;
 use std::path::Path;
 
 use crate::board::Bench;
-use crate::cli::args::{ValidateArgs, ValidateFormat};
-use crate::cli::message::Failure;
+use crate::cli::message::{Failure, note};
 use crate::cli::output;
-use crate::cli::run::load_bench;
+use crate::cli::run::{find_bench_if_any, load_bench, make_plan};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeOutline, Plan, outline};
 
+use args::ValidateFormat;
+pub(super) use args::{EXAMPLES, ValidateArgs};
+
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
-    match args.bench.as_deref().map(load_bench).transpose() {
+    let path = if args.no_bench { None } else { find_bench_if_any(&args.bench) };
+    if args.format == ValidateFormat::Text && !args.no_bench {
+        note(&match &path {
+            Some(path) => format!("checked for the bench file `{}`", path.display()),
+            None => "no bench file: the jobs are checked alone".to_owned(),
+        });
+    }
+    match path.as_deref().map(load_bench).transpose() {
         Ok(bench) => tell(args, args.jobs.iter().map(|path| Checked::of(path, bench.as_ref()))),
         // Programs are told of a bench file's problems as of those of jobs.
         Err(Failure::Problems(files, class)) if args.format != ValidateFormat::Text => {
@@ -58,6 +68,8 @@ struct Checked {
     job: Option<Job>,
     /// Whose fault it is if there is no job.
     invalid: Class,
+    /// The bench file that the job was bound to, if there is one.
+    bench: Option<String>,
     /// Bound to the bench, if there is one.
     plan: Option<Plan>,
 }
@@ -72,6 +84,7 @@ impl Checked {
             faults: Vec::new(),
             job: None,
             invalid: Class::Job,
+            bench: None,
             plan: None,
         };
         let source = match Source::read_argument(path) {
@@ -84,7 +97,8 @@ impl Checked {
         match Job::parse(&source) {
             Ok(job) => {
                 checked.problems.clone_from(&job.warnings);
-                match bench.map(|bench| Plan::bind(&job, bench)).transpose() {
+                checked.bench = bench.map(|bench| bench.path.display().to_string());
+                match bench.map(|bench| make_plan(&job, bench)).transpose() {
                     Ok(plan) => checked.plan = plan,
                     Err(faults) => checked.faults = faults,
                 }
@@ -105,6 +119,7 @@ impl Checked {
             faults: Vec::new(),
             job: None,
             invalid: class,
+            bench: None,
             plan: None,
         }
     }

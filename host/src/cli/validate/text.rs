@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Checked;
-use crate::cli::args::ValidateArgs;
+use super::{Checked, ValidateArgs};
 use crate::cli::message::{Failure, print_failure, print_warnings};
 use crate::diagnostic::Diagnostics;
 use crate::fault::Class;
@@ -27,8 +26,10 @@ pub(super) fn print(file: &Checked, args: &ValidateArgs) -> Result<(), Failure> 
 
 fn verdict(file: &Checked, args: &ValidateArgs) -> String {
     let Some(job) = &file.job else { return String::new() };
+    // A bench file that is only found tells nothing that was not asked for.
+    let is_long = args.plan || args.bench.bench.is_some();
     let mut text = format!("{}: job `{}` is valid", file.name, job.name);
-    if args.plan || args.bench.is_some() {
+    if is_long {
         let _ = write!(text, ", {} s at most", job.timeout.time.as_secs());
     }
     text.push('\n');
@@ -36,7 +37,7 @@ fn verdict(file: &Checked, args: &ValidateArgs) -> String {
         let keys: Vec<_> = job.recorded.iter().map(|key| format!("`{}`", key.value)).collect();
         let _ = writeln!(text, "  recorded, not used: {}", keys.join(", "));
     }
-    if args.plan || args.bench.is_some() {
+    if is_long {
         for node in file.outline() {
             describe(&mut text, &node, args.plan);
         }

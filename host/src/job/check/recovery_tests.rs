@@ -137,6 +137,27 @@ fn misspelt_keys_of_a_definition_in_the_job_are_errors_and_empty_runs_are_told()
 }
 
 #[test]
+fn misspelt_options_of_helpers_are_told_with_what_was_meant() {
+    for (option, help) in [
+        (
+            "--resutl pass",
+            "did you mean `--result`? it has `--result`, `--measurement`, `--units`, `--output`, `--shell`",
+        ),
+        ("--result=pass", "write `--result pass`"),
+        ("--verbose", "it has `--result`, `--measurement`, `--units`, `--output`, `--shell`"),
+    ] {
+        let text =
+            GROUP.replacen("lava-wait ready", &format!("lava-test-case x {option}, lava-wait ready"), 1);
+        let job = Job::parse(&Source::new("job.yaml", text)).unwrap();
+        let word = option.split(' ').next().unwrap_or_default();
+        let message = format!("`lava-test-case` has no option `{word}`: the call fails, and reports nothing");
+        let told: Vec<_> =
+            job.warnings.iter().map(|told| (told.message.as_str(), told.help.as_deref())).collect();
+        assert_eq!(told, [(message.as_str(), Some(help))], "{option}");
+    }
+}
+
+#[test]
 fn very_many_problems_and_very_long_names_are_bounded() {
     let many = format!("actions:\n{}", "- {x: 1}\n".repeat(3000));
     let text = format!(

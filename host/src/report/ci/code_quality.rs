@@ -124,7 +124,7 @@ const fn severity(class: Class) -> &'static str {
     match class {
         Class::Cancelled => "minor",
         Class::Test => "major",
-        Class::Job | Class::Infrastructure | Class::Bench => "critical",
+        Class::Job | Class::Usage | Class::Infrastructure | Class::Bench => "critical",
         Class::Bug => "blocker",
     }
 }

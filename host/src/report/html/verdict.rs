@@ -74,6 +74,7 @@ const fn whose(class: Class) -> &'static str {
     match class {
         Class::Test => "a test's",
         Class::Job => "the job file's",
+        Class::Usage => "the command line's",
         Class::Infrastructure => "the infrastructure's: board, network, artifact or boot",
         Class::Bench => "the bench file's",
         Class::Cancelled => "none: the run was stopped",

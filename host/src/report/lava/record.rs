@@ -133,7 +133,7 @@ impl Verdict {
 const fn error_type(class: Class) -> &'static str {
     match class {
         Class::Test => "Test",
-        Class::Job => "Job",
+        Class::Job | Class::Usage => "Job",
         Class::Infrastructure => "Infrastructure",
         Class::Bench => "Configuration",
         Class::Cancelled => "Canceled",

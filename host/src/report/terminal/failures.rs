@@ -154,6 +154,7 @@ impl Failure<'_> {
             (Class::Job, _) => {
                 "change the job file; `host-runner validate` checks it without a board".to_owned()
             }
+            (Class::Usage, _) => "change the command line; `--help` tells what it can say".to_owned(),
             (Class::Bench, _) => {
                 "change the bench file, or what it names; `host-runner validate --bench` checks it".to_owned()
             }
@@ -168,6 +169,7 @@ const fn whose(class: Class) -> &'static str {
     match class {
         Class::Test => "what was tested, or its test",
         Class::Job => "the job file",
+        Class::Usage => "the command line",
         Class::Infrastructure => {
             "the board, the network, an artifact or this PC; it says nothing about the tests"
         }

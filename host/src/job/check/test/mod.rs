@@ -1,6 +1,7 @@
 //! `test` blocks.
 
 pub(crate) mod definitions;
+mod helper_options;
 pub(crate) mod interactive;
 mod monitor;
 mod requests;

@@ -84,17 +84,8 @@ pub(super) fn misspelt(command: &str) -> Vec<(String, &'static str)> {
 /// The keys of the `key=value` words that `rest` begins with, up to the end of the command; `None` if a shell may make
 /// others.
 fn keys(rest: &str) -> Option<Vec<String>> {
-    let plain = without_substitutions(rest)?;
-    let is_end = |index: usize, c: char| match c {
-        '\n' | ';' | '|' | ')' => true,
-        // Not that of `2>&1`.
-        '&' => !plain.get(..index).is_some_and(|before| before.ends_with('>')),
-        _ => false,
-    };
-    let end =
-        plain.char_indices().find(|(index, c)| is_end(*index, *c)).map_or(plain.len(), |(index, _)| index);
     let mut keys = Vec::new();
-    for word in plain.get(..end).unwrap_or_default().split_whitespace() {
+    for word in command_of(rest)?.split_whitespace() {
         let (key, is_pair) = word.split_once('=').map_or((word, false), |(key, _)| (key, true));
         if key.contains(['$', '"', '\'']) {
             return None;
@@ -103,6 +94,21 @@ fn keys(rest: &str) -> Option<Vec<String>> {
         keys.extend(is_pair.then(|| key.to_owned()));
     }
     Some(keys)
+}
+
+/// What `text` begins with up to the end of the command, with `$` for each command in it whose output is put there; `None` if
+/// one of these has no end.
+pub(super) fn command_of(text: &str) -> Option<String> {
+    let mut plain = without_substitutions(text)?;
+    let is_end = |index: usize, c: char| match c {
+        '\n' | ';' | '|' | ')' => true,
+        // Not that of `2>&1`.
+        '&' => !plain.get(..index).is_some_and(|before| before.ends_with('>')),
+        _ => false,
+    };
+    let end = plain.char_indices().find(|(index, c)| is_end(*index, *c)).map(|(index, _)| index);
+    plain.truncate(end.unwrap_or(plain.len()));
+    Some(plain)
 }
 
 /// `text` with `$` for each command in it whose output is put there; `None` if one of them has no end.
@@ -147,7 +153,7 @@ fn request(found: &regex::Captures<'_>, visible: &str, span: Span) -> Option<Ste
 }
 
 /// `command` without comments, here-documents and quoted text of several words. Notes whether one of these has a helper.
-fn visible(command: &str, hidden: &mut bool) -> String {
+pub(super) fn visible(command: &str, hidden: &mut bool) -> String {
     let mut visible = String::with_capacity(command.len());
     let mut delimiters = Vec::new();
     let mut rest = command;

@@ -4,8 +4,9 @@
 //! error if they look like one that is known.
 
 use super::definitions::git_ref;
+use super::helper_options::{UnknownOption, unknown_options};
 use super::requests::{may_ask, misspelt, requests};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, did_you_mean, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, did_you_mean, meant, nearest};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::check::deploy::check_distribution;
 use crate::job::check::timeout;
@@ -210,6 +211,16 @@ fn run_steps(reader: &mut Reader<'_>, node: &Node) -> (Vec<RunStep>, Requests) {
             let message = format!("no helper is called `{word}`");
             let problem = Diagnostic::warning(Code::UnknownValue, *span, message);
             reader.report(problem.with_help(format!("did you mean `{near}`?")));
+        }
+        for UnknownOption { helper, option, known } in unknown_options(&step.command) {
+            let all = format!("it has `{}`", known.join("`, `"));
+            // LAVA's helpers take the value as the next word.
+            let help = match option.split_once('=') {
+                Some((name, value)) if known.contains(&name) => format!("write `{name} {value}`"),
+                _ => meant(nearest(&option, known), &all),
+            };
+            let message = format!("`{helper}` has no option `{option}`: the call fails, and reports nothing");
+            reader.report(Diagnostic::warning(Code::UnknownValue, *span, message).with_help(help));
         }
     }
     let requests = requests(steps.iter().map(|(step, span)| (step.command.as_str(), *span)));

@@ -1,20 +1,12 @@
-//! The commands that README.md and the pages of docs/ show: each is run, on a bench with a fake board, and prints what its
-//! page shows. What cannot be run here is listed with its reason, and its options are parsed all the same.
+//! The commands of the pages: each is run, and prints what its page shows.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use testbench::harness::{BOARD, Definition, Job, Testbench, host_runner};
+use testbench::harness::host_runner;
 
-/// Longer than any command takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The pages' board.
-const GUIDES_BOARD: &str = "bbb1";
+use crate::desk::Desk;
+use crate::pages::{EXIT_CODE, Shown, all_commands, commands_of, pages};
 
 /// Commands of other programs, by their beginnings.
 const OF_OTHERS: [(&str, &str); 22] = [
@@ -80,159 +72,9 @@ const STAYING: [(&str, &str); 1] = [("host-runner console bbb1", "console of bbb
 
 /// Commands that end with another code than 0.
 const ENDING: [(&str, &str, i32); 2] = [
-    ("docs/validate.md", "host-runner validate job.yaml typo.yaml", 2),
-    ("docs/validate.md", "host-runner validate --format json typo.yaml", 2),
+    ("docs/validate.md", "host-runner validate --no-bench job.yaml typo.yaml", 2),
+    ("docs/validate.md", "host-runner validate --no-bench --format json typo.yaml", 2),
 ];
-
-/// What shows the exit code of the command before it.
-const EXIT_CODE: &str = "echo $?";
-
-/// A command of a page.
-#[derive(Clone, Debug)]
-struct Shown {
-    page: String,
-    line: usize,
-    command: String,
-    /// What the page shows behind it.
-    output: String,
-}
-
-impl Shown {
-    /// Whether it is one of ours.
-    fn is_ours(&self) -> bool {
-        self.command.starts_with("host-runner ")
-    }
-
-    fn place(&self) -> String {
-        format!("{}:{}: {}", self.page, self.line, self.command)
-    }
-
-    fn is_of(&self, page: &str, beginning: &str) -> bool {
-        self.page == page && self.command.starts_with(beginning)
-    }
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// README.md and all pages below docs/ and udev/, by their paths in the repository.
-fn pages() -> Vec<String> {
-    let mut pages = vec!["README.md".to_owned()];
-    for directory in ["docs", "docs/design", "docs/errors", "udev"] {
-        for entry in fs::read_dir(repository().join(directory)).expect("a directory of the repository") {
-            let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
-            if name.ends_with(".md") {
-                pages.push(format!("{directory}/{name}"));
-            }
-        }
-    }
-    pages.sort();
-    pages
-}
-
-/// The commands in the `console` blocks of a page.
-fn commands_of(page: &str) -> Vec<Shown> {
-    let text = fs::read_to_string(repository().join(page)).expect("a page of the repository");
-    let (mut all, mut is_inside): (Vec<Shown>, bool) = (Vec::new(), false);
-    for (number, line) in text.lines().enumerate() {
-        let text = line.trim_start();
-        match text.strip_prefix("```") {
-            Some(language) => is_inside = !is_inside && language == "console",
-            None if !is_inside => {}
-            None => match (text.strip_prefix("$ "), all.last_mut()) {
-                (Some(command), _) => {
-                    // A remark stands behind some blanks.
-                    let command = command.split("  #").next().unwrap_or(command).trim();
-                    let command = command.replace("target/release/host-runner", "host-runner");
-                    let (page, line) = (page.to_owned(), number + 1);
-                    all.push(Shown { page, line, command, output: String::new() });
-                }
-                (None, Some(last)) => last.output += &format!("{line}\n"),
-                (None, None) => panic!("{page}:{}: output without a command", number + 1),
-            },
-        }
-    }
-    all
-}
-
-fn all_commands() -> Vec<Shown> {
-    pages().iter().flat_map(|page| commands_of(page)).collect()
-}
-
-/// A bench with the pages' board and files, and the program in `PATH`.
-struct Desk {
-    bench: Testbench,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let bench = Testbench::new();
-        let text = bench.to_toml().replace(BOARD, GUIDES_BOARD);
-        let bench = bench.bench_text(&text);
-        bench.write("bench.toml", bench.to_toml());
-        bench.write("job.yaml", job());
-        fs::create_dir(bench.path().join("bin")).expect("an own directory");
-        symlink(host_runner(), bench.path().join("bin/host-runner")).expect("an own directory");
-        Self { bench }
-    }
-
-    /// Writes what a page shows as a file: a YAML block that begins with its name.
-    fn write_files_of(&self, page: &str) {
-        let text = fs::read_to_string(repository().join(page)).expect("a page of the repository");
-        for block in text.split("```yaml\n# ").skip(1) {
-            let block = block.split("\n```").next().unwrap_or(block);
-            if let Some((name, _)) = block.split_once('\n').filter(|(name, _)| !name.contains('/')) {
-                self.bench.write(name, format!("# {block}\n"));
-            }
-        }
-    }
-
-    /// A stored run where the pages have one.
-    fn store_run(&self) {
-        let name = "runs/20260102T030405Z-my-job";
-        fs::create_dir(self.bench.path().join("runs")).expect("an own directory");
-        let (code, output) = self.run(&format!("host-runner run job.yaml --out {name} --keep-rootfs"));
-        assert_eq!(code, Some(0), "{output}");
-    }
-
-    fn command(&self, command: &str) -> Command {
-        let runner = self.bench.host_runner(&[]);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(self.bench.path()).env_clear();
-        shell.envs(runner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let path = std::env::var("PATH").expect("a text");
-        shell.env("PATH", format!("{}:{path}", self.bench.path().join("bin").display()));
-        shell.stdin(Stdio::null());
-        shell
-    }
-
-    /// Runs a command to its end; its exit code and all that it prints.
-    fn run(&self, command: &str) -> (Option<i32>, String) {
-        let log = self.bench.path().join("tmp/printed");
-        let file = fs::File::create(&log).expect("an own directory");
-        let same = file.try_clone().expect("a descriptor");
-        let mut child = self.command(command).stdout(file).stderr(same).spawn().expect("sh runs");
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("a child") {
-                break status;
-            }
-            if started.elapsed() > PATIENCE {
-                // Killed, so that the failing test leaves nothing behind.
-                let _ = child.kill();
-                panic!("`{command}` did not end:\n{}", fs::read_to_string(&log).unwrap_or_default());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        (status.code(), fs::read_to_string(&log).expect("it was written"))
-    }
-}
-
-/// A job that passes on the board.
-fn job() -> String {
-    Job::new().definitions(&[Definition::new("smoke", &["lava-test-case answers --result pass"])]).to_yaml()
-}
 
 #[test]
 fn every_command_of_another_program_is_listed_with_a_reason() {
@@ -366,43 +208,4 @@ fn the_commands_of_all_other_pages_do_their_work() {
         if runs.filter(|shown| !is_parsed(shown)).count() == 0 { 0 } else { run_page(page, &Desk::new()) }
     });
     assert!(counts.sum::<usize>() >= 5);
-}
-
-#[test]
-fn the_messages_on_the_page_of_troubles_are_those_of_the_program() {
-    let page = fs::read_to_string(repository().join("docs/troubleshooting.md")).expect("a page");
-    let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-    assert!(headings.len() >= 10, "{headings:?}");
-    let sources = sources(&repository().join("host/src"));
-    let missing: Vec<_> = headings.iter().filter(|heading| !sources.contains(**heading)).collect();
-    assert!(missing.is_empty(), "no message of the program has {missing:?}");
-}
-
-/// All Rust sources below a directory that are no tests, as one text.
-fn sources(directory: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(directory).expect("a directory of the repository") {
-        let path = entry.expect("an entry").path();
-        if path.file_stem().is_some_and(|name| name == "tests") {
-            continue;
-        }
-        if path.is_dir() {
-            text += &sources(&path);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text += &fs::read_to_string(&path).expect("a source");
-        }
-    }
-    text
-}
-
-#[test]
-fn the_guide_leads_to_every_page() {
-    let guide = fs::read_to_string(repository().join("docs/README.md")).expect("a page");
-    let missing: Vec<String> = pages()
-        .into_iter()
-        .filter_map(|page| Some(page.strip_prefix("docs/")?.to_owned()))
-        .filter(|page| page != "README.md" && (!page.starts_with("errors/") || page == "errors/README.md"))
-        .filter(|page| !guide.contains(&format!("]({page})")))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }
