@@ -6,6 +6,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
 
 use host_runner::board::lease::Key;
+use protocol::frame::START;
 use rustix::process::Signal;
 use testbench::harness::{Definition, Job, OnTerminal, Running, Testbench, pseudo_terminal};
 
@@ -312,9 +313,13 @@ fn a_pipe_types_into_the_board_of_a_run_on_request_alone() {
     assert!(!run.printed().contains("types on it"), "{}", run.printed());
     let typed = piped(&["--type"]);
     assert_eq!(typed.code, Some(0), "{typed}");
+    assert!(typed.stdout.contains("root@debian"), "{typed}");
+    assert!(!typed.stdout.as_bytes().contains(&START), "frames are nothing to read: {typed}");
     run.wait_for("somebody who is attached to the console types on it");
     run.signal(Signal::TERM);
-    run.finish();
+    let finished = run.finish();
+    let recorded = std::fs::read(finished.out.join("console/host.raw")).expect("it is written");
+    assert!(recorded.contains(&START), "the agent speaks in frames");
 }
 
 #[test]
