@@ -19,6 +19,9 @@ static KERNEL_TIME: LazyLock<Regex> =
 /// Stands where a text was cut.
 pub(crate) const CUT: char = '…';
 
+/// Stands where a secret was.
+pub(crate) const MASK: &str = "[secret]";
+
 /// The begin of `text`: at most `limit` bytes, and the mark if there were more.
 pub(crate) fn clip(text: &str, limit: usize) -> String {
     clip_bytes(text.as_bytes(), limit)

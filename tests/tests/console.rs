@@ -8,7 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use host_runner::board::lease::Key;
 use protocol::frame::START;
 use rustix::process::Signal;
-use testbench::harness::{Definition, Job, OnTerminal, Running, Testbench, pseudo_terminal};
+use testbench::harness::{Definition, Job, NODE, OnTerminal, Running, Testbench, pseudo_terminal};
 
 /// The escape key.
 const ESCAPE: &str = "\x14";
@@ -318,7 +318,7 @@ fn a_pipe_types_into_the_board_of_a_run_on_request_alone() {
     run.wait_for("somebody who is attached to the console types on it");
     run.signal(Signal::TERM);
     let finished = run.finish();
-    let recorded = std::fs::read(finished.out.join("console/host.raw")).expect("it is written");
+    let recorded = std::fs::read(finished.out.join(format!("console/{NODE}.raw"))).expect("it is written");
     assert!(recorded.contains(&START), "the agent speaks in frames");
 }
 

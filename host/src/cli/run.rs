@@ -55,13 +55,13 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     }
     let emitter = Emitter::new(all);
     let boards: Vec<String> = plan.nodes.iter().filter_map(NodePlan::board).map(str::to_owned).collect();
-    let (job_name, remembered) = (plan.job_name.clone(), bench.clone());
+    let (job_name, text, remembered) = (plan.job_name.clone(), job.text(), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());
         let keep_on = args.keep_on;
         let served = web.map(|web| web.serve(&cancel)).transpose()?;
-        let run = JobRun { plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
+        let run = JobRun { text, plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
         let class = run::run(run).await;
         if let Some(served) = served {
             served.end().await;

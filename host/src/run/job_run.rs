@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Bench;
 use crate::event::{EventKind, Node, Outcome};
 use crate::fault::{Class, Fault};
+use crate::job::JobText;
 use crate::plan::{NodeKind, NodePlan, Plan};
 use crate::run::context::RunContext;
 use crate::run::networks::Networks;
@@ -18,6 +19,8 @@ use crate::run::{Emitter, Handover, node, verdict};
 
 /// A run that is ready to start.
 pub struct JobRun {
+    /// The file that says what is to be done.
+    pub text: JobText,
     /// What is to be done.
     pub plan: Plan,
     /// Where.
@@ -47,6 +50,8 @@ pub async fn run(job: JobRun) -> Option<Class> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         nodes: job.plan.nodes.iter().map(NodePlan::to_event).collect(),
     });
+    let JobText { file, text } = job.text.clone();
+    emitter.emit(EventKind::JobRead { file, text });
     for warning in &job.plan.warnings {
         emitter.warn(warning);
     }
