@@ -33,6 +33,9 @@ pub struct Results {
     pub duration: Duration,
     /// The nodes, in the order of the job's roles.
     pub nodes: Vec<NodeResults>,
+    /// Reports that could not be written, each with its error.
+    #[serde(skip)]
+    pub unwritten: Vec<String>,
     /// Whether there is a `job.yaml`: runs of older versions have none.
     #[serde(skip)]
     pub has_job_file: bool,
