@@ -98,10 +98,14 @@ fn of_fault<'a>(node: Option<&'a NodeResults>, fault: &'a Fault, evidence: &Evid
         _ => fault.place.clone(),
     };
     let mut before = name.map(|name| evidence.of_node(name)).unwrap_or_default();
-    // Often the message has the last lines itself.
+    // Often the message has the last lines of the console itself.
+    let has_last_lines = fault.message.contains("the board last said:");
     before.retain(|line| {
+        let is_of_console = line.starts_with('│');
         let text = line.rsplit_once("│ ").map_or(line.as_str(), |(_, text)| text).trim();
-        !text.is_empty() && !fault.message.lines().any(|said| said.trim() == text)
+        let is_told =
+            has_last_lines && is_of_console || fault.message.lines().any(|said| said.trim() == text);
+        !text.is_empty() && !is_told
     });
     let help = fault.help.as_deref();
     let log = name.filter(|name| evidence.has_spoken(name)).map(log_of);
