@@ -111,14 +111,6 @@ impl NodePlan {
         ["prepare"].into_iter().chain(start).chain(steps).chain(end).map(str::to_owned).collect()
     }
 
-    /// The name of its board; a secondary connection has none.
-    pub fn board(&self) -> Option<&str> {
-        match &self.kind {
-            NodeKind::Board { board } => Some(&board.name),
-            NodeKind::Secondary { .. } => None,
-        }
-    }
-
     /// What the node runs on: its board, or the node that it connects to.
     pub fn on(&self) -> &str {
         match &self.kind {

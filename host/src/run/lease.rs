@@ -10,7 +10,7 @@ use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place,
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
 use crate::link::{Target, check_permission, control};
-use crate::plan::{NodeKind, Plan};
+use crate::plan::Plan;
 use crate::run::bench::persistent_directory;
 
 /// How often those who wait for leases look whether it is their turn.
@@ -66,7 +66,8 @@ pub fn take_leases(
         for rootfs in node.persistent_rootfs() {
             wanted.others.push(rootfs_key(bench, &rootfs.value)?);
         }
-        let NodeKind::Board { board } = &node.kind else { continue };
+    }
+    for (_, board) in plan.boards() {
         if let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console {
             check_permission(path).map_err(|error| {
                 Fault::from_error(Class::Bench, format!("board `{}`", board.name), &error)

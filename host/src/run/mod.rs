@@ -49,7 +49,7 @@ pub use lease::{
     Queue, Taken, Wait, board_held, take_board, take_board_from_person, take_given_board, take_leases,
 };
 pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
-pub use out_directory::out_directory;
+pub use out_directory::{OutDirectory, Reserved, out_directory, start_time};
 pub(crate) use phase::Phase;
 pub use power::power_of;
 pub(crate) use resources::{Brought, Line, Resources};

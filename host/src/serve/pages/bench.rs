@@ -1,5 +1,6 @@
 //! The first page: boards and runs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
@@ -30,7 +31,7 @@ pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
     let main = html! {
         div #live {
             @if let Some(bench) = &site.bench {
-                (boards(&site.boards(&runs), &bench.path.display().to_string()))
+                (boards(&site.boards(&runs), &bench.path))
             } @else {
                 section #boards { p.note { "Without a bench file no boards are known. Name one with " code { "--bench FILE" } "." } }
             }
@@ -44,12 +45,13 @@ pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
     page.answer(StatusCode::OK, html! { h1 { "Boards and runs" } }, main)
 }
 
-fn boards(boards: &[BoardLine], bench: &str) -> Markup {
+fn boards(boards: &[BoardLine], bench: &Path) -> Markup {
+    let bench = std::path::absolute(bench).unwrap_or_else(|_| bench.to_owned());
     html! {
         section #boards aria-labelledby="boards-title" {
             h2 #boards-title { "Boards" }
             (board_table(boards))
-            p.note { "Of " code { (bench) } "." }
+            p.note { "Of " code { (bench.display()) } "." }
         }
     }
 }
