@@ -20,6 +20,7 @@ mod context;
 mod emitter;
 mod group;
 mod handover;
+mod idle_lines;
 mod job_run;
 mod keep_on;
 mod last_run;
@@ -43,6 +44,7 @@ pub(crate) use context::{HostAccess, NodeContext};
 pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use handover::{Handover, give_board, give_to_first, nobody_waits};
+pub(crate) use idle_lines::Reads;
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{
