@@ -165,6 +165,9 @@ fn a_board_whose_job_failed_stays_on_for_a_person_until_the_run_is_stopped() {
     bench.write("job.yaml", Job::new().definitions(&[fails]).to_yaml());
     let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-on"]);
     run.wait_for("board `fake1` stays on for 60 min: `host-runner console fake1`");
+    run.wait_for("keep-on … (at most 60 min)");
+    let boards = bench.start_with(&["boards"]).finish();
+    assert!(boards.stdout.contains(", keeps a failed board on until 20"), "{boards}");
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     person.types(&format!("{ESCAPE}t"));
