@@ -1,6 +1,7 @@
 //! One node: its steps in order under their deadlines, and clean-up on every way out.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +176,8 @@ async fn act(
     let is_over_ssh = resources.space().ssh.is_some();
     let idle = resources.lend_idle(reads(node, step, is_over_ssh));
     // An action is large, and would be on the stack once more on each level of waiting.
-    let work = Box::pin(do_action(node, step, phase, overlay, resources));
+    let work: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + '_>> =
+        Box::pin(do_action(node, step, phase, overlay, resources));
     let done = idle.listen_while(work).await;
     resources.take_back();
     done
