@@ -51,6 +51,13 @@ pub enum EventKind {
         /// The nodes, in the order of the job's roles.
         nodes: Vec<Node>,
     },
+    /// The job file that the run is of, behind its start.
+    JobRead {
+        /// Its path as it was given, or `standard input`.
+        file: String,
+        /// All of its text, but for the values of its `secrets`; at most 1 MiB.
+        text: String,
+    },
     /// A node began a phase; phases of one node do not overlap.
     PhaseStarted {
         /// Name such as `deploy-tftp`.

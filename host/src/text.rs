@@ -2,12 +2,14 @@
 //!
 //! Every cut is marked: for the reader, and for what keeps secrets out of reports, as a part of one may stand beside it.
 
+mod between_frames;
 mod damaged;
 
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+pub(crate) use between_frames::BetweenFrames;
 pub(crate) use damaged::{DamagedFrame, WithoutDamagedFrames};
 
 /// The time in front of each message of a Linux kernel, and who said it, where that is shown (`CONFIG_PRINTK_CALLER`).
@@ -16,6 +18,9 @@ static KERNEL_TIME: LazyLock<Regex> =
 
 /// Stands where a text was cut.
 pub(crate) const CUT: char = '…';
+
+/// Stands where a secret was.
+pub(crate) const MASK: &str = "[secret]";
 
 /// The begin of `text`: at most `limit` bytes, and the mark if there were more.
 pub(crate) fn clip(text: &str, limit: usize) -> String {

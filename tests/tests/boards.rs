@@ -49,7 +49,8 @@ fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
     assert_eq!((used["state"].as_str(), used["holder"]["job"].as_str()), (Some("used"), Some("one-board")));
     let shown = command(&bench, &["boards"]);
     assert!(
-        shown.stdout.contains("fake1  used") && shown.stdout.contains("by run out of job `one-board`"),
+        shown.stdout.contains("fake1  used")
+            && shown.stdout.contains(&format!("by {} `one-board`", bench.run_of("out"))),
         "{shown}"
     );
     run.signal(Signal::TERM);
@@ -105,7 +106,10 @@ fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
     let before = command(&bench, &["boards"]).power();
     let refused = command(&bench, &["power", BOARD, "off"]);
     assert_eq!(refused.code, Some(3), "{refused}");
-    assert!(refused.stderr.contains("is in use by run out of job `one-board`"), "{refused}");
+    assert!(
+        refused.stderr.contains(&format!("is in use by {} `one-board`", bench.run_of("out"))),
+        "{refused}"
+    );
     assert_eq!(refused.power(), before);
     let forced = command(&bench, &["power", BOARD, "off", "--force"]);
     assert_eq!(forced.code, Some(0), "{forced}");
@@ -153,17 +157,18 @@ fn runs_that_wait_get_the_board_in_the_order_in_which_they_came() {
     bench.write("next.yaml", Job::new().definitions(&[passes]).to_yaml());
     let wait = |out: &str| bench.start_with(&["run", "next.yaml", "--out", out, "--wait"]);
     let second = wait("second");
-    second.wait_for_error("waiting: board fake1 is in use by run out of job `one-board`");
+    second.wait_for_error(&format!("waiting: board fake1 is in use by {} `one-board`", bench.run_of("out")));
     let third = wait("third");
     third.wait_for_error("waiting: another run waits for the same before this one");
     let told = board(&bench);
     let runs: Vec<_> = told["waiting"].as_array().into_iter().flatten().map(|one| &one["run"]).collect();
-    assert_eq!(runs, ["second", "third"], "{told}");
+    let expected = ["second", "third"].map(|out| bench.path().join(out).display().to_string());
+    assert_eq!(runs, expected.each_ref(), "{told}");
     assert!(told["holder"]["until"].is_string(), "{told}");
     let impatient = command(&bench, &["run", "next.yaml", "--out", "impatient"]);
     assert_eq!(impatient.code, Some(3), "{impatient}");
     assert!(
-        impatient.stderr.contains("run second of job")
+        impatient.stderr.contains(&bench.run_of("second"))
             && impatient.stderr.contains("`run --wait` waits behind it"),
         "{impatient}"
     );
@@ -176,7 +181,10 @@ fn runs_that_wait_get_the_board_in_the_order_in_which_they_came() {
         serde_json::from_str::<Value>(&text).expect("JSON")["started"].to_string()
     };
     assert!(started("second") < started("third"));
-    assert!(third.stderr.contains("waiting: board fake1 is in use by run second"), "{third}");
+    assert!(
+        third.stderr.contains(&format!("waiting: board fake1 is in use by {}", bench.run_of("second"))),
+        "{third}"
+    );
 }
 
 #[test]
@@ -207,7 +215,8 @@ fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
     let run = busy(&first);
     let refused = command(&second, &["power", BOARD, "on"]);
     assert_eq!(refused.code, Some(3), "{refused}");
-    let told = format!("console {}:9 is in use by run out of job `one-board`", first.addresses().board);
+    let told =
+        format!("console {}:9 is in use by {} `one-board`", first.addresses().board, first.run_of("out"));
     assert!(refused.stderr.contains(&told), "{refused}");
     run.signal(Signal::TERM);
     run.finish();

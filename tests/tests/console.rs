@@ -6,8 +6,9 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
 
 use host_runner::board::lease::Key;
+use protocol::frame::START;
 use rustix::process::Signal;
-use testbench::harness::{Definition, Job, OnTerminal, Running, Testbench, pseudo_terminal};
+use testbench::harness::{Definition, Job, NODE, OnTerminal, Running, Testbench, pseudo_terminal};
 
 /// The escape key.
 const ESCAPE: &str = "\x14";
@@ -89,7 +90,7 @@ fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     let run = bench.start(&Job::new().definitions(&[stays]));
     run.wait_for("pass    there");
     let mut person = at_console(&bench, &[]);
-    person.sees("console of fake1, which run out of job `one-board`");
+    person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
     // What came before.
     person.sees("root@debian");
     person.types("x");
@@ -164,8 +165,11 @@ fn a_board_whose_job_failed_stays_on_for_a_person_until_the_run_is_stopped() {
     bench.write("job.yaml", Job::new().definitions(&[fails]).to_yaml());
     let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-on"]);
     run.wait_for("board `fake1` stays on for 60 min: `host-runner console fake1`");
+    run.wait_for("keep-on … (at most 60 min)");
+    let boards = bench.start_with(&["boards"]).finish();
+    assert!(boards.stdout.contains(", keeps a failed board on until 20"), "{boards}");
     let mut person = at_console(&bench, &[]);
-    person.sees("console of fake1, which run out of job");
+    person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     person.types(&format!("{ESCAPE}t"));
     person.sees("keys are for the board now");
     person.types("uname -m\r");
@@ -187,7 +191,7 @@ fn a_board_that_did_not_boot_stays_on_with_its_console_open_again() {
     let run = bench.start_with(&["run", "job.yaml", "--out", "out", "--keep-on=5"]);
     run.wait_for("board `fake1` stays on for 5 min");
     let mut person = at_console(&bench, &[]);
-    person.sees("console of fake1, which run out of job");
+    person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     person.sees("Hit any key to stop autoboot");
     person.types(&format!("{ESCAPE}q"));
     assert_eq!(person.finish().0, Some(0));
@@ -215,10 +219,10 @@ fn an_open_console_gives_its_board_to_a_run_watches_it_and_has_the_board_back() 
     person.sees("Hit any key to stop autoboot");
     let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
     let run = bench.start(&Job::new().definitions(&[stays]));
-    person.sees("run out of job `one-board` (process ");
+    person.sees(&format!("{} `one-board` (process ", bench.run_of("out")));
     person.sees(") takes the board");
     run.wait_for("pass    there");
-    person.sees("console of fake1, which run out of job `one-board`");
+    person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
     run.signal(Signal::TERM);
     let finished = run.finish();
     assert_eq!(finished.code, Some(5), "{finished}");
@@ -237,12 +241,12 @@ fn a_console_comes_behind_a_run_that_waits() {
     let first = bench.start(&Job::new().definitions(&[stays]));
     first.wait_for("pass    there");
     let mut person = at_console(&bench, &[]);
-    person.sees("console of fake1, which run out of job");
+    person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     let second = start_next(&bench, &["--out", "second", "--wait"]);
-    second.wait_for_error("waiting: board fake1 is in use by run out of job");
+    second.wait_for_error(&format!("waiting: board fake1 is in use by {}", bench.run_of("out")));
     first.signal(Signal::TERM);
     first.finish();
-    person.sees("console of fake1, which run second of job");
+    person.sees(&format!("console of fake1, which {}", bench.run_of("second")));
     second.signal(Signal::TERM);
     let second = second.finish();
     assert_eq!(second.code, Some(5), "{second}");
@@ -258,7 +262,7 @@ fn the_power_of_a_board_that_a_run_has_is_asked_about_and_told_to_the_run() {
     let run = bench.start(&Job::new().definitions(&[stays]));
     run.wait_for("pass    there");
     let mut person = at_console(&bench, &[]);
-    person.sees("console of fake1, which run out of job");
+    person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     let switched = || std::fs::read_to_string(bench.path().join("power.log")).expect("it was switched");
     person.types(&format!("{ESCAPE}p"));
     person.sees("has the board. Type yes to go on with: reset.");
@@ -312,9 +316,13 @@ fn a_pipe_types_into_the_board_of_a_run_on_request_alone() {
     assert!(!run.printed().contains("types on it"), "{}", run.printed());
     let typed = piped(&["--type"]);
     assert_eq!(typed.code, Some(0), "{typed}");
+    assert!(typed.stdout.contains("root@debian"), "{typed}");
+    assert!(!typed.stdout.as_bytes().contains(&START), "frames are nothing to read: {typed}");
     run.wait_for("somebody who is attached to the console types on it");
     run.signal(Signal::TERM);
-    run.finish();
+    let finished = run.finish();
+    let recorded = std::fs::read(finished.out.join(format!("console/{NODE}.raw"))).expect("it is written");
+    assert!(recorded.contains(&START), "the agent speaks in frames");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What a person sees: the live view on a terminal, what stands there at the end, and what is printed elsewhere.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use testbench::harness::{Definition, Finished, Job, OnTerminal, Testbench};
 
 /// A run on a terminal whose test stays until it is stopped.
@@ -154,4 +157,100 @@ fn a_run_in_json_prints_its_events_and_nothing_else() {
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused}");
         assert!(refused.stderr.contains("cannot be used with"), "{refused}");
     }
+}
+
+#[test]
+fn who_reads_the_events_of_a_run_may_go_and_the_run_is_what_it_is() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", Job::new().to_yaml());
+    let mut command = bench.host_runner(&["run", "job.yaml", "--json", "--out", "out"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut first = String::new();
+    let mut events = BufReader::new(run.stdout.take().expect("piped"));
+    events.read_line(&mut first).expect("an event");
+    assert!(first.contains("\"event\":\"run-started\""), "{first}");
+    drop(events);
+    let ended = run.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{told}");
+    assert!(told.starts_with("standard output: broken pipe; all is in out"), "{told}");
+    let stored = std::fs::read_to_string(bench.path().join("out/run.jsonl")).expect("it is written");
+    assert!(stored.trim_end().lines().last().is_some_and(|last| last.contains("run-finished")), "{stored}");
+}
+
+#[test]
+fn results_that_could_not_be_written_are_no_pass() {
+    let bench = Testbench::new();
+    let go = bench.path().join("go");
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", go.display());
+    let run = bench.start(&smoke(&["lava-test-case there --result pass", &wait]));
+    run.wait_for("pass    there");
+    std::fs::remove_dir_all(bench.path().join("out")).expect("an own directory");
+    std::fs::write(&go, "").expect("an own directory");
+    let run = run.finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    let last = run.stdout.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error one-board in "), "{run}");
+    assert!(
+        last.contains(": pass, but its results are not whole: results.json cannot be written: "),
+        "{run}"
+    );
+    assert!(run.stderr.contains("infrastructure error: out\n  results.json cannot be written: "), "{run}");
+}
+
+#[test]
+fn failures_of_one_kind_say_once_whose_fault_they_are_and_what_to_do() {
+    let steps = ["lava-test-case one --result fail", "lava-test-case two --result fail"];
+    let run = run(&Testbench::new(), &smoke(&steps), &["--quiet"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    for once in [
+        "whose fault: what was tested, or its test",
+        "help: what it printed before is in out/console/board.log",
+    ] {
+        assert_eq!(run.stdout.matches(once).count(), 1, "{once}: {run}");
+    }
+    assert!(run.stdout.find("case two") < run.stdout.find("whose fault"), "{run}");
+    assert!(run.out.join("console/board.log").exists(), "{run}");
+}
+
+#[test]
+fn the_help_names_no_log_of_a_board_that_said_nothing() {
+    let bench = Testbench::new().console("[\"false\"]");
+    let run = run(&bench, &Job::new(), &[]);
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(!run.out.join("console/board.log").exists(), "{run}");
+    assert!(!run.stdout.contains("console/board.log"), "{run}");
+}
+
+#[test]
+fn a_quiet_run_on_github_has_annotations() {
+    let bench = Testbench::new().environment("GITHUB_ACTIONS", "true");
+    let run = run(&bench, &smoke(&["lava-test-case bad --result fail"]), &["--quiet"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let word = lines[0].strip_prefix("::stop-commands::").unwrap_or_else(|| panic!("{run}"));
+    let open =
+        lines.iter().position(|line| *line == format!("::{word}::")).unwrap_or_else(|| panic!("{run}"));
+    assert!(lines[1].starts_with("test error board, 0_smoke, case bad"), "{run}");
+    assert!(lines[open + 1].starts_with("::error file=job.yaml,line="), "{run}");
+}
+
+#[test]
+fn the_job_is_kept_as_it_was_read_without_its_secrets() {
+    let bench = Testbench::new();
+    let job = Job::new().to_yaml().replacen(
+        "job_name",
+        "# as it came\nsecrets: {TOKEN: s3cret-token}\njob_name",
+        1,
+    );
+    bench.write("bench.toml", bench.to_toml());
+    let input = std::fs::File::open(bench.write("input", &job)).expect("it was written");
+    let run = bench.start_with_input(&["run", "-", "--out", "out"], input).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let kept = job.replace("secrets: {TOKEN: s3cret-token}", "\"secrets\": {\"TOKEN\": \"[secret]\"}");
+    assert_eq!(run.file("job.yaml"), kept, "{run}");
+    assert!(run.file("index.html").contains("href=\"job.yaml\""), "{run}");
+    assert!(!run.file("run.jsonl").contains("s3cret-token"), "{run}");
+    assert_eq!(bench.differing_files_of_a_replay(), Vec::<std::path::PathBuf>::new());
 }

@@ -18,7 +18,7 @@ pub(crate) async fn boot_minimal(
 ) -> Result<(), Fault> {
     let board = node.own_board(phase)?;
     let mut console = power_on(node, phase, step, &boot.reset, board, resources).await?;
-    call_group(node, phase, step, Moment::Login, resources).await?;
+    console.listen_while(call_group(node, phase, step, Moment::Login, resources)).await?;
     shell::log_in(node, phase, step, &boot.shell, boot.reset.wanted, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, None)?);
     Ok(())
@@ -45,7 +45,7 @@ pub(crate) async fn new_connection(
             part.bound("open connection", open_console(node, &part, target, tap_of(node))).await?
         }
     };
-    call_group(node, phase, step, Moment::Login, resources).await?;
+    console.listen_while(call_group(node, phase, step, Moment::Login, resources)).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     resources.space().line = Some(shell::line(phase, &boot.shell, console, Some(name.clone()))?);
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Instant;
 use regex::bytes::Regex;
 
 use crate::action::power::power_on;
-use crate::action::{Deployed, call_group, shell};
+use crate::action::{Deployed, boot_help, call_group, shell};
 use crate::board::{self, Board};
 use crate::dialog::{Goal, LastOutput, Start, Uboot, UbootError, UbootLimits, UbootSettings};
 use crate::fault::{Chain, Class, Fault};
@@ -36,12 +36,13 @@ pub(crate) async fn boot_uboot(
     talk(
         node,
         phase,
+        board,
         &mut console,
         Uboot::new(settings, commands, start, Goal::Kernel, phase.end(), Instant::now()),
     )
     .await?;
     node.emitter.note("U-Boot started the kernel");
-    call_group(node, phase, step, Moment::Login, resources).await?;
+    console.listen_while(call_group(node, phase, step, Moment::Login, resources)).await?;
     shell::log_in(node, phase, step, &boot.shell, false, &mut console).await?;
     let deployed = resources.space().deployed.as_ref();
     let tests = deployed.map(|deployed| deployed.tests).unwrap_or_default();
@@ -71,6 +72,7 @@ pub(crate) async fn boot_bootloader(
     talk(
         node,
         phase,
+        board,
         &mut console,
         Uboot::new(settings, commands, start, Goal::Prompt, phase.end(), Instant::now()),
     )
@@ -90,13 +92,15 @@ fn start(reset: &ResetPlan, resources: &Resources) -> Start {
 async fn talk(
     node: &NodeContext,
     phase: &Phase,
+    board: &Board,
     console: &mut Console,
     dialog: Result<Uboot, UbootError>,
 ) -> Result<(), Fault> {
     let dialog = dialog.map_err(|error| phase.error(error.class(), &error))?;
-    let report = drive(console, dialog)
-        .await
-        .map_err(|error| drive_fault(phase, console, &error, UbootError::class))?;
+    let report = drive(console, dialog).await.map_err(|error| {
+        let help = error.dialog().and_then(|error| boot_help::of_uboot(error, board));
+        drive_fault(phase, console, &error, UbootError::class).with_optional_help(help)
+    })?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
     }

@@ -78,7 +78,7 @@ pub(crate) struct SharedConsole {
 
 impl SharedConsole {
     fn tap(&self, tap: Tap) -> Tap {
-        self.console.tap(tap)
+        self.console.tap_text(tap)
     }
 
     /// As of [`ConsoleShare::close`].

@@ -18,7 +18,7 @@ pub(crate) async fn call_group(
     resources: &mut Resources,
 ) -> Result<(), Fault> {
     for call in step.calls.iter().filter(|call| call.moment() == moment) {
-        let released = perform(node, phase, call).await?;
+        let released = resources.listen_while(perform(node, phase, call)).await?;
         for (key, value) in &call.message {
             if value.starts_with('$') {
                 let value = find_value(call, &released, key)?;

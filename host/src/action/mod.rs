@@ -4,6 +4,7 @@
 //! acquired so far; it returns when it is done, or with the fault that ends the node.
 
 mod attempts;
+mod boot_help;
 mod boot_minimal;
 mod boot_ssh;
 mod boot_uboot;
@@ -24,6 +25,7 @@ mod shell;
 mod test;
 
 pub(crate) use attempts::{Attempts, within_attempt};
+pub(crate) use boot_help::{WrongSpeed, advice};
 pub(crate) use boot_minimal::{boot_minimal, new_connection};
 pub(crate) use boot_ssh::{boot_ssh, leave};
 pub(crate) use boot_uboot::{UBOOT_LINE_LIMIT, boot_bootloader, boot_uboot, dialog_settings};

@@ -98,7 +98,8 @@ pub(super) async fn power_on(
             let usual = power.usual_limit().map(|time| Limit::new(time, "a fixed limit of switching power"));
             let part = phase.part(limit(Part::Reset).or(usual.as_ref()));
             let say = |text: &str| node.emitter.warn(text);
-            power.reset(part.left(), &say).await.map_err(|error| power_fault(&part, &error))?;
+            let reset = console.listen_while(power.reset(part.left(), &say)).await;
+            reset.map_err(|error| power_fault(&part, &error))?;
             node.emitter.note(format!("board `{}` is switched on", board.name));
         }
         None if !reset.soft_reboot.is_empty() => {

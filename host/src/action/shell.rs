@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use regex::bytes::Regex;
 
+use crate::action::boot_help;
 use crate::action::boot_uboot::drive_fault;
 use crate::dialog::{AutoLogin, Complaint, Complaints, Login, LoginError, LoginLimits, LoginSettings};
 use crate::event::EventKind;
 use crate::fault::Fault;
 use crate::job::{Part, Timeouts};
-use crate::link::{Console, DriveError, drive};
+use crate::link::{Console, drive};
 use crate::plan::{ShellPlan, Step};
 use crate::run::{Line, NodeContext, Phase};
 
@@ -53,12 +54,13 @@ pub(super) async fn log_in(
     };
     let logged_in =
         drive(console, Login::new(settings, &phase.end(), Instant::now())).await.map_err(|error| {
-            if let DriveError::Dialog(error) = &error
-                && error.is_of_kernel()
-            {
+            if error.dialog().is_some_and(LoginError::is_of_kernel) {
                 node.emitter.note(KERNEL_FAILED);
             }
-            drive_fault(phase, console, &error, LoginError::class)
+            let board = node.plan.kind.board();
+            let expired = error.dialog().and_then(LoginError::expired);
+            let help = expired.zip(board).and_then(|(expired, board)| boot_help::of_wait(expired, board));
+            drive_fault(phase, console, &error, LoginError::class).with_optional_help(help)
         })?;
     if !shell.ignore_kernel_messages {
         report_complaints(node, logged_in.complaints);

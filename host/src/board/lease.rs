@@ -30,6 +30,7 @@ pub use handover::Handover;
 pub(crate) use handover::MAX_DESCRIPTORS;
 pub use queue::{Place, Waiter, waiters};
 use tell::Teller;
+pub use tell::Told;
 pub(crate) use user::{Process, user_name};
 
 /// Who holds a lease.
@@ -48,29 +49,38 @@ pub struct Holder {
     /// When it is given back at the latest, if that is known.
     #[serde(default)]
     pub until: Option<jiff::Timestamp>,
+    /// Until when a board whose job has failed stays on (`--keep-on`), if one does.
+    #[serde(default)]
+    pub kept_on_until: Option<jiff::Timestamp>,
 }
 
 impl Holder {
     /// This process.
     pub fn this(run: String, job: String, since: jiff::Timestamp) -> Self {
         let user = rustix::process::getuid().as_raw();
-        Self { pid: std::process::id(), user, run, job, since, until: None }
+        Self { pid: std::process::id(), user, run, job, since, until: None, kept_on_until: None }
     }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, user, run, job, since, until } = self;
+        let Self { pid, user, run, job, since, until, kept_on_until } = self;
         let user = user_name(*user);
         if job.is_empty() {
             write!(f, "`{run}`")?;
         } else {
             write!(f, "run {run} of job `{job}`")?;
         }
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
         write!(f, " (process {pid}, user {user}, since {since}")?;
-        match until {
-            Some(until) => write!(f, ", until {} at the latest)", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
-            None => f.write_str(")"),
+        match (kept_on_until, until) {
+            (Some(kept), _) => {
+                write!(f, ", keeps a failed board on until {})", kept.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            }
+            (None, Some(until)) => {
+                write!(f, ", until {} at the latest)", until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            }
+            (None, None) => f.write_str(")"),
         }
     }
 }
@@ -283,6 +293,11 @@ impl Lease {
             source,
         })?;
         Ok(Self { teller })
+    }
+
+    /// What is told of the holder, which can be changed.
+    pub fn told(&self) -> Told {
+        self.teller.told()
     }
 
     fn into_listeners(self) -> Vec<UnixListener> {

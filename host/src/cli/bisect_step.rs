@@ -14,6 +14,7 @@ use crate::cli::run::{default_out, run};
 use crate::event::{EventKind, Outcome};
 use crate::fault::Class;
 use crate::report::jsonl::{self, ReadError};
+use crate::run::OutDirectory;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -68,9 +69,9 @@ pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
     args.run.wait.get_or_insert(LONGEST_WAIT);
     let mut attempt = 0;
     let (code, verdict) = loop {
-        let out = match &named {
-            Some(out) if attempt == 0 => out.clone(),
-            Some(out) => with_number(out, attempt + 1),
+        let OutDirectory { path: out, reserved: _reserved } = match &named {
+            Some(out) if attempt == 0 => OutDirectory { path: out.clone(), reserved: None },
+            Some(out) => OutDirectory { path: with_number(out, attempt + 1), reserved: None },
             None => default_out("bisect"),
         };
         args.run.out = Some(out.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
-use crate::report::ci::{Annotations, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
+use crate::report::ci::{Annotations, Closing, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
 use crate::report::jsonl::PrintedEvents;
 use crate::report::output::{Full, Output, Printer};
 use crate::report::terminal::Terminal;
@@ -67,28 +67,41 @@ pub(super) struct View<'a> {
 /// The reports that are printed: the terminal's, and around it what the CI service shows that the program runs in.
 pub(super) fn printed(display: &DisplayArgs, view: &View<'_>) -> Result<Vec<Box<dyn Reporter>>, Fault> {
     let out = || Box::new(view.out.clone());
-    let terminal = Terminal::new(out(), display.terminal(view));
-    let (sections, fence) = match service() {
-        None => return Ok(vec![Box::new(terminal)]),
-        Some(_) if display.quiet => return Ok(vec![Box::new(terminal)]),
-        Some(Service::GitLab) => (Sections::GitLab, None),
+    let terminal = Box::new(Terminal::new(out(), display.terminal(view)));
+    let mut reports: Vec<Box<dyn Reporter>> = match service() {
+        None => vec![terminal],
+        Some(Service::GitLab) if display.quiet => vec![terminal],
+        Some(Service::GitLab) => in_sections(terminal, Sections::GitLab, &view.out),
         Some(Service::GitHub) => {
             let fence = Fence::new(unguessable_word()?);
-            (Sections::GitHub(fence.clone()), Some(fence))
+            // Annotations are for the service: nobody who wants to read little reads them.
+            let mut reports = match display.quiet {
+                true => vec![Box::new(Closing::new(out(), fence.clone())), terminal as Box<dyn Reporter>],
+                false => in_sections(terminal, Sections::GitHub(fence.clone()), &view.out),
+            };
+            reports.push(Box::new(Annotations::new(out(), fence)));
+            reports
         }
     };
-    let mut reports: Vec<Box<dyn Reporter>> = vec![
-        Box::new(LiveSection::new(out(), sections.clone())),
-        Box::new(terminal),
-        Box::new(ConsoleSections::new(out(), sections)),
-    ];
-    if let Some(fence) = fence {
-        reports.push(Box::new(Annotations::new(out(), fence)));
-        if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
-            reports.push(Box::new(StepSummary::new(PathBuf::from(path))));
-        }
+    if let Some(path) = step_summary() {
+        reports.push(Box::new(StepSummary::new(path)));
     }
     Ok(reports)
+}
+
+/// The terminal's report, and around it the sections of a service's log.
+fn in_sections(terminal: Box<Terminal>, sections: Sections, out: &Output) -> Vec<Box<dyn Reporter>> {
+    vec![
+        Box::new(LiveSection::new(Box::new(out.clone()), sections.clone())),
+        terminal,
+        Box::new(ConsoleSections::new(Box::new(out.clone()), sections)),
+    ]
+}
+
+/// Where GitHub wants the summary of a step.
+fn step_summary() -> Option<PathBuf> {
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())?;
+    matches!(service(), Some(Service::GitHub)).then(|| PathBuf::from(path))
 }
 
 enum Service {

@@ -1,5 +1,6 @@
 //! `host-runner run JOB`: runs a job on the boards of a bench.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,9 @@ use crate::diagnostic::{Source, did_you_mean};
 use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
-use crate::plan::{NodeKind, NodePlan, Plan};
+use crate::plan::Plan;
 use crate::report::output::Full;
-use crate::run::{self, Emitter, Handover, JobRun, LastRun, Wait, out_directory};
+use crate::run::{self, Emitter, Handover, JobRun, LastRun, OutDirectory, Wait, out_directory};
 
 /// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
 const UNREAD_TIME: Duration = Duration::from_secs(60);
@@ -37,7 +38,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     if args.display.quiet {
         refuse_questions(&plan)?;
     }
-    let out = args.out.clone().unwrap_or_else(|| default_out(&plan.job_name));
+    let chosen = match &args.out {
+        Some(out) => OutDirectory { path: out.clone(), reserved: None },
+        None => default_out(&plan.job_name),
+    };
+    let out = chosen.path.clone();
     let web = args.web.map(|address| Web::open(address, &bench, &out)).transpose()?;
     let say = |text: &str| note(&format!("waiting: {text}"));
     let wait = match args.wait {
@@ -45,10 +50,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         None => None,
     };
     let at_most = plan.job_timeout.time.saturating_add(args.keep_on.unwrap_or_default());
-    let taken = run::take_leases(&plan, &bench, &out, at_most, wait.as_ref())?;
-    let handover = Handover::of(taken.lines);
-    let started = jiff::Timestamp::now();
+    let absolute = std::path::absolute(&out).unwrap_or_else(|_| out.clone());
+    let taken = run::take_leases(&plan, &bench, &absolute, at_most, wait.as_ref())?;
+    let handover = Handover::of(&taken.lease, taken.lines);
+    let (started, _own_time) = run::start_time(jiff::Timestamp::now());
     reports::make_out_directory(&out)?;
+    drop(chosen);
     let mut all = reports::files(&out)?;
     let printed = reports::detached(if args.json { Full::Fail } else { Full::LeaveOut })?;
     match args.json {
@@ -59,14 +66,14 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         )?),
     }
     let emitter = Emitter::new(all);
-    let boards: Vec<String> = plan.nodes.iter().filter_map(NodePlan::board).map(str::to_owned).collect();
-    let (job_name, remembered) = (plan.job_name.clone(), bench.clone());
+    let boards: Vec<String> = plan.boards().map(|(_, board)| board.name.clone()).collect();
+    let (job_name, text, remembered) = (plan.job_name.clone(), job.text(), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());
         let keep_on = args.keep_on;
         let served = web.map(|web| web.serve(&cancel)).transpose()?;
-        let run = JobRun { plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
+        let run = JobRun { text, plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
         let class = run::run(run).await;
         if let Some(served) = served {
             served.end().await;
@@ -74,7 +81,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         Ok::<_, Fault>(class)
     })?;
     let last = LastRun {
-        directory: std::path::absolute(&out).unwrap_or_else(|_| out.clone()),
+        directory: absolute,
         job: job_name,
         started,
         finished: jiff::Timestamp::now(),
@@ -87,10 +94,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     handover.finish(taken.lease, &remembered);
     match printed.settle(UNREAD_TIME) {
         Ok(()) => {}
-        Err(error) if args.json => {
+        Err(error) if args.json && error.kind() != io::ErrorKind::BrokenPipe => {
             return Err(Fault::from_error(Class::Infrastructure, "standard output", &error).into());
         }
-        // The run is what it is.
+        // The run is what it is: `run --json | head -1` has what it wants.
         Err(error) => note(&format!("standard output: {error}; all is in {}", out.display())),
     }
     if let Some(problem) = emitter.broken_reports().first() {
@@ -101,14 +108,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
 
 /// Refuses boards at which a person is needed, who would not be told.
 fn refuse_questions(plan: &Plan) -> Result<(), Fault> {
-    let boards = plan.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Board { board } => Some(board),
-        NodeKind::Secondary { .. } => None,
-    });
-    let is_by_hand = |board: &&Arc<Board>| {
+    let is_by_hand = |(_, board): &(_, &Arc<Board>)| {
         matches!(board.console, ConsoleTarget::Line(_)) && board.power.as_ref().is_none_or(Power::is_by_hand)
     };
-    boards.into_iter().find(is_by_hand).map_or(Ok(()), |board| {
+    plan.boards().find(is_by_hand).map_or(Ok(()), |(_, board)| {
         let text = format!(
             "the power of board `{}` is switched by hand, and with --quiet nobody is asked",
             board.name
@@ -189,6 +192,6 @@ fn usual_benches() -> Vec<PathBuf> {
 }
 
 /// The directory of a run whose directory nobody has named.
-pub(super) fn default_out(job_name: &str) -> PathBuf {
+pub(super) fn default_out(job_name: &str) -> OutDirectory {
     out_directory(Path::new("runs"), job_name, jiff::Timestamp::now(), |_| false)
 }

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::Scan;
 use crate::limit::Limit;
+use crate::text::clip;
+
+/// How much noise is shown, in bytes.
+const NOISE: usize = 100;
 
 /// What was awaited, how long, and what the board said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +27,10 @@ pub struct Expired {
 
 impl Expired {
     pub(super) fn new(awaited: impl Into<String>, waited: Duration, limit: &Limit, scan: &Scan) -> Self {
-        Self {
-            awaited: awaited.into(),
-            waited,
-            limit: limit.clone(),
-            last_output: scan.tail(),
-            garbage: scan.is_garbage(),
-        }
+        let garbage = scan.is_garbage();
+        // Noise tells nobody anything: a little of it is enough to see what it is.
+        let last_output = if garbage { clip(&scan.tail().replace('\n', " "), NOISE) } else { scan.tail() };
+        Self { awaited: awaited.into(), waited, limit: limit.clone(), last_output, garbage }
     }
 }
 

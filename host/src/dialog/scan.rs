@@ -6,6 +6,7 @@ pub(super) use escape::EscapeFilter;
 
 use regex::bytes::Regex;
 
+use super::Noise;
 use crate::text::{WithoutDamagedFrames, printable, tail};
 
 /// Text that is kept, in bytes; twice as much just before the older half is dropped.
@@ -13,10 +14,6 @@ const KEPT: usize = 8192;
 /// Lines and bytes of [`Scan::tail`].
 const TAIL_LINES: usize = 12;
 const TAIL_BYTES: usize = 2048;
-/// Bytes after which the share of garbage forgets the past.
-const GARBAGE_MEMORY: usize = 4096;
-/// Bytes before which nothing is said about garbage.
-const GARBAGE_MINIMUM: usize = 32;
 
 /// Recent output of a board, and a mark up to which it is dealt with.
 ///
@@ -27,21 +24,13 @@ pub struct Scan {
     escapes: EscapeFilter,
     text: Vec<u8>,
     mark: usize,
-    garbage: usize,
-    seen: usize,
+    noise: Noise,
 }
 
 impl Scan {
     /// Adds what the board sent.
     pub fn push(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.seen += 1;
-            self.garbage += usize::from(is_garbage(byte));
-        }
-        if self.seen > GARBAGE_MEMORY {
-            self.seen /= 2;
-            self.garbage /= 2;
-        }
+        self.noise.push(bytes);
         self.escapes.push(bytes, &mut self.text);
         if self.text.len() > 2 * KEPT {
             let dropped = self.text.len() - KEPT;
@@ -97,9 +86,8 @@ impl Scan {
 
     /// The last lines of what the board said, printable, for error messages.
     pub fn tail(&self) -> String {
-        let (mut frames, mut text) = (WithoutDamagedFrames::default(), Vec::new());
-        frames.push(&self.text, &mut text);
-        frames.end(&mut text);
+        // Noise has the bytes of frames, too, and no agent has sent them.
+        let text = if self.is_garbage() { self.text.clone() } else { self.text_without_frames() };
         let text = tail(&text, TAIL_BYTES);
         let lines: Vec<String> = text
             .lines()
@@ -109,14 +97,17 @@ impl Scan {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
+    fn text_without_frames(&self) -> Vec<u8> {
+        let (mut frames, mut text) = (WithoutDamagedFrames::default(), Vec::new());
+        frames.push(&self.text, &mut text);
+        frames.end(&mut text);
+        text
+    }
+
     /// Whether what came lately is mostly not text, as it looks with a wrong baud rate.
     pub fn is_garbage(&self) -> bool {
-        self.seen >= GARBAGE_MINIMUM && self.garbage * 10 >= self.seen * 3
+        self.noise.percent().is_some()
     }
-}
-
-const fn is_garbage(byte: u8) -> bool {
-    !matches!(byte, b'\t' | b'\n' | b'\r' | 0x07 | 0x08 | 0x1b | b' '..=b'~')
 }
 
 #[cfg(test)]
@@ -186,8 +177,9 @@ mod tests {
     #[test]
     fn noise_is_told_from_text() {
         let mut scan = Scan::default();
-        scan.push(&[0xf8, 0x80, 0x00, 0xe6].repeat(32));
+        scan.push(&[0xf8, 0x80, 0x1e, 0xe6, b'x'].repeat(32));
         assert!(scan.is_garbage());
+        assert!(scan.tail().ends_with("\u{fffd}x"), "noise is not taken for frames: {}", scan.tail());
         let mut scan = Scan::default();
         scan.push(&b"U-Boot 2023.01\r\n\x1b[0m".repeat(32));
         assert!(!scan.is_garbage());

@@ -176,6 +176,13 @@ impl Finding {
         self.help = Some(help.into());
         self
     }
+
+    /// Adds what to do about it, if that is known.
+    #[must_use]
+    pub fn with_optional_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
 }
 
 /// Where findings go, in the order of the checks.

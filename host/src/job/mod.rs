@@ -9,6 +9,7 @@ mod model;
 pub mod part;
 pub(crate) mod placeholder;
 pub mod testdef;
+mod text;
 
 pub use model::{
     ArtifactSpec, AutoLogin, Block, BlockKind, BootBootloader, BootCommands, BootImage, BootMinimal, BootSsh,
@@ -20,3 +21,4 @@ pub use model::{
 };
 pub use part::Part;
 pub use testdef::TestDefinition;
+pub use text::JobText;

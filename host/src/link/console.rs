@@ -1,6 +1,8 @@
 //! The one owner of a board's line.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -23,6 +25,10 @@ const BREAK_TIME: Duration = Duration::from_millis(300);
 
 /// Reads of 4 KiB that empty any line: the kernel keeps 64 KiB of a serial port, and some megabytes of a TCP connection.
 const MAX_WAITING_CHUNKS: usize = 2048;
+
+/// What is kept, in bytes, of what comes on a line while nobody waits for it: more than a kernel says as it boots. The tap has
+/// all of it.
+const MAX_UNREAD: usize = 1 << 20;
 
 /// Receives every chunk that crosses a console, in order, as it was.
 pub type Tap = Arc<dyn Fn(Direction, &[u8]) + Send + Sync>;
@@ -140,6 +146,8 @@ pub struct Console<S = Box<dyn Port>> {
     stream: S,
     tap: Tap,
     unread: Vec<u8>,
+    /// How the line failed while nobody waited for what comes.
+    failed: Option<io::Error>,
     received: Scan,
     typist: Option<Typist<S>>,
 }
@@ -185,7 +193,7 @@ impl Console {
 impl<S> Console<S> {
     /// As [`Console::new`], of a stream that is wanted back.
     pub fn tapped(stream: S, tap: Tap) -> Self {
-        Self { stream, tap, unread: Vec::new(), received: Scan::default(), typist: None }
+        Self { stream, tap, unread: Vec::new(), failed: None, received: Scan::default(), typist: None }
     }
 
     /// Gives the stream back.
@@ -216,7 +224,7 @@ impl<S> Console<S> {
         let mut bytes = [0; 4096];
         // As much as a line can have kept; a board that goes on talking is not waited for.
         for _ in 0..MAX_WAITING_CHUNKS {
-            let read = std::future::poll_fn(|cx| {
+            let read = poll_fn(|cx| {
                 let mut room = ReadBuf::new(&mut bytes);
                 Poll::Ready(match Pin::new(&mut *self).poll_read(cx, &mut room) {
                     Poll::Ready(Ok(())) => Ok(room.filled().len()),
@@ -234,6 +242,52 @@ impl<S> Console<S> {
     /// Puts `bytes` back, to be read before anything else.
     pub fn unread(&mut self, bytes: &[u8]) {
         self.unread.splice(0..0, bytes.iter().copied());
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
+    /// Waits for `work`, which has nothing to do with the line, and reads that meanwhile: for the tap, and for whoever reads
+    /// next. The kernel keeps only some kilobytes of a line that nobody reads, and what comes then is lost.
+    pub async fn listen_while<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = self.listen() => match never {},
+        }
+    }
+
+    /// Reads the line for as long as it is polled. Cancel-safe. Whoever reads next learns how a line has ended.
+    pub async fn listen(&mut self) -> Infallible {
+        let mut bytes = [0; 4096];
+        while self.failed.is_none() {
+            let read = poll_fn(|cx| {
+                let mut room = ReadBuf::new(&mut bytes);
+                self.poll_receive(cx, &mut room).map_ok(|()| room.filled().len())
+            });
+            match read.await {
+                Ok(0) => break,
+                Ok(count) => {
+                    self.unread.extend_from_slice(bytes.get(..count).unwrap_or_default());
+                    let excess = self.unread.len().saturating_sub(MAX_UNREAD);
+                    self.unread.drain(..excess);
+                }
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Reads what comes, past what was put back.
+    fn poll_receive(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_typist(cx);
+        let before = buf.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let received = buf.filled().get(before..).unwrap_or_default();
+        if !received.is_empty() {
+            (self.tap)(Direction::Rx, received);
+            self.received.push(received);
+        }
+        poll
     }
 }
 
@@ -261,21 +315,17 @@ impl<S: AsyncWrite + Unpin> Console<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Console<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.poll_typist(cx);
         if !this.unread.is_empty() {
+            this.poll_typist(cx);
             let count = this.unread.len().min(buf.remaining());
             buf.put_slice(&this.unread[..count]);
             this.unread.drain(..count);
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let received = &buf.filled()[before..];
-        if !received.is_empty() {
-            (this.tap)(Direction::Rx, received);
-            this.received.push(received);
+        match this.failed.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => this.poll_receive(cx, buf),
         }
-        poll
     }
 }
 
@@ -302,33 +352,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Console<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn every_chunk_is_reported_once_in_each_direction() {
-        let (near, mut far) = tokio::io::duplex(64);
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let tap: Tap = {
-            let seen = seen.clone();
-            Arc::new(move |direction, bytes| seen.lock().unwrap().push((direction, bytes.to_vec())))
-        };
-        let mut console = Console::new(near, tap);
-
-        far.write_all(b"=> ").await.unwrap();
-        let mut buffer = [0; 16];
-        let count = console.read(&mut buffer).await.unwrap();
-        console.unread(&buffer[..count]);
-        assert_eq!(console.read(&mut buffer[..2]).await.unwrap(), 2);
-        assert_eq!(console.read(&mut buffer[2..]).await.unwrap(), 1);
-        assert_eq!(&buffer[..3], b"=> ");
-        console.write_all(b"boot\n").await.unwrap();
-
-        let expected = [(Direction::Rx, b"=> ".to_vec()), (Direction::Tx, b"boot\n".to_vec())];
-        assert_eq!(*seen.lock().unwrap(), expected);
-    }
-}
+mod tests;

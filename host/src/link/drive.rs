@@ -30,6 +30,16 @@ pub enum DriveError<E> {
     Stuck(Duration),
 }
 
+impl<E> DriveError<E> {
+    /// What the conversation itself ended with, if the line did not fail.
+    pub const fn dialog(&self) -> Option<&E> {
+        match self {
+            Self::Dialog(error) => Some(error),
+            Self::Closed | Self::Line(_) | Self::Stuck(_) => None,
+        }
+    }
+}
+
 /// Runs `dialog` over `console` until it is done.
 ///
 /// What arrived after the dialog's end stays in the console for the next reader. Dropping the future between two

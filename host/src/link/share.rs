@@ -6,7 +6,7 @@
 //!              └──────────── Typist ◀──────────┘  what watchers type
 //! ```
 //!
-//! Bytes go both ways as they are. A watcher gets the end of what came before it, and all that comes after; one that is
+//! Bytes go both ways as they are, but for the frames of an agent in the console of a run, which are no person's to read. A watcher gets the end of what came before it, and all that comes after; one that is
 //! too slow for the backlog is told how much it has missed, and one that is not let in, why. The socket has an abstract
 //! name (unix(7)), as leases have. What is more than bytes goes by a second socket, [`control`].
 
@@ -35,6 +35,7 @@ use super::{Notice, Tap};
 use crate::board::lease::{Handover, Process};
 use crate::board::power::Switch;
 use crate::event::Direction;
+use crate::text::BetweenFrames;
 
 /// Most watchers of a console at a time.
 const MAX_WATCHERS: usize = 16;
@@ -176,6 +177,19 @@ impl ConsoleShare {
             tap(direction, bytes);
             if direction == Direction::Rx {
                 shared.push(bytes);
+            }
+        })
+    }
+
+    /// The same for a console on which an agent speaks: watchers see what is between its frames.
+    pub fn tap_text(&self, tap: Tap) -> Tap {
+        let shared = Arc::clone(&self.shared);
+        let frames = Mutex::new(BetweenFrames::default());
+        Arc::new(move |direction, bytes| {
+            tap(direction, bytes);
+            if direction == Direction::Rx {
+                let text = frames.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+                shared.push(&text);
             }
         })
     }

@@ -27,6 +27,13 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// The nodes that run on a board each, and that.
+    pub fn boards(&self) -> impl Iterator<Item = (&NodePlan, &Arc<Board>)> {
+        self.nodes.iter().filter_map(|node| Some((node, node.kind.board()?)))
+    }
+}
+
 /// What one node does.
 #[derive(Clone, Debug)]
 pub struct NodePlan {
@@ -95,6 +102,16 @@ pub enum NodeKind {
         /// Name of the node that runs on the board.
         host: String,
     },
+}
+
+impl NodeKind {
+    /// The board; none of a connection to another node's.
+    pub const fn board(&self) -> Option<&Arc<Board>> {
+        match self {
+            Self::Board { board } => Some(board),
+            Self::Secondary { .. } => None,
+        }
+    }
 }
 
 /// One step of a node.

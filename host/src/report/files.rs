@@ -8,6 +8,7 @@ use crate::report::Reporter;
 use crate::report::ci::CodeQuality;
 use crate::report::console_log::ConsoleLogs;
 use crate::report::html::HtmlPage;
+use crate::report::job_file::JobFile;
 use crate::report::jsonl::Jsonl;
 use crate::report::junit::Junit;
 use crate::report::lava::LavaFiles;
@@ -22,6 +23,7 @@ pub fn files(out: &Path) -> io::Result<Vec<Box<dyn Reporter>>> {
     fs::create_dir(out.join("console"))?;
     Ok(vec![
         Box::new(Jsonl::create(&out.join("run.jsonl"))?),
+        Box::new(JobFile::new(out.join("job.yaml"))),
         Box::new(ResultsJson::new(out.join("results.json"))),
         Box::new(Junit::new(out.join("junit.xml"))),
         Box::new(Tap::new(out.join("results.tap"))),

@@ -13,6 +13,7 @@ pub mod console_log;
 mod files;
 mod finding;
 pub mod html;
+pub mod job_file;
 pub mod jsonl;
 pub mod junit;
 pub mod lava;

@@ -57,7 +57,7 @@ impl Write for Output {
 pub enum Full {
     /// It is left out, and the reader is told how many lines that were; so is all once there is no reader any more.
     LeaveOut,
-    /// It is an error: the reader needs all of it.
+    /// It is an error: the reader needs all of it, as long as there is one.
     Fail,
 }
 
@@ -103,7 +103,10 @@ impl Printer {
         let mut state = self.0.lock();
         match (state.failed, self.0.full) {
             (None, _) => {}
-            (Some(_), Full::LeaveOut) => return Ok(bytes.len()),
+            // Who has gone has read what it wanted.
+            (Some(_), Full::LeaveOut) | (Some(io::ErrorKind::BrokenPipe), Full::Fail) => {
+                return Ok(bytes.len());
+            }
             (Some(kind), Full::Fail) => return Err(kind.into()),
         }
         let has_room = state.waiting.len() + bytes.len() <= MAX_WAITING;
@@ -238,15 +241,22 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_an_error_at_once_where_all_is_needed_and_else_at_the_end() {
+    fn a_reader_that_has_gone_is_told_at_the_end_alone() {
         for full in [Full::LeaveOut, Full::Fail] {
             let (reader, printer) = printer(full);
             drop(reader);
             printer.put(b"text").unwrap();
             assert_eq!(printer.settle(TIME).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-            let again = printer.put(b"text").map_err(|error| error.kind());
-            let expected = if full == Full::Fail { Err(io::ErrorKind::BrokenPipe) } else { Ok(4) };
-            assert_eq!(again, expected);
+            assert_eq!(printer.put(b"text").map_err(|error| error.kind()), Ok(4));
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_where_all_is_needed() {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let printer = Printer::start(full, Full::Fail).unwrap();
+        printer.put(b"text").unwrap();
+        assert_eq!(printer.settle(TIME).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(printer.put(b"text").map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
     }
 }

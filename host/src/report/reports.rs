@@ -44,11 +44,15 @@ impl Reports {
     }
 
     fn each(&mut self, mut tell: impl FnMut(&mut dyn Reporter, &Results) -> io::Result<()>) -> Vec<Broken> {
+        let Self { reports, results } = self;
         let mut broken = Vec::new();
-        self.reports.retain_mut(|report| match tell(report.as_mut(), &self.results) {
+        reports.retain_mut(|report| match tell(report.as_mut(), results) {
             Ok(()) => true,
             Err(error) => {
-                broken.push(Broken { name: report.name(), error });
+                let failed = Broken { name: report.name(), error };
+                // The reports behind it know: the terminal's is the last.
+                results.unwritten.push(failed.to_string());
+                broken.push(failed);
                 false
             }
         });

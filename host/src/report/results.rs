@@ -33,6 +33,12 @@ pub struct Results {
     pub duration: Duration,
     /// The nodes, in the order of the job's roles.
     pub nodes: Vec<NodeResults>,
+    /// Reports that could not be written, each with its error.
+    #[serde(skip)]
+    pub unwritten: Vec<String>,
+    /// Whether there is a `job.yaml`: runs of older versions have none.
+    #[serde(skip)]
+    pub has_job_file: bool,
 }
 
 /// What one node came to.
@@ -213,6 +219,7 @@ impl Results {
                 self.started = Some(event.at);
                 self.nodes = nodes.iter().map(NodeResults::of).collect();
             }
+            EventKind::JobRead { .. } => self.has_job_file = true,
             EventKind::RunFinished { outcome, fault } => {
                 self.outcome = Some(*outcome);
                 self.fault.clone_from(fault);

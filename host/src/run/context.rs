@@ -131,7 +131,7 @@ impl RunContext {
                 missing: job.plan.nodes.iter().map(|node| node.name.clone()).collect(),
                 failed: None,
             }),
-            boards: job.plan.nodes.iter().filter_map(board).collect(),
+            boards: job.plan.boards().map(|(node, board)| (node.name.clone(), Arc::clone(board))).collect(),
             secrets: job.plan.secrets.clone(),
             started: job.started,
         })
@@ -265,25 +265,18 @@ impl RunContext {
     }
 }
 
-/// Decimal id of the node at `index` of a run: unique among the runs of a second, short enough to read.
+/// Decimal id of the node at `index` of a run: unique among the runs of this PC ([`start_time`](super::start_time)).
 pub(super) fn node_id(started: jiff::Timestamp, index: usize) -> String {
     format!("{}{index:02}", id_prefix(started))
 }
 
 /// What the ids of a run's nodes begin with.
 fn id_prefix(started: jiff::Timestamp) -> String {
-    started.as_second().to_string()
+    started.as_millisecond().to_string()
 }
 
 fn stopped_by_user(node: &str) -> Fault {
     Fault::new(Class::Cancelled, node, "the run was stopped")
-}
-
-fn board(node: &NodePlan) -> Option<(String, Arc<Board>)> {
-    match &node.kind {
-        NodeKind::Board { board } => Some((node.name.clone(), Arc::clone(board))),
-        NodeKind::Secondary { .. } => None,
-    }
 }
 
 impl NodeState {

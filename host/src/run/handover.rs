@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::board::lease::Lease;
+use crate::board::lease::{Lease, Told};
 use crate::board::{Bench, Board};
 use crate::link::control;
 use crate::run::lease::{Queue, board_keys};
@@ -19,6 +20,8 @@ struct Lines {
     /// Open lines by the names of their boards.
     came: HashMap<String, OwnedFd>,
     left: Vec<Left>,
+    /// What others are told of the run.
+    told: Told,
 }
 
 /// A board whose console was open at the end.
@@ -31,9 +34,15 @@ struct Left {
 }
 
 impl Handover {
-    /// With the open lines that came with a lease, by the names of their boards.
-    pub fn of(came: HashMap<String, OwnedFd>) -> Self {
-        Self(Arc::new(Mutex::new(Lines { came, left: Vec::new() })))
+    /// With the open lines that came with `lease`, by the names of their boards.
+    pub fn of(lease: &Lease, came: HashMap<String, OwnedFd>) -> Self {
+        Self(Arc::new(Mutex::new(Lines { came, left: Vec::new(), told: lease.told() })))
+    }
+
+    /// Tells whoever asks that a board stays on for `time` from now.
+    pub(crate) fn keep_on(&self, time: Duration) {
+        let until = jiff::Timestamp::now().checked_add(time).ok();
+        self.lines().told.change(|holder| holder.kept_on_until = holder.kept_on_until.max(until));
     }
 
     /// The open line of `board`, once.

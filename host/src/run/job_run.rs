@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Bench;
 use crate::event::{EventKind, Node, Outcome};
 use crate::fault::{Class, Fault};
+use crate::job::JobText;
 use crate::plan::{NodeKind, NodePlan, Plan};
 use crate::run::context::RunContext;
 use crate::run::networks::Networks;
@@ -18,6 +19,8 @@ use crate::run::{Emitter, Handover, node, verdict};
 
 /// A run that is ready to start.
 pub struct JobRun {
+    /// The file that says what is to be done.
+    pub text: JobText,
     /// What is to be done.
     pub plan: Plan,
     /// Where.
@@ -47,6 +50,8 @@ pub async fn run(job: JobRun) -> Option<Class> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         nodes: job.plan.nodes.iter().map(NodePlan::to_event).collect(),
     });
+    let JobText { file, text } = job.text.clone();
+    emitter.emit(EventKind::JobRead { file, text });
     for warning in &job.plan.warnings {
         emitter.warn(warning);
     }
@@ -104,14 +109,6 @@ impl NodePlan {
         let end = matches!(self.kind, NodeKind::Board { .. }).then_some("power-off");
         let steps = self.steps.iter().map(|step| step.phase.as_str());
         ["prepare"].into_iter().chain(start).chain(steps).chain(end).map(str::to_owned).collect()
-    }
-
-    /// The name of its board; a secondary connection has none.
-    pub fn board(&self) -> Option<&str> {
-        match &self.kind {
-            NodeKind::Board { board } => Some(&board.name),
-            NodeKind::Secondary { .. } => None,
-        }
     }
 
     /// What the node runs on: its board, or the node that it connects to.

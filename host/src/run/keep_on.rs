@@ -12,7 +12,7 @@ use crate::limit::Limit;
 use crate::link::Console;
 use crate::plan::NodeKind;
 use crate::run::let_in::Written;
-use crate::run::{Line, NodeContext, Resources};
+use crate::run::{Line, NodeContext, Phase, Resources};
 
 /// Keeps the board of a node that ended with `fault` for `time`, or until the run is stopped, and its console open.
 pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, resources: &Mutex<Resources>) {
@@ -52,12 +52,39 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
     if let_in.is_some() {
         node.emitter.note(format!("`host-runner ssh {on}` logs in on it as root, if its SSH server is up"));
     }
-    let deadline = Instant::now() + time;
-    tokio::select! {
-        ended = read_all(console) => node.emitter.warn(format!("the console ended: {ended}")),
-        () = tokio::time::sleep_until(deadline) => node.emitter.note("the time of `--keep-on` is over"),
-        () = node.run.cancel.cancelled() => {}
+    node.run.handover.keep_on(time);
+    // A phase of its own, beyond the job's time: it is seen how much is left.
+    let phase = Phase { deadline: Instant::now() + time, limit, ..phase };
+    let kept = node.in_phase(phase, async |phase| {
+        tokio::select! {
+            ended = read_all(console) => node.emitter.warn(format!("the console ended: {ended}")),
+            () = tell_what_is_left(node, phase.deadline) => node.emitter.note("the time of `--keep-on` is over"),
+            () = node.run.cancel.cancelled() => {}
+        }
+        Ok(())
+    });
+    if let Err(fault) = kept.await {
+        node.emitter.warn(fault.message);
     }
+}
+
+/// Waits until `deadline`, and says now and then how long that still is: not every output has a live view.
+async fn tell_what_is_left(node: &NodeContext, deadline: Instant) {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    while let Some(next) = next_told(left()) {
+        tokio::time::sleep_until(deadline - next).await;
+        let (on, minutes) = (node.plan.on(), next.as_secs() / 60);
+        node.emitter.note(format!("board `{on}` stays on for {minutes} min more"));
+    }
+    tokio::time::sleep_until(deadline).await;
+}
+
+/// How much is left when that is told next: whole hours, then half an hour, and less and less.
+fn next_told(left: Duration) -> Option<Duration> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let hours = left.as_secs().saturating_sub(1) / 3600;
+    let hours = (hours > 0).then(|| Duration::from_secs(3600 * hours));
+    hours.or_else(|| [30, 10, 5, 1].map(|minutes| minutes * MINUTE).into_iter().find(|next| *next < left))
 }
 
 /// Reads the console, whose tap shows it to all who want it, to its end.
@@ -69,5 +96,22 @@ async fn read_all(console: &mut Console) -> std::io::Error {
             Ok(_) => {}
             Err(error) => return error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_at_sensible_steps() {
+        let mut left = Duration::from_secs(150 * 60);
+        let mut told = Vec::new();
+        while let Some(next) = next_told(left) {
+            told.push(next.as_secs() / 60);
+            left = next;
+        }
+        assert_eq!(told, [120, 60, 30, 10, 5, 1]);
+        assert_eq!(next_told(Duration::from_secs(60)), None, "it has just been told");
     }
 }

@@ -12,7 +12,7 @@ use crate::board::lease::{Handover, Held, Holder, Key, Lease, LeaseError, Place,
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Class, Fault};
 use crate::link::{Target, control};
-use crate::plan::{NodeKind, Plan};
+use crate::plan::Plan;
 use crate::run::bench::persistent_directory;
 
 /// How often those who wait for leases look whether it is their turn.
@@ -70,7 +70,8 @@ pub fn take_leases(
         for rootfs in node.persistent_rootfs() {
             wanted.others.push(rootfs_key(bench, &rootfs.value)?);
         }
-        let NodeKind::Board { board } = &node.kind else { continue };
+    }
+    for (_, board) in plan.boards() {
         wanted.boards.push((board.name.clone(), board_keys(bench, board)?));
     }
     let keys = wanted.keys();

@@ -11,10 +11,7 @@ use protocol::frame::Decoder;
 
 use crate::event::{Bytes, Direction, EventKind, StepId, TestCase};
 use crate::fault::Fault;
-use crate::text::{CUT, WithoutDamagedFrames, printable, without_steering};
-
-/// What stands in place of a secret.
-const MASK: &str = "[secret]";
+use crate::text::{CUT, MASK, WithoutDamagedFrames, printable, without_steering};
 
 /// Bytes of the shortest line of a secret of several lines that is masked by itself: others are no secret.
 const MIN_LINE: usize = 8;
@@ -89,6 +86,9 @@ impl Mask {
             mut kind => {
                 let mut events = self.release(node, &kind);
                 for text in texts(&mut kind) {
+                    *text = self.masked_text(text);
+                }
+                if let EventKind::JobRead { text, .. } = &mut kind {
                     *text = self.masked_text(text);
                 }
                 events.push(kind);
@@ -222,13 +222,14 @@ impl Mask {
     }
 }
 
-/// A secret as it is, and as it is shown: in quotes by a shell, in a message as a text with escapes, and with a board's last
-/// lines.
-fn shown_forms(value: &str) -> [String; 4] {
+/// A secret as it is, and as it is shown: in quotes by a shell and in YAML, in a message as a text with escapes, and with a
+/// board's last lines.
+fn shown_forms(value: &str) -> [String; 5] {
     let escaped = format!("{value:?}");
     [
         value.to_owned(),
         value.replace('\'', r"'\''"),
+        value.replace('\'', "''"),
         escaped.get(1..escaped.len() - 1).unwrap_or_default().to_owned(),
         value.chars().map(printable).collect(),
     ]
@@ -272,7 +273,9 @@ fn texts(kind: &mut EventKind) -> Vec<&mut String> {
         EventKind::NodeFinished { fault, .. } | EventKind::RunFinished { fault, .. } => {
             fault.iter_mut().flat_map(fault_texts).collect()
         }
+        // Nor is the job file a text that a report prints: it stays as it is, to its last byte.
         EventKind::RunStarted { .. }
+        | EventKind::JobRead { .. }
         | EventKind::PhaseStarted { .. }
         | EventKind::PhaseFinished { .. }
         | EventKind::Progress { .. }

@@ -22,6 +22,7 @@ mod emitter;
 mod group;
 mod handover;
 mod host_access;
+mod idle_lines;
 mod job_run;
 mod keep_on;
 mod last_run;
@@ -48,6 +49,7 @@ pub use emitter::Emitter;
 pub use group::{GroupHandle, GroupMember};
 pub use handover::{Handover, give_board, give_to_first, nobody_waits};
 pub(crate) use host_access::HostAccess;
+pub(crate) use idle_lines::Reads;
 pub use job_run::{JobRun, run};
 pub use last_run::LastRun;
 pub use lease::{
@@ -55,7 +57,7 @@ pub use lease::{
 };
 pub use let_in::LetIn;
 pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
-pub use out_directory::out_directory;
+pub use out_directory::{OutDirectory, Reserved, out_directory, start_time};
 pub(crate) use phase::Phase;
 pub use power::power_of;
 pub use preflight::preflight;

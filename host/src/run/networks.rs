@@ -15,7 +15,6 @@ use crate::board::virtual_network::{Seat, VirtualNetwork};
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
-use crate::plan::NodeKind;
 use crate::ports::low_port_help;
 use crate::run::context::node_id;
 use crate::run::{Emitter, JobRun};
@@ -63,12 +62,7 @@ pub(crate) struct Services {
 impl Networks {
     /// Makes the network of the virtual boards if there are any, and starts what is served.
     pub(crate) async fn start(job: &JobRun) -> Result<Self, Fault> {
-        let boards = || {
-            job.plan.nodes.iter().filter_map(|node| match &node.kind {
-                NodeKind::Board { board } => Some((node, board)),
-                NodeKind::Secondary { .. } => None,
-            })
-        };
+        let boards = || job.plan.boards();
         let mut networks = Self {
             bench: None,
             virtual_boards: None,

@@ -1,6 +1,7 @@
 //! One node: its steps in order under their deadlines, and clean-up on every way out.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::plan::{Action, NodeKind, Step};
 use crate::report::results::{DefinitionResult, NodeResults};
 use crate::run::clean_up::clean_up;
 use crate::run::keep_on::keep_on;
-use crate::run::{NodeContext, Phase, Resources, unreached, verdict};
+use crate::run::{NodeContext, Phase, Reads, Resources, unreached, verdict};
 
 /// What an action may take beyond its deadline to tell by itself that it is over: its own message says more.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
@@ -43,7 +44,11 @@ pub(super) async fn run(node: NodeContext) -> Option<(Instant, Fault)> {
     if let Some(fault) = known.filter(|fault| node.plan.essential && fault.class != Class::Test) {
         node.run.end_others(&node.plan.name, fault);
     }
-    end(&node, known).await;
+    match resources.try_lock() {
+        // Its guests go on for a while, and its board with them.
+        Ok(mut resources) => resources.listen_while(end(&node, known)).await,
+        Err(_) => end(&node, known).await,
+    }
     if let (Some(fault), Some(time)) = (known, node.run.keep_on) {
         keep_on(&node, fault, time, &resources).await;
     }
@@ -156,11 +161,42 @@ async fn attempt(
         node.emitter.warn(attempts.failed(phase, fault)?);
         unreached::report(node, step, &node.definitions_of_phase(), &told);
         node.emitter.emit(attempts.event(&step.phase, reason));
-        tokio::time::sleep(step.retry_interval).await;
+        resources.listen_while(tokio::time::sleep(step.retry_interval)).await;
     }
 }
 
+/// Does the step's work once; lines of the node that it leaves alone are read meanwhile.
 async fn act(
+    node: &NodeContext,
+    step: &Step,
+    phase: &Phase,
+    overlay: &Overlay,
+    resources: &mut Resources,
+) -> Result<(), Fault> {
+    let is_over_ssh = resources.space().ssh.is_some();
+    let idle = resources.lend_idle(reads(node, step, is_over_ssh));
+    // An action is large, and would be on the stack once more on each level of waiting.
+    let work: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + '_>> =
+        Box::pin(do_action(node, step, phase, overlay, resources));
+    let done = idle.listen_while(work).await;
+    resources.take_back();
+    done
+}
+
+/// Which of the node's lines the step reads.
+fn reads<'s>(node: &NodeContext, step: &'s Step, is_over_ssh: bool) -> Reads<'s> {
+    match &step.action {
+        Action::DeployTftp(_) | Action::DeploySsh(_) | Action::BootSsh(_) | Action::Command(_) => {
+            Reads::Nothing
+        }
+        Action::BootUboot(_) | Action::BootBootloader(_) | Action::BootMinimal(_) => Reads::Named(None),
+        Action::NewConnection(boot) => Reads::Named(Some(&boot.connection)),
+        Action::Test(_) if is_over_ssh || node.plan.kind.board().is_none() => Reads::Nothing,
+        Action::Test(_) | Action::Interactive(_) | Action::Monitors(_) => Reads::OfNamespace,
+    }
+}
+
+async fn do_action(
     node: &NodeContext,
     step: &Step,
     phase: &Phase,

@@ -1,6 +1,8 @@
 //! What a node has acquired so far, by namespace.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::{Arc, PoisonError};
 
 use regex::bytes::Regex;
 
@@ -10,6 +12,7 @@ use crate::job::TransferCommands;
 use crate::link::Console;
 use crate::plan::UserCommand;
 use crate::run::Phase;
+use crate::run::idle_lines::{Home, IdleLines, Reads};
 use crate::ssh::{SshSession, SshTarget};
 
 /// What a node has acquired.
@@ -35,6 +38,8 @@ pub(crate) struct Resources {
     scripts: u32,
     spaces: BTreeMap<String, Space>,
     current: String,
+    /// Lines that were lent and have come back.
+    home: Home,
 }
 
 /// An agent that this run has brought onto a board.
@@ -97,6 +102,36 @@ impl Resources {
         namespace.clone_into(&mut self.current);
     }
 
+    /// Waits for `work`, which has no line of the node's, and reads all of them meanwhile.
+    pub(crate) async fn listen_while<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let done = self.lend_idle(Reads::Nothing).listen_while(work).await;
+        self.take_back();
+        done
+    }
+
+    /// The lines that work which reads others leaves alone.
+    pub(crate) fn lend_idle(&mut self, reads: Reads<'_>) -> IdleLines {
+        self.take_back();
+        let mut lent = Vec::new();
+        for (name, space) in &mut self.spaces {
+            let is_idle = |line: &mut Line| match reads {
+                Reads::Nothing => true,
+                Reads::OfNamespace => *name != self.current,
+                Reads::Named(read) => line.name.as_deref() != read,
+            };
+            lent.extend(space.line.take_if(is_idle).map(|line| (name.clone(), line)));
+        }
+        IdleLines::new(lent, Arc::clone(&self.home))
+    }
+
+    /// Has the lines again that were lent.
+    pub(crate) fn take_back(&mut self) {
+        let lines = std::mem::take(&mut *self.home.lock().unwrap_or_else(PoisonError::into_inner));
+        for (name, line) in lines {
+            self.spaces.entry(name).or_default().line = Some(line);
+        }
+    }
+
     /// What the namespace has.
     pub(crate) fn space(&mut self) -> &mut Space {
         self.spaces.entry(self.current.clone()).or_default()
@@ -135,12 +170,14 @@ impl Resources {
 
     /// Takes the connection `name`, or the board's console, from whatever namespace has it: there is one of each.
     pub(crate) fn take_line(&mut self, name: Option<&str>) -> Option<Line> {
+        self.take_back();
         let mut spaces = self.spaces.values_mut();
         spaces.find_map(|space| space.line.take_if(|line| line.name.as_deref() == name))
     }
 
     /// The connection `name`, or the board's console, whatever namespace has it.
     pub(crate) fn line(&mut self, name: Option<&str>) -> Option<&mut Line> {
+        self.take_back();
         let lines = self.spaces.values_mut().filter_map(|space| space.line.as_mut());
         lines.into_iter().find(|line| line.name.as_deref() == name)
     }
@@ -158,7 +195,8 @@ impl Resources {
     }
 
     /// Gives all connections and served files back.
-    pub(super) fn into_spaces(self) -> impl Iterator<Item = Space> {
+    pub(super) fn into_spaces(mut self) -> impl Iterator<Item = Space> {
+        self.take_back();
         self.spaces.into_values()
     }
 }

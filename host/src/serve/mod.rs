@@ -73,6 +73,8 @@ impl Site {
     /// The boards of `bench`, if there is one, and the runs whose directories are in `runs`, which need not exist yet, served under `names`.
     /// Who knows `token`, if there is one, may change something.
     pub fn new(bench: Option<Bench>, runs: PathBuf, names: HostNames, token: Option<Token>) -> Self {
+        // Whoever reads a page is in another directory.
+        let runs = std::path::absolute(&runs).unwrap_or(runs);
         Self {
             bench,
             runs: runs::Runs::new(runs),

@@ -294,6 +294,11 @@ reset = {reset}
         self.start(job).finish()
     }
 
+    /// How the run whose results go to `out` is called to whoever wants what it has; the job's name follows.
+    pub fn run_of(&self, out: &str) -> String {
+        format!("run {} of job", self.path().join(out).display())
+    }
+
     /// Prints a stored run.
     pub fn replay(&self) -> Finished {
         self.start_with(&["replay", "out"]).finish()

@@ -198,3 +198,39 @@ fn a_wait_for_a_role_that_does_not_exist_is_refused_to_its_caller_alone() {
         "{run}"
     );
 }
+
+/// The host's board says 64 KiB while the host waits for a message that its guest sends once all of it is recorded.
+#[test]
+fn what_a_board_says_while_its_node_waits_for_the_group_is_not_lost() {
+    let bench = bench();
+    let events = bench.path().join("out/run.jsonl").display().to_string();
+    // Neither pattern is what it looks for: the steps are among the events, too.
+    let noise = format!(
+        "until grep -q 'text.:.lava-wait g[o]' {events}; do sleep 0.1; done; \
+         for i in $(seq 1 1024); do printf 'noise %04d %048d\\r\\n' $i 0 >&3; done; \
+         for i in 1 2 3; do printf 'END-OF-%s\\r\\n' NOISE >&3; done"
+    );
+    let find_tty = "read -r pid name state agent rest < /proc/$PPID/stat";
+    let leaves =
+        format!("setsid sh -c \"{}\" 3> /proc/$agent/fd/1 > /dev/null 2>&1 &", noise.replace('$', "\\$"));
+    let waits = format!("until grep -q END-OF-NOIS[E] {events}; do sleep 0.1; done");
+    let job = job(&bench)
+        .host(&[announce(&bench, &[find_tty, &leaves])])
+        .guest(&[Definition::new("guest", &[&waits, "lava-send go", "lava-sync clients"])]);
+    let after = Definition::new("after", &["lava-test-case there --result pass", "lava-sync clients"]);
+    let yaml = format!(
+        "{}- test:\n    role: [host]\n    protocols:\n      lava-multinode:\n      - {{action: lava-test-shell, request: \
+         lava-wait, messageID: go, timeout: {{minutes: 1}}}}\n    definitions:\n{}",
+        job.to_yaml(),
+        after.to_yaml(4)
+    );
+    let run = bench.start_text(&yaml).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(Results::of(&run).tests("host"), ["0_after/there pass"]);
+    let said =
+        String::from_utf8_lossy(&std::fs::read(run.out.join("console/host.raw")).expect("it is written"))
+            .into_owned();
+    let lost: Vec<_> =
+        (1..=1024).filter(|line| !said.contains(&format!("noise {line:04} {:048}\r\n", 0))).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}

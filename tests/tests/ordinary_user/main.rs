@@ -101,8 +101,9 @@ fn two_users_with_benches_of_their_own_cannot_use_one_serial_port() {
     let second = Desk::new(None).at(addresses.board).serial(&device);
     let ended = second.run(&[]);
     let holder = format!(
-        "device {} is in use by run out of job `stays in U-Boot` (process {}, user {}, since ",
+        "device {} is in use by run {} of job `stays in U-Boot` (process {}, user {}, since ",
         device.display(),
+        first.path().join("out").display(),
         going.pid(),
         user_name(OrdinaryUser::id())
     );

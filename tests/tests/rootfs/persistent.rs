@@ -84,13 +84,16 @@ fn it_belongs_to_one_run_at_a_time_and_a_killed_run_leaves_it_usable() {
 
     let refused = run(&other, &looks_for("one"));
     assert_eq!(refused.code, Some(3), "{refused}");
-    let said = "persistent root filesystem build is in use by run out of job `one-board` (process ";
-    assert!(refused.stderr.contains(said), "{refused}");
+    let said = format!(
+        "persistent root filesystem build is in use by {} `one-board` (process ",
+        bench.run_of("out")
+    );
+    assert!(refused.stderr.contains(&said), "{refused}");
     assert_eq!(refused.power(), Vec::<String>::new(), "no board was touched");
-    assert!(printed(&other, &["list"]).contains("in use by run out of job `one-board`"));
+    assert!(printed(&other, &["list"]).contains(&format!("in use by {} `one-board`", bench.run_of("out"))));
     for words in [["diff", "@build"], ["rm", "@build"]] {
         let refused = rootfs(&other, &words);
-        assert!(refused.code == Some(3) && refused.stderr.contains(said), "{refused}");
+        assert!(refused.code == Some(3) && refused.stderr.contains(&said), "{refused}");
     }
 
     first.signal(Signal::KILL);

@@ -100,7 +100,7 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     let run = busy(&bench);
     let refused = controlled.post(&power, r#"{"switch":"off"}"#);
     assert_eq!(refused.status, 409);
-    assert!(refused.text().contains("is in use by run out"), "{refused:?}");
+    assert!(refused.text().contains(&format!("is in use by {}", bench.run_of("out"))), "{refused:?}");
     run.signal(Signal::TERM);
     assert_eq!(run.finish().code, Some(5));
 }

@@ -80,7 +80,7 @@ impl Typist<'_> {
             match &step.action {
                 InteractiveAction::Delay(time) => self.wait(console, *time).await?,
                 InteractiveAction::Group { request, words } => {
-                    let asked = self.ask_group(step, *request, words).await;
+                    let asked = console.listen_while(self.ask_group(step, *request, words)).await;
                     let result = if asked.is_ok() { TestResult::Pass } else { TestResult::Fail };
                     let comment = asked.as_ref().err().map(|fault| fault.message.as_str());
                     self.report(step, result, comment, reported);

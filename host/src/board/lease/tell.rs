@@ -3,6 +3,7 @@
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,34 @@ pub(super) struct Teller {
     /// `None` once the thread is told to end.
     stop: Option<PipeWriter>,
     thread: Option<JoinHandle<Vec<UnixListener>>>,
+    told: Told,
+}
+
+/// What a teller tells.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl Told {
+    /// Tells something else from now on.
+    pub(super) fn set(&self, told: &impl Serialize) -> io::Result<()> {
+        *self.lock() = serde_json::to_vec(told)?;
+        Ok(())
+    }
+
+    /// Tells of `holder` from now on; the first word stays where it cannot be said.
+    pub fn change(&self, change: impl FnOnce(&mut Holder)) {
+        let mut text = self.lock();
+        if let Ok(mut holder) = serde_json::from_slice::<Holder>(&text) {
+            change(&mut holder);
+            if let Ok(changed) = serde_json::to_vec(&holder) {
+                *text = changed;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Teller {
@@ -38,13 +67,20 @@ impl Teller {
     /// # Errors
     /// Where the system refuses a pipe or a thread.
     pub(super) fn start(listeners: Vec<UnixListener>, told: &impl Serialize) -> io::Result<Self> {
-        let text = serde_json::to_vec(told)?;
+        let text = Told::default();
+        text.set(told)?;
         let (stopped, stop) = io::pipe()?;
+        let other = text.clone();
         let thread = thread::Builder::new().name("lease".to_owned()).spawn(move || {
-            tell(&listeners, &stopped, &text);
+            tell(&listeners, &stopped, &other);
             listeners
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), told: text })
+    }
+
+    /// What it tells, which can be changed.
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
     }
 
     /// Ends the telling and gives the sockets back, which are bound all the time. Whoever asks meanwhile is answered by
@@ -67,7 +103,7 @@ impl Drop for Teller {
 }
 
 /// Tells `text` until the other end of `stopped` is closed.
-fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
+fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &Told) {
     let mut ready: Vec<PollFd<'_>> = std::iter::once(stopped.as_fd())
         .chain(listeners.iter().map(UnixListener::as_fd))
         .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
@@ -90,7 +126,7 @@ fn tell(listeners: &[UnixListener], stopped: &PipeReader, text: &[u8]) {
             match listener.accept() {
                 // Whoever asked may be gone, or may not read: that is not ours to wait for.
                 Ok((mut stream, _)) => {
-                    drop(stream.set_nonblocking(true).and_then(|()| stream.write_all(text)))
+                    drop(stream.set_nonblocking(true).and_then(|()| stream.write_all(&text.lock())))
                 }
                 // Whoever asked has gone already.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -32,6 +32,7 @@ fn holder(run: &str) -> Holder {
         job: "smoke".to_owned(),
         since: jiff::Timestamp::UNIX_EPOCH,
         until: None,
+        kept_on_until: None,
     }
 }
 

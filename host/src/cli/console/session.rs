@@ -1,5 +1,8 @@
 //! What happens between a person and a console.
 
+mod orders;
+mod send_file;
+
 use std::fs::File;
 use std::future::Future;
 use std::io::{ErrorKind, Write as _};
@@ -11,25 +14,17 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::board::power::{Power, Switch};
-use crate::fault::{Chain, Class, Fault};
-use crate::link::control::{self, ControlError, Watcher};
+use crate::board::power::Power;
+use crate::fault::{Class, Fault};
 
-use super::keys::{Key, Keys, ORDERS, Order, name_of};
+use super::keys::{Key, Keys, Order, name_of};
 use super::screen::Screen;
 use super::{Line, cancelled};
 
+use send_file::Sending;
+
 /// How long the console may take no key.
 const TYPE_TIME: Duration = Duration::from_secs(5);
-
-/// Largest file that is sent.
-const MAX_FILE: u64 = 64 << 20;
-
-/// Bytes of a file that are sent at once.
-const CHUNK: usize = 256;
-
-/// How long a person may take to switch a board.
-const PERSON_LIMIT: Duration = Duration::from_secs(600);
 
 /// How a session goes.
 pub(super) struct Settings {
@@ -64,8 +59,8 @@ pub(super) struct Session {
     marks: u32,
     /// Whether keys are for the board though somebody else has it.
     may_type: bool,
-    /// A file on its way, and how much of it is sent.
-    sending: Option<(Vec<u8>, usize)>,
+    /// A file on its way.
+    sending: Option<Sending>,
     /// Whether standard input has ended.
     input_ended: bool,
     /// When something came, or was typed.
@@ -136,7 +131,12 @@ impl Session {
                 Some(message) = self.messages.recv() => self.screen.say(&message),
                 _ = line.stream.writable(), if is_sending => {
                     self.last = Instant::now();
-                    self.send_more(line);
+                    if let Some(sending) = &mut self.sending
+                        && sending.send_more(&line.stream)
+                    {
+                        self.sending = None;
+                        self.say("the file is sent");
+                    }
                 }
                 () = idle => return Stopped::Left,
                 () = cancel.cancelled() => return Stopped::Failed(cancelled(&self.settings.board)),
@@ -255,144 +255,6 @@ impl Session {
     fn escape(&self) -> String {
         self.settings.escape.map(name_of).unwrap_or_default()
     }
-
-    fn obey(&mut self, order: Order, line: Option<&Line>) {
-        let is_own = line.is_some_and(|line| line.owner.is_some());
-        match order {
-            Order::Quit => {}
-            Order::Help => self.say(&self.help()),
-            Order::Cycle | Order::PowerOn | Order::PowerOff if is_own => self.switch(switch_of(order)),
-            Order::Cycle | Order::PowerOn | Order::PowerOff => self.ask_for_power(order, line),
-            Order::Break => self.ask_owner(control::send_break),
-            Order::Who => {
-                let holder = line.and_then(|line| line.holder.as_ref()).map(ToString::to_string);
-                self.ask_owner(move |name| {
-                    let list = control::attached(name)?;
-                    Ok(who(holder.as_deref(), &list.watchers))
-                });
-            }
-            Order::SendFile if self.sending.is_some() => {
-                self.sending = None;
-                self.say("the file is not sent any further");
-            }
-            Order::SendFile => self.ask(order, "which file is to be sent?"),
-            Order::Log if self.log.take().is_some() => self.say("the log file is closed"),
-            Order::Log => self.ask(order, "which file is to be written?"),
-            Order::Mark => self.mark(),
-            Order::Typing if is_own => self.say("the board is yours: keys are for it"),
-            Order::Typing => {
-                self.may_type = !self.may_type;
-                self.say(match self.may_type {
-                    true => {
-                        "keys are for the board now, though a run has it; while the agent runs test definitions it has \
-                         the console for itself, and throws keys away"
-                    }
-                    false => "keys are not for the board any more",
-                });
-            }
-        }
-    }
-
-    fn ask(&mut self, order: Order, question: &str) {
-        self.say(&format!("{question} Enter ends it, Ctrl-C gives it up"));
-        self.keys.ask(order);
-    }
-
-    fn answered(&mut self, order: Order, text: Option<&str>) {
-        let Some(path) = text.filter(|text| !text.is_empty()) else { return self.say("given up") };
-        match order {
-            Order::Cycle | Order::PowerOn | Order::PowerOff if path == "yes" => {
-                self.say("asking whoever has the board to switch its power");
-                let limit = self.settings.power.as_ref().and_then(Power::usual_limit).unwrap_or(PERSON_LIMIT);
-                self.ask_owner(move |name| control::switch(name, switch_of(order), limit));
-            }
-            Order::Cycle | Order::PowerOn | Order::PowerOff => self.say("the power stays as it is"),
-            Order::SendFile => match read_file(Path::new(path)) {
-                Ok(content) => {
-                    self.say(&format!("sending {} bytes; {} f stops it", content.len(), self.escape()));
-                    self.sending = Some((content, 0));
-                }
-                Err(text) => self.say(&format!("{path} is not sent: {text}")),
-            },
-            _ => match self.log_to(Path::new(path)) {
-                Ok(()) => {
-                    self.say(&format!("all that comes goes into {path}, too; {} l ends it", self.escape()))
-                }
-                Err(fault) => self.say(&fault.to_string()),
-            },
-        }
-    }
-
-    /// Sends as much of the file as the line takes now.
-    fn send_more(&mut self, line: &Line) {
-        let Some((content, sent)) = &mut self.sending else { return };
-        let rest = content.get(*sent..).unwrap_or_default();
-        // Whoever reads the line learns that it has ended.
-        if let Ok(count) = line.stream.try_write(rest.get(..CHUNK).unwrap_or(rest)) {
-            *sent += count;
-        }
-        if *sent == content.len() {
-            self.sending = None;
-            self.say("the file is sent");
-        }
-    }
-
-    fn mark(&mut self) {
-        self.marks += 1;
-        let text = format!("mark {}, {}", self.marks, jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
-        if let Some(log) = &mut self.log {
-            // What comes next tells if the disk is full.
-            let _ = write!(log, "\n[{text}]\n");
-        }
-        self.say(&text);
-    }
-
-    /// Asks before the power of a board is switched that somebody else has.
-    fn ask_for_power(&mut self, order: Order, line: Option<&Line>) {
-        let Some(holder) = line.and_then(|line| line.holder.as_ref()) else {
-            return self.say("the console is not open now");
-        };
-        let question = format!("{holder} has the board. Type yes to go on with: {}.", switch_of(order));
-        self.ask(order, &question);
-    }
-
-    /// Asks whoever has the console for something, and has the answer told.
-    fn ask_owner(&self, ask: impl FnOnce(&str) -> Result<String, ControlError> + Send + 'static) {
-        let (name, sender) = (self.settings.name.clone(), self.sender.clone());
-        tokio::task::spawn_blocking(move || {
-            let text = ask(&name).unwrap_or_else(|error| Chain(&error).to_string());
-            // The person may have left.
-            let _ = sender.blocking_send(text);
-        });
-    }
-
-    /// Has the power switched, and told when that is done.
-    fn switch(&self, switch: Switch) {
-        let Some(power) = self.settings.power.clone().filter(|power| power.can(switch)) else {
-            return self.say("the bench file has nothing that does it");
-        };
-        if power.is_by_hand() {
-            return self.say("this board is switched by hand: do it now");
-        }
-        let sender = self.sender.clone();
-        self.say("switching the power");
-        tokio::spawn(async move {
-            let limit = power.usual_limit().unwrap_or_default();
-            let text = match power.run(switch, limit, &|_| {}).await {
-                Ok(_) => format!("{switch}: done"),
-                Err(error) => Chain(&error).to_string(),
-            };
-            // The person may have left.
-            let _ = sender.send(text).await;
-        });
-    }
-
-    fn help(&self) -> String {
-        let escape = self.escape();
-        let lines: Vec<_> =
-            ORDERS.iter().map(|(key, _, text)| format!("{escape} {}  {text}", char::from(*key))).collect();
-        format!("keys:\n{}\n{escape} {escape}  the key itself", lines.join("\n"))
-    }
 }
 
 async fn until(end: Option<Instant>) {
@@ -400,27 +262,4 @@ async fn until(end: Option<Instant>) {
         Some(end) => sleep_until(end).await,
         None => std::future::pending().await,
     }
-}
-
-/// What a key does to the power.
-const fn switch_of(order: Order) -> Switch {
-    match order {
-        Order::PowerOn => Switch::On,
-        Order::PowerOff => Switch::Off,
-        _ => Switch::Reset,
-    }
-}
-
-/// Who has the board, and who is attached to its console.
-fn who(holder: Option<&str>, watchers: &[Watcher]) -> String {
-    let all: Vec<String> = watchers.iter().map(ToString::to_string).collect();
-    format!("{} has the board; attached: {}", holder.unwrap_or("this console"), all.join(", "))
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > MAX_FILE {
-        return Err(format!("it has more than {MAX_FILE} bytes"));
-    }
-    std::fs::read(path).map_err(|error| error.to_string())
 }

@@ -101,6 +101,17 @@ pub enum LoginError {
 }
 
 impl LoginError {
+    /// The wait that was in vain, if that is what failed.
+    pub const fn expired(&self) -> Option<&Expired> {
+        match self {
+            Self::Expired(expired) => Some(expired),
+            Self::Kernel { .. }
+            | Self::Refused { .. }
+            | Self::PasswordWanted { .. }
+            | Self::FailureMessage { .. } => None,
+        }
+    }
+
     /// Whether the system has not come up, as opposed to one that has and refuses the login.
     pub fn is_of_kernel(&self) -> bool {
         matches!(self, Self::Expired(_) | Self::Kernel { .. } | Self::FailureMessage { .. })

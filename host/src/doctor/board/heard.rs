@@ -2,14 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::dialog::Scan;
+use crate::dialog::{Noise, Scan};
 use crate::event::Direction;
 use crate::link::{Notice, Tap};
 
 /// The begin of what was said that is kept, in bytes.
 const KEPT: usize = 64 << 10;
-/// Bytes before which nothing is said about noise.
-const ENOUGH: usize = 32;
 
 /// What comes on a console, counted and kept.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +16,7 @@ pub(crate) struct Heard(Arc<Mutex<Said>>);
 #[derive(Debug, Default)]
 struct Said {
     bytes: usize,
-    /// Bytes that are in no text.
-    noise: usize,
+    noise: Noise,
     begin: Vec<u8>,
     end: Scan,
     notices: Vec<String>,
@@ -69,9 +66,7 @@ impl Heard {
 
     /// The share of noise in percent, if that is so much that the speed must be wrong.
     pub(crate) fn noise(&self) -> Option<usize> {
-        let said = self.lock();
-        let percent = (said.noise * 100).checked_div(said.bytes).unwrap_or_default();
-        (said.bytes >= ENOUGH && percent >= 30).then_some(percent)
+        self.lock().noise.percent()
     }
 
     /// The begin of what came, as text.
@@ -97,16 +92,11 @@ impl Heard {
 impl Said {
     fn hear(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len();
-        self.noise += bytes.iter().filter(|byte| is_noise(**byte)).count();
+        self.noise.push(bytes);
         let room = KEPT.saturating_sub(self.begin.len());
         self.begin.extend(bytes.iter().take(room));
         self.end.push(bytes);
     }
-}
-
-/// A byte that no text of a boot loader has, beside what terminals are steered by.
-const fn is_noise(byte: u8) -> bool {
-    !matches!(byte, b'\t' | b'\n' | b'\r' | 0x07 | 0x08 | 0x1b | b' '..=b'~')
 }
 
 #[cfg(test)]

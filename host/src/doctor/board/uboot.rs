@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use super::Stopped;
 use super::line::{Line, TalkError};
-use crate::board::ConsoleTarget;
-use crate::dialog::{Start, UbootError};
+use crate::action::{WrongSpeed, advice};
+use crate::board::Board;
+use crate::dialog::Start;
 use crate::doctor::finding::{Check, Finding, Findings};
 use crate::fault::{Chain, Class};
 use crate::limit::Limit;
-use crate::link::Target;
 
 /// Stops U-Boot's autoboot on a board that was just switched on; `Start::Prompt`, for that is where it is then.
 pub(super) async fn reach_prompt(line: &mut Line<'_>, findings: &mut Findings<'_>) -> Result<Start, Stopped> {
@@ -44,7 +44,7 @@ pub(super) async fn reach_prompt(line: &mut Line<'_>, findings: &mut Findings<'_
         None => Finding::ok(Check::Speed, &name, "what it says is text"),
     });
     if line.heard.noise().is_none() {
-        findings.add(no_prompt(&name, &error));
+        findings.add(no_prompt(line.board, &error));
     }
     Err(Stopped)
 }
@@ -71,32 +71,13 @@ fn silent(line: &Line<'_>) -> Finding {
 fn noise(line: &Line<'_>, percent: usize) -> Finding {
     let name = &line.board.name;
     let bytes = line.heard.bytes();
-    let (speed, help) = match &line.board.console {
-        ConsoleTarget::Line(Target::Serial { baud, .. }) => (
-            format!("{baud} baud is the wrong speed"),
-            format!("set `baud` in `[boards.{name}]`; most boards have 115200, some 1500000 or 9600"),
-        ),
-        _ => (
-            "the speed is wrong".to_owned(),
-            "set the board's speed where the serial port is, such as in ser2net's configuration".to_owned(),
-        ),
-    };
-    let text = format!("{speed}: {percent} % of {bytes} bytes are no text");
-    Finding::fault(Check::Speed, name, Class::Bench, text)
-        .with_help(format!("{help}. A missing ground wire looks the same"))
+    let WrongSpeed { text, help } = WrongSpeed::of(line.board);
+    let text = format!("{text}: {percent} % of what came lately, {bytes} bytes in all, is no text");
+    Finding::fault(Check::Speed, name, Class::Bench, text).with_help(help)
 }
 
-fn no_prompt(board: &str, error: &TalkError) -> Finding {
-    let help = match error.uboot() {
-        Some(UbootError::Missed { .. }) => {
-            "its countdown is too short: `setenv bootdelay 3; saveenv` in U-Boot".to_owned()
-        }
-        Some(UbootError::ResetLoop { .. }) => "is its power supply strong enough?".to_owned(),
-        _ => format!(
-            "compare what the board says with `autoboot_prompt`, `interrupt` and `prompts` of its type, which \
-             `[boards.{board}.uboot]` can replace; `setenv bootdelay 3; saveenv` in U-Boot if there is no countdown"
-        ),
-    };
+fn no_prompt(board: &Board, error: &TalkError) -> Finding {
+    let help = error.uboot().and_then(|error| advice(error, board));
     let text = format!("no prompt: {}", Chain(error));
-    Finding::fault(Check::Uboot, board, Class::Infrastructure, text).with_help(help)
+    Finding::fault(Check::Uboot, &board.name, Class::Infrastructure, text).with_optional_help(help)
 }

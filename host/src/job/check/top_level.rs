@@ -109,9 +109,19 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
         blocks,
         environment: environment.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
+        secrets_at: place_of_secrets(node, reader.source),
         recorded,
         warnings: Vec::new(),
     })
+}
+
+/// From the key `secrets` to the next key behind it, or to the end of the file.
+fn place_of_secrets(job: &Node, source: &Source) -> Option<Span> {
+    let Value::Mapping(entries) = &job.value else { return None };
+    let keys = || entries.iter().map(|(key, _)| key);
+    let offset = keys().find(|key| key.name == "secrets")?.span.offset;
+    let behind = keys().map(|key| key.span.offset).filter(|other| *other > offset).min();
+    Some(Span { offset, len: behind.unwrap_or(source.text.len()).saturating_sub(offset) })
 }
 
 /// What a file without any key of a job is, and what to do with it.

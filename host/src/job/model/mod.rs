@@ -47,6 +47,8 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// `secrets`: names and values, in the file's order; masked wherever they are shown.
     pub secrets: Vec<(String, String)>,
+    /// Where `secrets` is written, from its name to the next key of the file.
+    pub secrets_at: Option<Span>,
     /// Keys that say something to LAVA's server and nothing here, such as `priority`.
     pub recorded: Vec<Located<String>>,
     /// What does not stop the job but should be looked at.

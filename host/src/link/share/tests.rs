@@ -47,6 +47,26 @@ async fn a_watcher_sees_what_came_before_it_and_what_comes_until_the_console_is_
 }
 
 #[tokio::test]
+async fn watchers_of_a_run_see_no_frames_and_are_told_things_in_the_middle_of_one() {
+    let name = name();
+    let (share, _orders) = ConsoleShare::open(&name, false).unwrap();
+    let (near, mut board) = tokio::io::duplex(1 << 20);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&seen);
+    let tap: Tap = Arc::new(move |_, bytes: &[u8]| recorded.lock().unwrap().extend_from_slice(bytes));
+    let mut console = Console::new(near, share.tap_text(tap));
+    board.write_all(b"# \x1e01dab").await.unwrap();
+    read(&mut console, 8).await;
+    (share.teller())("it throws keys away");
+    board.write_all(b"cd\x1f$ ").await.unwrap();
+    read(&mut console, 5).await;
+    let mut watcher = attach(&name).unwrap();
+    let shown = "# \r\n[it throws keys away]\r\n$ ";
+    assert_eq!(read(&mut watcher, shown.len()).await, shown);
+    assert_eq!(*seen.lock().unwrap(), b"# \x1e01dabcd\x1f$ ");
+}
+
+#[tokio::test]
 async fn what_watchers_type_goes_out_while_the_owner_reads_and_the_tap_sees_it() {
     let name = name();
     let (share, _orders) = ConsoleShare::open(&name, false).unwrap();

@@ -14,5 +14,5 @@ mod summary;
 
 pub use code_quality::CodeQuality;
 pub use github::{Annotations, Fence};
-pub use sections::{ConsoleSections, LiveSection, Sections};
+pub use sections::{Closing, ConsoleSections, LiveSection, Sections};
 pub use summary::StepSummary;

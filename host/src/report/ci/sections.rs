@@ -87,6 +87,38 @@ impl Reporter for LiveSection {
     }
 }
 
+/// Switches GitHub's commands off before a terminal report that says nothing until its end; stands before it.
+pub struct Closing {
+    out: Box<dyn Write + Send>,
+    fence: Fence,
+}
+
+impl Closing {
+    /// Prints to `out`, where the terminal report prints too.
+    pub fn new(out: Box<dyn Write + Send>, fence: Fence) -> Self {
+        Self { out, fence }
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.out.write_all(self.fence.close().as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl Reporter for Closing {
+    fn name(&self) -> &'static str {
+        "fence of the log"
+    }
+
+    fn report(&mut self, event: &Event, _: &Results) -> io::Result<()> {
+        if matches!(event.kind, EventKind::RunFinished { .. }) { self.close() } else { Ok(()) }
+    }
+
+    fn cut_off(&mut self, _: &Results) -> io::Result<()> {
+        self.close()
+    }
+}
+
 /// The sections with the last lines of the nodes that did not pass; stand behind the terminal report.
 pub struct ConsoleSections {
     out: Box<dyn Write + Send>,

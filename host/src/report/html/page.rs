@@ -63,6 +63,7 @@ fn title(run: &Results) -> Markup {
             " · host-runner " (run.version)
         }
         nav aria-label="Files of this run" {
+            @if run.has_job_file { a href="job.yaml" { "job.yaml" } " " }
             @for file in ["results.json", "junit.xml", "results.tap", "run.jsonl"] {
                 a href=(file) { (file) } " "
             }

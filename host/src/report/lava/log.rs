@@ -114,6 +114,7 @@ pub(super) fn line(event: &Event) -> Option<(Level, String)> {
         EventKind::NodeFinished { fault: Some(fault), .. }
         | EventKind::RunFinished { fault: Some(fault), .. } => (Level::Error, told(fault)),
         EventKind::RunStarted { .. }
+        | EventKind::JobRead { .. }
         | EventKind::Progress { .. }
         | EventKind::Console { .. }
         | EventKind::Output { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::event::{Event, EventKind, Outcome, TestResult};
+use crate::event::{Direction, Event, EventKind, Outcome, TestResult};
 use crate::report::Results;
 use crate::report::lines::Line;
 use crate::report::results::NodeResults;
@@ -20,6 +20,8 @@ pub(super) struct Evidence {
 
 #[derive(Debug, Default)]
 struct NodeEvidence {
+    /// Whether anything came of it: it has a console log then.
+    has_spoken: bool,
     /// The last lines of its console and of its definitions.
     tail: VecDeque<Line>,
     /// Of every definition that runs.
@@ -43,10 +45,19 @@ impl Evidence {
     pub(super) fn add(&mut self, event: &Event, lines: &[Line], so_far: &Results) {
         let Some(name) = &event.node else { return };
         let node = self.nodes.entry(name.clone()).or_default();
+        node.has_spoken |= matches!(
+            event.kind,
+            EventKind::Console { direction: Direction::Rx, .. } | EventKind::Output { .. }
+        );
         lines.iter().for_each(|line| node.line(line));
         if let Some(results) = so_far.nodes.iter().find(|results| results.name == *name) {
             node.add(&event.kind, results);
         }
+    }
+
+    /// Whether the node, or a test on it, has printed anything.
+    pub(super) fn has_spoken(&self, node: &str) -> bool {
+        self.nodes.get(node).is_some_and(|node| node.has_spoken)
     }
 
     /// The last lines of a node, each with its definition in front.

@@ -24,7 +24,15 @@ struct Failure<'a> {
     /// What was printed before it.
     before: Vec<String>,
     help: Option<&'a str>,
-    node: Option<&'a str>,
+    /// The node's console log, if it has one: a node that said nothing has none.
+    log: Option<String>,
+}
+
+/// What stands under the last failure of its kind, and not under each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Advice {
+    whose: &'static str,
+    help: String,
 }
 
 /// What went wrong, the fault that decided the run last, and the last word.
@@ -37,8 +45,14 @@ pub(super) fn failures(results: &Results, evidence: &Evidence, files: Option<&Pa
         let _ =
             writeln!(out, "{}\n", style.dim(&format!("{left_out} more failed; index.html has all of them")));
     }
-    for failure in failures.iter().skip(left_out) {
-        let _ = writeln!(out, "{}", failure.render(files, style));
+    let shown = failures.get(left_out..).unwrap_or_default();
+    let advice: Vec<Advice> = shown.iter().map(|failure| failure.advice(files)).collect();
+    for (index, (failure, own)) in shown.iter().zip(&advice).enumerate() {
+        let later = advice.get(index + 1..).unwrap_or_default();
+        let is_last = |told: fn(&Advice) -> &str| later.iter().all(|other| told(other) != told(own));
+        let whose = is_last(|advice| advice.whose).then_some(own.whose);
+        let help = is_last(|advice| &advice.help).then_some(own.help.as_str());
+        let _ = writeln!(out, "{}", failure.render(whose, help, style));
     }
     out += &last_word(results, files, style);
     out
@@ -46,9 +60,17 @@ pub(super) fn failures(results: &Results, evidence: &Evidence, files: Option<&Pa
 
 /// `error demo in 21.0 s; all of it: out/index.html`.
 fn last_word(results: &Results, files: Option<&Path>, style: Style) -> String {
-    let outcome = results.outcome.unwrap_or(Outcome::Error);
-    let word = style.outcome(outcome, &outcome.to_string());
     let seconds = results.duration.as_secs_f64();
+    let outcome = results.outcome.unwrap_or(Outcome::Error);
+    if let [first, others @ ..] = results.unwritten.as_slice() {
+        let word = style.outcome(Outcome::Error, "error");
+        let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+        let job = &results.job;
+        return format!(
+            "{word} {job} in {seconds:.1} s: {outcome}, but its results are not whole: {first}{more}\n"
+        );
+    }
+    let word = style.outcome(outcome, &outcome.to_string());
     let files =
         files.map(|files| format!("; all of it: {}", files.join("index.html").display())).unwrap_or_default();
     format!("{word} {} in {seconds:.1} s{files}\n", results.job)
@@ -76,13 +98,18 @@ fn of_fault<'a>(node: Option<&'a NodeResults>, fault: &'a Fault, evidence: &Evid
         _ => fault.place.clone(),
     };
     let mut before = name.map(|name| evidence.of_node(name)).unwrap_or_default();
-    // Often the message has the last lines itself.
+    // Often the message has the last lines of the console itself.
+    let has_last_lines = fault.message.contains("the board last said:");
     before.retain(|line| {
+        let is_of_console = line.starts_with('│');
         let text = line.rsplit_once("│ ").map_or(line.as_str(), |(_, text)| text).trim();
-        !text.is_empty() && !fault.message.lines().any(|said| said.trim() == text)
+        let is_told =
+            has_last_lines && is_of_console || fault.message.lines().any(|said| said.trim() == text);
+        !text.is_empty() && !is_told
     });
     let help = fault.help.as_deref();
-    Failure { class: fault.class, place, message: &fault.message, before, help, node: name }
+    let log = name.filter(|name| evidence.has_spoken(name)).map(log_of);
+    Failure { class: fault.class, place, message: &fault.message, before, help, log }
 }
 
 fn cases<'a>(node: &'a NodeResults, evidence: &'a Evidence) -> impl Iterator<Item = Failure<'a>> {
@@ -95,7 +122,7 @@ fn cases<'a>(node: &'a NodeResults, evidence: &'a Evidence) -> impl Iterator<Ite
             message: test.comment.as_deref().unwrap_or("result: fail"),
             before: evidence.of_case(&node.name, index).to_vec(),
             help: None,
-            node: Some(&node.name),
+            log: evidence.has_spoken(&node.name).then(|| log_of(&node.name)),
         }
     })
 }
@@ -110,7 +137,7 @@ fn definitions<'a>(node: &'a NodeResults, evidence: &'a Evidence) -> impl Iterat
         message: definition.reason.as_deref().unwrap_or("it did not run to its end"),
         before: evidence.of_definition(&node.name, index).to_vec(),
         help: None,
-        node: Some(&node.name),
+        log: evidence.has_spoken(&node.name).then(|| log_of(&node.name)),
     })
 }
 
@@ -118,8 +145,18 @@ fn located(what: String, place: Option<&str>) -> String {
     place.map_or_else(|| what.clone(), |place| format!("{what} ({place})"))
 }
 
+/// A node's log, in the directory of the run.
+fn log_of(node: &str) -> String {
+    format!("console/{}.log", file_name(node))
+}
+
 impl Failure<'_> {
-    fn render(&self, files: Option<&Path>, style: Style) -> String {
+    fn advice(&self, files: Option<&Path>) -> Advice {
+        let help = self.help.map_or_else(|| self.usual_help(files), str::to_owned);
+        Advice { whose: whose(self.class), help }
+    }
+
+    fn render(&self, whose: Option<&str>, help: Option<&str>, style: Style) -> String {
         let word = if self.class == Class::Cancelled { "" } else { " error" };
         let head = style.outcome(Outcome::Error, &format!("{}{word}", self.class));
         let mut out = format!("{head} {}\n", self.place);
@@ -129,9 +166,10 @@ impl Failure<'_> {
         for line in &self.before {
             let _ = writeln!(out, "    {}", style.dim(line));
         }
-        let _ = writeln!(out, "  whose fault: {}", whose(self.class));
-        let help = self.help.map_or_else(|| self.usual_help(files), str::to_owned);
-        for (index, line) in help.lines().enumerate() {
+        if let Some(whose) = whose {
+            let _ = writeln!(out, "  whose fault: {whose}");
+        }
+        for (index, line) in help.iter().flat_map(|help| help.lines()).enumerate() {
             let _ = writeln!(out, "  {} {line}", if index == 0 { "help:" } else { "     " });
         }
         out
@@ -143,10 +181,9 @@ impl Failure<'_> {
             Some(files) => files.join(name).display().to_string(),
             None => name.to_owned(),
         };
-        let console = |node: &str| file(&format!("console/{}.log", file_name(node)));
-        match (self.class, self.node) {
-            (Class::Test | Class::Infrastructure, Some(node)) => {
-                format!("what it printed before is in {}", console(node))
+        match (self.class, &self.log) {
+            (Class::Test | Class::Infrastructure, Some(log)) => {
+                format!("what it printed before is in {}", file(log))
             }
             (Class::Test | Class::Infrastructure, None) => {
                 format!("what happened before is in {}", file("index.html"))

@@ -117,7 +117,8 @@ impl Style {
                     .unwrap_or_default();
                 vec![format!("ended: {what}{reason}")]
             }
-            EventKind::Progress { .. }
+            EventKind::JobRead { .. }
+            | EventKind::Progress { .. }
             | EventKind::Console { .. }
             | EventKind::StepStarted { .. }
             | EventKind::Output { .. }

@@ -114,7 +114,8 @@ impl StartedRuns {
         }
         let since = jiff::Timestamp::now();
         let is_known = |path: &Path| all.iter().any(|run| run.directory == path);
-        let directory = out_directory(runs, &job, since, is_known);
+        // The process makes it, and is told so if another one was first.
+        let directory = out_directory(runs, &job, since, is_known).path;
         let failed = |error: io::Error| {
             let text = format!("the run could not be started: {error}");
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)

@@ -1,5 +1,6 @@
 //! The first page: boards and runs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
@@ -10,10 +11,11 @@ use crate::serve::Site;
 use crate::serve::answer::Body;
 use crate::serve::api::{RunLine, RunList};
 use crate::serve::ask;
-use crate::serve::boards::{BoardLine, Use};
+use crate::serve::boards::BoardLine;
 use crate::serve::control::{StartedRun, StartedState};
 use crate::serve::runs::State;
 
+use super::board_table::board_table;
 use super::layout::{Page, state, time};
 
 /// The page with the page `number` of the runs.
@@ -29,7 +31,7 @@ pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
     let main = html! {
         div #live {
             @if let Some(bench) = &site.bench {
-                (boards(&site.boards(&runs), &bench.path.display().to_string()))
+                (boards(&site.boards(&runs), &bench.path))
             } @else {
                 section #boards { p.note { "Without a bench file no boards are known. Name one with " code { "--bench FILE" } "." } }
             }
@@ -43,69 +45,13 @@ pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
     page.answer(StatusCode::OK, html! { h1 { "Boards and runs" } }, main)
 }
 
-fn boards(boards: &[BoardLine], bench: &str) -> Markup {
+fn boards(boards: &[BoardLine], bench: &Path) -> Markup {
+    let bench = std::path::absolute(bench).unwrap_or_else(|_| bench.to_owned());
     html! {
         section #boards aria-labelledby="boards-title" {
             h2 #boards-title { "Boards" }
-            div.scroll tabindex="0" role="region" aria-label="Boards" {
-                table.wide {
-                    thead { tr { @for head in ["Board", "State", "Power", "Last run", "Type"] { th scope="col" { (head) } } } }
-                    tbody { @for board in boards { (board_row(board)) } }
-                }
-            }
-            p.note { "Of " code { (bench) } "." }
-        }
-    }
-}
-
-fn board_row(board: &BoardLine) -> Markup {
-    let word = match board.state {
-        Use::Free => "free",
-        Use::Used => "used",
-        Use::Unknown => "unknown",
-    };
-    html! {
-        tr {
-            th scope="row" { a href={ "/boards/" (ask::part(&board.name)) } { (board.name) } }
-            td {
-                span class={ "badge " (word) } { (word) }
-                @if let Some(holder) = &board.holder {
-                    " " span.facts {
-                        @if holder.job.is_empty() { code { (holder.run) } } @else { (holder.job) }
-                        ", process " (holder.pid) ", since " (time(holder.since))
-                    }
-                }
-                @for waiter in &board.waiting {
-                    div.facts { "waits: " (waiter.job) ", process " (waiter.pid) ", since " (time(waiter.since)) }
-                }
-            }
-            td.nowrap { (power(board)) }
-            td {
-                @if let Some(last) = &board.last_run {
-                    (state(last.state, last.outcome)) " "
-                    a href={ "/runs/" (ask::part(&last.id)) "/" } { (last.job) } " "
-                    @if let Some(started) = last.started { span.facts { (time(started)) } }
-                } @else { span.facts { "none" } }
-            }
-            td { (board.board_type) @if !board.tags.is_empty() { " " span.facts { (board.tags.join(", ")) } } }
-        }
-    }
-}
-
-fn power(board: &BoardLine) -> Markup {
-    html! {
-        @match (board.is_on, &board.problem) {
-            (Some(true), _) => { "on" }
-            (Some(false), _) => { "off" }
-            (None, Some(problem)) => { span.slow title=(problem) { "not known" } }
-            (None, None) => { span.facts { "–" } }
-        }
-        @if board.can_switch {
-            span.control {
-                @for (order, word) in [("on", "On"), ("off", "Off"), ("cycle", "Cycle")] {
-                    " " button type="button" data-board=(board.name) data-power=(order) aria-label={ (word) ": " (board.name) } { (word) }
-                }
-            }
+            (board_table(boards))
+            p.note { "Of " code { (bench.display()) } "." }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The page of a board: how long its phases took, run by run.
+//! The page of a board: what it does now, and how long its phases took, run by run.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::serve::history::{self, Past, PastPhase};
 use crate::serve::runs::State;
 use crate::serve::{Site, ask};
 
+use super::board_table::board_table;
 use super::layout::{Page, state, time};
 
 /// Runs that are shown.
@@ -24,13 +25,20 @@ pub(in crate::serve) fn page(site: &Site, name: &str) -> Option<Response<Body>> 
     let runs = site.runs.list();
     let past = history::of(name, &runs);
     let current = runs.iter().find(|run| run.state == State::Running && run.stored.boards().contains(&name));
-    let on_bench = site.bench.iter().flat_map(|bench| &bench.boards).any(|board| board.name == name);
-    if past.is_empty() && current.is_none() && !on_bench {
+    let mut on_bench = site.boards(&runs);
+    on_bench.retain(|board| board.name == name);
+    if past.is_empty() && current.is_none() && on_bench.is_empty() {
         return None;
     }
     let main = html! {
-        @if let Some(run) = current {
-            p { (state(run.state, None)) " " a href={ "/runs/" (ask::part(&run.id)) "/" } { (run.stored.job) } }
+        div #live {
+            section #now aria-label="Now" {
+                @if !on_bench.is_empty() { (board_table(&on_bench)) }
+                @else { p.note { "It is not in the bench file." } }
+                @if let Some(run) = current {
+                    p { (state(run.state, None)) " " a href={ "/runs/" (ask::part(&run.id)) "/" } { (run.stored.job) } }
+                }
+            }
         }
         section #history aria-labelledby="history-title" {
             h2 #history-title { "How long its phases took" }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod board;
+mod board_table;
 mod layout;
 mod run;
 

@@ -97,6 +97,7 @@ fn facts(results: &Results, far: State) -> Markup {
                 @if let Some(started) = results.started { "started " (time(started)) " · " }
                 @if far == State::Running { "for " } @else { "took " }
                 (span(results.duration)) " · host-runner " (results.version)
+                @if results.has_job_file { " · " a href="job.yaml" { "job.yaml" } }
             }
         }
         @if !results.nodes.is_empty() {

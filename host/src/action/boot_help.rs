@@ -1,0 +1,189 @@
+//! What to do about a board that does not boot, beside what the message says. Pure.
+
+use crate::board::{Board, ConsoleTarget};
+use crate::dialog::{Expired, UbootError};
+use crate::link::Target;
+
+/// What to do about a conversation with U-Boot that failed; none where the job is wrong.
+pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
+    let advice = advice(error, board)?;
+    let stop = if advice.ends_with('?') { "" } else { "." };
+    Some(format!(
+        "{advice}{stop} `host-runner doctor {}` switches it, and checks its power, the speed of its console, U-Boot's prompt \
+         and network, and a file by TFTP",
+        board.name
+    ))
+}
+
+/// What to do about a wait for a system in vain, where that can be said.
+pub(super) fn of_wait(expired: &Expired, board: &Board) -> Option<String> {
+    expired.garbage.then(|| {
+        let WrongSpeed { text, help } = WrongSpeed::of(board);
+        format!("{text}: {help}. `host-runner doctor {}` checks it", board.name)
+    })
+}
+
+/// The same for whoever has examined the board already.
+pub(crate) fn advice(error: &UbootError, board: &Board) -> Option<String> {
+    let name = &board.name;
+    Some(match error {
+        UbootError::LineTooLong { .. } | UbootError::NotPrintable { .. } => return None,
+        UbootError::Expired(Expired { garbage: true, .. }) => {
+            let WrongSpeed { text, help } = WrongSpeed::of(board);
+            format!("{text}: {help}")
+        }
+        UbootError::Expired(Expired { last_output, .. }) if last_output.is_empty() => {
+            "has the board power, and is this its adapter? Are ground, RX and TX in place?".to_owned()
+        }
+        UbootError::Expired(_) => format!(
+            "compare what the board says with `autoboot_prompt`, `interrupt` and `prompts` of its type, which \
+             `[boards.{name}.uboot]` can replace; `setenv bootdelay 3; saveenv` in U-Boot if there is no countdown"
+        ),
+        UbootError::Missed { .. } => {
+            "its countdown is too short: `setenv bootdelay 3; saveenv` in U-Boot".to_owned()
+        }
+        UbootError::Echo { .. } => format!(
+            "take a shorter cable, without a hub, or type slower: `character_delay_ms = 5` in `[boards.{name}.uboot]`"
+        ),
+        UbootError::Command { .. } => {
+            "U-Boot's words before it say why: a wrong name, no address, no answer of the network".to_owned()
+        }
+        UbootError::FellBack { .. } => {
+            "U-Boot's words before it say why: is it the right file, at the right address?".to_owned()
+        }
+        UbootError::ResetLoop { .. } => "is its power supply strong enough?".to_owned(),
+    })
+}
+
+/// A speed of a console at which no text comes.
+pub(crate) struct WrongSpeed {
+    /// What is wrong.
+    pub(crate) text: String,
+    /// What to do.
+    pub(crate) help: String,
+}
+
+impl WrongSpeed {
+    /// Of the board's console.
+    pub(crate) fn of(board: &Board) -> Self {
+        let (text, help) = match &board.console {
+            ConsoleTarget::Line(Target::Serial { baud, .. }) => (
+                format!("{baud} baud is probably the wrong speed"),
+                format!("set `baud` in `[boards.{}]`; most boards have 115200, some 1500000 or 9600", board.name),
+            ),
+            _ => (
+                "the speed of the console is probably wrong".to_owned(),
+                "set it where the serial port is, such as in ser2net's configuration; most boards have 115200"
+                    .to_owned(),
+            ),
+        };
+        Self { text, help: format!("{help}. A missing ground wire looks the same") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::board::Bench;
+    use crate::diagnostic::Source;
+    use crate::dialog::LoginError;
+    use crate::limit::Limit;
+
+    fn with_board(console: &str, check: impl FnOnce(&Board)) {
+        let toml = format!("[boards.bbb1]\ntype = \"beaglebone-black\"\n{console}\n");
+        let bench = Bench::parse(&Source::new("bench.toml", toml), Path::new(".")).unwrap();
+        check(&bench.boards[0]);
+    }
+
+    fn expired(awaited: &str, last_output: &str, garbage: bool) -> Expired {
+        Expired {
+            awaited: awaited.to_owned(),
+            waited: Duration::from_secs(60),
+            limit: Limit::new(Duration::from_secs(60), "the boot"),
+            last_output: last_output.to_owned(),
+            garbage,
+        }
+    }
+
+    /// One of each kind that is not the job's fault, and the heading of the page of troubles that tells of it.
+    fn of_uboot_with_headings() -> Vec<(UbootError, &'static str)> {
+        let wait = |awaited: &str| UbootError::Expired(expired(awaited, "U-Boot 2023.01", false));
+        let (command, last_output) = ("boot".to_owned(), "U-Boot 2023.01".to_owned());
+        let (line, matched) = ("TFTP error".to_owned(), "TFTP error".to_owned());
+        let (sent, echo) = (command.clone(), String::new());
+        vec![
+            (wait("autoboot prompt `Hit any key`"), "no autoboot prompt"),
+            (wait("U-Boot prompt `=>` after the interrupt"), "no U-Boot prompt"),
+            (wait("echo of `boot`"), "no echo of"),
+            (
+                UbootError::Missed { last_output: last_output.clone() },
+                "U-Boot started the kernel before its autoboot",
+            ),
+            (UbootError::Echo { command: command.clone(), sent, echo }, "characters are lost on the line"),
+            (
+                UbootError::Command {
+                    command: command.clone(),
+                    line,
+                    matched,
+                    last_output: last_output.clone(),
+                },
+                "(known error text",
+            ),
+            (
+                UbootError::FellBack { command, last_output: last_output.clone() },
+                "U-Boot fell back to its prompt",
+            ),
+            (UbootError::ResetLoop { resets: 4, last_output }, "times in U-Boot"),
+        ]
+    }
+
+    #[test]
+    fn the_page_of_troubles_has_every_message_of_a_boot() {
+        let page = include_str!("../../../docs/troubleshooting.md");
+        let has = |heading: &str| page.lines().any(|line| line.starts_with(&format!("### {heading}")));
+        for (error, heading) in of_uboot_with_headings() {
+            assert!(error.to_string().contains(heading) && has(heading), "{heading}: {error}");
+        }
+        for awaited in ["kernel start message `Linux`", "login prompt `login:` or `#`", "shell prompt (`#`)"]
+        {
+            let error = LoginError::Expired(expired(awaited, "", false)).to_string();
+            let heading = format!("no {}", awaited.split([' ', '`']).take(2).collect::<Vec<_>>().join(" "));
+            assert!(error.starts_with(&heading) && has(&heading), "{heading}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_u_boot_leads_to_the_doctor_and_those_of_the_job_do_not() {
+        with_board("console = \"/dev/ttyUSB0\"", |board| {
+            for (error, _) in of_uboot_with_headings() {
+                let help = of_uboot(&error, board).unwrap();
+                assert!(
+                    help.contains(" `host-runner doctor bbb1` switches it, and checks its power")
+                        && !help.contains("?."),
+                    "{help}"
+                );
+            }
+            let wrong = UbootError::NotPrintable { command: "\u{7}".to_owned() };
+            assert_eq!(of_uboot(&wrong, board), None);
+        });
+    }
+
+    #[test]
+    fn noise_is_the_speed_of_the_console() {
+        let noise = expired("autoboot prompt `Hit any key`", "\u{fffd}x", true);
+        with_board("console = \"/dev/ttyUSB0\"\nbaud = 9600", |board| {
+            let help = of_uboot(&UbootError::Expired(noise.clone()), board).unwrap();
+            let begin = "9600 baud is probably the wrong speed: set `baud` in `[boards.bbb1]`; most boards have 115200";
+            assert!(help.starts_with(begin), "{help}");
+            assert!(of_wait(&noise, board).is_some_and(|help| help.starts_with(begin)));
+            assert_eq!(of_wait(&expired("kernel", "text", false), board), None);
+        });
+        with_board("console = \"tcp://127.0.0.1:4000\"", |board| {
+            let help = of_wait(&noise, board).unwrap();
+            assert!(help.contains("where the serial port is"), "{help}");
+        });
+    }
+}

@@ -1,0 +1,48 @@
+//! A file that is sent over a console as it is.
+
+use std::path::Path;
+
+use tokio::net::UnixStream;
+
+/// Largest file that is sent.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Bytes of a file that are sent at once.
+const CHUNK: usize = 256;
+
+/// A file on its way.
+pub(super) struct Sending {
+    content: Vec<u8>,
+    /// How much of it is sent.
+    sent: usize,
+}
+
+impl Sending {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Why it is not sent, in words.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+        if length > MAX_FILE {
+            return Err(format!("it has more than {MAX_FILE} bytes"));
+        }
+        let content = std::fs::read(path).map_err(|error| error.to_string())?;
+        Ok(Self { content, sent: 0 })
+    }
+
+    /// Its length in bytes.
+    pub(super) fn length(&self) -> usize {
+        self.content.len()
+    }
+
+    /// Sends as much of the file as the line takes now; whether that was the last of it.
+    pub(super) fn send_more(&mut self, line: &UnixStream) -> bool {
+        let rest = self.content.get(self.sent..).unwrap_or_default();
+        // Whoever reads the line learns that it has ended.
+        if let Ok(count) = line.try_write(rest.get(..CHUNK).unwrap_or(rest)) {
+            self.sent += count;
+        }
+        self.sent == self.content.len()
+    }
+}
