@@ -226,7 +226,7 @@ fn what_a_board_says_while_its_node_waits_for_the_group_is_not_lost() {
     );
     let run = bench.start_text(&yaml).finish();
     assert_eq!(run.code, Some(0), "{run}");
-    assert_eq!(Results::of(&run).tests("host"), ["0_after/there pass"]);
+    assert_eq!(Results::of(&run).tests("host"), ["1_after/there pass"]);
     let said =
         String::from_utf8_lossy(&std::fs::read(run.out.join("console/host.raw")).expect("it is written"))
             .into_owned();

@@ -60,6 +60,8 @@ pub struct Terminal {
     lines: Lines,
     evidence: Evidence,
     style: lines::Style,
+    /// Whether the last word is said: reports that could not be written then are among it.
+    has_ended: bool,
 }
 
 impl Terminal {
@@ -73,6 +75,7 @@ impl Terminal {
             evidence: Evidence::default(),
             style,
             options,
+            has_ended: false,
         }
     }
 
@@ -87,7 +90,7 @@ impl Terminal {
     fn texts(&self, event: &Event, printed: &[Line], width: usize) -> Vec<String> {
         // The live view says it.
         let is_shown_live = self.screen.is_some() && matches!(event.kind, EventKind::PhaseStarted { .. });
-        if self.options.quiet || is_shown_live || event.elapsed < self.options.from {
+        if self.options.quiet || is_shown_live || self.has_ended || event.elapsed < self.options.from {
             return Vec::new();
         }
         let is_shown = |definition: &Option<String>| {
@@ -132,6 +135,7 @@ impl Reporter for Terminal {
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
             self.finish(so_far)?;
+            self.has_ended = true;
         }
         Ok(())
     }
