@@ -206,7 +206,7 @@ fn what_a_board_says_while_its_node_waits_for_the_group_is_not_lost() {
     let events = bench.path().join("out/run.jsonl").display().to_string();
     // Neither pattern is what it looks for: the steps are among the events, too.
     let noise = format!(
-        "until grep -q 'text.:.lava-wait g[o]' {events}; do sleep 0.1; done; \
+        ": > ../began; until grep -q 'text.:.lava-wait g[o]' {events}; do sleep 0.1; done; \
          for i in $(seq 1 1024); do printf 'noise %04d %048d\\r\\n' $i 0 >&3; done; \
          for i in 1 2 3; do printf 'END-OF-%s\\r\\n' NOISE >&3; done"
     );
@@ -215,7 +215,7 @@ fn what_a_board_says_while_its_node_waits_for_the_group_is_not_lost() {
         format!("setsid sh -c \"{}\" 3> /proc/$agent/fd/1 > /dev/null 2>&1 &", noise.replace('$', "\\$"));
     let waits = format!("until grep -q END-OF-NOIS[E] {events}; do sleep 0.1; done");
     let job = job(&bench)
-        .host(&[announce(&bench, &[find_tty, &leaves])])
+        .host(&[announce(&bench, &[find_tty, &leaves, "until [ -e ../began ]; do sleep 0.1; done"])])
         .guest(&[Definition::new("guest", &[&waits, "lava-send go", "lava-sync clients"])]);
     let after = Definition::new("after", &["lava-test-case there --result pass", "lava-sync clients"]);
     let yaml = format!(
@@ -231,6 +231,6 @@ fn what_a_board_says_while_its_node_waits_for_the_group_is_not_lost() {
         String::from_utf8_lossy(&std::fs::read(run.out.join("console/host.raw")).expect("it is written"))
             .into_owned();
     let lost: Vec<_> =
-        (1..=1024).filter(|line| !said.contains(&format!("noise {line:04} {:048}\r\n", 0))).collect();
+        (1..=1024).filter(|line| !said.contains(&format!("noise {line:04} {:048}\r", 0))).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
