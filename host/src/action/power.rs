@@ -79,7 +79,13 @@ pub(super) async fn power_on(
     };
     // The console first: the boot loader speaks at once, and does not wait.
     let mut console = match target {
-        Ok(console) => console,
+        Ok(mut console) => {
+            if reset.wanted && board.power.is_some() {
+                // What the board has said in earlier steps is nothing of the boot to come.
+                console.read_waiting().await.map_err(|error| phase.error(Class::Infrastructure, &error))?;
+            }
+            console
+        }
         Err(target) => {
             let part = phase.part(limit(Part::Connect));
             part.bound("open console", open_board_console(node, &part, board, target, resources)).await?

@@ -56,7 +56,7 @@ impl Checksums {
     }
 
     /// Returns the demanded SHA-256, as the cache spells it.
-    pub(super) fn sha256(&self) -> Option<String> {
+    pub(crate) fn sha256(&self) -> Option<String> {
         self.sha256.as_ref().map(|digits| digits.to_ascii_lowercase())
     }
 

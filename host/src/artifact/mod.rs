@@ -34,4 +34,4 @@ pub use fetch::{Artifact, Request};
 pub use headers::Headers;
 pub use mirror::{Mirrors, Rule};
 pub use tar_file::TarFileError;
-pub(crate) use url::host_and_port;
+pub(crate) use url::{host_and_port, without_secrets};

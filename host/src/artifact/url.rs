@@ -98,7 +98,7 @@ pub(crate) fn host_and_port(rest: &str) -> &str {
 }
 
 /// A URL as it may be shown and stored: without user, password and query.
-pub(super) fn without_secrets(url: &str) -> String {
+pub(crate) fn without_secrets(url: &str) -> String {
     let (before, query) = url.split_once('?').map_or((url, ""), |(before, _)| (before, "?…"));
     let Some((scheme, rest)) = before.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -62,6 +62,11 @@ impl Tokens {
         self.secret(name).reveal()
     }
 
+    /// Whether there is a token `name`.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The token `name`, or `name` itself if there is none, to be read when it is needed.
     pub fn secret(&self, name: &str) -> Secret {
         let source = self.0.iter().find(|(known, _)| known == name).map(|(_, source)| source.clone());

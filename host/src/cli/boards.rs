@@ -31,7 +31,7 @@ Nothing is typed to a board, and none is switched: `host-runner power BOARD on` 
 const STATUS_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a person waits for the next of them.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// `host-runner boards`.
 #[derive(Debug, Args)]
@@ -106,12 +106,8 @@ async fn list(args: &BoardsArgs, bench: &Bench, table: &Table) -> Result<Option<
     let mut is_over = false;
     loop {
         let (index, board) = next;
-        let silent = || {
-            Err(format!(
-                "whether it is on is not known: its switch says nothing for {} s",
-                PATIENCE.as_secs()
-            ))
-        };
+        let silent =
+            || Err(format!("whether it is on is not known: nothing was told for {} s", PATIENCE.as_secs()));
         if let Some(told) = told.get_mut(index).and_then(Option::take).or_else(|| is_over.then(silent)) {
             let line = line(bench, board, &queue, told)?;
             print(|out| match args.json {

@@ -67,7 +67,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     }
     let emitter = Emitter::new(all);
     let boards: Vec<String> = plan.boards().map(|(_, board)| board.name.clone()).collect();
-    let (job_name, text, remembered) = (plan.job_name.clone(), job.text(), bench.clone());
+    let (job_name, text, remembered) =
+        (plan.job_name.clone(), job.text(|name| bench.tokens.is_named(name)), bench.clone());
     let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());

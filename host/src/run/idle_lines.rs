@@ -41,10 +41,14 @@ impl IdleLines {
             self.lines.iter_mut().map(|(_, line)| Box::pin(line.console.listen())).collect();
         let mut work = pin!(work);
         poll_fn(|cx| {
+            // The work first: a line on which there is always more takes all that a task may do at once.
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
             for line in &mut listening {
                 let Poll::Pending = line.as_mut().poll(cx);
             }
-            work.as_mut().poll(cx)
+            Poll::Pending
         })
         .await
     }

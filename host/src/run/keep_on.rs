@@ -1,5 +1,6 @@
 //! A board that stays on when its node has failed, with all that is served to it, for a person to look at.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -13,6 +14,9 @@ use crate::link::Console;
 use crate::plan::NodeKind;
 use crate::run::let_in::Written;
 use crate::run::{Line, NodeContext, Phase, Resources};
+
+/// How often it is looked whether a person can be let in.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps the board of a node that ended with `fault` for `time`, or until the run is stopped, and its console open.
 pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, resources: &Mutex<Resources>) {
@@ -37,10 +41,6 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
             }
         }
     }
-    let let_in = Written::make(node).unwrap_or_else(|error| {
-        node.emitter.warn(format!("nobody is let in over SSH: {}", Chain(&*error)));
-        None
-    });
     // It stays where it is: cleaning up ends it in order.
     let Some(line) = resources.line(None) else { return };
     let console = &mut line.console;
@@ -49,9 +49,6 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
         "the node has failed, and board `{on}` stays on for {minutes} min: `host-runner console {on}` in another \
          terminal attaches to it, Ctrl-C here ends it"
     ));
-    if let_in.is_some() {
-        node.emitter.note(format!("`host-runner ssh {on}` logs in on it as root, if its SSH server is up"));
-    }
     node.run.handover.keep_on(time);
     // A phase of its own, beyond the job's time: it is seen how much is left.
     let phase = Phase { deadline: Instant::now() + time, limit, ..phase };
@@ -60,12 +57,37 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
             ended = read_all(console) => node.emitter.warn(format!("the console ended: {ended}")),
             () = tell_what_is_left(node, phase.deadline) => node.emitter.note("the time of `--keep-on` is over"),
             () = node.run.cancel.cancelled() => {}
+            never = let_in(node) => match never {},
         }
         Ok(())
     });
     if let Err(fault) = kept.await {
         node.emitter.warn(fault.message);
     }
+}
+
+/// Lets a person in over SSH as soon as the board's host keys are known, and for as long as it is polled: they may be made
+/// by a system that is still on its way up.
+async fn let_in(node: &NodeContext) -> Infallible {
+    let mut is_told = false;
+    let _written = loop {
+        match Written::make(node) {
+            Ok(None) => break None,
+            Ok(written) => {
+                let on = node.plan.on();
+                node.emitter
+                    .note(format!("`host-runner ssh {on}` logs in on it as root, if its SSH server is up"));
+                break written;
+            }
+            Err(error) if is_told => drop(error),
+            Err(error) => {
+                node.emitter.note(format!("nobody is let in over SSH yet: {}", Chain(&*error)));
+                is_told = true;
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    std::future::pending().await
 }
 
 /// Waits until `deadline`, and says now and then how long that still is: not every output has a live view.

@@ -76,7 +76,8 @@ impl Written {
             _ => {}
         }
         let let_in = LetIn { directory: of_board.join(std::process::id().to_string()) };
-        DirBuilder::new().recursive(true).mode(0o700).create(&let_in.directory)?;
+        fs::create_dir_all(&of_board)?;
+        DirBuilder::new().mode(0o700).create(&let_in.directory)?;
         let written = Self(let_in);
         write(&written.0.identity(), run.key.to_openssh()?.as_bytes())?;
         write(&written.0.known_hosts(), host_keys.known_hosts(address, access.port).as_bytes())?;

@@ -110,7 +110,7 @@ fn mirrors(node: &NodePlan, board: &Board, bench: &Bench) -> Vec<Fault> {
     missing.into_values().collect()
 }
 
-/// The URLs that the node fetches by way of mirrors, each with its place.
+/// The URLs that the node has to fetch by way of mirrors, each with its place.
 fn fetched(node: &NodePlan) -> Vec<(&str, &str)> {
     let mut fetched = Vec::new();
     for step in &node.steps {
@@ -119,7 +119,10 @@ fn fetched(node: &NodePlan) -> Vec<(&str, &str)> {
             Action::Test(test) => {
                 fetched.extend(test.definitions.iter().filter_map(|spec| match &spec.source {
                     DefinitionSource::Tar { artifact, .. } => by_mirror(artifact),
-                    DefinitionSource::Git { url, .. } => Some((url.as_str(), spec.place.as_str())),
+                    // A commit may be in the copy of the repository that this PC has.
+                    DefinitionSource::Git { url, revision, .. } => {
+                        revision.is_none().then_some((url.as_str(), spec.place.as_str()))
+                    }
                     DefinitionSource::Inline(_) | DefinitionSource::Directory { .. } => None,
                 }));
             }
@@ -130,7 +133,9 @@ fn fetched(node: &NodePlan) -> Vec<(&str, &str)> {
 }
 
 fn by_mirror(artifact: &ArtifactSpec) -> Option<(&str, &str)> {
-    artifact.use_cache.then_some((&artifact.url, &artifact.place))
+    // A file of which the job has the SHA-256 may be in the cache, and then comes from nowhere.
+    let comes = artifact.use_cache && artifact.checksums.sha256().is_none();
+    comes.then_some((&artifact.url, &artifact.place))
 }
 
 /// An agent that the node's tests need, and that is not there.

@@ -124,11 +124,11 @@ impl Resources {
         IdleLines::new(lent, Arc::clone(&self.home))
     }
 
-    /// Has the lines again that were lent.
+    /// Has the lines again that were lent. One whose namespace has got another meanwhile is closed.
     pub(crate) fn take_back(&mut self) {
         let lines = std::mem::take(&mut *self.home.lock().unwrap_or_else(PoisonError::into_inner));
         for (name, line) in lines {
-            self.spaces.entry(name).or_default().line = Some(line);
+            self.spaces.entry(name).or_default().line.get_or_insert(line);
         }
     }
 

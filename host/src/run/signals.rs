@@ -9,7 +9,7 @@ use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
 /// How long a terminal may take to show that the program has ended; one that the user has stopped takes for ever.
-const ERASE_TIME: Duration = Duration::from_millis(200);
+const ERASE_TIME: Duration = Duration::from_secs(1);
 
 /// Cancels `token` at the first signal and ends the program at the second; must be called within a runtime.
 ///

@@ -33,7 +33,11 @@ fn a_board_at_another_speed_is_found_by_the_share_of_noise() {
     found.assert_fault(
         "speed",
         "bench",
-        &["115200 baud is the wrong speed", " % of 512 bytes are no text", "`baud`"],
+        &[
+            "115200 baud is probably the wrong speed: ",
+            " % of what came lately, 512 bytes in all, is no text",
+            "`baud`",
+        ],
     );
 }
 

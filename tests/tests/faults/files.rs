@@ -1,5 +1,6 @@
 //! Bench and job files that are missing, broken, or do not fit: refused before a board is touched.
 
+use sha2::{Digest as _, Sha256};
 use testbench::harness::{ARTIFACTS_URL, Finished, Job, Testbench};
 
 use crate::evidence::assert_refused;
@@ -117,6 +118,24 @@ fn a_mirror_that_is_not_there_is_refused_by_run_and_validate() {
     let place = bench.path().join("artefacts/").display().to_string();
     let said = [ARTIFACTS_URL, &place, "which is not there", "change `to` of that `[[mirror]]`"];
     assert_not_for_this_bench(&bench.bench_text(&toml), &said);
+}
+
+#[test]
+fn a_mirror_that_is_not_there_is_no_hindrance_where_the_cache_has_the_file() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    let mut job = Job::new().to_yaml();
+    for name in ["rootfs.tar", "zImage", "board.dtb"] {
+        let content = std::fs::read(bench.path().join("artifacts").join(name)).unwrap();
+        let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        job = job.replace(&format!("{name}\n"), &format!("{name}\n      sha256sum: {sum}\n"));
+    }
+    bench.write("job.yaml", &job);
+    let first = bench.start_with(&["run", "job.yaml", "--out", "first"]).finish();
+    assert_eq!(first.code, Some(0), "{first}");
+    std::fs::rename(bench.path().join("artifacts"), bench.path().join("elsewhere")).unwrap();
+    let again = bench.start_with(&["run", "job.yaml", "--out", "again"]).finish();
+    assert_eq!(again.code, Some(0), "{job}{again}");
 }
 
 #[test]

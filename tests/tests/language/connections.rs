@@ -66,6 +66,18 @@ fn a_second_console_is_a_connection_of_its_own() {
     assert_eq!(tests(&run), ["0_two/who pass", "1_one/who pass", "2_lent/who pass"]);
 }
 
+#[test]
+fn a_connection_takes_the_place_of_the_one_that_its_namespace_had() {
+    let bench = bench().board_line(&format!("consoles = {{ second = {} }}", shell("second", "true")));
+    let second = "- boot: {method: new_connection, connection: second, prompts: ['root@second:']}\n";
+    let case = |name: &str| format!("lava-test-case who --shell 'test \"$WHO\" = {name}'");
+    let actions =
+        [BOOT, second, &test("", "two", &[&case("second")]), BOOT, &test("", "one", &[&case("first")])];
+    let run = bench.start_text(&job(&bench, &actions.concat())).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(tests(&run), ["0_two/who pass", "1_one/who pass"]);
+}
+
 /// A board that speaks by itself, once it is switched on.
 fn talking() -> Testbench {
     let bench = Testbench::new();

@@ -41,8 +41,9 @@ pub(super) fn build_static(workspace: &Workspace, profile: Profile) -> Result<Pa
     process::show(cargo.args(["--", "-Ctarget-feature=+crt-static"]))?;
     let built = built(workspace, profile);
     let kept = built.with_file_name("host-runner-static");
-    // The usual name is for the usual program; the next build puts it there again.
     fs::rename(&built, &kept).map_err(Error::file("cannot rename", &built))?;
+    // By its usual name is the usual program again; it is compiled already.
+    build(workspace, profile)?;
     Ok(kept)
 }
 

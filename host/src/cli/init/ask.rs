@@ -28,7 +28,7 @@ pub(super) fn ask<T>(
 ) -> Result<T, Fault> {
     loop {
         let answer = answer(question, usual)?;
-        match read(&answer) {
+        match read(answer.trim()) {
             Ok(value) => return Ok(value),
             Err(why) => note(&format!("  {why}")),
         }
@@ -59,7 +59,7 @@ fn answer(question: &str, usual: &str) -> Result<String, Fault> {
     write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(broken)?;
     match line(&interrupted).map_err(broken)? {
         Answer::Line(line) if line.trim().is_empty() => Ok(usual.to_owned()),
-        Answer::Line(line) => Ok(line.trim().to_owned()),
+        Answer::Line(line) => Ok(line.trim_end_matches(['\r', '\n']).to_owned()),
         Answer::End => {
             let text = format!("it ended before the answer to `{}`", question.trim());
             Err(Fault::new(Class::Usage, "standard input", text).with_help("--non-interactive asks nothing"))

@@ -13,6 +13,7 @@ use super::timeout::JobTimeouts;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::document::{Fields, Node, Reader, Value, parse_yaml};
 use crate::job::model::{Job, Located, Role};
+use crate::job::text::hidden;
 use crate::text::without_steering;
 
 /// Longest `job_name`, in characters, as in LAVA.
@@ -110,6 +111,7 @@ fn document(reader: &mut Reader<'_>, node: &Node) -> Option<Job> {
         environment: environment.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
         secrets_at: place_of_secrets(node, reader.source),
+        hidden: hidden(node, reader.source),
         recorded,
         warnings: Vec::new(),
     })

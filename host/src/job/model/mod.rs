@@ -25,6 +25,7 @@ pub use test::{
 };
 
 use super::part::Part;
+use super::text::Hidden;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::limit::Limit;
 
@@ -49,6 +50,8 @@ pub struct Job {
     pub secrets: Vec<(String, String)>,
     /// Where `secrets` is written, from its name to the next key of the file.
     pub secrets_at: Option<Span>,
+    /// Values that are not for everybody.
+    pub hidden: Vec<Hidden>,
     /// Keys that say something to LAVA's server and nothing here, such as `priority`.
     pub recorded: Vec<Located<String>>,
     /// What does not stop the job but should be looked at.
