@@ -14,7 +14,7 @@ use testbench::harness::{OrdinaryUser, Tun, host_runner};
 use crate::traces::Traces;
 
 /// Long enough for a loaded machine to boot a virtual board and make thousands of files there; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(700);
 
 /// How often conditions of other processes are looked at: they tell nobody when they change.
 const INTERVAL: Duration = Duration::from_millis(10);
