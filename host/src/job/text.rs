@@ -100,23 +100,16 @@ impl Job {
         let in_secrets = |hidden: &Hidden| {
             self.secrets_at.is_some_and(|at| (at.offset..at.offset + at.len).contains(&hidden.span.offset))
         };
-        let mut at_end = self.secrets_at;
+        let is_shown = |hidden: &Hidden| hidden.shown.is_none() && is_token(&hidden.value);
+        let hidden = self.hidden.iter().filter(|hidden| !in_secrets(hidden) && !is_shown(hidden));
+        let mut replaced: Vec<(Span, String)> = hidden
+            .filter_map(|hidden| Some((hidden.span, hidden.in_place_of(written_at(&text, hidden.span)?))))
+            .chain(self.secrets_at.and_then(|at| Some((at, self.names_of_secrets(written_at(&text, at)?)))))
+            .collect();
         // From the end, so that places before it stay what they are.
-        for hidden in self.hidden.iter().rev().filter(|hidden| !in_secrets(hidden)) {
-            let Span { offset, len } = hidden.span;
-            if at_end.is_some_and(|at| offset < at.offset) {
-                text = self.without_secrets(&text);
-                at_end = None;
-            }
-            if let Some(written) = text.get(offset..offset + len)
-                && !(hidden.shown.is_none() && is_token(&hidden.value))
-            {
-                let shown = hidden.in_place_of(written);
-                text.replace_range(offset..offset + len, &shown);
-            }
-        }
-        if at_end.is_some() {
-            text = self.without_secrets(&text);
+        replaced.sort_by_key(|(span, _)| std::cmp::Reverse(span.offset));
+        for (Span { offset, len }, shown) in replaced {
+            text.replace_range(offset..offset + len, &shown);
         }
         let file = self.source.name.clone();
         if text != *self.source.text && Self::parse(&Source::new(file.clone(), text.clone())).is_err() {
@@ -125,22 +118,22 @@ impl Job {
         JobText { file, text }
     }
 
-    /// `text` with the names alone under `secrets`.
-    fn without_secrets(&self, text: &str) -> String {
-        let Some(at) = self.secrets_at else { return text.to_owned() };
-        let end_of_secrets = at.offset + at.len;
-        let (before, after) = (text.get(..at.offset), text.get(end_of_secrets..));
-        let written = text.get(at.offset..end_of_secrets).unwrap_or_default();
+    /// What stands in place of all that is `written` from `secrets` to the next key: the names alone.
+    fn names_of_secrets(&self, written: &str) -> String {
         let names: Vec<_> = self.secrets.iter().map(|(name, _)| format!("\"{name}\": \"{MASK}\"")).collect();
         // Of a mapping in braces, the next key or the end of all is still to come.
         let end = match written.trim_end() {
             written if written.ends_with(',') => ", ",
-            written if written.ends_with('}') && text.trim_start().starts_with('{') => "}\n",
+            written if written.ends_with('}') && self.source.text.trim_start().starts_with('{') => "}\n",
             _ => "\n",
         };
-        [before.unwrap_or_default(), "\"secrets\": {", &names.join(", "), "}", end, after.unwrap_or_default()]
-            .concat()
+        format!("\"secrets\": {{{}}}{end}", names.join(", "))
     }
+}
+
+/// What is written at a place of `text`.
+fn written_at(text: &str, Span { offset, len }: Span) -> Option<&str> {
+    text.get(offset..offset + len)
 }
 
 #[cfg(test)]
