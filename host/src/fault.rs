@@ -39,6 +39,9 @@ impl fmt::Display for Class {
     }
 }
 
+/// What announces the last lines of a board in a message.
+pub(crate) const LAST_LINES: &str = "the board last said:";
+
 /// One failure, told to the user: whose fault, what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
@@ -64,6 +67,17 @@ impl Fault {
     /// A fault whose message is `error` with all its causes.
     pub fn from_error(class: Class, place: impl Into<String>, error: &dyn std::error::Error) -> Self {
         Self::new(class, place, Chain(error))
+    }
+
+    /// The message in one line, without what a board said last.
+    pub fn headline(&self) -> &str {
+        let line = self.message.lines().next().unwrap_or_default();
+        line.strip_suffix(LAST_LINES).map_or(line, |line| line.trim_end_matches([';', ' ']))
+    }
+
+    /// Whether the message has the last lines of the board.
+    pub(crate) fn has_last_lines(&self) -> bool {
+        self.message.contains(LAST_LINES)
     }
 
     /// Adds what to do about it, if that is known.

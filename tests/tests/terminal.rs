@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use serde_json::Value;
 use testbench::harness::{Definition, Finished, Job, OnTerminal, Testbench};
 
 /// A run on a terminal whose test stays until it is stopped.
@@ -197,6 +198,34 @@ fn results_that_could_not_be_written_are_no_pass() {
         "{run}"
     );
     assert!(run.stderr.contains("infrastructure error: out\n  results.json cannot be written: "), "{run}");
+    let boards = bench.start_with(&["boards", "--json"]).finish();
+    let board: Value = serde_json::from_str(&boards.stdout).expect("one board");
+    assert_eq!(board["last_run"]["outcome"], "error", "{boards}");
+}
+
+#[test]
+fn a_failed_case_shows_what_was_printed_before_it_be_it_a_line_or_not() {
+    let steps = [
+        "echo of another case; lava-test-case other --result pass",
+        "echo checking the sum; printf 'expected 3, got 4'; lava-test-case sum --result fail",
+    ];
+    let run = run(&Testbench::new(), &smoke(&steps), &["--quiet"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    // Behind a line without its end comes what the shell says that it runs next.
+    for said in ["checking the sum\n", "expected 3, got 4+ lava-test-case sum"] {
+        assert!(run.stdout.contains(said), "no {said:?}: {run}");
+    }
+    assert!(!run.stdout.contains("of another case"), "{run}");
+}
+
+#[test]
+fn an_end_in_one_line_announces_no_lines_behind_it() {
+    let job = Job::new()
+        .boot("auto_login: {login_prompt: 'login:', username: root}")
+        .timeout("auto-login-action", 5);
+    let run = run(&Testbench::new().fault("no-login"), &job, &[]);
+    let ended = run.stdout.lines().find(|line| line.contains("ended: error: no ")).unwrap_or_default();
+    assert!(!ended.is_empty() && !ended.contains("the board last said"), "{run}");
 }
 
 #[test]

@@ -14,9 +14,6 @@ use crate::run::Phase;
 /// What an attempt may take beyond its deadline to tell by itself that it is over: its own message says more.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How the first line of an error ends that shows the board's last lines.
-const LAST_LINES: &str = "; the board last said:";
-
 /// LAVA's `failure_retry` and `failure_retry_interval`.
 ///
 /// LAVA gives each attempt the time of the block divided by their number. So does this, and what an attempt leaves
@@ -101,7 +98,7 @@ impl Attempts {
             let text = format!("no time is left for {} {} ({})", self.what, self.number + 1, phase.limit);
             return Err(self.last(fault, Some(text)));
         }
-        self.earlier.push(cause(&fault));
+        self.earlier.push(fault.headline().to_owned());
         Ok(format!("{} {} of {} failed, trying again: {}", self.what, self.number, self.count, fault.message))
     }
 
@@ -143,12 +140,6 @@ const fn infrastructure(class: Class) -> bool {
 
 const fn any_but_bugs(class: Class) -> bool {
     matches!(class, Class::Infrastructure | Class::Job | Class::Test)
-}
-
-/// What an attempt died of, in a line.
-fn cause(fault: &Fault) -> String {
-    let line = fault.message.lines().next().unwrap_or_default();
-    line.strip_suffix(LAST_LINES).unwrap_or(line).to_owned()
 }
 
 #[cfg(test)]

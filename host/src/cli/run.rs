@@ -81,13 +81,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         }
         Ok::<_, Fault>(class)
     })?;
+    // Results that could not be written are none to go by, whatever they were.
+    let broken = emitter
+        .broken_reports()
+        .into_iter()
+        .next()
+        .map(|problem| Fault::new(Class::Infrastructure, out.display().to_string(), problem));
+    let decided = broken.as_ref().map_or(class, |fault| Some(fault.class));
     let last = LastRun {
         directory: absolute,
         job: job_name,
         started,
         finished: jiff::Timestamp::now(),
-        outcome: Outcome::of_class(class),
-        class,
+        outcome: Outcome::of_class(decided),
+        class: decided,
     };
     if let Err(fault) = last.remember(&remembered, boards.iter().map(String::as_str)) {
         note(&format!("the run is not remembered as the boards' last one: {fault}"));
@@ -101,10 +108,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         // The run is what it is: `run --json | head -1` has what it wants.
         Err(error) => note(&format!("standard output: {error}; all is in {}", out.display())),
     }
-    if let Some(problem) = emitter.broken_reports().first() {
-        return Err(Fault::new(Class::Infrastructure, out.display().to_string(), problem).into());
-    }
-    Ok(class)
+    broken.map_or(Ok(class), |fault| Err(fault.into()))
 }
 
 /// Refuses boards at which a person is needed, who would not be told.

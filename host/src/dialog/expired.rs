@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Scan;
+use crate::fault::LAST_LINES;
 use crate::limit::Limit;
 use crate::text::clip;
 
@@ -55,7 +56,7 @@ impl fmt::Display for LastOutput<'_> {
         if self.0.is_empty() {
             return f.write_str("the board said nothing (is it powered, and is this its console?)");
         }
-        f.write_str("the board last said:")?;
+        f.write_str(LAST_LINES)?;
         self.0.lines().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

@@ -27,6 +27,15 @@ pub struct Scan {
     noise: Noise,
 }
 
+/// Where a prompt is in its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptPlace {
+    /// Alone.
+    OwnLine,
+    /// With text before it: of a command that has not ended its last line, or that prints the like of a prompt.
+    BehindText,
+}
+
 impl Scan {
     /// Adds what the board sent.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -69,19 +78,25 @@ impl Scan {
         Some(text)
     }
 
-    /// Whether the board's last, unfinished line is `prompt` with nothing but blanks behind; consumes it.
+    /// Whether the board's last, unfinished line ends in `prompt` with nothing but blanks behind; consumes it.
     pub fn at_prompt(&mut self, prompt: &Regex) -> bool {
-        let pending = self.pending();
-        let start = pending.iter().rposition(|&byte| matches!(byte, b'\n' | b'\r')).map_or(0, |end| end + 1);
-        let line = pending.get(start..).unwrap_or_default();
-        let found = prompt
-            .find_iter(line)
-            .last()
-            .is_some_and(|found| line.get(found.end()..).is_some_and(|rest| rest.trim_ascii().is_empty()));
+        let found = self.prompt_at_end(prompt).is_some();
         if found {
             self.consume();
         }
         found
+    }
+
+    /// Where in the board's last, unfinished line the `prompt` is that it ends in.
+    pub fn prompt_at_end(&self, prompt: &Regex) -> Option<PromptPlace> {
+        let pending = self.pending();
+        let start = pending.iter().rposition(|&byte| matches!(byte, b'\n' | b'\r')).map_or(0, |end| end + 1);
+        let line = pending.get(start..).unwrap_or_default();
+        let found = prompt.find_iter(line).last()?;
+        let (before, behind) = (line.get(..found.start())?, line.get(found.end()..)?);
+        let place =
+            if before.trim_ascii().is_empty() { PromptPlace::OwnLine } else { PromptPlace::BehindText };
+        behind.trim_ascii().is_empty().then_some(place)
     }
 
     /// The last lines of what the board said, printable, for error messages.
@@ -149,7 +164,10 @@ mod tests {
         let mut scan = Scan::default();
         scan.push(b"boot => now");
         assert!(!scan.at_prompt(&regex("=> ?")));
+        scan.push(b" =>");
+        assert_eq!(scan.prompt_at_end(&regex("=> ?")), Some(PromptPlace::BehindText));
         scan.push(b"\r\n=> ");
+        assert_eq!(scan.prompt_at_end(&regex("=> ?")), Some(PromptPlace::OwnLine));
         assert!(scan.at_prompt(&regex("=> ?")));
     }
 

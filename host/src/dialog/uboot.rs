@@ -12,7 +12,7 @@
 //!     Typing --> Clearing: echo differs or is missing / Ctrl-C
 //!     Clearing --> Typing: prompt / type again, slowly
 //!     Typing --> Running: whole line echoed / newline
-//!     Running --> Typing: prompt / next command
+//!     Running --> Typing: prompt, and silence if text is before it / next command
 //!     Typing --> AwaitingAutoboot: banner
 //!     Clearing --> AwaitingAutoboot: banner
 //!     Running --> AwaitingAutoboot: banner, a few times
@@ -37,6 +37,7 @@ use regex::bytes::Regex;
 
 use typing::{Progress, Typing};
 
+use super::scan::PromptPlace;
 use super::{Dialog, Expired, Scan};
 use crate::limit::{Deadline, Limit};
 
@@ -46,6 +47,9 @@ const INTERRUPT_AGAIN: Duration = Duration::from_secs(1);
 const CLEAR_LIMIT: Duration = Duration::from_secs(5);
 /// How often a command line is typed at most.
 const TYPING_ATTEMPTS: u32 = 3;
+/// How long nothing more comes behind what looks like a prompt but has text before it in its line: `crc32` prints `==> `,
+/// and the rest of its line may come in the next read; other commands do not end their last line.
+const SETTLED: Duration = Duration::from_millis(500);
 const CONTROL_C: u8 = 0x03;
 
 static BANNER: LazyLock<Regex> = LazyLock::new(|| {
@@ -69,10 +73,23 @@ pub struct Uboot {
 #[derive(Debug)]
 enum State {
     AwaitingAutoboot,
-    AwaitingPrompt { interrupt_at: Instant },
-    Typing { index: usize, attempt: u32, typing: Typing },
-    Clearing { index: usize, attempt: u32 },
-    Running { index: usize },
+    AwaitingPrompt {
+        interrupt_at: Instant,
+    },
+    Typing {
+        index: usize,
+        attempt: u32,
+        typing: Typing,
+    },
+    Clearing {
+        index: usize,
+        attempt: u32,
+    },
+    /// At `settled` there is a prompt behind text, unless more comes.
+    Running {
+        index: usize,
+        settled: Option<Instant>,
+    },
     Finished,
 }
 
@@ -178,7 +195,7 @@ impl Uboot {
             State::AwaitingPrompt { .. } => format!("U-Boot prompt `{prompt}` after the interrupt"),
             State::Typing { index, .. } => format!("echo of `{}`", self.command(index)),
             State::Clearing { .. } => format!("U-Boot prompt `{prompt}` after Ctrl-C"),
-            State::Running { index } => {
+            State::Running { index, .. } => {
                 let last = index + 1 == self.commands.len() && self.goal == Goal::Kernel;
                 let awaited = if last { &self.settings.final_message } else { prompt };
                 format!("`{awaited}` after `{}`", self.command(index))
@@ -227,7 +244,7 @@ impl Uboot {
             Progress::Complete => {
                 self.transmit.push_back(b"\n".to_vec());
                 self.scan.consume();
-                self.state = State::Running { index };
+                self.state = State::Running { index, settled: None };
                 self.wait.begin(now, self.settings.limits.command_answer.as_ref());
             }
             Progress::Failed { .. } if attempt + 1 < TYPING_ATTEMPTS => {
@@ -309,8 +326,12 @@ impl Uboot {
         if !self.command(index).starts_with("version") && self.handle_restart(now) {
             return;
         }
-        if self.scan.at_prompt(&self.settings.prompt) {
-            self.enter_command(now, index + 1, 0);
+        match self.scan.prompt_at_end(&self.settings.prompt) {
+            Some(PromptPlace::OwnLine) => self.enter_command(now, index + 1, 0),
+            Some(PromptPlace::BehindText) => {
+                self.state = State::Running { index, settled: Some(now + SETTLED) };
+            }
+            None => self.state = State::Running { index, settled: None },
         }
     }
 }
@@ -333,7 +354,7 @@ impl Dialog for Uboot {
                     self.enter_command(now, index, attempt);
                 }
             }
-            State::Running { index } => self.handle_command_output(now, index),
+            State::Running { index, .. } => self.handle_command_output(now, index),
             State::Finished => {}
         }
     }
@@ -347,6 +368,7 @@ impl Dialog for Uboot {
                 self.state = State::AwaitingPrompt { interrupt_at: now + INTERRUPT_AGAIN };
             }
             State::Typing { .. } => self.type_on(now),
+            State::Running { index, settled: Some(at) } if now >= at => self.enter_command(now, index + 1, 0),
             _ => {}
         }
     }
@@ -360,7 +382,10 @@ impl Dialog for Uboot {
         match &self.state {
             State::AwaitingPrompt { interrupt_at } => Some(end.min(*interrupt_at)),
             State::Typing { typing, .. } => Some(end.min(typing.deadline())),
-            State::AwaitingAutoboot | State::Clearing { .. } | State::Running { .. } => Some(end),
+            State::Running { settled: Some(at), .. } => Some(end.min(*at)),
+            State::AwaitingAutoboot | State::Clearing { .. } | State::Running { settled: None, .. } => {
+                Some(end)
+            }
             State::Finished => None,
         }
     }

@@ -10,7 +10,7 @@ const MAX_LINE: usize = 8192;
 /// A line that a node printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When its first byte came.
+    /// When the first of it came that is to be seen.
     pub began: jiff::Timestamp,
     /// The test definition that printed it; `None` for what came over the console beside the agent's frames.
     pub definition: Option<String>,
@@ -54,6 +54,11 @@ impl Lines {
             EventKind::NodeFinished { .. } => self.finish(node, event.at),
             _ => Vec::new(),
         }
+    }
+
+    /// What a definition that runs on a node has printed of a line that it has not ended.
+    pub fn unfinished(&self, node: &str, definition: &str) -> Option<String> {
+        self.nodes.get(node)?.definitions.get(definition)?.splitter.unfinished()
     }
 
     /// The unfinished lines of a node that will not say more.
@@ -103,8 +108,9 @@ impl TimedLines {
     fn add(&mut self, at: jiff::Timestamp, bytes: &[u8]) -> Vec<TimedLine> {
         let lines = self.splitter.add(bytes).into_iter();
         let lines = lines.map(|text| TimedLine { began: self.began.take().unwrap_or(at), text }).collect();
-        if !self.splitter.line.is_empty() {
-            self.began.get_or_insert(at);
+        // Boards end a line with colours that they switch off, and begin one with what clears it, long before its text.
+        if self.began.is_none() && self.splitter.unfinished().is_some() {
+            self.began = Some(at);
         }
         lines
     }
@@ -160,6 +166,11 @@ impl LineSplitter {
         lines
     }
 
+    /// What is there of a line that has not ended, if that is to be seen.
+    fn unfinished(&self) -> Option<String> {
+        printable(&self.line).filter(|text| !text.trim().is_empty())
+    }
+
     /// Returns the last line if it was not ended.
     pub fn finish(&mut self) -> Option<String> {
         if self.line.is_empty() {
@@ -175,4 +186,29 @@ fn printable(line: &[u8]) -> Option<String> {
     let text = console::strip_ansi_codes(text.trim_end_matches('\r'));
     let clean: String = text.chars().filter(|c| !c.is_control() || *c == '\t').collect();
     (!clean.is_empty() || line.iter().all(u8::is_ascii_whitespace)).then_some(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Bytes;
+
+    fn said(second: i64, text: &str) -> Event {
+        Event {
+            seq: 0,
+            at: jiff::Timestamp::from_second(second).unwrap(),
+            elapsed: std::time::Duration::ZERO,
+            node: Some("board".to_owned()),
+            kind: EventKind::Console { direction: Direction::Rx, data: Bytes(text.into()) },
+        }
+    }
+
+    #[test]
+    fn a_line_begins_with_the_first_of_it_that_is_seen() {
+        let mut lines = Lines::default();
+        let parts = [(1, "login:\n\u{1b}[0m\r"), (5, " ro"), (6, "ot\n"), (7, "\u{1b}[1m"), (9, "# \n")];
+        let all: Vec<_> = parts.iter().flat_map(|(at, text)| lines.add(&said(*at, text))).collect();
+        let all: Vec<_> = all.iter().map(|line| (line.began.as_second(), line.text.as_str())).collect();
+        assert_eq!(all, [(1, "login:"), (5, " root"), (9, "# ")]);
+    }
 }

@@ -217,9 +217,16 @@ mod tests {
     fn a_reader_that_does_not_read_is_not_waited_for_and_told_what_it_has_missed() {
         let (mut reader, printer) = printer(Full::LeaveOut);
         let line = [b'x'; 1023].iter().chain(b"\n").copied().collect::<Vec<_>>();
-        // More than waits and more than a pipe holds.
-        let lines = MAX_WAITING / line.len() * 2;
-        for _ in 0..lines {
+        // More than a pipe holds, so that its thread is at it and takes no more, and then more than may wait.
+        let (first, more) = (256, MAX_WAITING / line.len() * 2);
+        let lines = first + more;
+        printer.put(&line.repeat(first)).unwrap();
+        let began = Instant::now();
+        while !printer.0.lock().is_writing {
+            assert!(began.elapsed() < TIME, "nothing is written");
+            thread::yield_now();
+        }
+        for _ in 0..more {
             printer.put(&line).unwrap();
         }
         assert_eq!(printer.settle(Duration::ZERO).unwrap_err().kind(), io::ErrorKind::TimedOut);

@@ -199,7 +199,7 @@ fn node_subtest(node: &NodeResults) -> io::Result<Document> {
 /// Why the run ended early, if it did.
 fn bail_out(results: &Results) -> Option<String> {
     let told = |fault: &Fault| {
-        let message = fault.message.lines().next().unwrap_or_default();
+        let message = fault.headline();
         format!("{} error, {}: {message}", fault.class, fault.place)
     };
     match (results.outcome, &results.fault) {

@@ -246,7 +246,7 @@ impl RunContext {
 
     /// Ends every other node than the essential one `node`, which ended with `fault`.
     pub(super) fn end_others(&self, node: &str, fault: &Fault) {
-        let reason = fault.message.lines().next().unwrap_or_default();
+        let reason = fault.headline();
         for (name, state) in self.nodes.iter().filter(|(name, _)| *name != node) {
             let message = format!("the essential node `{node}` failed: {reason}");
             // Who ends already keeps its own reason.

@@ -251,7 +251,7 @@ async fn end(node: &NodeContext, fault: Option<&Fault>) {
         Some(fault) => (
             if fault.class == Class::Test { GUEST_GRACE } else { FAILED_HOST_GRACE },
             fault.class,
-            format!("failed: {}", fault.message.lines().next().unwrap_or_default()),
+            format!("failed: {}", fault.headline()),
         ),
     };
     node.run

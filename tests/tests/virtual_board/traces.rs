@@ -16,8 +16,10 @@ pub(crate) struct Traces {
     /// Mounts of our own mount namespace that a run could make: network namespaces with a name, and what is in the
     /// directories of the test. Whatever else the machine mounts meanwhile is not of our making.
     mounts: BTreeSet<String>,
-    /// Temporary files of the cache that no living process holds a lock on.
+    /// Temporary files of the cache that no living process holds a lock on, without those that were there at first: any
+    /// run clears them away.
     abandoned: BTreeSet<PathBuf>,
+    abandoned_at_first: BTreeSet<PathBuf>,
     /// Everything in the directories for state and temporary files.
     files: BTreeSet<PathBuf>,
     marker: String,
@@ -28,13 +30,23 @@ pub(crate) struct Traces {
 impl Traces {
     /// Looks for processes with `marker` in their environment, in `cache`, and at all files below `directories`.
     pub(crate) fn of(marker: &str, cache: &Path, directories: &[PathBuf]) -> Self {
+        Self::since(abandoned(cache), marker, cache, directories)
+    }
+
+    fn since(
+        abandoned_at_first: BTreeSet<PathBuf>,
+        marker: &str,
+        cache: &Path,
+        directories: &[PathBuf],
+    ) -> Self {
         let marked: Vec<PathBuf> = processes_with(marker);
         Self {
             processes: marked.iter().filter_map(|process| command_line(process)).collect(),
             namespaces: marked.iter().filter_map(|process| namespace(process)).collect(),
             links: names("/sys/class/net").collect(),
             mounts: mounts(directories),
-            abandoned: abandoned(cache),
+            abandoned: &abandoned(cache) - &abandoned_at_first,
+            abandoned_at_first,
             files: directories.iter().flat_map(|directory| files(directory)).collect(),
             marker: marker.to_owned(),
             cache: cache.to_owned(),
@@ -44,7 +56,7 @@ impl Traces {
 
     /// The same at this moment.
     pub(crate) fn again(&self) -> Self {
-        Self::of(&self.marker, &self.cache, &self.directories)
+        Self::since(self.abandoned_at_first.clone(), &self.marker, &self.cache, &self.directories)
     }
 }
 

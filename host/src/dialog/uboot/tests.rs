@@ -170,6 +170,20 @@ proptest! {
 }
 
 #[test]
+fn what_looks_like_a_prompt_within_a_line_is_none_and_one_behind_an_unfinished_line_is() {
+    let commands = ["crc32 82000000 10000", "echo -n", "bootz 0x82000000"];
+    let mut board = Board::new(&commands, |line| match line.split(' ').next() {
+        Some("crc32") => "crc32 for 82000000 ... 8200ffff ==> 1a2b3c4d\r\n=> ".to_owned(),
+        Some("echo") => "no end of line=> ".to_owned(),
+        _ => boots(line),
+    });
+    board.at_prompt = true;
+    board.say("=> ");
+    assert_eq!(board.run(), Ok(UbootReport { resets: 0 }));
+    assert_eq!(board.typed, commands);
+}
+
+#[test]
 fn a_board_that_is_at_its_prompt_already_is_used_as_it_is() {
     let mut board = Board::new(COMMANDS, boots);
     board.at_prompt = true;

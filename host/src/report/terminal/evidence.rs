@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{Direction, Event, EventKind, Outcome, TestResult};
 use crate::report::Results;
-use crate::report::lines::Line;
+use crate::report::lines::{Line, Lines};
 use crate::report::results::NodeResults;
 
 /// Lines that are kept before a failure.
@@ -41,8 +41,8 @@ struct Tail {
 }
 
 impl Evidence {
-    /// Takes the next event and the lines that are complete with it.
-    pub(super) fn add(&mut self, event: &Event, lines: &[Line], so_far: &Results) {
+    /// Takes the next event and the lines that are complete with it; `all` has those that are not.
+    pub(super) fn add(&mut self, event: &Event, lines: &[Line], all: &Lines, so_far: &Results) {
         let Some(name) = &event.node else { return };
         let node = self.nodes.entry(name.clone()).or_default();
         node.has_spoken |= matches!(
@@ -51,7 +51,8 @@ impl Evidence {
         );
         lines.iter().for_each(|line| node.line(line));
         if let Some(results) = so_far.nodes.iter().find(|results| results.name == *name) {
-            node.add(&event.kind, results);
+            let unfinished = |definition: &str| all.unfinished(name, definition);
+            node.add(&event.kind, unfinished, results);
         }
     }
 
@@ -90,14 +91,15 @@ impl NodeEvidence {
         keep(&mut self.tail, line.clone());
     }
 
-    fn add(&mut self, kind: &EventKind, results: &NodeResults) {
+    fn add(&mut self, kind: &EventKind, unfinished: impl Fn(&str) -> Option<String>, results: &NodeResults) {
         match kind {
             EventKind::TestCase(case) => {
                 let tail = self.running.entry(case.definition.clone()).or_default();
                 let fresh = std::mem::take(&mut tail.fresh);
                 if case.result == TestResult::Fail && self.cases.len() < FAILURES {
                     let skipped = tail.lines.len().saturating_sub(fresh);
-                    let lines = tail.lines.iter().skip(skipped).cloned().collect();
+                    let lines = tail.lines.iter().skip(skipped).cloned();
+                    let lines = lines.chain(unfinished(&case.definition)).collect();
                     self.cases.insert(results.tests.len().saturating_sub(1), lines);
                 }
             }

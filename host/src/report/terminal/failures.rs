@@ -99,7 +99,7 @@ fn of_fault<'a>(node: Option<&'a NodeResults>, fault: &'a Fault, evidence: &Evid
     };
     let mut before = name.map(|name| evidence.of_node(name)).unwrap_or_default();
     // Often the message has the last lines of the console itself.
-    let has_last_lines = fault.message.contains("the board last said:");
+    let has_last_lines = fault.has_last_lines();
     before.retain(|line| {
         let is_of_console = line.starts_with('│');
         let text = line.rsplit_once("│ ").map_or(line.as_str(), |(_, text)| text).trim();

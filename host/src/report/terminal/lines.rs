@@ -110,11 +110,8 @@ impl Style {
             EventKind::Group { text } => vec![self.dim(&format!("group: {text}"))],
             EventKind::NodeFinished { outcome, fault } => {
                 let what = self.outcome(*outcome, &outcome.to_string());
-                let reason = fault
-                    .as_ref()
-                    .and_then(|fault| fault.message.lines().next())
-                    .map(|text| format!(": {text}"))
-                    .unwrap_or_default();
+                let reason =
+                    fault.as_ref().map(|fault| format!(": {}", fault.headline())).unwrap_or_default();
                 vec![format!("ended: {what}{reason}")]
             }
             EventKind::JobRead { .. }

@@ -129,7 +129,7 @@ impl Reporter for Terminal {
                 }
             });
         }
-        self.evidence.add(event, &printed, so_far);
+        self.evidence.add(event, &printed, &self.lines, so_far);
         for text in self.texts(event, &printed, node_width(so_far)) {
             self.line(&text)?;
         }

@@ -132,7 +132,7 @@ fn run_row(run: &RunLine) -> Markup {
             th scope="row" {
                 a href={ "/runs/" (ask::part(&run.id)) "/" } title=(run.id) { (run.job) }
                 @if let Some(fault) = &run.fault {
-                    div.facts.cut title=(fault.message) { (fault.message.lines().next().unwrap_or_default()) }
+                    div.facts.cut title=(fault.message) { (fault.headline()) }
                 }
             }
             td {
