@@ -216,6 +216,10 @@ fn a_failed_case_shows_what_was_printed_before_it_be_it_a_line_or_not() {
         assert!(run.stdout.contains(said), "no {said:?}: {run}");
     }
     assert!(!run.stdout.contains("of another case"), "{run}");
+    let page = run.file("index.html");
+    let failed = page.split_once("Tests that failed").map(|(_, rest)| rest.split("</section>").next());
+    let failed = failed.flatten().unwrap_or_default();
+    assert!(failed.contains("checking the sum\n") && failed.contains("expected 3, got 4+ lava-"), "{failed}");
 }
 
 #[test]

@@ -38,6 +38,22 @@ pub(super) struct Finding<'a> {
     pub(super) message: String,
     /// Where in the user's files.
     pub(super) place: Option<Place<'a>>,
+    /// What of a node it is, if it is of its tests.
+    pub(super) of: Option<OfTests<'a>>,
+}
+
+/// What of a node's tests failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OfTests<'a> {
+    pub(super) node: &'a str,
+    pub(super) part: Part,
+}
+
+/// A part of a node's results, by its index in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Definition(usize),
+    Case(usize),
 }
 
 /// All findings of a run: faults first, then what failed of every node.
@@ -51,6 +67,7 @@ pub(super) fn all(results: &Results) -> impl Iterator<Item = Finding<'_>> {
         subject: node.map_or_else(|| results.job.clone(), |node| node.name.clone()),
         message: with_help(fault),
         place: Place::parse(&fault.place),
+        of: None,
     });
     faults.chain(results.nodes.iter().flat_map(|node| definitions(node).chain(cases(node))))
 }
@@ -74,24 +91,27 @@ pub(super) fn sums_up_tests(node: &NodeResults, fault: &Fault) -> bool {
 
 /// Definitions that failed by themselves; those that were not run have their reason in the fault of their node.
 fn definitions(node: &NodeResults) -> impl Iterator<Item = Finding<'_>> {
-    let failed = node.definitions.iter().filter(|definition| definition.outcome == Some(Outcome::Fail));
-    failed.map(|definition| Finding {
+    let all = node.definitions.iter().enumerate();
+    let failed = all.filter(|(_, definition)| definition.outcome == Some(Outcome::Fail));
+    failed.map(|(index, definition)| Finding {
         class: Class::Test,
         subject: format!("{}: {}", node.name, definition.name),
         message: definition.reason.clone().unwrap_or_else(|| "did not run to its end".to_owned()),
         place: definition.place.as_deref().and_then(Place::parse),
+        of: Some(OfTests { node: &node.name, part: Part::Definition(index) }),
     })
 }
 
 fn cases(node: &NodeResults) -> impl Iterator<Item = Finding<'_>> {
-    let failed = node.tests.iter().filter(|test| test.result == TestResult::Fail);
-    failed.map(|test| Finding {
+    let failed = node.tests.iter().enumerate().filter(|(_, test)| test.result == TestResult::Fail);
+    failed.map(|(index, test)| Finding {
         class: Class::Test,
         subject: format!("{}: {}/{}", node.name, test.definition, test.full_name()),
         message: test.comment.clone().unwrap_or_else(|| "result: fail".to_owned()),
         place: node
             .latest(&test.definition)
             .and_then(|definition| Place::parse(definition.place.as_deref()?)),
+        of: Some(OfTests { node: &node.name, part: Part::Case(index) }),
     })
 }
 

@@ -10,6 +10,7 @@ use crate::event::Event;
 mod bounded;
 pub mod ci;
 pub mod console_log;
+mod evidence;
 mod files;
 mod finding;
 pub mod html;

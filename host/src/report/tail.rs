@@ -33,19 +33,25 @@ impl Tails {
         Self { limit, lines: Lines::default(), nodes: BTreeMap::new() }
     }
 
-    /// Takes an event of any kind.
-    pub(super) fn add(&mut self, event: &Event) {
+    /// Takes an event of any kind; returns the lines that are complete with it.
+    pub(super) fn add(&mut self, event: &Event) -> Vec<Line> {
         let lines = self.lines.add(event);
         if let Some(node) = event.node.as_ref().filter(|_| !lines.is_empty()) {
-            self.extend(node, lines);
+            self.extend(node, &lines);
         }
+        lines
+    }
+
+    /// All lines as they come, of which some have not ended.
+    pub(super) const fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// No more events come, though the nodes have not ended.
     pub(super) fn cut_off(&mut self, at: jiff::Timestamp) {
         for node in self.nodes.keys().cloned().collect::<Vec<_>>() {
             let rest = self.lines.finish(&node, at);
-            self.extend(&node, rest);
+            self.extend(&node, &rest);
         }
     }
 
@@ -54,11 +60,11 @@ impl Tails {
         self.nodes.get(node)
     }
 
-    fn extend(&mut self, node: &str, lines: Vec<Line>) {
+    fn extend(&mut self, node: &str, lines: &[Line]) {
         let tail = self.nodes.entry(node.to_owned()).or_default();
         for line in lines {
             tail.bytes += line.text.len();
-            tail.lines.push_back(line);
+            tail.lines.push_back(line.clone());
             while tail.lines.len() > self.limit.lines || tail.bytes > self.limit.bytes {
                 let Some(first) = tail.lines.pop_front() else { break };
                 tail.bytes -= first.text.len();

@@ -91,7 +91,7 @@ fn issues(results: &Results) -> Vec<Issue> {
 }
 
 fn issue(finding: &Finding<'_>, number: u32, job_file: &str) -> Issue {
-    let Finding { class, subject, message, place } = finding;
+    let Finding { class, subject, message, place, of: _ } = finding;
     let (path, begin) = place.as_ref().map_or((job_file, 1), |place| (place.file, place.line));
     Issue {
         description: clip(&format!("{subject}: {message}"), MAX_TEXT),

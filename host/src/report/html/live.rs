@@ -25,7 +25,7 @@ impl Live {
     /// Takes the next event.
     pub(crate) fn add(&mut self, event: &Event) {
         self.results.add(event);
-        self.seen.add(event);
+        self.seen.add(event, &self.results);
     }
 
     /// What the run has come to so far.

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::event::{Event, EventKind};
 use crate::report::bounded::Bounded;
+use crate::report::evidence::Evidence;
 use crate::report::results_json::replace_file;
 use crate::report::tail::{Limit, Tails};
 use crate::report::{Reporter, Results};
@@ -48,6 +49,7 @@ pub struct HtmlPage {
 #[derive(Debug)]
 struct Seen {
     consoles: Tails,
+    evidence: Evidence,
     messages: Bounded<Said>,
     warnings: Bounded<Said>,
 }
@@ -77,11 +79,13 @@ impl HtmlPage {
 impl Seen {
     fn new() -> Self {
         let (messages, warnings) = (Bounded::new(MAX_MESSAGES), Bounded::new(MAX_WARNINGS));
-        Self { consoles: Tails::new(CONSOLE), messages, warnings }
+        Self { consoles: Tails::new(CONSOLE), evidence: Evidence::default(), messages, warnings }
     }
 
-    fn add(&mut self, event: &Event) {
-        self.consoles.add(event);
+    /// Takes the next event; the results have it already.
+    fn add(&mut self, event: &Event, so_far: &Results) {
+        let lines = self.consoles.add(event);
+        self.evidence.add(event, &lines, self.consoles.lines(), so_far);
         match &event.kind {
             EventKind::Group { text } => self.messages.push(Said::new(event, text)),
             EventKind::Warning { text } => self.warnings.push(Said::new(event, text)),
@@ -102,7 +106,7 @@ impl Reporter for HtmlPage {
     }
 
     fn report(&mut self, event: &Event, so_far: &Results) -> io::Result<()> {
-        self.seen.add(event);
+        self.seen.add(event, so_far);
         match event.kind {
             EventKind::RunFinished { .. } => self.write(so_far),
             _ => Ok(()),

@@ -45,6 +45,10 @@ pub(super) fn section(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
                             @if let Some(place) = &finding.place {
                                 " " span.place { (place.file) ":" (place.line) ":" (place.column) }
                             }
+                            @let printed = finding.of.map_or(&[][..], |of| seen.evidence.of_tests(of));
+                            @if !printed.is_empty() {
+                                pre { (clip(&printed.join("\n"), MAX_MESSAGE)) }
+                            }
                         }
                     }
                 }

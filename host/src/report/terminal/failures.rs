@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::event::{Outcome, TestResult};
 use crate::fault::{Class, Fault};
-use crate::report::finding::{distinct_faults, sums_up_tests};
+use crate::report::evidence::Evidence;
+use crate::report::finding::{OfTests, Part, distinct_faults, sums_up_tests};
 use crate::report::results::NodeResults;
 use crate::report::{Results, file_name};
 
-use super::evidence::Evidence;
 use super::lines::Style;
 
 /// Failures that are shown; the others are counted.
@@ -120,7 +120,7 @@ fn cases<'a>(node: &'a NodeResults, evidence: &'a Evidence) -> impl Iterator<Ite
             class: Class::Test,
             place: located(format!("{}, {}, case {}", node.name, test.definition, test.full_name()), place),
             message: test.comment.as_deref().unwrap_or("result: fail"),
-            before: evidence.of_case(&node.name, index).to_vec(),
+            before: evidence.of_tests(OfTests { node: &node.name, part: Part::Case(index) }).to_vec(),
             help: None,
             log: evidence.has_spoken(&node.name).then(|| log_of(&node.name)),
         }
@@ -135,7 +135,7 @@ fn definitions<'a>(node: &'a NodeResults, evidence: &'a Evidence) -> impl Iterat
         class: Class::Test,
         place: located(format!("{}, definition {}", node.name, definition.name), definition.place.as_deref()),
         message: definition.reason.as_deref().unwrap_or("it did not run to its end"),
-        before: evidence.of_definition(&node.name, index).to_vec(),
+        before: evidence.of_tests(OfTests { node: &node.name, part: Part::Definition(index) }).to_vec(),
         help: None,
         log: evidence.has_spoken(&node.name).then(|| log_of(&node.name)),
     })

@@ -1,7 +1,6 @@
 //! The terminal: one line per thing that happened, a live view of the nodes below while it runs, tables and failures at the
 //! end.
 
-mod evidence;
 mod failures;
 mod lines;
 mod screen;
@@ -13,11 +12,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::{Event, EventKind};
+use crate::report::evidence::Evidence;
 use crate::report::lines::{Line, Lines};
 use crate::report::output::Output;
 use crate::report::{Reporter, Results};
 
-use evidence::Evidence;
 use failures::failures;
 use screen::Screen;
 use tables::{nodes_table, phases_table};

@@ -1,16 +1,18 @@
-//! The last lines before something failed, kept for the end of the run.
+//! The last lines before something failed, kept for those who are told of it.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{Direction, Event, EventKind, Outcome, TestResult};
 use crate::report::Results;
+use crate::report::finding::{OfTests, Part};
 use crate::report::lines::{Line, Lines};
 use crate::report::results::NodeResults;
 
 /// Lines that are kept before a failure.
 const LINES: usize = 8;
-/// Failures of a node for which lines are kept: no more are shown.
-const FAILURES: usize = 10;
+/// The first and the last failures of a node, for which lines are kept: a page shows those, and a terminal these.
+const FIRST: usize = 50;
+const LATEST: usize = 10;
 
 /// The last lines of all nodes, definitions and cases that failed.
 #[derive(Debug, Default)]
@@ -70,14 +72,13 @@ impl Evidence {
         self.nodes.get(node).map(|node| node.tail.iter().map(text).collect()).unwrap_or_default()
     }
 
-    /// What the definition of a node printed before the node's case of this index failed.
-    pub(super) fn of_case(&self, node: &str, index: usize) -> &[String] {
-        self.nodes.get(node).and_then(|node| node.cases.get(&index)).map_or(&[], Vec::as_slice)
-    }
-
-    /// What the node's definition of this index printed last.
-    pub(super) fn of_definition(&self, node: &str, index: usize) -> &[String] {
-        self.nodes.get(node).and_then(|node| node.definitions.get(&index)).map_or(&[], Vec::as_slice)
+    /// What the definition of a case printed before that failed, or what a definition that failed printed last.
+    pub(super) fn of_tests(&self, of: OfTests<'_>) -> &[String] {
+        let lines = self.nodes.get(of.node).and_then(|node| match of.part {
+            Part::Definition(index) => node.definitions.get(&index),
+            Part::Case(index) => node.cases.get(&index),
+        });
+        lines.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -96,20 +97,18 @@ impl NodeEvidence {
             EventKind::TestCase(case) => {
                 let tail = self.running.entry(case.definition.clone()).or_default();
                 let fresh = std::mem::take(&mut tail.fresh);
-                if case.result == TestResult::Fail && self.cases.len() < FAILURES {
+                if case.result == TestResult::Fail {
                     let skipped = tail.lines.len().saturating_sub(fresh);
                     let lines = tail.lines.iter().skip(skipped).cloned();
                     let lines = lines.chain(unfinished(&case.definition)).collect();
-                    self.cases.insert(results.tests.len().saturating_sub(1), lines);
+                    keep_failure(&mut self.cases, results.tests.len().saturating_sub(1), lines);
                 }
             }
             EventKind::DefinitionFinished { definition, outcome, .. } => {
                 let tail = self.running.remove(definition).unwrap_or_default();
                 let index = results.definitions.iter().rposition(|result| result.name == *definition);
-                if let Some(index) =
-                    index.filter(|_| *outcome == Outcome::Fail && self.definitions.len() < FAILURES)
-                {
-                    self.definitions.insert(index, tail.lines.into());
+                if let Some(index) = index.filter(|_| *outcome == Outcome::Fail) {
+                    keep_failure(&mut self.definitions, index, tail.lines.into());
                 }
             }
             // What it has reported does not count.
@@ -122,9 +121,34 @@ impl NodeEvidence {
     }
 }
 
+fn keep_failure(failures: &mut BTreeMap<usize, Vec<String>>, index: usize, lines: Vec<String>) {
+    failures.insert(index, lines);
+    if failures.len() > FIRST + LATEST
+        && let Some(between) = failures.keys().nth(FIRST).copied()
+    {
+        failures.remove(&between);
+    }
+}
+
 fn keep<T>(lines: &mut VecDeque<T>, line: T) {
     if lines.len() == LINES {
         lines.pop_front();
     }
     lines.push_back(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_kept_of_the_first_failures_and_of_the_latest() {
+        let mut failures = BTreeMap::new();
+        for index in 0..1000 {
+            keep_failure(&mut failures, index, vec![index.to_string()]);
+        }
+        let kept: Vec<usize> = failures.into_keys().collect();
+        let expected: Vec<usize> = (0..FIRST).chain(1000 - LATEST..1000).collect();
+        assert_eq!(kept, expected);
+    }
 }
