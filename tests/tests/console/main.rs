@@ -1,5 +1,7 @@
 //! `host-runner console`, and `run --keep-on`: a person at a board.
 
+mod questions;
+
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
@@ -265,12 +267,12 @@ fn the_power_of_a_board_that_a_run_has_is_asked_about_and_told_to_the_run() {
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     let switched = || std::fs::read_to_string(bench.path().join("power.log")).expect("it was switched");
     person.types(&format!("{ESCAPE}p"));
-    person.sees("has the board. Type yes to go on with: reset.");
+    person.sees("has the board. Type yes and press Enter to go on with: reset. Press Ctrl-C to give up.");
     person.types("no\r");
     person.sees("the power stays as it is");
     assert_eq!(switched(), "reset\n");
     person.types(&format!("{ESCAPE}o"));
-    person.sees("Type yes to go on with: power on.");
+    person.sees("Type yes and press Enter to go on with: power on.");
     person.types("yes\r");
     person.sees("power on: done");
     assert_eq!(switched(), "reset\non\n");
