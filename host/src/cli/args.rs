@@ -85,7 +85,7 @@ enum Command {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     Run(RunArgs),
     /// Runs a job, with the exit codes that `git bisect run` wants
-    #[command(after_help = bisect_step::EXAMPLES)]
+    #[command(after_help = bisect_step::EXAMPLES, mut_arg("out", |out| out.help(bisect_step::help_of_out())))]
     BisectStep(bisect_step::BisectArgs),
     /// Lists the boards of a bench: which are free, who has the others, and what is wrong with a console
     #[command(after_help = boards::EXAMPLES)]
