@@ -46,9 +46,10 @@ pub trait Port: Stream {
     /// Begins a break condition on the line, or ends it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where the line has no such thing.
+    /// [`io::ErrorKind::Unsupported`] where the line has no such thing, and what to do instead.
     fn set_break(&mut self, _on: bool) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        let text = "this console has no break; a serial port has one, and a telnet server";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
     /// Whether another process can have the line as it is, open.
@@ -63,6 +64,12 @@ pub trait Port: Stream {
 }
 
 impl Port for TcpStream {
+    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+        let text =
+            "a raw TCP connection has no break; `telnet://HOST:PORT` has one, where the server speaks telnet";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+
     fn can_change_hands(&self) -> bool {
         true
     }

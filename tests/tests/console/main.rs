@@ -98,7 +98,9 @@ fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     person.types("x");
     person.sees("a run has the board: Ctrl-T t to type all the same");
     person.types(&format!("{ESCAPE}b"));
-    person.sees("no break was sent: unsupported");
+    person.sees(
+        "no break was sent: a console by command has no break: the keys by which its program sends one",
+    );
     person.types(&format!("{ESCAPE}w"));
     person.sees("has the board; attached: process ");
     person.types(&format!("{ESCAPE}t"));
