@@ -90,9 +90,7 @@ fn a_serial_port_that_is_not_there_or_that_another_program_has_is_told() {
 #[test]
 fn power_is_switched_by_the_commands_of_the_bench_file() {
     let bench = Testbench::new();
-    for (action, said) in
-        [("on", "fake1: on\n"), ("off", "fake1: off\n"), ("cycle", "fake1: switched off and on\n")]
-    {
+    for (action, said) in [("on", "fake1: on\n"), ("off", "fake1: off\n"), ("cycle", "fake1: reset\n")] {
         let done = command(&bench, &["power", BOARD, action]);
         assert_eq!((done.code, done.stdout.as_str()), (Some(0), said), "{done}");
     }

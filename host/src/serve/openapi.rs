@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::event::Event;
 
 use super::api::{Boards, ErrorAnswer, RunAnswer, RunList, Started, StartedAnswer};
-use super::control::PowerOrder;
+use super::control::{PowerAnswer, PowerOrder};
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -102,6 +102,7 @@ fn read(generator: &mut SchemaGenerator) -> Value {
 /// What may be changed by those who have the token.
 fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
     let error = answer::<ErrorAnswer<'_>>(generator, "why it is not done");
+    let switched = answer::<PowerAnswer>(generator, "it is done");
     let order = generator.subschema_for::<PowerOrder>();
     let started = answer::<StartedAnswer>(generator, "it waits for its boards, or has them");
     let done = json!({ "description": "it is done" });
@@ -124,7 +125,7 @@ fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
                 json!([board.clone()]),
                 json!({ "application/json": { "schema": order } }),
                 "200",
-                &done,
+                &switched,
             ),
         ),
         (

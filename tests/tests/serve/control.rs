@@ -84,7 +84,7 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     let is = |state: bool| move |answer: &Value| answer["boards"][0]["is_on"] == state;
     controlled.wait("/api/boards", is(false));
     let done = controlled.post(&power, r#"{"switch":"on"}"#);
-    assert_eq!((done.status, done.json()), (200, json!({ "is_on": true })), "{done:?}");
+    assert_eq!((done.status, done.json()), (200, json!({ "done": "on", "is_on": true })), "{done:?}");
     assert!(outlet.is_on().expect("a file"));
     controlled.wait("/api/boards", is(true));
     assert_eq!(controlled.post(&power, r#"{"switch":"off"}"#).status, 200);
@@ -103,6 +103,24 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     assert!(refused.text().contains(&format!("is in use by {}", bench.run_of("out"))), "{refused:?}");
     run.signal(Signal::TERM);
     assert_eq!(run.finish().code, Some(5));
+}
+
+#[test]
+fn what_was_done_to_the_power_is_told_and_whether_it_is_on_where_that_is_known() {
+    let cycled = |bench: &Testbench| {
+        bench.write("bench.toml", bench.to_toml());
+        let controlled = Controlled::new(bench);
+        let done = controlled.post(&format!("/api/boards/{BOARD}/power"), r#"{"switch":"cycle"}"#);
+        assert_eq!(done.status, 200, "{done:?}");
+        done.json()
+    };
+    // By a command `reset`, and without one.
+    let bench = Testbench::new();
+    assert_eq!(cycled(&bench), json!({ "done": "reset", "is_on": null }));
+    assert_eq!(std::fs::read_to_string(bench.path().join("power.log")).unwrap(), "reset\n");
+    let (bench, outlet) = on_outlet(Testbench::new(), |power| power);
+    assert_eq!(cycled(&bench), json!({ "done": "cycle", "is_on": true }));
+    assert!(outlet.is_on().expect("a file"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use super::answer::{Body, json, json_error};
 use super::api::StartedAnswer;
 use super::ask::Ask;
 
-pub(super) use power::PowerOrder;
+pub(super) use power::{PowerAnswer, PowerOrder};
 pub(super) use started::{StartedRun, StartedState};
 pub use token::{Token, TokenFileError};
 

@@ -115,7 +115,9 @@ impl Session {
             return self.say("the console is not open now");
         };
         let switch = switch_of(order);
-        let question = format!("{holder} has the board. Type yes and press Enter to go on with: {switch}.");
+        let words =
+            self.settings.power.as_ref().map_or_else(|| switch.to_string(), |power| power.words(switch));
+        let question = format!("{holder} has the board. Type yes and press Enter to go on with: {words}.");
         self.ask(order, &question);
     }
 
@@ -142,7 +144,7 @@ impl Session {
         tokio::spawn(async move {
             let limit = power.usual_limit().unwrap_or_default();
             let text = match power.run(switch, limit, &|_| {}).await {
-                Ok(_) => format!("{switch}: done"),
+                Ok(_) => format!("{}: done", power.words(switch)),
                 Err(error) => Chain(&error).to_string(),
             };
             // The person may have left.
