@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::fault::Class;
+use crate::text::{minute, minute_after};
 
 pub use handover::Handover;
 pub(crate) use handover::MAX_DESCRIPTORS;
@@ -71,15 +72,10 @@ impl fmt::Display for Holder {
         } else {
             write!(f, "run {run} of job `{job}`")?;
         }
-        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        write!(f, " (process {pid}, user {user}, since {since}")?;
+        write!(f, " (process {pid}, user {user}, since {}", minute(*since))?;
         match (kept_on_until, until) {
-            (Some(kept), _) => {
-                write!(f, ", keeps a failed board on until {})", kept.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            }
-            (None, Some(until)) => {
-                write!(f, ", until {} at the latest)", until.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            }
+            (Some(kept), _) => write!(f, ", keeps a failed board on until {})", minute_after(*kept, *since)),
+            (None, Some(until)) => write!(f, ", until {} at the latest)", minute_after(*until, *since)),
             (None, None) => f.write_str(")"),
         }
     }
