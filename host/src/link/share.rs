@@ -19,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream as StdUnixStream};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -121,6 +122,8 @@ struct Shared {
     next: Mutex<Vec<StdUnixStream>>,
     /// Questions that are answered at a time.
     questions: Arc<Semaphore>,
+    /// Whether an agent reads the line, which makes nothing of what people type.
+    agent_has_line: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -165,6 +168,7 @@ impl ConsoleShare {
             attached: Mutex::default(),
             next: Mutex::default(),
             questions: Arc::new(Semaphore::new(MAX_WATCHERS)),
+            agent_has_line: Arc::default(),
         });
         let watchers = AbortOnDropHandle::new(tokio::spawn(serve(listener, control, Arc::clone(&shared))));
         Ok((Self { shared, watchers }, ordered))
@@ -198,6 +202,11 @@ impl ConsoleShare {
     pub(super) fn teller(&self) -> Notice {
         let shared = Arc::clone(&self.shared);
         Arc::new(move |text: &str| shared.push(format!("\r\n[{text}]\r\n").as_bytes()))
+    }
+
+    /// Where it is said whether an agent reads the line.
+    pub(super) fn agent_has_line(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.agent_has_line)
     }
 
     /// What watchers type, for the console that is open now.

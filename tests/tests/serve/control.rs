@@ -169,9 +169,24 @@ fn a_run_is_started_waits_for_its_board_and_is_cancelled() {
 fn a_job_with_problems_is_told_all_of_them() {
     let bench = Testbench::new();
     let controlled = Controlled::new(&bench);
-    let job = Job::new().to_yaml().replace("timeouts:", "timeuots:");
+    let good = Job::new().to_yaml();
+    let job = good.replace("timeouts:", "timeuots:").replace("job_name:", "job_nmae:");
     let refused = controlled.post("/api/runs", &job);
     assert_eq!(refused.status, 422);
+    let problems = refused.json()["problems"].as_array().expect("a list").clone();
+    for (key, meant) in [("timeuots", "timeouts"), ("job_nmae", "job_name")] {
+        let line = 1 + job.lines().position(|line| line.starts_with(key)).expect("it is there");
+        let place = format!("job file:{line}:1");
+        let problem = problems.iter().find(|problem| problem["place"] == place);
+        let problem = problem.unwrap_or_else(|| panic!("nothing at {place}: {problems:#?}"));
+        assert!(problem["message"].as_str().is_some_and(|message| message.contains(key)), "{problem}");
+        assert!(problem["help"].as_str().is_some_and(|help| help.contains(meant)), "{problem}");
+    }
+    let other = Job::new().device_type("other-board").to_yaml();
+    let refused = controlled.post("/api/runs", &other);
+    let problems = &refused.json()["problems"];
+    assert!(problems[0]["message"].as_str().is_some_and(|text| text.contains("other-board")), "{problems}");
+    let refused = controlled.post("/api/runs", &job);
     let words = refused.json()["error"].as_str().expect("words").to_owned();
     assert!(words.contains("timeuots") && words.contains("timeouts") && !words.contains('\u{1b}'), "{words}");
     assert_eq!(get(controlled.address(), "/api/started").json(), json!({ "runs": [] }));
@@ -188,7 +203,9 @@ fn what_is_typed_reaches_the_console_that_a_run_has_open() {
     assert_eq!(refused.status, 409, "{refused:?}");
     let run = busy(&bench);
     // One request is one piece: the agent's frames may go between two.
-    assert_eq!(controlled.post(&keys, "hello").status, 202);
+    let typed = controlled.post(&keys, "hello");
+    let warning = "the agent has the console while test definitions run: it throws keys away";
+    assert_eq!((typed.status, typed.json()), (202, json!({ "warning": warning })));
     run.wait_for("somebody who is attached to the console types on it");
     assert_eq!(controlled.post(&keys, &"x".repeat(5000)).status, 413);
     let events = bench.path().join("out/run.jsonl");

@@ -77,7 +77,7 @@ export function typing(button, terminal) {
       // In UTF-8 not longer than the server takes.
       const keys = waiting.slice(0, 1000);
       waiting = waiting.slice(1000);
-      await order(path, keys, "application/octet-stream").then(() => say(""), (error) => {
+      await order(path, keys, "application/octet-stream").then(({ warning }) => say(warning ?? ""), (error) => {
         waiting = "";
         say(error.message);
       });
