@@ -16,14 +16,13 @@ mod user;
 
 use std::fmt;
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::abstract_socket::{listen, name_of};
 use crate::fault::Class;
 use crate::text::{minute, minute_after};
 
@@ -162,19 +161,7 @@ impl Key {
     }
 
     fn new(kind: &str, what: &str, parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
-        let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { what: format!("{kind} {what}"), name: format!("host-runner/{kind}-{digits}") }
-    }
-
-    fn bind(&self) -> io::Result<UnixListener> {
-        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&self.name)?)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        Self { what: format!("{kind} {what}"), name: name_of(kind, parts) }
     }
 }
 
@@ -270,7 +257,7 @@ impl Lease {
                 Key::adopt(given).map_err(system(key))?;
                 continue;
             }
-            match key.bind() {
+            match listen(&key.name) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     let (holder, process) = match key.held() {

@@ -18,7 +18,7 @@ mod descriptors;
 use std::fmt;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream as StdUnixStream};
+use std::os::unix::net::{SocketAddr, UnixStream as StdUnixStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,7 @@ use backlog::Backlog;
 use control::Watcher;
 
 use super::{Notice, Tap};
+use crate::abstract_socket;
 use crate::board::lease::{Handover, Process};
 use crate::board::power::Switch;
 use crate::event::Direction;
@@ -225,9 +226,7 @@ impl ConsoleShare {
 }
 
 fn listen(name: &str) -> io::Result<tokio::net::UnixListener> {
-    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-    listener.set_nonblocking(true)?;
-    tokio::net::UnixListener::from_std(listener)
+    tokio::net::UnixListener::from_std(abstract_socket::listen(name)?)
 }
 
 /// Attaches to the console that is shared at the abstract name `name`.
