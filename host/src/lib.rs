@@ -7,6 +7,7 @@
 //!                           report: terminal · run.jsonl · results.json · HTML · JUnit · TAP · LAVA · console logs · CI
 //! ```
 
+mod abstract_socket;
 pub mod action;
 pub mod agent_install;
 pub mod agent_link;

@@ -86,9 +86,29 @@ pub(crate) fn without_steering(text: &str) -> Option<String> {
     })
 }
 
+/// A point in time for people, to the minute: `2026-01-02 03:04 UTC`.
+pub(crate) fn minute(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// The same, of one that stands behind `before`: without the day if that is the same.
+pub(crate) fn minute_after(at: jiff::Timestamp, before: jiff::Timestamp) -> String {
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    if day(at) == day(before) { at.strftime("%H:%M UTC").to_string() } else { minute(at) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_told_to_the_minute_and_the_day_once() {
+        let at = |text: &str| text.parse().unwrap();
+        let since = at("2026-01-02T03:04:59Z");
+        assert_eq!(minute(since), "2026-01-02 03:04 UTC");
+        assert_eq!(minute_after(at("2026-01-02T23:59:59Z"), since), "23:59 UTC");
+        assert_eq!(minute_after(at("2026-01-03T00:00:00Z"), since), "2026-01-03 00:00 UTC");
+    }
 
     #[test]
     fn the_last_message_of_a_kernel_begins_with_its_time() {

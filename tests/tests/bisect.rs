@@ -32,6 +32,20 @@ fn step(bench: &Testbench, job: &str, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+fn the_help_names_the_directory_that_is_made() {
+    let bench = Testbench::new();
+    let (code, said) = step(&bench, &Job::new().to_yaml(), &[]);
+    assert_eq!((code, said.as_str()), (Some(0), "bisect: good"));
+    let made: Vec<_> = std::fs::read_dir(bench.path().join("runs")).expect("it was made").collect();
+    let [Ok(made)] = made.as_slice() else { panic!("one run: {made:?}") };
+    let name = made.file_name().into_string().expect("text");
+    let (_, behind_time) = name.split_once('-').expect("the time, and what is behind it");
+    let help = bench.start_with(&["bisect-step", "--help"]).finish();
+    let help = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains(&format!("[default: runs/TIME-{behind_time}, the time in UTC]")), "{help}");
+}
+
+#[test]
 fn git_finds_the_commit_and_passes_those_that_cannot_be_tested() {
     let bench = Testbench::new();
     bench.write("bench.toml", bench.to_toml());

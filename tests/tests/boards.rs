@@ -66,6 +66,16 @@ fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
 }
 
 #[test]
+fn a_console_in_the_network_is_shown_as_in_the_bench_file() {
+    for console in ["tcp://127.0.0.1:9", "telnet://lab-server:2001", "tcp://[::1]:9"] {
+        let bench = Testbench::new().console(&format!("\"{console}\""));
+        assert_eq!(board(&bench)["console"], console);
+        let shown = command(&bench, &["boards"]);
+        assert!(shown.stdout.lines().any(|line| line.ends_with(&format!("  {console}"))), "{shown}");
+    }
+}
+
+#[test]
 fn a_serial_port_that_is_not_there_or_that_another_program_has_is_told() {
     let absent = Testbench::new().console("\"/dev/serial/by-id/usb-none\"");
     let told = board(&absent);
@@ -90,9 +100,7 @@ fn a_serial_port_that_is_not_there_or_that_another_program_has_is_told() {
 #[test]
 fn power_is_switched_by_the_commands_of_the_bench_file() {
     let bench = Testbench::new();
-    for (action, said) in
-        [("on", "fake1: on\n"), ("off", "fake1: off\n"), ("cycle", "fake1: switched off and on\n")]
-    {
+    for (action, said) in [("on", "fake1: on\n"), ("off", "fake1: off\n"), ("cycle", "fake1: reset\n")] {
         let done = command(&bench, &["power", BOARD, action]);
         assert_eq!((done.code, done.stdout.as_str()), (Some(0), said), "{done}");
     }

@@ -113,13 +113,14 @@ async fn obey(mut orders: mpsc::Receiver<Order>, emitter: Emitter, power: Option
                     let _ = answer.send(Err("the bench file has nothing that does it".to_owned()));
                     continue;
                 };
-                emitter.warn(format!("{who}, not this run, switches the board's power: {switch}"));
+                let words = power.words(switch);
+                emitter.warn(format!("{who}, not this run, switches the board's power: {words}"));
                 let limit = power.usual_limit().unwrap_or(SWITCH_LIMIT);
                 let done = power.run(switch, limit, &|text| emitter.warn(text)).await;
-                let told = done.map(|_| format!("{switch}: done")).map_err(|error| Chain(&error).to_string());
+                let told = done.map(|_| format!("{words}: done")).map_err(|error| Chain(&error).to_string());
                 emitter.warn(match &told {
                     Ok(text) => format!("what {who} asked for, {text}"),
-                    Err(text) => format!("what {who} asked for, {switch}, was not done: {text}"),
+                    Err(text) => format!("what {who} asked for, {words}, was not done: {text}"),
                 });
                 let _ = answer.send(told);
             }

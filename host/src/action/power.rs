@@ -106,7 +106,7 @@ pub(super) async fn power_on(
             let say = |text: &str| node.emitter.warn(text);
             let reset = console.listen_while(power.reset(part.left(), &say)).await;
             reset.map_err(|error| power_fault(&part, &error))?;
-            node.emitter.note(format!("board `{}` is switched on", board.name));
+            node.emitter.note(format!("board `{}` is {}", board.name, power.reset_is().done()));
         }
         None if !reset.soft_reboot.is_empty() => {
             let part = phase.part(limit(Part::Reset)).part(limit(Part::SoftReset));

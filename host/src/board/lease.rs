@@ -16,15 +16,15 @@ mod user;
 
 use std::fmt;
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::abstract_socket::{listen, name_of};
 use crate::fault::Class;
+use crate::text::{minute, minute_after};
 
 pub use handover::Handover;
 pub(crate) use handover::MAX_DESCRIPTORS;
@@ -71,15 +71,10 @@ impl fmt::Display for Holder {
         } else {
             write!(f, "run {run} of job `{job}`")?;
         }
-        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        write!(f, " (process {pid}, user {user}, since {since}")?;
+        write!(f, " (process {pid}, user {user}, since {}", minute(*since))?;
         match (kept_on_until, until) {
-            (Some(kept), _) => {
-                write!(f, ", keeps a failed board on until {})", kept.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            }
-            (None, Some(until)) => {
-                write!(f, ", until {} at the latest)", until.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            }
+            (Some(kept), _) => write!(f, ", keeps a failed board on until {})", minute_after(*kept, *since)),
+            (None, Some(until)) => write!(f, ", until {} at the latest)", minute_after(*until, *since)),
             (None, None) => f.write_str(")"),
         }
     }
@@ -166,19 +161,7 @@ impl Key {
     }
 
     fn new(kind: &str, what: &str, parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
-        let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { what: format!("{kind} {what}"), name: format!("host-runner/{kind}-{digits}") }
-    }
-
-    fn bind(&self) -> io::Result<UnixListener> {
-        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&self.name)?)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        Self { what: format!("{kind} {what}"), name: name_of(kind, parts) }
     }
 }
 
@@ -274,7 +257,7 @@ impl Lease {
                 Key::adopt(given).map_err(system(key))?;
                 continue;
             }
-            match key.bind() {
+            match listen(&key.name) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     let (holder, process) = match key.held() {

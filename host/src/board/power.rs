@@ -27,6 +27,7 @@ mod uhubctl;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
@@ -119,6 +120,43 @@ impl fmt::Display for Switch {
     }
 }
 
+/// What comes of a [`Switch`], which depends on what the bench file names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Power on.
+    On,
+    /// Power off.
+    Off,
+    /// A reset by what can do that by itself: a `reset` command, an outlet that restarts, a reset line, a person.
+    Reset,
+    /// Power off, a while, and on.
+    Cycle,
+}
+
+impl Change {
+    /// Once it is done: `fake1: on`.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Reset => "reset",
+            Self::Cycle => "switched off and on",
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "power on",
+            Self::Off => "power off",
+            Self::Reset => "reset",
+            Self::Cycle => "power off and on",
+        })
+    }
+}
+
 /// What switches it, such as `by SNMP (pdu:161)`.
 impl fmt::Display for Power {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,7 +235,34 @@ impl Power {
         }
     }
 
-    /// Does `switch`; `limit` is for all of it. The state, where it is asked for and can be told.
+    /// What a reset is.
+    pub const fn reset_is(&self) -> Change {
+        match &self.driver {
+            Driver::Commands(commands) if !commands.reset.is_empty() => Change::Reset,
+            Driver::Snmp(snmp) if self.off_time.is_none() && snmp.outlet.reset.is_some() => Change::Reset,
+            Driver::Gpio(gpio) if gpio.pulse.is_some() => Change::Reset,
+            Driver::Ask(_) => Change::Reset,
+            _ => Change::Cycle,
+        }
+    }
+
+    /// What `switch` changes.
+    pub const fn change(&self, switch: Switch) -> Option<Change> {
+        match switch {
+            Switch::On => Some(Change::On),
+            Switch::Off => Some(Change::Off),
+            Switch::Reset => Some(self.reset_is()),
+            Switch::Status => None,
+        }
+    }
+
+    /// What `switch` does, in words.
+    pub fn words(&self, switch: Switch) -> String {
+        self.change(switch).map_or_else(|| switch.to_string(), |change| change.to_string())
+    }
+
+    /// Does `switch`; `limit` is for all of it. The state, where what switches it tells: also after a change, as it is
+    /// asked then whether it has obeyed.
     ///
     /// # Errors
     /// Where the switch cannot be reached, refuses, does not obey or takes too long.
@@ -207,10 +272,11 @@ impl Power {
         limit: Duration,
         say: Say<'_>,
     ) -> Result<Option<bool>, PowerError> {
+        let told = |is_on: bool| self.can(Switch::Status).then_some(is_on);
         match switch {
-            Switch::On => self.on(limit, say).await.map(|()| None),
-            Switch::Off => self.off(limit, say).await.map(|()| None),
-            Switch::Reset => self.reset(limit, say).await.map(|()| None),
+            Switch::On => self.on(limit, say).await.map(|()| told(true)),
+            Switch::Off => self.off(limit, say).await.map(|()| told(false).filter(|_| self.can(Switch::Off))),
+            Switch::Reset => self.reset(limit, say).await.map(|()| told(true)),
             Switch::Status => self.status(limit).await,
         }
     }
@@ -239,17 +305,19 @@ impl Power {
     pub async fn reset(&self, limit: Duration, say: Say<'_>) -> Result<(), PowerError> {
         let time = Time::new(limit);
         let failed = |kind| self.error(Switch::Reset, kind, &time);
-        match &self.driver {
-            Driver::Commands(commands) if !commands.reset.is_empty() => {
+        match (self.reset_is(), &self.driver) {
+            (Change::Reset, Driver::Commands(commands)) => {
                 commands.run(Switch::Reset, limit).await?;
                 return self.settled(true, Switch::Reset, &time).await;
             }
-            Driver::Snmp(snmp) if self.off_time.is_none() && snmp.outlet.reset.is_some() => {
+            (Change::Reset, Driver::Snmp(snmp)) => {
                 Box::pin(snmp.reset(&time)).await.map_err(failed)?;
                 return Box::pin(self.restarted(&time)).await;
             }
-            Driver::Gpio(gpio) if gpio.pulse.is_some() => return gpio.press(&time).await.map_err(failed),
-            Driver::Ask(ask) => return ask.wait(Switch::Reset, &time, say).await.map_err(failed),
+            (Change::Reset, Driver::Gpio(gpio)) => return gpio.press(&time).await.map_err(failed),
+            (Change::Reset, Driver::Ask(ask)) => {
+                return ask.wait(Switch::Reset, &time, say).await.map_err(failed);
+            }
             _ => {}
         }
         if self.can(Switch::Off) {

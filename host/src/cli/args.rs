@@ -85,7 +85,7 @@ enum Command {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     Run(RunArgs),
     /// Runs a job, with the exit codes that `git bisect run` wants
-    #[command(after_help = bisect_step::EXAMPLES)]
+    #[command(after_help = bisect_step::EXAMPLES, mut_arg("out", |out| out.help(bisect_step::help_of_out())))]
     BisectStep(bisect_step::BisectArgs),
     /// Lists the boards of a bench: which are free, who has the others, and what is wrong with a console
     #[command(after_help = boards::EXAMPLES)]
@@ -263,12 +263,23 @@ pub(super) struct ExplainArgs {
     pub(super) code: Option<String>,
 }
 
+/// Names a bench file where the command line does not.
+pub(super) const BENCH_VARIABLE: &str = "HOST_RUNNER_BENCH";
+
 /// Which bench.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     /// The bench file [default: ./bench.toml, then host-runner/bench.toml in the configuration directory, then in /etc]
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_BENCH")]
+    #[arg(long, value_name = "FILE", env = BENCH_VARIABLE)]
     pub(super) bench: Option<PathBuf>,
+}
+
+impl BenchArgs {
+    /// Whether the bench file is named there, and not by the environment alone.
+    pub(super) fn is_on_command_line(&self) -> bool {
+        let of_environment = std::env::var_os(BENCH_VARIABLE).map(PathBuf::from);
+        self.bench.is_some() && self.bench != of_environment
+    }
 }
 
 /// What the terminal shows.

@@ -31,6 +31,9 @@ Exit codes, as git-bisect(1) wants them:
   128  the job or the bench file is wrong: bisecting ends
   130  stopped: bisecting ends";
 
+/// What a directory that nobody has named is called behind the time.
+const DIRECTORY: &str = "bisect";
+
 /// git-bisect(1): the commit cannot be tested.
 const SKIP: u8 = 125;
 
@@ -62,6 +65,14 @@ enum Verdict {
     Skip,
 }
 
+/// The help of `--out`, which says another directory than that of `run`.
+pub(super) fn help_of_out() -> String {
+    format!(
+        "Directory for the results; it must not exist yet, and one that is made once more has -2 behind it \
+         [default: runs/TIME-{DIRECTORY}, the time in UTC]"
+    )
+}
+
 /// Runs the job, and tells the commit's worth.
 pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
     let named = args.run.out.take();
@@ -72,7 +83,7 @@ pub(super) fn bisect_step(mut args: BisectArgs) -> ExitCode {
         let OutDirectory { path: out, reserved: _reserved } = match &named {
             Some(out) if attempt == 0 => OutDirectory { path: out.clone(), reserved: None },
             Some(out) => OutDirectory { path: with_number(out, attempt + 1), reserved: None },
-            None => default_out("bisect"),
+            None => default_out(DIRECTORY),
         };
         args.run.out = Some(out.clone());
         let class = run(&args.run).unwrap_or_else(|failure| {

@@ -18,7 +18,7 @@ use crate::cli::runtime::block_on;
 use crate::fault::{Chain, Class, Fault};
 use crate::link::{Target, check_serial};
 use crate::run::{LastRun, Queue, board_held};
-use crate::text::without_steering;
+use crate::text::{minute, without_steering};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -183,9 +183,19 @@ fn console(board: &Board) -> String {
         ConsoleTarget::None => "none: SSH".to_owned(),
         ConsoleTarget::Qemu(_) => "emulator".to_owned(),
         ConsoleTarget::Line(Target::Serial { path, baud }) => format!("{}, {baud} baud", path.display()),
-        ConsoleTarget::Line(Target::Tcp { host, port }) => format!("tcp {host}:{port}"),
-        ConsoleTarget::Line(Target::Telnet { host, port }) => format!("telnet {host}:{port}"),
+        ConsoleTarget::Line(Target::Tcp { host, port }) => network_url("tcp", host, *port),
+        ConsoleTarget::Line(Target::Telnet { host, port }) => network_url("telnet", host, *port),
         ConsoleTarget::Line(Target::Command(words)) => format!("`{}`", words.join(" ")),
+    }
+}
+
+/// A console in the network, as the bench file names it.
+fn network_url(scheme: &str, host: &str, port: u16) -> String {
+    // Colons within are those of an IPv6 address.
+    if host.contains(':') {
+        format!("{scheme}://[{host}]:{port}")
+    } else {
+        format!("{scheme}://{host}:{port}")
     }
 }
 
@@ -232,7 +242,7 @@ impl Table {
             writeln!(out, "{:<names$}  by {holder}", "")?;
         }
         if let Some(LastRun { directory, job, finished, outcome, .. }) = &line.last_run {
-            let (directory, finished) = (directory.display(), finished.strftime("%Y-%m-%d %H:%M UTC"));
+            let (directory, finished) = (directory.display(), minute(*finished));
             writeln!(out, "{:<names$}  last: job `{job}`, {outcome}, {finished}, {directory}", "")?;
         }
         for waiter in &line.waiting {

@@ -10,7 +10,7 @@ use clap_complete::env::Shells;
 use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate, Shell};
 
 use crate::board::Bench;
-use crate::cli::args::{BenchArgs, command};
+use crate::cli::args::{BENCH_VARIABLE, BenchArgs, command};
 use crate::cli::message::Failure;
 use crate::cli::output::print;
 use crate::cli::run::find_bench_if_any;
@@ -95,5 +95,5 @@ fn named_bench() -> Option<OsString> {
             return Some(file.into());
         }
     }
-    std::env::var_os("HOST_RUNNER_BENCH")
+    std::env::var_os(BENCH_VARIABLE)
 }

@@ -37,7 +37,7 @@ pub(super) struct PowerArgs {
     /// The board, by its name in the bench file
     #[arg(add = completions::boards())]
     board: String,
-    /// What to do; `cycle` is `reset`, or off, a while (`off_s`, else one second), and on
+    /// What to do; `cycle` is the bench file's `reset`, or off, a while (`off_s`, else one second), and on
     action: Action,
     #[command(flatten)]
     bench: BenchArgs,
@@ -113,10 +113,10 @@ pub(super) fn power(args: &PowerArgs) -> Result<Option<Class>, Failure> {
         }
     })?;
     drop(lease);
-    let state = match (args.action, is_on) {
-        (Action::On, _) | (_, Some(true)) => "on",
-        (Action::Cycle, _) => "switched off and on",
-        _ => "off",
+    let state = match (power.change(args.action.switch()), is_on) {
+        (Some(change), _) => change.done(),
+        (None, Some(true)) => "on",
+        (None, _) => "off",
     };
     print(|out| writeln!(out, "{}: {state}", board.name))
 }

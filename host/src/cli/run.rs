@@ -13,7 +13,7 @@ use crate::cli::message::{Failure, note, print_warnings};
 use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
 use crate::cli::web::Web;
-use crate::diagnostic::{Source, did_you_mean};
+use crate::diagnostic::{ReadError, Source, did_you_mean};
 use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
@@ -127,9 +127,15 @@ fn refuse_questions(plan: &Plan) -> Result<(), Fault> {
 
 /// Reads and checks a job file.
 pub(super) fn load_job(path: &Path) -> Result<Job, Failure> {
-    let source = Source::read_argument(path)
-        .map_err(|error| Fault::from_error(Class::Job, path.display().to_string(), &error))?;
+    let source = Source::read_argument(path).map_err(|error| unread_job(path, &error))?;
     Job::parse(&source).map_err(|problems| Failure::Problems(vec![problems], Class::Job))
+}
+
+/// Why the job file at `path` cannot be read: one that is not there is a mistake of the command line.
+pub(super) fn unread_job(path: &Path, error: &ReadError) -> Fault {
+    let is_absent = matches!(error, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+    let class = if is_absent { Class::Usage } else { Class::Job };
+    Fault::from_error(class, path.display().to_string(), error)
 }
 
 /// Reads and checks a bench file.

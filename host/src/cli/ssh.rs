@@ -19,8 +19,8 @@ use crate::run::{LetIn, cache_directory};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   host-runner ssh bbb1
-  host-runner ssh bbb1 -- uname -a
-  host-runner ssh bbb1 --user debian -- -L 8080:localhost:80
+  host-runner ssh bbb1 uname -a
+  host-runner ssh bbb1 --user debian -L 8080:localhost:80
 
 Host, port, user, key and host keys are those of [boards.NAME.ssh] in the bench file; a board without that table is reached
 at its `address` as root, with your own keys. On a board that `host-runner run --keep-on` has left on, the run lets you in. The exit code is that of ssh: the command's, or 255.";
@@ -39,8 +39,8 @@ pub(super) struct SshArgs {
     /// Who logs in [default: what the bench file says, else root]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Options of ssh, and a command for the board
-    #[arg(last = true, value_name = "ARGUMENT")]
+    /// Options of ssh, and a command for the board; from the first of them on, all is for ssh
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
 }
 
@@ -109,4 +109,34 @@ fn known_hosts(bench: &Bench, board: &Board, access: &SshAccess) -> Result<PathB
     fs::create_dir_all(&directory).map_err(failed)?;
     fs::write(&path, lines.collect::<String>()).map_err(failed)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::SshArgs;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        ssh: SshArgs,
+    }
+
+    #[test]
+    fn a_command_needs_nothing_before_it_and_keeps_its_options() {
+        let of = |words: &str| {
+            let words = Words::try_parse_from(words.split(' ')).unwrap().ssh;
+            (words.user.unwrap_or_default(), words.arguments.join(" "))
+        };
+        let is = |user: &str, arguments: &str| (user.to_owned(), arguments.to_owned());
+        assert_eq!(of("ssh bbb1"), is("", ""));
+        assert_eq!(of("ssh bbb1 id"), is("", "id"));
+        assert_eq!(of("ssh bbb1 ls -l --user x"), is("", "ls -l --user x"));
+        assert_eq!(of("ssh bbb1 --user a ls -h"), is("a", "ls -h"));
+        assert_eq!(of("ssh --user a bbb1 -L 1:b:2 --bench"), is("a", "-L 1:b:2 --bench"));
+        assert_eq!(of("ssh bbb1 -- uname -a"), is("", "uname -a"));
+        assert_eq!(of("ssh bbb1 -- --user a"), is("", "--user a"));
+        assert_eq!(of("ssh bbb1 grep -- -x"), is("", "grep -- -x"));
+    }
 }

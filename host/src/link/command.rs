@@ -181,7 +181,13 @@ impl CommandStream {
     }
 }
 
-impl Port for CommandStream {}
+impl Port for CommandStream {
+    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+        let text = "a console by command has no break: the keys by which its program sends one do it, if it has them; a \
+                    serial port, and `telnet://HOST:PORT`, have one in the bench file";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+}
 
 impl AsyncRead for CommandStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tokio::time::{Sleep, sleep};
 use crate::dialog::Scan;
 use crate::event::Direction;
 
-use super::share::{ConsoleShare, Typed, TypedBytes};
+use super::share::{ConsoleShare, Typed, TypedBytes, control};
 
 /// How long a break is, where this PC makes it: longer than any character, and than what SysRq wants.
 const BREAK_TIME: Duration = Duration::from_millis(300);
@@ -46,9 +47,10 @@ pub trait Port: Stream {
     /// Begins a break condition on the line, or ends it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where the line has no such thing.
+    /// [`io::ErrorKind::Unsupported`] where the line has no such thing, and what to do instead.
     fn set_break(&mut self, _on: bool) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        let text = "this console has no break; a serial port has one, and a telnet server";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
     /// Whether another process can have the line as it is, open.
@@ -63,6 +65,12 @@ pub trait Port: Stream {
 }
 
 impl Port for TcpStream {
+    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+        let text =
+            "a raw TCP connection has no break; `telnet://HOST:PORT` has one, where the server speaks telnet";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+
     fn can_change_hands(&self) -> bool {
         true
     }
@@ -91,6 +99,8 @@ struct Typist<S> {
     tell: Notice,
     /// Whether an agent reads the line, and whether those who type have been told so.
     agent: Option<bool>,
+    /// Says to those who ask whether an agent reads the line.
+    agent_has_line: Arc<AtomicBool>,
 }
 
 impl<S> Typist<S> {
@@ -117,9 +127,7 @@ impl<S> Typist<S> {
                     self.pending = bytes;
                     if let Some(has_told @ false) = &mut self.agent {
                         *has_told = true;
-                        (self.tell)(
-                            "the agent has the console while test definitions run: it throws keys away",
-                        );
+                        (self.tell)(control::KEYS_ARE_LOST);
                     }
                 }
                 Typed::Break(told) => match (self.set_break)(stream, true) {
@@ -175,7 +183,9 @@ impl Console {
             notice: Some(notice),
             tell: share.teller(),
             agent: None,
+            agent_has_line: share.agent_has_line(),
         });
+        self.set_agent(false);
         self
     }
 
@@ -205,6 +215,7 @@ impl<S> Console<S> {
     pub fn set_agent(&mut self, has_line: bool) {
         if let Some(typist) = &mut self.typist {
             typist.agent = has_line.then_some(false);
+            typist.agent_has_line.store(has_line, Ordering::Relaxed);
         }
     }
 

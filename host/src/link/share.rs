@@ -18,7 +18,8 @@ mod descriptors;
 use std::fmt;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream as StdUnixStream};
+use std::os::unix::net::{SocketAddr, UnixStream as StdUnixStream};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use backlog::Backlog;
 use control::Watcher;
 
 use super::{Notice, Tap};
+use crate::abstract_socket;
 use crate::board::lease::{Handover, Process};
 use crate::board::power::Switch;
 use crate::event::Direction;
@@ -121,6 +123,8 @@ struct Shared {
     next: Mutex<Vec<StdUnixStream>>,
     /// Questions that are answered at a time.
     questions: Arc<Semaphore>,
+    /// Whether an agent reads the line, which makes nothing of what people type.
+    agent_has_line: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -165,6 +169,7 @@ impl ConsoleShare {
             attached: Mutex::default(),
             next: Mutex::default(),
             questions: Arc::new(Semaphore::new(MAX_WATCHERS)),
+            agent_has_line: Arc::default(),
         });
         let watchers = AbortOnDropHandle::new(tokio::spawn(serve(listener, control, Arc::clone(&shared))));
         Ok((Self { shared, watchers }, ordered))
@@ -200,6 +205,11 @@ impl ConsoleShare {
         Arc::new(move |text: &str| shared.push(format!("\r\n[{text}]\r\n").as_bytes()))
     }
 
+    /// Where it is said whether an agent reads the line.
+    pub(super) fn agent_has_line(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.agent_has_line)
+    }
+
     /// What watchers type, for the console that is open now.
     pub(super) fn typist(&self) -> TypedBytes {
         Arc::clone(&self.shared.typist)
@@ -216,9 +226,7 @@ impl ConsoleShare {
 }
 
 fn listen(name: &str) -> io::Result<tokio::net::UnixListener> {
-    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-    listener.set_nonblocking(true)?;
-    tokio::net::UnixListener::from_std(listener)
+    tokio::net::UnixListener::from_std(abstract_socket::listen(name)?)
 }
 
 /// Attaches to the console that is shared at the abstract name `name`.

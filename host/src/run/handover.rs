@@ -20,8 +20,25 @@ struct Lines {
     /// Open lines by the names of their boards.
     came: HashMap<String, OwnedFd>,
     left: Vec<Left>,
+    /// Until when boards stay on whose nodes have failed, by their names.
+    kept: HashMap<String, jiff::Timestamp>,
     /// What others are told of the run.
     told: Told,
+}
+
+/// A board that stays on as long as this is there.
+#[derive(Debug)]
+pub(crate) struct KeptOn {
+    handover: Handover,
+    board: String,
+}
+
+impl Drop for KeptOn {
+    fn drop(&mut self) {
+        self.handover.change_kept(|kept| {
+            kept.remove(&self.board);
+        });
+    }
 }
 
 /// A board whose console was open at the end.
@@ -36,13 +53,25 @@ struct Left {
 impl Handover {
     /// With the open lines that came with `lease`, by the names of their boards.
     pub fn of(lease: &Lease, came: HashMap<String, OwnedFd>) -> Self {
-        Self(Arc::new(Mutex::new(Lines { came, left: Vec::new(), told: lease.told() })))
+        Self(Arc::new(Mutex::new(Lines { came, left: Vec::new(), kept: HashMap::new(), told: lease.told() })))
     }
 
-    /// Tells whoever asks that a board stays on for `time` from now.
-    pub(crate) fn keep_on(&self, time: Duration) {
-        let until = jiff::Timestamp::now().checked_add(time).ok();
-        self.lines().told.change(|holder| holder.kept_on_until = holder.kept_on_until.max(until));
+    /// Tells whoever asks that `board` stays on for `time` from now, until what comes back is dropped.
+    pub(crate) fn keep_on(&self, board: &str, time: Duration) -> KeptOn {
+        if let Ok(until) = jiff::Timestamp::now().checked_add(time) {
+            self.change_kept(|kept| {
+                kept.insert(board.to_owned(), until);
+            });
+        }
+        KeptOn { handover: self.clone(), board: board.to_owned() }
+    }
+
+    /// Changes which boards are kept on, and tells how long one of them is.
+    fn change_kept(&self, change: impl FnOnce(&mut HashMap<String, jiff::Timestamp>)) {
+        let mut lines = self.lines();
+        change(&mut lines.kept);
+        let until = lines.kept.values().max().copied();
+        lines.told.change(|holder| holder.kept_on_until = until);
     }
 
     /// The open line of `board`, once.
@@ -112,5 +141,30 @@ pub fn give_to_first(next: Vec<UnixStream>, given: crate::board::lease::Handover
     if let Some(first) = next.first() {
         // Whoever is gone needs no board.
         let _ = control::give(first, given);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::lease::{Holder, Key};
+
+    #[test]
+    fn it_is_told_that_a_board_stays_on_for_as_long_as_it_does() {
+        // Names of sockets are this PC's: another process has others.
+        let key = Key::port(&format!("kept-on-{}", std::process::id()), 1);
+        let holder = Holder::this("runs/1".to_owned(), "smoke".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let lease = Lease::acquire(std::slice::from_ref(&key), &holder).unwrap();
+        let handover = Handover::of(&lease, HashMap::new());
+        let told = || key.holder().expect("it is leased").kept_on_until;
+        assert_eq!(told(), None);
+        let short = handover.keep_on("bbb1", Duration::from_secs(60));
+        let first = told().expect("one stays on");
+        let long = handover.keep_on("bbb2", Duration::from_secs(600));
+        assert!(told().is_some_and(|until| until > first));
+        drop(long);
+        assert_eq!(told(), Some(first), "the other one goes on");
+        drop(short);
+        assert_eq!(told(), None);
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn keep_on(node: &NodeContext, fault: &Fault, time: Duration, r
         "the node has failed, and board `{on}` stays on for {minutes} min: `host-runner console {on}` in another \
          terminal attaches to it, Ctrl-C here ends it"
     ));
-    node.run.handover.keep_on(time);
+    let _kept = node.run.handover.keep_on(on, time);
     // A phase of its own, beyond the job's time: it is seen how much is left.
     let phase = Phase { deadline: Instant::now() + time, limit, ..phase };
     let kept = node.in_phase(phase, async |phase| {

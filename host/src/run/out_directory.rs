@@ -4,12 +4,10 @@
 //! with an abstract name (unix(7)), as with leases: it goes with the process, in whatever way that ends.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
+use crate::abstract_socket::{listen, name_of};
 use crate::report::file_name;
 
 /// Runs of one name that can begin in a second, and runs that can begin in a millisecond.
@@ -22,7 +20,7 @@ pub struct Reserved(#[expect(dead_code, reason = "its name is taken as long as i
 impl Reserved {
     /// Takes `name`; none if another process has it.
     fn take(name: &str) -> io::Result<Option<Self>> {
-        match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
+        match listen(name) {
             Ok(listener) => Ok(Some(Self(listener))),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
             Err(error) => Err(error),
@@ -32,9 +30,7 @@ impl Reserved {
     /// Takes the directory at `path`, which need not be there.
     fn directory(path: &Path) -> io::Result<Option<Self>> {
         let path = std::path::absolute(path)?;
-        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self::take(&format!("host-runner/results-{digits}"))
+        Self::take(&name_of("results", &[path.as_os_str().as_encoded_bytes()]))
     }
 }
 

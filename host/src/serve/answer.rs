@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 
-use super::api::ErrorAnswer;
+use super::api::{ErrorAnswer, Problem};
 
 /// Bytes that a client is sent in one piece.
 const PIECE: usize = 64 * 1024;
@@ -131,7 +131,12 @@ pub(super) fn json(value: &impl Serialize) -> Response<Body> {
 
 /// Why there is no value.
 pub(super) fn json_error(status: StatusCode, message: &str) -> Response<Body> {
-    let mut response = json(&ErrorAnswer { error: message });
+    json_problems(status, message, &[])
+}
+
+/// Why there is no value, with all that is wrong with what was sent.
+pub(super) fn json_problems(status: StatusCode, message: &str, problems: &[Problem]) -> Response<Body> {
+    let mut response = json(&ErrorAnswer { error: message, problems });
     *response.status_mut() = status;
     response
 }

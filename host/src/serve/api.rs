@@ -51,7 +51,7 @@ pub(super) struct RunLine {
     pub(super) fault: Option<Fault>,
     /// When it started.
     pub(super) started: Option<jiff::Timestamp>,
-    /// How long it took, or has taken until its results were written last, in seconds.
+    /// How long it took, or has taken so far, in seconds; of one that was cut off, up to its last results.
     pub(super) duration_s: f64,
     /// The boards that it ran on.
     pub(super) boards: Vec<String>,
@@ -86,16 +86,41 @@ pub(super) struct StartedAnswer {
     pub(super) id: String,
 }
 
+/// Keys were typed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct KeysAnswer {
+    /// Why the board does not get them, if whoever has its console says so: an agent throws keys away.
+    pub(super) warning: Option<&'static str>,
+}
+
 /// Why there is no answer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ErrorAnswer<'a> {
     /// In words.
     pub(super) error: &'a str,
+    /// All that is wrong with a job file that was sent, if that is it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) problems: &'a [Problem],
+}
+
+/// A problem of a job file, or what keeps the bench from running it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Problem {
+    /// What is wrong.
+    pub(super) message: String,
+    /// Where: `job file:LINE:COLUMN`, both from 1, or a node or board.
+    pub(super) place: String,
+    /// What to do about it, if that can be said.
+    pub(super) help: Option<String>,
 }
 
 impl From<&Run> for RunLine {
     fn from(run: &Run) -> Self {
         let Run { id, state, stored } = run;
+        let so_far = stored
+            .started
+            .filter(|_| *state == State::Running)
+            .map(|started| jiff::Timestamp::now().duration_since(started).as_secs_f64().max(0.0));
         Self {
             id: id.clone(),
             job: stored.job.clone(),
@@ -103,7 +128,7 @@ impl From<&Run> for RunLine {
             outcome: stored.outcome,
             fault: stored.fault.clone(),
             started: stored.started,
-            duration_s: stored.duration_s,
+            duration_s: so_far.unwrap_or(stored.duration_s),
             boards: stored.boards().into_iter().map(str::to_owned).collect(),
         }
     }
@@ -144,11 +169,24 @@ impl Site {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::serve::runs::Stored;
+
+    #[test]
+    fn the_time_of_a_run_that_goes_on_is_that_so_far() {
+        let started = jiff::Timestamp::now() - Duration::from_secs(100);
+        let stored = || Stored { started: Some(started), duration_s: 1.0, ..Stored::default() };
+        let told = |state| RunLine::from(&Run { id: "a".to_owned(), state, stored: Arc::new(stored()) });
+        assert!((100.0..200.0).contains(&told(State::Running).duration_s));
+        assert!((told(State::CutOff).duration_s - 1.0).abs() < f64::EPSILON);
+    }
 
     #[test]
     fn a_page_that_is_not_there_is_the_nearest_that_is() {
-        let run = || Run { id: "a".to_owned(), state: State::CutOff, stored: std::sync::Arc::default() };
+        let run = || Run { id: "a".to_owned(), state: State::CutOff, stored: Arc::default() };
         let runs: Vec<_> = std::iter::repeat_with(run).take(PAGE + 1).collect();
         let told = |page| {
             let list = RunList::of(&runs, page);

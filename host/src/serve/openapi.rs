@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::event::Event;
 
-use super::api::{Boards, ErrorAnswer, RunAnswer, RunList, Started, StartedAnswer};
-use super::control::PowerOrder;
+use super::api::{Boards, ErrorAnswer, KeysAnswer, RunAnswer, RunList, Started, StartedAnswer};
+use super::control::{PowerAnswer, PowerOrder};
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -102,6 +102,8 @@ fn read(generator: &mut SchemaGenerator) -> Value {
 /// What may be changed by those who have the token.
 fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
     let error = answer::<ErrorAnswer<'_>>(generator, "why it is not done");
+    let switched = answer::<PowerAnswer>(generator, "it is done");
+    let typed = answer::<KeysAnswer>(generator, "they are typed; whether the board gets them is said");
     let order = generator.subschema_for::<PowerOrder>();
     let started = answer::<StartedAnswer>(generator, "it waits for its boards, or has them");
     let done = json!({ "description": "it is done" });
@@ -124,7 +126,7 @@ fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
                 json!([board.clone()]),
                 json!({ "application/json": { "schema": order } }),
                 "200",
-                &done,
+                &switched,
             ),
         ),
         (
@@ -134,13 +136,13 @@ fn changes(generator: &mut SchemaGenerator) -> [(&'static str, Value); 4] {
                 json!([board]),
                 json!({ "application/octet-stream": {} }),
                 "202",
-                &done,
+                &typed,
             ),
         ),
         (
             "/api/runs",
             operation(
-                "Starts a run of a job file, behind those who wait for its boards; 422 says what is wrong with the file",
+                "Starts a run of a job file, behind those who wait for its boards; 422 says what is wrong with the file, all of it in `problems`",
                 json!([]),
                 json!({ "application/yaml": {} }),
                 "202",

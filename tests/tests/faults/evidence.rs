@@ -17,7 +17,7 @@ impl Expected<'_> {
     const fn code(class: &str) -> i32 {
         match class.as_bytes() {
             b"test" => 1,
-            b"job" => 2,
+            b"job" | b"usage" => 2,
             b"infrastructure" => 3,
             b"bench" => 4,
             b"cancelled" => 5,

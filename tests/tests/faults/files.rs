@@ -53,14 +53,6 @@ fn a_role_for_which_there_is_no_board_is_told_what_the_bench_has() {
 }
 
 #[test]
-fn a_job_file_that_does_not_exist_is_named() {
-    let bench = Testbench::new();
-    bench.write("bench.toml", bench.to_toml());
-    let run = bench.start_with(&["run", "absent.yaml", "--out", "out"]).finish();
-    assert_refused(&run, "job", &["absent.yaml", "No such file"]);
-}
-
-#[test]
 fn a_job_file_that_is_no_yaml_is_shown_with_line_and_column() {
     let run = Testbench::new().start_text("job_name: x\nactions: [\n").finish();
     assert_refused(&run, "job", &["job.yaml:", "1 problem in job.yaml"]);
@@ -71,6 +63,30 @@ fn a_wrong_value_in_a_job_file_is_shown_with_line_and_column() {
     let yaml = Job::new().boot("auto_login: {login_prompt: '(', username: root}").to_yaml();
     let run = Testbench::new().start_text(&yaml).finish();
     assert_refused(&run, "job", &["job.yaml:24:", "login_prompt"]);
+}
+
+#[test]
+fn a_job_file_that_is_not_there_is_a_mistake_of_the_command_line() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    for command in ["run", "validate", "replay"] {
+        let absent = bench.start_with(&[command, "nowhere"]).finish();
+        assert_refused(&absent, "usage", &["nowhere", "No such file"]);
+    }
+    bench.write("job.yaml", b"\xff\xff");
+    let not_text = bench.start_with(&["run", "job.yaml"]).finish();
+    assert_refused(&not_text, "job", &["`job.yaml` is not UTF-8 text"]);
+}
+
+#[test]
+fn a_bench_file_is_not_named_and_left_out_at_once() {
+    let bench = Testbench::new();
+    let both = validated(&bench, &["--no-bench", "--bench", "bench.toml"]);
+    assert_eq!((both.code, both.stdout.as_str()), (Some(2), ""), "{both}");
+    assert!(both.stderr.contains("`--bench` names a bench file all the same"), "{both}");
+    // That of the environment is for all commands: this one does without.
+    let alone = validated(&bench.environment("HOST_RUNNER_BENCH", "bench.toml"), &["--no-bench"]);
+    assert_eq!((alone.code, alone.stderr.as_str()), (Some(0), ""), "{alone}");
 }
 
 /// What `validate` makes of the job and the bench.

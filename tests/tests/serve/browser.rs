@@ -128,7 +128,7 @@ fn whoever_has_the_link_with_the_token_switches_types_and_starts_runs() {
     assert_eq!(browser.value("location.hash"), "", "the history does not have the token");
     browser.wait_for("document.querySelector('#boards tbody td.nowrap').innerText.startsWith('off')");
     browser.value("document.querySelector('button[data-power=on]').click()");
-    browser.wait_for("document.querySelector('#told').innerText === 'fake1: power on is done'");
+    browser.wait_for("document.querySelector('#told').innerText === 'fake1: switched on'");
     assert!(outlet.is_on().expect("a file"));
     browser.wait_for("document.querySelector('#boards tbody td.nowrap').innerText.startsWith('on')");
     let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];

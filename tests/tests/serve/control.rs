@@ -84,7 +84,7 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     let is = |state: bool| move |answer: &Value| answer["boards"][0]["is_on"] == state;
     controlled.wait("/api/boards", is(false));
     let done = controlled.post(&power, r#"{"switch":"on"}"#);
-    assert_eq!((done.status, done.json()), (200, json!({ "is_on": true })), "{done:?}");
+    assert_eq!((done.status, done.json()), (200, json!({ "done": "on", "is_on": true })), "{done:?}");
     assert!(outlet.is_on().expect("a file"));
     controlled.wait("/api/boards", is(true));
     assert_eq!(controlled.post(&power, r#"{"switch":"off"}"#).status, 200);
@@ -103,6 +103,24 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     assert!(refused.text().contains(&format!("is in use by {}", bench.run_of("out"))), "{refused:?}");
     run.signal(Signal::TERM);
     assert_eq!(run.finish().code, Some(5));
+}
+
+#[test]
+fn what_was_done_to_the_power_is_told_and_whether_it_is_on_where_that_is_known() {
+    let cycled = |bench: &Testbench| {
+        bench.write("bench.toml", bench.to_toml());
+        let controlled = Controlled::new(bench);
+        let done = controlled.post(&format!("/api/boards/{BOARD}/power"), r#"{"switch":"cycle"}"#);
+        assert_eq!(done.status, 200, "{done:?}");
+        done.json()
+    };
+    // By a command `reset`, and without one.
+    let bench = Testbench::new();
+    assert_eq!(cycled(&bench), json!({ "done": "reset", "is_on": null }));
+    assert_eq!(std::fs::read_to_string(bench.path().join("power.log")).unwrap(), "reset\n");
+    let (bench, outlet) = on_outlet(Testbench::new(), |power| power);
+    assert_eq!(cycled(&bench), json!({ "done": "cycle", "is_on": true }));
+    assert!(outlet.is_on().expect("a file"));
 }
 
 #[test]
@@ -151,9 +169,24 @@ fn a_run_is_started_waits_for_its_board_and_is_cancelled() {
 fn a_job_with_problems_is_told_all_of_them() {
     let bench = Testbench::new();
     let controlled = Controlled::new(&bench);
-    let job = Job::new().to_yaml().replace("timeouts:", "timeuots:");
+    let good = Job::new().to_yaml();
+    let job = good.replace("timeouts:", "timeuots:").replace("job_name:", "job_nmae:");
     let refused = controlled.post("/api/runs", &job);
     assert_eq!(refused.status, 422);
+    let problems = refused.json()["problems"].as_array().expect("a list").clone();
+    for (key, meant) in [("timeuots", "timeouts"), ("job_nmae", "job_name")] {
+        let line = 1 + job.lines().position(|line| line.starts_with(key)).expect("it is there");
+        let place = format!("job file:{line}:1");
+        let problem = problems.iter().find(|problem| problem["place"] == place);
+        let problem = problem.unwrap_or_else(|| panic!("nothing at {place}: {problems:#?}"));
+        assert!(problem["message"].as_str().is_some_and(|message| message.contains(key)), "{problem}");
+        assert!(problem["help"].as_str().is_some_and(|help| help.contains(meant)), "{problem}");
+    }
+    let other = Job::new().device_type("other-board").to_yaml();
+    let refused = controlled.post("/api/runs", &other);
+    let problems = &refused.json()["problems"];
+    assert!(problems[0]["message"].as_str().is_some_and(|text| text.contains("other-board")), "{problems}");
+    let refused = controlled.post("/api/runs", &job);
     let words = refused.json()["error"].as_str().expect("words").to_owned();
     assert!(words.contains("timeuots") && words.contains("timeouts") && !words.contains('\u{1b}'), "{words}");
     assert_eq!(get(controlled.address(), "/api/started").json(), json!({ "runs": [] }));
@@ -170,7 +203,9 @@ fn what_is_typed_reaches_the_console_that_a_run_has_open() {
     assert_eq!(refused.status, 409, "{refused:?}");
     let run = busy(&bench);
     // One request is one piece: the agent's frames may go between two.
-    assert_eq!(controlled.post(&keys, "hello").status, 202);
+    let typed = controlled.post(&keys, "hello");
+    let warning = "the agent has the console while test definitions run: it throws keys away";
+    assert_eq!((typed.status, typed.json()), (202, json!({ "warning": warning })));
     run.wait_for("somebody who is attached to the console types on it");
     assert_eq!(controlled.post(&keys, &"x".repeat(5000)).status, 413);
     let events = bench.path().join("out/run.jsonl");

@@ -5,14 +5,13 @@
 //! places are in one order, so that no two wait for each other.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::tell::{Teller, ask_waiter, is_taken};
 use super::{Holder, Key};
+use crate::abstract_socket;
 
 /// Places of a bench.
 const PLACES: u32 = 256;
@@ -104,9 +103,7 @@ pub fn waiters(bench: &Path) -> io::Result<Vec<Waiter>> {
 }
 
 fn listen(name: &str, waiter: &Waiter) -> io::Result<Teller> {
-    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-    listener.set_nonblocking(true)?;
-    Teller::start(vec![listener], waiter)
+    Teller::start(vec![abstract_socket::listen(name)?], waiter)
 }
 
 impl Key {

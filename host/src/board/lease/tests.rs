@@ -44,7 +44,7 @@ fn a_second_run_is_refused_and_told_who_has_the_board() {
     let error = Lease::acquire(&keys, &holder("runs/2")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "board vb1 is in use by run runs/1[2J of job `smoke` (process 42, user 3999999999, since 1970-01-01T00:00:00Z)"
+        "board vb1 is in use by run runs/1[2J of job `smoke` (process 42, user 3999999999, since 1970-01-01 00:00 UTC)"
     );
     assert_eq!(error.help().unwrap(), "wait for that run to end, as `run --wait` does, or end it");
     drop(lease);
@@ -134,7 +134,7 @@ fn a_persistent_root_filesystem_is_leased_by_its_path_and_told_by_its_holder() {
     let error = Lease::acquire(&[key(&link, "build")], &holder("runs/2")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "persistent root filesystem build is in use by `host-runner rootfs serve` (process 42, user 3999999999, since 1970-01-01T00:00:00Z)"
+        "persistent root filesystem build is in use by `host-runner rootfs serve` (process 42, user 3999999999, since 1970-01-01 00:00 UTC)"
     );
     assert_eq!(held.holder(), Some(command));
     Lease::acquire(&[key(&link, "other")], &holder("runs/2")).unwrap();

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
-use super::{Duration, MODELS, Power, PowerCommands, Switch};
+use super::{Change, Duration, MODELS, Power, PowerCommands, Switch};
 use crate::board::Bench;
 use crate::board::bench_file::DRIVERS;
 use crate::diagnostic::Source;
@@ -201,6 +201,27 @@ fn a_switch_says_what_it_can_do() {
     assert_eq!(can("driver = 'gpio'\nline = 'POWER'"), [true, true, true, false]);
     assert_eq!(can("driver = 'gpio'\nline = 'RESET'\npulse_ms = 1"), [false, false, true, false]);
     assert_eq!(can("driver = 'ask'"), [true, true, true, false]);
+}
+
+#[test]
+fn a_reset_is_what_the_bench_file_has_for_it() {
+    let is = |lines: &str| power(&format!("[boards.bbb1.power]\n{lines}")).reset_is();
+    let outlet = "driver = 'snmp'\nhost = 'pdu'\ncommunity = 'a'\nmodel = 'apc-rpdu'\noutlet = 1";
+    for (lines, change) in [
+        ("on = ['a']\noff = ['b']\nreset = ['c']", Change::Reset),
+        ("on = ['a']\noff = ['b']", Change::Cycle),
+        (outlet, Change::Reset),
+        (&format!("{outlet}\noff_s = 5"), Change::Cycle),
+        ("driver = 'gpio'\nline = 'POWER'", Change::Cycle),
+        ("driver = 'gpio'\nline = 'RESET'\npulse_ms = 1", Change::Reset),
+        ("driver = 'tasmota'\nhost = 'plug'", Change::Cycle),
+        ("driver = 'ask'", Change::Reset),
+    ] {
+        assert_eq!(is(lines), change, "{lines}");
+    }
+    let power = power("[boards.bbb1.power]\nreset = ['a']");
+    assert_eq!((power.words(Switch::Reset), Change::Reset.done()), ("reset".to_owned(), "reset"));
+    assert_eq!(Change::Cycle.to_string(), "power off and on");
 }
 
 #[test]

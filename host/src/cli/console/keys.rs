@@ -69,6 +69,11 @@ impl Keys {
         self.asked = Some((order, Vec::new()));
     }
 
+    /// Takes no answer any more; whether there was a question.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.asked.take().is_some()
+    }
+
     /// What comes of the first of `bytes`, and those that are left: an answer to it may be among them.
     pub(super) fn next<'b>(&mut self, bytes: &'b [u8]) -> Option<(Key, &'b [u8])> {
         let mut text = Vec::new();
@@ -105,6 +110,10 @@ impl Keys {
 
     fn answer(&mut self, byte: u8) -> Option<Key> {
         let (order, mut text) = self.asked.take()?;
+        if Some(byte) == self.escape {
+            self.is_escaped = true;
+            return Some(Key::Answer(order, None));
+        }
         let shown = match byte {
             b'\r' | b'\n' => {
                 let text = String::from_utf8_lossy(&text).trim().to_owned();
@@ -202,6 +211,25 @@ mod tests {
         keys.ask(Order::Log);
         assert_eq!(keys.feed(b"x\x15\x03"), [echo("x"), echo("\x08 \x08"), Key::Answer(Order::Log, None)]);
         assert_eq!(keys.feed(b"x"), [Key::Type(b"x".to_vec())]);
+    }
+
+    #[test]
+    fn the_escape_key_gives_a_question_up_and_is_the_escape_key() {
+        let mut keys = Keys::new(Some(ESCAPE));
+        keys.ask(Order::SendFile);
+        assert_eq!(keys.feed(b"x"), [Key::Echo("x".to_owned())]);
+        assert_eq!(keys.feed(&[ESCAPE]), [Key::Answer(Order::SendFile, None)]);
+        assert_eq!(keys.feed(b"qa"), [Key::Order(Order::Quit), Key::Type(b"a".to_vec())]);
+    }
+
+    #[test]
+    fn a_question_that_was_given_up_for_the_person_takes_no_keys() {
+        let mut keys = Keys::new(Some(ESCAPE));
+        assert!(!keys.give_up());
+        keys.ask(Order::SendFile);
+        keys.feed(b"x");
+        assert!(keys.give_up() && !keys.give_up());
+        assert_eq!(keys.feed(b"ls\r"), [Key::Type(b"ls\r".to_vec())]);
     }
 
     #[test]

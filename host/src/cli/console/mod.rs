@@ -144,6 +144,7 @@ async fn stay(
             }
             (stopped, _) => return stopped,
         }
+        session.part_with_line();
         pause = if was_short { (pause * 2).min(LONGEST_PAUSE) } else { LOOK_EVERY };
         line = match next_line(place, session, next, pause, cancel).await {
             Ok(line) => line,

@@ -189,8 +189,9 @@ async fn obey(
     messages: mpsc::Sender<String>,
 ) {
     // The person may have left, and whoever asked, too.
-    let _ = messages.send(format!("{who} switches the power: {switch}")).await;
     let power = board.power.as_ref().filter(|power| power.can(switch));
+    let words = power.map_or_else(|| switch.to_string(), |power| power.words(switch));
+    let _ = messages.send(format!("{who} switches the power: {words}")).await;
     let told = match power {
         None => Err("the bench file has nothing that does it".to_owned()),
         Some(power) if matches!(power.driver, Driver::Ask(_)) => {
@@ -198,7 +199,7 @@ async fn obey(
         }
         Some(power) => {
             let done = power.run(switch, power.usual_limit().unwrap_or_default(), &|_| {}).await;
-            done.map(|_| format!("{switch}: done")).map_err(|error| Chain(&error).to_string())
+            done.map(|_| format!("{words}: done")).map_err(|error| Chain(&error).to_string())
         }
     };
     let (Ok(text) | Err(text)) = &told;

@@ -237,7 +237,7 @@ impl Session {
                 return Some(Stopped::Failed(fault.with_help(help)));
             }
             Some(_) if !self.may_type => {
-                self.say(&format!("a run has the board: {} t to type all the same", self.escape()));
+                self.refuse_to_type();
                 return None;
             }
             _ => {}
@@ -250,6 +250,10 @@ impl Session {
                 None
             }
         }
+    }
+
+    fn refuse_to_type(&self) {
+        self.say(&format!("a run has the board: {} t to type all the same", self.escape()));
     }
 
     fn escape(&self) -> String {

@@ -4,8 +4,6 @@
 //! time, until it closes its connection.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener as StdUnixListener};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -14,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::abstract_socket;
 use crate::board::bench_file::MAX_FLASH_S;
 use crate::fault::Fault;
 use crate::link::{attach, may_attach};
@@ -77,9 +76,7 @@ impl Control {
     /// # Errors
     /// Where the name is taken, or the system refuses a socket.
     pub(super) fn open(name: &str) -> io::Result<Self> {
-        let listener = StdUnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
+        let listener = UnixListener::from_std(abstract_socket::listen(name)?)?;
         let (sender, requests) = mpsc::channel(1);
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, sender)));
         Ok(Self { requests, _server: server })

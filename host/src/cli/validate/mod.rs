@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::board::Bench;
 use crate::cli::message::{Failure, note};
 use crate::cli::output;
-use crate::cli::run::{find_bench_if_any, load_bench, make_plan};
+use crate::cli::run::{find_bench_if_any, load_bench, make_plan, unread_job};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
@@ -21,6 +21,10 @@ pub(super) use args::{EXAMPLES, ValidateArgs};
 
 /// Checks every file and tells all that is wrong with all of them; the first one's fault decides the exit code.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Option<Class>, Failure> {
+    if args.no_bench && args.bench.is_on_command_line() {
+        let fault = Fault::new(Class::Usage, "--no-bench", "`--bench` names a bench file all the same");
+        return Err(fault.with_help("leave one of them out").into());
+    }
     let path = if args.no_bench { None } else { find_bench_if_any(&args.bench) };
     if args.format == ValidateFormat::Text && !args.no_bench {
         note(&match &path {
@@ -78,7 +82,7 @@ impl Checked {
     fn of(path: &Path, bench: Option<&Bench>) -> Self {
         let name = path.display().to_string();
         let mut checked = Self {
-            name: name.clone(),
+            name,
             source: None,
             problems: Vec::new(),
             faults: Vec::new(),
@@ -90,7 +94,7 @@ impl Checked {
         let source = match Source::read_argument(path) {
             Ok(source) => source,
             Err(error) => {
-                checked.faults.push(Fault::from_error(Class::Job, name, &error));
+                checked.faults.push(unread_job(path, &error));
                 return checked;
             }
         };

@@ -221,6 +221,9 @@ fn quote(text: &str, place: usize, open: &Open, reason: &str) -> Option<Mistake>
 /// A bracket that is not closed, or closes nothing, or stands beside another without a comma.
 fn bracket(text: &str, place: usize, open: &Open, reason: &str) -> Option<Mistake> {
     let found = text.get(place..).and_then(|rest| rest.chars().next());
+    if reason.contains("unclosed") && matches!(found, Some('[' | '{')) {
+        return unclosed(text, place);
+    }
     let Some(&opener) = open.brackets.last() else {
         let found = found.filter(|_| reason.contains("bracket"))?;
         if matches!(found, '[' | '{') {
@@ -250,16 +253,15 @@ fn bracket(text: &str, place: usize, open: &Open, reason: &str) -> Option<Mistak
             "separate entries with `, `",
         ));
     }
+    unclosed(text, opener)
+}
+
+/// A bracket that nothing closes.
+fn unclosed(text: &str, opener: usize) -> Option<Mistake> {
+    let bracket = text.get(opener..)?.chars().next()?;
     let close = partner(bracket);
-    Some(
-        Mistake::new(
-            opener,
-            1,
-            format!("this `{bracket}` is not closed"),
-            format!("write `{close}` where it ends"),
-        )
-        .understood(),
-    )
+    let message = format!("this `{bracket}` is not closed");
+    Some(Mistake::new(opener, 1, message, format!("write `{close}` where it ends")).understood())
 }
 
 /// A bracket that another kind of bracket closes.

@@ -162,6 +162,12 @@ fn quotes_and_brackets() {
     mistake("['# ']", "['# '", "10:14 this `[` is not closed (write `]` where it ends)");
     mistake("20}", "20]", "2:8 this `{` is closed by another bracket (close it with `}`)");
     mistake("20}", "20}}", "2:21 `}` closes nothing (take it out, or open `{` before it)");
+    // The last line of the file.
+    mistake("name: smoke", "name: [smoke", "14:13 this `[` is not closed (write `]` where it ends)");
+    mistake("name: smoke\n", "name: {a: smoke", "14:13 this `{` is not closed (write `}` where it ends)");
+    mistake("name: smoke", "name: {a: [smoke", "14:17 this `[` is not closed (write `]` where it ends)");
+    mistake("name: smoke", "name: {a: [smoke]", "14:13 this `{` is not closed (write `}` where it ends)");
+    mistake("name: smoke", "name: [smoke # {", "14:13 this `[` is not closed (write `]` where it ends)");
     mistake("b\", type", "b\" type", "6:33 a comma is missing before this (separate entries with `, `)");
 }
 

@@ -1,6 +1,7 @@
 //! The owner's end of [`control`](super::control).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -78,7 +79,8 @@ async fn reply(question: Question, who: Process, shared: &Shared) -> Reply {
         Question::Attached => {
             let watchers = shared.attached().clone();
             let is_full = watchers.len() >= MAX_WATCHERS;
-            Reply::Text(Answer::Attached(Attached { gives: shared.gives, is_full, watchers }))
+            let agent_has_line = shared.agent_has_line.load(Ordering::Relaxed);
+            Reply::Text(Answer::Attached(Attached { gives: shared.gives, is_full, watchers, agent_has_line }))
         }
         Question::Break => {
             let (told, done) = oneshot::channel();

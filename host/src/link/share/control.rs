@@ -27,6 +27,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// How long an owner may take to give its board away: a program that is the console ends first.
 const GIVE_TIME: Duration = Duration::from_secs(10);
 
+/// What becomes of keys while an agent has the line.
+pub(crate) const KEYS_ARE_LOST: &str =
+    "the agent has the console while test definitions run: it throws keys away";
+
 /// What is asked of whoever has a console.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,6 +70,9 @@ pub struct Attached {
     pub is_full: bool,
     /// Those who are attached, process and user.
     pub watchers: Vec<Watcher>,
+    /// Whether an agent has the line: [`KEYS_ARE_LOST`].
+    #[serde(default)]
+    pub agent_has_line: bool,
 }
 
 /// Somebody who is attached to a console.

@@ -3,6 +3,9 @@ const KEY = "host-runner token";
 const form = document.getElementById("sign-in");
 const told = document.getElementById("told");
 
+// What a change of power is called once it is done.
+const DONE = { on: "switched on", off: "switched off", reset: "reset", cycle: "switched off and on" };
+
 const say = (text) => told && (told.textContent = text);
 
 // Resolves to what the server answered; rejects with the server's own words.
@@ -40,8 +43,8 @@ async function press(button, before, carry, after) {
   button.disabled = true;
   say(before);
   try {
-    await carry();
-    say(after);
+    const answer = await carry();
+    say(typeof after === "function" ? after(answer) : after);
   } catch (error) {
     say(error.message);
   }
@@ -54,7 +57,7 @@ function clicked({ target }) {
   const { board, power, cancel } = button.dataset;
   if (power) {
     const path = `/api/boards/${encodeURIComponent(board)}/power`;
-    press(button, `${board}: power ${power} …`, () => order(path, JSON.stringify({ switch: power })), `${board}: power ${power} is done`);
+    press(button, `${board}: power ${power} …`, () => order(path, JSON.stringify({ switch: power })), ({ done }) => `${board}: ${DONE[done]}`);
   } else if (cancel && confirm("End this run?")) {
     press(button, "", () => order(`/api/runs/${encodeURIComponent(cancel)}/cancel`, ""), "The run is told to end.");
   } else if (button.id === "sign-out") {
@@ -74,7 +77,7 @@ export function typing(button, terminal) {
       // In UTF-8 not longer than the server takes.
       const keys = waiting.slice(0, 1000);
       waiting = waiting.slice(1000);
-      await order(path, keys, "application/octet-stream").then(() => say(""), (error) => {
+      await order(path, keys, "application/octet-stream").then(({ warning }) => say(warning ?? ""), (error) => {
         waiting = "";
         say(error.message);
       });

@@ -9,11 +9,12 @@ use hyper::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::board::lease::Key;
 use crate::board::{Bench, Board};
-use crate::link::attach;
+use crate::link::{attach, control};
 
 use super::Refusal;
 
@@ -64,6 +65,14 @@ impl Typists {
         tokio::spawn(type_all(stream, typed));
         Ok(())
     }
+}
+
+/// Why the board does not get what is typed on its console now, where whoever has that says so.
+pub(super) async fn warning(bench: &Bench, board: &Board) -> Option<&'static str> {
+    let name = Key::board(&bench.path, &board.name).ok()?.console_name();
+    // Whoever cannot be asked is not typed to either, and that is told.
+    let attached = spawn_blocking(move || control::attached(&name)).await.ok()?.ok()?;
+    attached.agent_has_line.then_some(control::KEYS_ARE_LOST)
 }
 
 /// Types until nothing more comes, or the console is closed.

@@ -22,11 +22,11 @@ use crate::board::{Bench, Board};
 use crate::diagnostic::MAX_FILE_BYTES;
 
 use super::Site;
-use super::answer::{Body, json, json_error};
-use super::api::StartedAnswer;
+use super::answer::{Body, json, json_error, json_problems};
+use super::api::{KeysAnswer, Problem, StartedAnswer};
 use super::ask::Ask;
 
-pub(super) use power::PowerOrder;
+pub(super) use power::{PowerAnswer, PowerOrder};
 pub(super) use started::{StartedRun, StartedState};
 pub use token::{Token, TokenFileError};
 
@@ -52,11 +52,13 @@ impl Control {
 struct Refusal {
     status: StatusCode,
     why: String,
+    /// All that is wrong with the job that was sent.
+    problems: Vec<Problem>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, why: impl Into<String>) -> Self {
-        Self { status, why: why.into() }
+        Self { status, why: why.into(), problems: Vec::new() }
     }
 }
 
@@ -76,7 +78,7 @@ pub(super) async fn answer(site: &Arc<Site>, request: Request<Incoming>) -> Resp
     }
     match change(site, control, request).await {
         Ok(response) => response,
-        Err(refusal) => json_error(refusal.status, &refusal.why),
+        Err(Refusal { status, why, problems }) => json_problems(status, &why, &problems),
     }
 }
 
@@ -101,8 +103,9 @@ async fn change(
         ["api", "boards", name, "power"] => power::switch(site, name, &body).await.map(|state| json(&state)),
         ["api", "boards", name, "keys"] => {
             let (bench, board) = board_of(site, name)?;
+            let warning = keys::warning(bench, &board).await;
             control.typists.type_in(bench, &board, body)?;
-            Ok(accepted(&serde_json::json!({})))
+            Ok(accepted(&KeysAnswer { warning }))
         }
         ["api", "runs"] => {
             let bench = bench_of(site)?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use crate::board::power::{Power, Switch};
+use crate::board::power::{Change, Power, Switch};
 use crate::board::{Bench, Board};
 use crate::fault::Chain;
 use crate::run::{power_of, take_board};
@@ -27,18 +27,21 @@ pub(in crate::serve) struct PowerOrder {
 enum Order {
     On,
     Off,
-    /// Off, a while, and on.
+    /// The bench file's `reset`, or off, a while, and on.
     Cycle,
 }
 
-/// The power after that.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct PowerState {
-    is_on: bool,
+/// What was done to the power.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(in crate::serve) struct PowerAnswer {
+    /// What was done: `cycle` is `reset` where what switches the board can do that by itself.
+    done: Change,
+    /// Whether the board is on, by what switches it; `null` where that cannot tell.
+    is_on: Option<bool>,
 }
 
 /// Switches the power of the board `name`, which nobody may have.
-pub(super) async fn switch(site: &Arc<Site>, name: &str, body: &[u8]) -> Result<PowerState, Refusal> {
+pub(super) async fn switch(site: &Arc<Site>, name: &str, body: &[u8]) -> Result<PowerAnswer, Refusal> {
     let order: PowerOrder = serde_json::from_slice(body)
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (bench, board) = board_of(site, name)?;
@@ -52,11 +55,17 @@ pub(super) async fn switch(site: &Arc<Site>, name: &str, body: &[u8]) -> Result<
     if power.is_by_hand() {
         return Err(Refusal::new(StatusCode::CONFLICT, "this board is switched by hand"));
     }
+    let done = match order.switch {
+        Order::On => Change::On,
+        Order::Off => Change::Off,
+        Order::Cycle => power.reset_is(),
+    };
     // In a task of its own: a client that goes away must not leave a board half switched.
-    let done = tokio::spawn(leased(bench.clone(), board, power, switch, word)).await;
-    done.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??;
+    let switched = tokio::spawn(leased(bench.clone(), board, power, switch, word)).await;
+    let is_on =
+        switched.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??;
     site.powers.ask_again();
-    Ok(PowerState { is_on: switch != Switch::Off })
+    Ok(PowerAnswer { done, is_on })
 }
 
 async fn leased(
@@ -65,7 +74,7 @@ async fn leased(
     power: Power,
     switch: Switch,
     word: &'static str,
-) -> Result<(), Refusal> {
+) -> Result<Option<bool>, Refusal> {
     let command = format!("host-runner serve: power {word}");
     let lease = spawn_blocking(move || take_board(&bench, &board, command)).await;
     let lease = lease
@@ -74,5 +83,5 @@ async fn leased(
     let limit = power.usual_limit().unwrap_or_default();
     let done = power.run(switch, limit, &|_| {}).await;
     drop(lease);
-    done.map(drop).map_err(|error| Refusal::new(StatusCode::BAD_GATEWAY, Chain(&error).to_string()))
+    done.map_err(|error| Refusal::new(StatusCode::BAD_GATEWAY, Chain(&error).to_string()))
 }

@@ -20,13 +20,14 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::board::Bench;
-use crate::diagnostic::Source;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::fault::Fault;
 use crate::job::Job;
 use crate::plan::Plan;
 use crate::run::out_directory;
 use crate::text::without_steering;
 
-use super::Refusal;
+use super::{Problem, Refusal};
 
 /// Most runs that go on at the same time.
 const MAX_RUNNING: usize = 32;
@@ -38,6 +39,8 @@ const SHOWN: u64 = 4096;
 const NOT_KNOWN: i32 = 255;
 /// How long a process may take to read its job.
 const READ_TIME: Duration = Duration::from_secs(10);
+/// How the job file is called that was sent.
+const JOB_FILE: &str = "job file";
 /// How long the problems of a job may take to be told.
 const PROBLEMS_TIME: Duration = Duration::from_secs(30);
 
@@ -98,7 +101,10 @@ impl StartedRuns {
     /// # Errors
     /// Where the job has problems, or too many runs go on.
     pub(super) async fn start(&self, bench: &Bench, runs: &Path, job: Bytes) -> Result<String, Refusal> {
-        let Some(name) = job_name(bench, &job) else { return Err(problems(bench, &job).await?) };
+        let name = match job_name(bench, &job) {
+            Ok(name) => name,
+            Err(problems) => return Err(Refusal { problems, ..told(bench, &job).await? }),
+        };
         let (run, child) = self.spawn(bench, runs, name)?;
         let id = run.id.clone();
         tokio::spawn(attend(run, child, job));
@@ -231,15 +237,29 @@ async fn give(mut stdin: ChildStdin, text: &[u8]) {
     let _ = timeout(READ_TIME, stdin.write_all(text)).await;
 }
 
-/// The name of a job that can run on `bench`.
-fn job_name(bench: &Bench, text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
-    let job = Job::parse(&Source::new("standard input", text)).ok()?;
-    Plan::bind(&job, bench).ok().map(|plan| plan.job_name)
+/// The name of a job that can run on `bench`, or all that is wrong with it.
+fn job_name(bench: &Bench, text: &[u8]) -> Result<String, Vec<Problem>> {
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let message = format!("it is not UTF-8 text: {error}");
+        vec![Problem { message, place: JOB_FILE.to_owned(), help: None }]
+    })?;
+    let job = Job::parse(&Source::new(JOB_FILE, text)).map_err(|Diagnostics { source, problems }| {
+        let errors = problems.into_iter().filter(Diagnostic::is_error);
+        let of = |problem: Diagnostic| {
+            let place = source.place(problem.span());
+            Problem { message: problem.message, place, help: problem.help }
+        };
+        errors.map(of).collect::<Vec<_>>()
+    })?;
+    let plan = Plan::bind(&job, bench).map_err(|faults| {
+        let of = |Fault { message, place, help, .. }: Fault| Problem { message, place, help };
+        faults.into_iter().map(of).collect::<Vec<_>>()
+    })?;
+    Ok(plan.job_name)
 }
 
 /// What is wrong with a job, as `host-runner validate` tells it.
-async fn problems(bench: &Bench, job: &[u8]) -> Result<Refusal, Refusal> {
+async fn told(bench: &Bench, job: &[u8]) -> Result<Refusal, Refusal> {
     let failed = |error: io::Error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
     let mut command = this_program(&["validate", "-", "--color", "never"], bench).map_err(failed)?;
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

@@ -36,9 +36,13 @@ impl Session {
                 self.sending = None;
                 self.say("the file is not sent any further");
             }
-            Order::SendFile => self.ask(order, "which file is to be sent?"),
+            Order::SendFile => match line {
+                None => self.say("the console is not open now: no file can be sent"),
+                Some(line) if line.holder.is_some() && !self.may_type => self.refuse_to_type(),
+                Some(_) => self.ask(order, "Which file is to be sent? Type its name and press Enter."),
+            },
             Order::Log if self.log.take().is_some() => self.say("the log file is closed"),
-            Order::Log => self.ask(order, "which file is to be written?"),
+            Order::Log => self.ask(order, "Which file is to be written? Type its name and press Enter."),
             Order::Mark => self.mark(),
             Order::Typing if is_own => self.say("the board is yours: keys are for it"),
             Order::Typing => {
@@ -54,9 +58,20 @@ impl Session {
         }
     }
 
+    /// Asks the person for a line of text; `question` is whole sentences.
     fn ask(&mut self, order: Order, question: &str) {
-        self.say(&format!("{question} Enter ends it, Ctrl-C gives it up"));
+        self.say(&format!("{question} Press Ctrl-C to give up."));
         self.keys.ask(order);
+    }
+
+    /// Ends what was begun at a console that is gone: a question, and a file on its way.
+    pub(in crate::cli::console) fn part_with_line(&mut self) {
+        if self.keys.give_up() {
+            self.say("the question is given up: the console that it was asked at is gone");
+        }
+        if let Some(file) = self.sending.take() {
+            self.say(&format!("{} of {} bytes of the file were sent", file.sent(), file.length()));
+        }
     }
 
     pub(super) fn answered(&mut self, order: Order, text: Option<&str>) {
@@ -99,7 +114,10 @@ impl Session {
         let Some(holder) = line.and_then(|line| line.holder.as_ref()) else {
             return self.say("the console is not open now");
         };
-        let question = format!("{holder} has the board. Type yes to go on with: {}.", switch_of(order));
+        let switch = switch_of(order);
+        let words =
+            self.settings.power.as_ref().map_or_else(|| switch.to_string(), |power| power.words(switch));
+        let question = format!("{holder} has the board. Type yes and press Enter to go on with: {words}.");
         self.ask(order, &question);
     }
 
@@ -126,7 +144,7 @@ impl Session {
         tokio::spawn(async move {
             let limit = power.usual_limit().unwrap_or_default();
             let text = match power.run(switch, limit, &|_| {}).await {
-                Ok(_) => format!("{switch}: done"),
+                Ok(_) => format!("{}: done", power.words(switch)),
                 Err(error) => Chain(&error).to_string(),
             };
             // The person may have left.

@@ -36,6 +36,11 @@ impl Sending {
         self.content.len()
     }
 
+    /// How much of it is sent, in bytes.
+    pub(super) fn sent(&self) -> usize {
+        self.sent
+    }
+
     /// Sends as much of the file as the line takes now; whether that was the last of it.
     pub(super) fn send_more(&mut self, line: &UnixStream) -> bool {
         let rest = self.content.get(self.sent..).unwrap_or_default();

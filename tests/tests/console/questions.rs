@@ -1,0 +1,78 @@
+//! What `host-runner console` asks a person, and how a question ends without an answer.
+
+use rustix::process::Signal;
+use testbench::harness::{Definition, Job, Testbench};
+
+use crate::{ESCAPE, at_console};
+
+const WHICH_FILE: &str =
+    "[Which file is to be sent? Type its name and press Enter. Press Ctrl-C to give up.]";
+
+#[test]
+fn the_escape_key_gives_a_question_up_and_leaves() {
+    let bench = Testbench::new();
+    let mut person = at_console(&bench, &[]);
+    person.sees("console of fake1; Ctrl-T ? helps");
+    person.types(&format!("{ESCAPE}f"));
+    person.sees(WHICH_FILE);
+    person.types("\x03");
+    person.sees("[given up]");
+    person.types(&format!("{ESCAPE}l"));
+    person.sees("[Which file is to be written? Type its name and press Enter. Press Ctrl-C to give up.]");
+    person.types(&format!("boot{ESCAPE}q"));
+    let (code, shown) = person.finish();
+    assert_eq!(code, Some(0), "{shown:#?}");
+    assert!(!bench.path().join("boot").exists(), "nothing was answered");
+}
+
+#[test]
+fn a_question_ends_with_the_console_that_it_was_asked_at() {
+    let bench = Testbench::new();
+    let mut person = at_console(&bench, &[]);
+    person.sees("Hit any key to stop autoboot");
+    person.types(&format!("{ESCAPE}f"));
+    person.sees(WHICH_FILE);
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    person.sees(") takes the board");
+    person.sees("the question is given up: the console that it was asked at is gone");
+    person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
+    // Neither a part of an answer, nor a file into a board that a run has.
+    person.types("x");
+    person.sees("a run has the board: Ctrl-T t to type all the same");
+    run.wait_for("pass    there");
+    person.types(&format!("{ESCAPE}p"));
+    person.sees("Type yes and press Enter to go on with: reset.");
+    run.signal(Signal::TERM);
+    let finished = run.finish();
+    assert_eq!(finished.power().iter().filter(|word| *word == "reset").count(), 1, "{finished}");
+    person.wait_for("the question to end with the run", |rows| {
+        let at = |text: &str| rows.iter().rposition(|row| row.contains(text));
+        let (ended, given_up) = (at("the run has ended"), at("the question is given up"));
+        ended.is_some() && ended < given_up && given_up < at("console of fake1; Ctrl-T ? helps")
+    });
+    // No answer any more, but keys for the board.
+    person.types("yes\r");
+    person.types(&format!("{ESCAPE}q"));
+    let (code, shown) = person.finish();
+    assert_eq!(code, Some(0), "{shown:#?}");
+    assert!(!shown.iter().any(|row| row.contains("asking whoever has the board")), "{shown:#?}");
+}
+
+#[test]
+fn a_file_is_not_sent_into_the_board_of_a_run_unless_keys_are_for_it() {
+    let bench = Testbench::new();
+    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
+    let run = bench.start(&Job::new().definitions(&[stays]));
+    run.wait_for("pass    there");
+    let mut person = at_console(&bench, &[]);
+    person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
+    person.types(&format!("{ESCAPE}f"));
+    person.sees("a run has the board: Ctrl-T t to type all the same");
+    person.types(&format!("{ESCAPE}t{ESCAPE}f"));
+    person.sees(WHICH_FILE);
+    person.types(&format!("{ESCAPE}q"));
+    assert_eq!(person.finish().0, Some(0));
+    run.signal(Signal::TERM);
+    run.finish();
+}
