@@ -18,6 +18,7 @@ mod shelly;
 mod snmp;
 mod snmp_model;
 mod states;
+mod switch;
 mod tasmota;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,6 @@ mod uhubctl;
 use std::fmt;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 pub use ask::{Ask, AskError};
@@ -40,6 +39,7 @@ pub use shelly::Shelly;
 pub use snmp::{Outlet, OutletState, SetValue, Snmp, SnmpError, SnmpVersion};
 pub(crate) use snmp_model::MODELS;
 pub use states::{State, States, states};
+pub use switch::{Change, Switch};
 pub use tasmota::Tasmota;
 pub(crate) use uhubctl::PROGRAM as UHUBCTL;
 pub use uhubctl::{Uhubctl, UsbHub, usb_hubs};
@@ -93,68 +93,6 @@ pub enum Driver {
     Gpio(Gpio),
     /// A person.
     Ask(Ask),
-}
-
-/// What is done to the power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Switch {
-    /// Power on.
-    On,
-    /// Power off.
-    Off,
-    /// Reset.
-    Reset,
-    /// Nothing: it is asked for.
-    Status,
-}
-
-impl fmt::Display for Switch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::On => "power on",
-            Self::Off => "power off",
-            Self::Reset => "reset",
-            Self::Status => "power status",
-        })
-    }
-}
-
-/// What comes of a [`Switch`], which depends on what the bench file names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// Power on.
-    On,
-    /// Power off.
-    Off,
-    /// A reset by what can do that by itself: a `reset` command, an outlet that restarts, a reset line, a person.
-    Reset,
-    /// Power off, a while, and on.
-    Cycle,
-}
-
-impl Change {
-    /// Once it is done: `fake1: on`.
-    pub const fn done(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-            Self::Reset => "reset",
-            Self::Cycle => "switched off and on",
-        }
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::On => "power on",
-            Self::Off => "power off",
-            Self::Reset => "reset",
-            Self::Cycle => "power off and on",
-        })
-    }
 }
 
 /// What switches it, such as `by SNMP (pdu:161)`.

@@ -70,7 +70,7 @@ pub struct Attached {
     pub is_full: bool,
     /// Those who are attached, process and user.
     pub watchers: Vec<Watcher>,
-    /// Whether an agent has the line: [`KEYS_ARE_LOST`].
+    /// Whether an agent has the line, which throws away what people type.
     #[serde(default)]
     pub agent_has_line: bool,
 }
