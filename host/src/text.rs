@@ -4,6 +4,7 @@
 
 mod between_frames;
 mod damaged;
+mod size;
 
 use std::sync::LazyLock;
 
@@ -11,6 +12,7 @@ use regex::bytes::Regex;
 
 pub(crate) use between_frames::BetweenFrames;
 pub(crate) use damaged::{DamagedFrame, WithoutDamagedFrames};
+pub(crate) use size::Size;
 
 /// The time in front of each message of a Linux kernel, and who said it, where that is shown (`CONFIG_PRINTK_CALLER`).
 static KERNEL_TIME: LazyLock<Regex> =

@@ -1,10 +1,11 @@
 //! What to do about a board that does not boot, beside what the message says. Pure.
 
+use crate::action::uboot_command;
 use crate::board::{Board, ConsoleTarget};
-use crate::dialog::{Expired, UbootError};
+use crate::dialog::{Expired, KernelFailure, LoginError, UbootError};
 use crate::link::Target;
 
-/// What to do about a conversation with U-Boot that failed; none where the job is wrong.
+/// What to do about a conversation with U-Boot that failed; none where the job is wrong, or nothing is known.
 pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
     let advice = advice(error, board)?;
     let stop = if advice.ends_with('?') { "" } else { "." };
@@ -15,11 +16,44 @@ pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
     ))
 }
 
-/// What to do about a wait for a system in vain, where that can be said.
-pub(super) fn of_wait(expired: &Expired, board: &Board) -> Option<String> {
-    expired.garbage.then(|| {
-        let WrongSpeed { text, help } = WrongSpeed::of(board);
-        format!("{text}: {help}. `host-runner doctor {}` checks it", board.name)
+/// What to do about a system that does not get to a shell, where that can be said; `logs_in` is whether the job does.
+pub(super) fn of_login(error: &LoginError, board: &Board, logs_in: bool) -> Option<String> {
+    let asks_for_login = |text: &str| text.trim_end().ends_with("login:");
+    Some(match error {
+        LoginError::Expired(Expired { garbage: true, .. }) => {
+            let WrongSpeed { text, help } = WrongSpeed::of(board);
+            format!("{text}: {help}. `host-runner doctor {}` checks it", board.name)
+        }
+        LoginError::Expired(Expired { last_output, .. }) if !logs_in && asks_for_login(last_output) => {
+            "the board asks who logs in, and the job does not: give its `boot` action `auto_login: {login_prompt: 'login:', \
+             username: root}`"
+                .to_owned()
+        }
+        LoginError::Kernel { failure: KernelFailure::NoRoot(_), .. } => {
+            "a root file system by NFS needs `root=/dev/nfs`, `nfsroot=` and `ip=` in the kernel's command line, and \
+             CONFIG_ROOT_NFS, CONFIG_IP_PNP and the driver of the network in the kernel itself, not as modules; one on a \
+             disk needs its driver so, or a RAM disk that loads it"
+                .to_owned()
+        }
+        LoginError::Kernel { failure: KernelFailure::Panic(_), .. } => {
+            "the kernel's lines before its panic say why; the whole console is in the run's `console` directory. Of `init`: \
+             is the root file system for this processor, and is its `/sbin/init` there?"
+                .to_owned()
+        }
+        LoginError::Kernel { failure: KernelFailure::Reset(_), .. } => format!(
+            "a watchdog, the power supply or the kernel itself resets the board: `host-runner console {}` shows what \
+             comes before",
+            board.name
+        ),
+        LoginError::Refused { .. } => {
+            "correct `username`, `password_prompt` or `password` of the job's `auto_login`; some systems let `root` in by a \
+             key alone"
+                .to_owned()
+        }
+        LoginError::PasswordWanted { .. } => {
+            "add `password_prompt` and `password` to the job's `auto_login`".to_owned()
+        }
+        LoginError::Expired(_) | LoginError::FailureMessage { .. } => return None,
     })
 }
 
@@ -45,12 +79,13 @@ pub(crate) fn advice(error: &UbootError, board: &Board) -> Option<String> {
         UbootError::Echo { .. } => format!(
             "take a shorter cable, without a hub, or type slower: `character_delay_ms = 5` in `[boards.{name}.uboot]`"
         ),
-        UbootError::Command { .. } => {
-            "U-Boot's words before it say why: a wrong name, no address, no answer of the network".to_owned()
+        UbootError::Command { command, line, last_output, .. } => {
+            return uboot_command::advice(command, line, last_output);
         }
-        UbootError::FellBack { .. } => {
-            "U-Boot's words before it say why: is it the right file, at the right address?".to_owned()
-        }
+        UbootError::FellBack { command, last_output } => uboot_command::advice(command, "", last_output)
+            .unwrap_or_else(|| {
+                "U-Boot's words before it say why: is it the right file, at the right address?".to_owned()
+            }),
         UbootError::ResetLoop { .. } => "is its power supply strong enough?".to_owned(),
     })
 }
@@ -71,6 +106,14 @@ impl WrongSpeed {
                 format!("{baud} baud is probably the wrong speed"),
                 format!("set `baud` in `[boards.{}]`; most boards have 115200, some 1500000 or 9600", board.name),
             ),
+            ConsoleTarget::Line(Target::Command(_)) => (
+                "the speed of the console is probably wrong".to_owned(),
+                format!(
+                    "set it in the command that is `console` in `[boards.{}]`, such as `picocom --baud 115200`; most boards \
+                     have 115200",
+                    board.name
+                ),
+            ),
             _ => (
                 "the speed of the console is probably wrong".to_owned(),
                 "set it where the serial port is, such as in ser2net's configuration; most boards have 115200"
@@ -89,7 +132,6 @@ mod tests {
     use super::*;
     use crate::board::Bench;
     use crate::diagnostic::Source;
-    use crate::dialog::LoginError;
     use crate::limit::Limit;
 
     fn with_board(console: &str, check: impl FnOnce(&Board)) {
@@ -111,7 +153,7 @@ mod tests {
     /// One of each kind that is not the job's fault, and the heading of the page of troubles that tells of it.
     fn of_uboot_with_headings() -> Vec<(UbootError, &'static str)> {
         let wait = |awaited: &str| UbootError::Expired(expired(awaited, "U-Boot 2023.01", false));
-        let (command, last_output) = ("boot".to_owned(), "U-Boot 2023.01".to_owned());
+        let (command, last_output) = ("tftp".to_owned(), "U-Boot 2023.01".to_owned());
         let (line, matched) = ("TFTP error".to_owned(), "TFTP error".to_owned());
         let (sent, echo) = (command.clone(), String::new());
         vec![
@@ -178,12 +220,40 @@ mod tests {
             let help = of_uboot(&UbootError::Expired(noise.clone()), board).unwrap();
             let begin = "9600 baud is probably the wrong speed: set `baud` in `[boards.bbb1]`; most boards have 115200";
             assert!(help.starts_with(begin), "{help}");
-            assert!(of_wait(&noise, board).is_some_and(|help| help.starts_with(begin)));
-            assert_eq!(of_wait(&expired("kernel", "text", false), board), None);
+            let of_wait = |expired: Expired| of_login(&LoginError::Expired(expired), board, true);
+            assert!(of_wait(noise.clone()).is_some_and(|help| help.starts_with(begin)));
+            assert_eq!(of_wait(expired("kernel", "text", false)), None);
         });
         with_board("console = \"tcp://127.0.0.1:4000\"", |board| {
-            let help = of_wait(&noise, board).unwrap();
+            let help = of_login(&LoginError::Expired(noise.clone()), board, true).unwrap();
             assert!(help.contains("where the serial port is"), "{help}");
+        });
+        with_board("console = [\"picocom\", \"/dev/ttyUSB0\"]", |board| {
+            let help = of_login(&LoginError::Expired(noise.clone()), board, true).unwrap();
+            assert!(help.contains("in the command that is `console` in `[boards.bbb1]`"), "{help}");
+            assert!(!help.contains("`baud`"), "{help}");
+        });
+    }
+
+    #[test]
+    fn a_login_that_fails_says_what_is_to_be_changed() {
+        let last_output = "Debian GNU/Linux 12 board ttyS0\n\nboard login:".to_owned();
+        let waits = LoginError::Expired(expired("shell prompt (`#`)", &last_output, false));
+        let kernel = |failure: KernelFailure| LoginError::Kernel { failure, last_output: String::new() };
+        let line = || "[    2.0] Kernel panic".to_owned();
+        with_board("console = \"/dev/ttyUSB0\"", |board| {
+            assert_eq!(of_login(&waits, board, true), None);
+            for (error, said) in [
+                (waits.clone(), "give its `boot` action `auto_login: {"),
+                (kernel(KernelFailure::NoRoot(line())), "CONFIG_ROOT_NFS"),
+                (kernel(KernelFailure::Panic(line())), "is its `/sbin/init` there?"),
+                (kernel(KernelFailure::Reset(line())), "`host-runner console bbb1`"),
+                (LoginError::Refused { last_output: String::new() }, "correct `username`"),
+                (LoginError::PasswordWanted { username: "root".to_owned() }, "add `password_prompt`"),
+            ] {
+                let help = of_login(&error, board, false).unwrap();
+                assert!(help.contains(said), "{error}: {help}");
+            }
         });
     }
 }

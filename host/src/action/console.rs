@@ -46,7 +46,9 @@ pub(super) async fn open_board_console(
     let line = node.run.handover.take_line(&board.name);
     let was_open = line.is_some();
     let console = link::adopt(target, &Net::Host, line, tap, notice_of(node)).await;
-    let mut console = console.map_err(|error| phase.error(error.class(), &error))?;
+    let mut console = console.map_err(|error| {
+        phase.error(error.class(), &error).with_optional_help(error.server_help(&board.name))
+    })?;
     if was_open {
         // It is told and kept, and is no answer to anything that is still to be said.
         console.read_waiting().await.map_err(|error| phase.error(Class::Infrastructure, &error))?;

@@ -8,6 +8,7 @@ use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
 use crate::plan;
 use crate::run::{NodeContext, Phase};
+use crate::text::Size;
 
 /// The part that LAVA's action for the scheme of `url` is.
 fn download_part(url: &str) -> Part {
@@ -63,14 +64,16 @@ impl NodeContext {
             .await
             .map_err(|error| {
                 let fault = phase.late_error(error.class(), &error, error.is_late());
-                Fault { place: format!("{} ({})", phase.place, spec.place), ..fault }
+                // The place in the job file is that of the artifact, and not that of its action.
+                let node = phase.place.split_once(" (").map_or(phase.place.as_str(), |(node, _)| node);
+                Fault { place: format!("{node} ({})", spec.place), ..fault }.with_optional_help(error.help())
             })?;
         let artifact = if spec.in_tar { self.only_file(phase, spec, artifact).await? } else { artifact };
         let how = if artifact.from_cache { "from the cache" } else { "fetched" };
         self.emitter.note(format!(
-            "{kind} {} {how}, {:.1} MB, sha256 {:.12}",
+            "{kind} {} {how}, {}, sha256 {:.12}",
             spec.url,
-            artifact.size as f64 / 1e6,
+            Size(artifact.size),
             artifact.sha256
         ));
         Ok(artifact)

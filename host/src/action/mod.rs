@@ -23,6 +23,7 @@ mod rootfs;
 mod rootfs_tar;
 mod shell;
 mod test;
+mod uboot_command;
 
 pub(crate) use attempts::{Attempts, within_attempt};
 pub(crate) use boot_help::{WrongSpeed, advice};

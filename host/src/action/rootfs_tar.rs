@@ -8,6 +8,7 @@ use crate::fault::{Chain, Class, Fault};
 use crate::job::{ArtifactSpec, Part, Timeouts};
 use crate::rootfs::source::{DirectoryTree, ImageFormat, Proceed, SourceError};
 use crate::run::{NodeContext, Phase};
+use crate::text::Size;
 
 /// What to do about files that this user may not read.
 const UNREADABLE: &str = "let the user of the runner read every file of the directory, or name a tar that root made of it: \
@@ -70,8 +71,8 @@ async fn derive<R: Recipe<Error = SourceError>>(
     }
     let artifact = derived.artifact;
     let how = if artifact.from_cache { "from the cache" } else { "made" };
-    let (size, sha256) = (artifact.size as f64 / 1e6, &artifact.sha256);
-    node.emitter.note(format!("tar of nfsrootfs {} {how}, {size:.1} MB, sha256 {sha256:.12}", spec.url));
+    let (size, sha256) = (Size(artifact.size), &artifact.sha256);
+    node.emitter.note(format!("tar of nfsrootfs {} {how}, {size}, sha256 {sha256:.12}", spec.url));
     Ok(artifact)
 }
 

@@ -57,9 +57,9 @@ pub(super) async fn log_in(
             if error.dialog().is_some_and(LoginError::is_of_kernel) {
                 node.emitter.note(KERNEL_FAILED);
             }
-            let board = node.plan.kind.board();
-            let expired = error.dialog().and_then(LoginError::expired);
-            let help = expired.zip(board).and_then(|(expired, board)| boot_help::of_wait(expired, board));
+            let login = || Some((error.dialog()?, node.plan.kind.board()?));
+            let help = login()
+                .and_then(|(error, board)| boot_help::of_login(error, board, shell.auto_login.is_some()));
             drive_fault(phase, console, &error, LoginError::class).with_optional_help(help)
         })?;
     if !shell.ignore_kernel_messages {

@@ -33,6 +33,13 @@ impl ArtifactError {
     pub const fn class(&self) -> Class {
         self.reason.class()
     }
+
+    /// What to do about it, where that can be said.
+    pub fn help(&self) -> Option<String> {
+        let place =
+            if self.mirrored.is_some() { "where the `[[mirror]]` of the bench file leads" } else { "there" };
+        self.reason.help(place)
+    }
 }
 
 /// Shows the mirrored URL behind the original one.
@@ -181,6 +188,41 @@ impl Reason {
     /// Whether time was over.
     pub const fn is_late(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Locked { .. })
+    }
+
+    /// What to do about it; `place` is where it was looked for.
+    fn help(&self, place: &str) -> Option<String> {
+        Some(match self {
+            Self::Attempts { last, .. } => return last.help(place),
+            Self::UnsupportedUrl | Self::MalformedChecksum(_) | Self::Cancelled | Self::Panicked => return None,
+            Self::Mismatch(_) => {
+                "if the file was made anew, give the job its new checksum; if it was not, it is damaged or another one"
+                    .to_owned()
+            }
+            Self::Status { .. } | Self::Local { .. } | Self::NotAFile(_) => format!(
+                "is it {place}, under that name, and open for this PC? `curl -I URL` shows what a server says"
+            ),
+            Self::Http(_) | Self::BrokenOff { .. } | Self::Timeout { .. } => {
+                "does this PC reach that server (`curl -I URL`)? A `[[mirror]]` of the bench file takes it from elsewhere; \
+                 with a checksum in the job, a file that is in the cache needs no server"
+                    .to_owned()
+            }
+            Self::Ssh(_) | Self::Remote { .. } => {
+                "`ssh HOST true` must work for this user without a question; `ssh_config` of the job or of this user says how"
+                    .to_owned()
+            }
+            Self::NotCompressed { .. } | Self::Damaged { .. } => {
+                "does `compression` of the job fit the file (`file NAME`), and is the file whole?".to_owned()
+            }
+            Self::Cache { .. } => {
+                "`host-runner doctor` shows the room that the cache has, `host-runner cache prune` makes some".to_owned()
+            }
+            Self::Changing { .. }
+            | Self::TooLarge { .. }
+            | Self::NotOneFile(_)
+            | Self::Locked { .. }
+            | Self::Thread(_) => return None,
+        })
     }
 
     /// Says whose fault it is: the job's if it asks for something impossible, else the infrastructure's.

@@ -14,6 +14,7 @@ use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
 use crate::run::cache_directory;
+use crate::text::Size;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -135,7 +136,7 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
         bytes += file.bytes;
         if live {
             // A file may have gigabytes, and takes as many seconds.
-            let (name, size) = (short(&file.sha256), megabytes(file.bytes));
+            let (name, size) = (short(&file.sha256), Size(file.bytes));
             // Progress that nobody can see is no loss.
             let _ = write!(io::stderr(), "\r\x1b[Kreading {name} ({size})");
         }
@@ -155,7 +156,7 @@ fn verify(bench: &BenchArgs, json: bool) -> Result<Option<Class>, Failure> {
             return Ok(());
         }
         let damaged = removed.files.len() + in_use.files.len();
-        writeln!(out, "{count} files, {}: {damaged} damaged", megabytes(bytes))
+        writeln!(out, "{count} files, {}: {damaged} damaged", Size(bytes))
     })?;
     let is_whole = removed.files.is_empty() && in_use.files.is_empty();
     Ok((!is_whole).then_some(Class::Infrastructure))
@@ -215,7 +216,7 @@ fn show_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
     let name = line.sha256.map_or("git", short);
     let from = if line.from.is_empty() { "origin unknown".to_owned() } else { line.from.join(", ") };
     let used = line.used.strftime("%Y-%m-%d %H:%M");
-    write!(out, "{:>12}  {used}  {name:<12}  {from}", megabytes(line.bytes))?;
+    write!(out, "{:>12}  {used}  {name:<12}  {from}", Size(line.bytes))?;
     if !line.kept_for.is_empty() {
         write!(out, "  kept for {}", line.kept_for.join(", "))?;
     }
@@ -230,14 +231,10 @@ fn summary(out: &mut dyn Write, what: &str, found: &Inventory, json: bool) -> io
         return Ok(());
     }
     let (files, clones) = (found.files.len(), found.repositories.len());
-    writeln!(out, "{:>12}  {files} files and {clones} clones {what}", megabytes(found.bytes()))
+    writeln!(out, "{:>12}  {files} files and {clones} clones {what}", Size(found.bytes()))
 }
 
 /// Enough of a checksum to tell it from others.
 fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
 }

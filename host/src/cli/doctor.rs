@@ -157,14 +157,12 @@ fn summary(bench: &Bench, findings: &Findings<'_>, is_whole: bool) -> String {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     };
-    let all: usize = [Status::Ok, Status::Unknown, Status::Warning, Status::Fault]
-        .into_iter()
-        .map(|status| findings.count(status))
-        .sum();
+    let all: usize =
+        [Status::Ok, Status::Warning, Status::Fault].into_iter().map(|status| findings.count(status)).sum();
     let path = bench.path.display();
     let unknown = match findings.count(Status::Unknown) {
         0 => String::new(),
-        count => format!("; {count} could not be made"),
+        count => format!("; {count} more could not be made"),
     };
     match (findings.count(Status::Fault), findings.count(Status::Warning)) {
         (0, 0) if is_whole => format!("{path}: all well, by {all} checks{unknown}"),

@@ -13,7 +13,7 @@ use super::finding::{Check, Finding};
 use crate::board::lease::Held;
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::fault::{Chain, Class};
-use crate::link::{self, OpenError, Target};
+use crate::link::{self, Target};
 use crate::net::Net;
 use crate::run::{board_held, take_board};
 
@@ -98,7 +98,7 @@ async fn of_target(board: &str, target: &Target) -> Finding {
         Ok(console) => console,
         Err(error) => {
             let finding = Finding::fault(Check::Console, board, error.class(), Chain(&error));
-            return finding.with_help(help(board, &error));
+            return finding.with_optional_help(error.server_help(board));
         }
     };
     let mut said = Vec::new();
@@ -122,16 +122,4 @@ async fn of_target(board: &str, target: &Target) -> Finding {
     Finding::fault(Check::Console, board, Class::Infrastructure, text).with_help(
         "does another program have that console, there or from another PC? Does the console server have the serial port?",
     )
-}
-
-fn help(board: &str, error: &OpenError) -> String {
-    match error.class() {
-        Class::Bench => format!(
-            "`console` in `[boards.{board}]` names it; `getent hosts NAME` shows what this PC finds, and an address does \
-             instead of a name"
-        ),
-        _ => "look at the console server: is its program running (`systemctl status ser2net`), and does it listen at that \
-              port for other PCs too (`ss -ltn`)?"
-            .to_owned(),
-    }
 }

@@ -71,10 +71,13 @@ async fn of_port(port: &Port, address: IpAddr) -> Finding {
         }
     }
     let protocols: Vec<_> = port.protocols.iter().map(ToString::to_string).collect();
-    let how = match origin {
-        Origin::Own => "is free",
-        Origin::Service => "is free, and the port service hands it over",
-        Origin::Inherited => "was handed over at the start",
+    let how = match (origin, port.protocols) {
+        (Origin::Own, [_]) => "is free",
+        (Origin::Own, _) => "are free",
+        (Origin::Service, [_]) => "is free, and the port service hands it over",
+        (Origin::Service, _) => "are free, and the port service hands them over",
+        (Origin::Inherited, [_]) => "was handed over at the start",
+        (Origin::Inherited, _) => "were handed over at the start",
     };
     Finding::ok(port.check, BENCH, format!("{} {} of {address} {how}", protocols.join(" and "), port.number))
 }

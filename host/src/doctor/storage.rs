@@ -8,6 +8,7 @@ use super::finding::{BENCH, Check, Finding, Findings};
 use crate::board::Bench;
 use crate::fault::Class;
 use crate::run::{cache_directory, persistent_directory};
+use crate::text::Size;
 
 /// With less than this many bytes not even the results of a run can be kept.
 const TOO_LITTLE: u64 = 64 << 20;
@@ -53,7 +54,7 @@ fn of_directory(what: &str, directory: &Path) -> Finding {
         Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
         Err(error) => return Finding::unknown(Check::Disk, BENCH, format!("{what}: {shown}: {error}")),
     };
-    let text = format!("{what}: {} free for {shown}", size(room));
+    let text = format!("{what}: {} free for {shown}", Size(room));
     let help =
         "`host-runner cache prune --unused-for 7` makes room, and so does removing old directories of `runs`";
     if room < TOO_LITTLE {
@@ -65,11 +66,6 @@ fn of_directory(what: &str, directory: &Path) -> Finding {
     }
 }
 
-fn size(bytes: u64) -> String {
-    let megabytes = bytes as f64 / 1e6;
-    if megabytes < 1000.0 { format!("{megabytes:.1} MB") } else { format!("{:.1} GB", megabytes / 1000.0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,11 +75,5 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let finding = of_directory("cache", &directory.path().join("a/b"));
         assert!(finding.message.contains(" free for ") && finding.message.ends_with("/a/b"), "{finding:?}");
-    }
-
-    #[test]
-    fn sizes_are_read_at_a_glance() {
-        assert_eq!(size(1_250_000), "1.2 MB");
-        assert_eq!(size(53_000_000_000), "53.0 GB");
     }
 }

@@ -83,6 +83,22 @@ impl OpenError {
             | Self::Command(CommandError::Ended { .. }) => Class::Infrastructure,
         }
     }
+
+    /// What to do about a console server that the bench file's `board` is at; other consoles say so in their own words.
+    pub fn server_help(&self, board: &str) -> Option<String> {
+        match self {
+            Self::Tcp(TcpError::Resolve { .. }) => Some(format!(
+                "`console` in `[boards.{board}]` names it; `getent hosts NAME` shows what this PC finds, and an address \
+                 does instead of a name"
+            )),
+            Self::Tcp(TcpError::Connect { .. } | TcpError::Silent { .. }) => Some(
+                "look at the console server: is its program running (`systemctl status ser2net`), and does it listen at \
+                 that port for other PCs too (`ss -ltn`)?"
+                    .to_owned(),
+            ),
+            Self::Serial(_) | Self::Command(_) => None,
+        }
+    }
 }
 
 /// Opens the console at `target`; sockets are made in `net`.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use nfs3_types::nfs3::nfsstat3;
 
 use crate::rootfs::{Ino, Layer};
+use crate::text::Size;
 
 /// Bytes of a file handle: layer (8), inode number (4).
 pub(super) const HANDLE_LENGTH: usize = 12;
@@ -65,11 +66,11 @@ impl fmt::Display for Activity {
             };
             return write!(f, "the board {mounted}");
         };
-        let [read, written] = [self.read_bytes, self.written_bytes].map(|bytes| bytes as f64 / 1e6);
+        let [read, written] = [self.read_bytes, self.written_bytes].map(Size);
         let (calls, ago) = (self.calls, last_call.elapsed().as_secs_f64());
         write!(
             f,
-            "root filesystem by NFS: {read:.1} MB read, {written:.1} MB written, {calls} calls, the last {ago:.1} s ago"
+            "root filesystem by NFS: {read} read, {written} written, {calls} calls, the last {ago:.1} s ago"
         )
     }
 }

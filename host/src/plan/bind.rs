@@ -184,6 +184,11 @@ impl Binder<'_> {
         boards
     }
 
+    /// ` of role …`, in a job that has several; the only role of others has no name of the user's.
+    fn of_role(&self, role: &Role) -> String {
+        if self.job.roles.len() > 1 { format!(" of role `{}`", role.name.value) } else { String::new() }
+    }
+
     fn report_unserved(&mut self, role: &Role, device_type: &Located<String>) {
         let served: Vec<&str> =
             self.bench.boards.iter().flat_map(|board| &board.device_types).map(String::as_str).collect();
@@ -191,10 +196,10 @@ impl Binder<'_> {
             format!("the bench has boards for: {}; see `device_types` of a board", served.join(", "))
         });
         let message = format!(
-            "no board of {} serves device type `{}` of role `{}`",
+            "no board of {} serves device type `{}`{}",
             self.bench.path.display(),
             device_type.value,
-            role.name.value
+            self.of_role(role)
         );
         self.fault(Class::Bench, device_type.span, message, Some(help));
     }
@@ -202,11 +207,11 @@ impl Binder<'_> {
     fn report_untagged(&mut self, role: &Role, device_type: &Located<String>) {
         let tags: Vec<_> = role.tags.iter().map(|tag| format!("`{}`", tag.value)).collect();
         let message = format!(
-            "no board of {} that serves device type `{}` has the tags {} of role `{}`",
+            "no board of {} that serves device type `{}` has the tags {}{}",
             self.bench.path.display(),
             device_type.value,
             tags.join(", "),
-            role.name.value
+            self.of_role(role)
         );
         let span = role.tags.first().map_or(device_type.span, |tag| tag.span);
         let help = "give the board that they are about `tags = [\"…\"]` in the bench file";

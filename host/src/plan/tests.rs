@@ -103,11 +103,11 @@ fn the_example_of_our_own_binds_to_the_example_bench() {
 fn a_device_type_that_no_board_serves_is_a_fault_of_the_bench() {
     let text = fixture("single-node.yaml").replace("beaglebone-black", "beaglebone-blak");
     insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
-    bench job.yaml:2:14: no board of bench.toml serves device type `beaglebone-blak` of role `board` (did you mean `beaglebone-black`?)
+    bench job.yaml:2:14: no board of bench.toml serves device type `beaglebone-blak` (did you mean `beaglebone-black`?)
     ");
     let text = text.replace("beaglebone-blak", "panda");
     insta::assert_snapshot!(faults(&text, &bench(VIRTUAL)), @"
-    bench job.yaml:2:14: no board of bench.toml serves device type `panda` of role `board` (the bench has boards for: beaglebone-black, qemu-virt-arm; see `device_types` of a board)
+    bench job.yaml:2:14: no board of bench.toml serves device type `panda` (the bench has boards for: beaglebone-black, qemu-virt-arm; see `device_types` of a board)
     ");
 }
 

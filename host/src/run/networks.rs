@@ -18,6 +18,7 @@ use crate::net::Net;
 use crate::ports::low_port_help;
 use crate::run::context::node_id;
 use crate::run::{Emitter, JobRun};
+use crate::text::Size;
 use crate::tftp::{TftpEvent, TftpEventKind};
 use crate::{nfs, sntp, tftp};
 
@@ -262,11 +263,12 @@ fn tftp_events(job: &JobRun) -> impl Fn(TftpEvent) + Send + Sync + 'static {
                 total: Some(*total),
             }),
             TftpEventKind::Done { bytes, took, block_size, window, retransmits } => {
-                let (megabytes, seconds) = (*bytes as f64 / 1e6, took.as_secs_f64());
+                let seconds = took.as_secs_f64();
                 emitter.note(format!(
-                    "served {file} by TFTP: {megabytes:.1} MB in {seconds:.2} s ({:.1} MB/s), blocks of {block_size} \
-                     bytes, window {window}, {retransmits} blocks sent again",
-                    megabytes / seconds.max(f64::EPSILON)
+                    "served {file} by TFTP: {} in {seconds:.2} s ({:.1} MB/s), blocks of {block_size} bytes, window \
+                     {window}, {retransmits} blocks sent again",
+                    Size(*bytes),
+                    *bytes as f64 / 1e6 / seconds.max(f64::EPSILON)
                 ));
             }
             TftpEventKind::Failed(error) => {

@@ -60,6 +60,7 @@ fn a_tcp_port_that_nobody_serves_is_named() {
     let run = bench.console(&format!("\"tcp://{address}\"")).run(&Job::new());
     let said = [address.as_str(), "refused"];
     Expected { class: "infrastructure", phase: "boot-u-boot", said: &said }.assert(&run);
+    assert!(run.stdout.contains("help: look at the console server: is its program running"), "{run}");
     assert_power_untouched(&run);
 }
 

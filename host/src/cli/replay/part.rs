@@ -35,27 +35,31 @@ impl Part {
         }
         let begin = |wanted: &str| phases.iter().find(|(name, begins, _)| *begins && name == wanted);
         let end = |wanted: &str| phases.iter().rfind(|(name, begins, _)| !begins && name == wanted);
-        let absent = |name: &str| {
-            let mut names: Vec<_> = phases.iter().map(|(name, ..)| format!("`{name}`")).collect();
-            names.dedup();
-            names.sort();
-            names.dedup();
-            Fault::new(
-                Class::Usage,
-                path.display().to_string(),
-                format!("the run has no phase `{name}` that does that"),
-            )
-            .with_help(format!("its phases are {}", names.join(", ")))
+        let absent = |name: &str, what: &str| {
+            let mut names: Vec<_> = Vec::new();
+            for (name, ..) in &phases {
+                let name = format!("`{name}`");
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            let text = format!("no phase `{name}` {what} in this run");
+            Fault::new(Class::Usage, path.display().to_string(), text)
+                .with_help(format!("its phases are, in their order, {}", names.join(", ")))
         };
         let from = match from {
             None => Duration::ZERO,
             Some(When::At(time)) => *time,
-            Some(When::Phase(name)) => begin(name).map(|found| found.2).ok_or_else(|| absent(name))?,
+            Some(When::Phase(name)) => {
+                begin(name).map(|found| found.2).ok_or_else(|| absent(name, "begins"))?
+            }
         };
         let until = match until {
             None => None,
             Some(When::At(time)) => Some(*time),
-            Some(When::Phase(name)) => Some(end(name).map(|found| found.2).ok_or_else(|| absent(name))?),
+            Some(When::Phase(name)) => {
+                Some(end(name).map(|found| found.2).ok_or_else(|| absent(name, "ends"))?)
+            }
         };
         Ok(Self { from, until })
     }

@@ -13,6 +13,7 @@ use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
 use crate::rootfs::{Persistent, list_persistent};
 use crate::run::persistent_directory;
+use crate::text::Size;
 
 /// One persistent root filesystem, as `--json` prints it.
 #[derive(Serialize)]
@@ -58,8 +59,8 @@ fn show(out: &mut dyn Write, line: &Line<'_>, json: bool) -> io::Result<()> {
         return writeln!(out);
     }
     let Line { name, url, changed_bytes, used, holder, .. } = line;
-    let (megabytes, used) = (*changed_bytes as f64 / 1e6, used.strftime("%Y-%m-%d %H:%M"));
-    write!(out, "{name:<20} {megabytes:>9.1} MB  {used}  {url}")?;
+    let (changed, used) = (Size(*changed_bytes), used.strftime("%Y-%m-%d %H:%M"));
+    write!(out, "{name:<20} {changed:>12}  {used}  {url}")?;
     if let Some(holder) = holder {
         write!(out, "  in use by {holder}")?;
     }

@@ -13,6 +13,7 @@ use crate::serve::files::{self, StoredFile};
 use crate::serve::runs::{self, State};
 use crate::serve::watched::Watched;
 use crate::serve::{Site, ask};
+use crate::text::Size;
 
 use super::layout::{Page, state, time};
 
@@ -144,18 +145,9 @@ fn file_list(files: &[StoredFile]) -> Markup {
             summary { @match files.len() { 1 => "1 file", count => { (count) " files" } } }
             ul.files {
                 @for file in files {
-                    li { a href=(ask::path(&file.name)) { (file.name) } " " span.facts { (size(file.size)) } }
+                    li { a href=(ask::path(&file.name)) { (file.name) } " " span.facts { (Size(file.size)) } }
                 }
             }
         }
-    }
-}
-
-/// `1.2 MB`.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }

@@ -1,0 +1,120 @@
+//! What to do about a command of U-Boot's that failed, by what the command does. Pure.
+
+/// Says that the command was not understood.
+const USAGE: &str = "Usage:";
+/// A command that this U-Boot was built without.
+const UNKNOWN: &str = "Unknown command";
+
+const NETWORK: &[&str] = &["bootp", "dhcp", "nfs", "ping", "pxe", "rarpboot", "tftp", "tftpboot", "wget"];
+const STORAGE: &[&str] = &[
+    "ext2load",
+    "ext4load",
+    "fatload",
+    "fsload",
+    "ide",
+    "load",
+    "mmc",
+    "nand",
+    "nvme",
+    "part",
+    "sata",
+    "scsi",
+    "sf",
+    "sysboot",
+    "ubi",
+    "ubifsload",
+    "usb",
+    "virtio",
+];
+
+/// What to do about `command`, which failed with `line`; `last_output` is what the board said last. None where neither
+/// the command nor its words tell.
+pub(super) fn advice(command: &str, line: &str, last_output: &str) -> Option<String> {
+    let name = known_name(command);
+    if line.contains(UNKNOWN) {
+        return Some(
+            "this U-Boot was built without that command, or it is misspelt: `help` at its prompt lists those it has"
+                .to_owned(),
+        );
+    }
+    if line.contains(USAGE) || last_output.contains(USAGE) {
+        return Some(
+            "U-Boot does not take these arguments: compare them with the usage that it shows; a variable that is not set \
+             (`printenv`) is an argument less"
+                .to_owned(),
+        );
+    }
+    if let Some(formats) = name.and_then(boot_formats) {
+        return Some(format!(
+            "{formats}. A RAM disk without U-Boot's header needs its size (`ADDRESS:SIZE`), and the file at each address \
+             must be the one that the command expects there"
+        ));
+    }
+    match name {
+        Some(name) if NETWORK.contains(&name) => Some(
+            "U-Boot's words before it say why: a wrong file name, no address, no answer of the network (cable, firewall, \
+             server)"
+                .to_owned(),
+        ),
+        Some(name) if STORAGE.contains(&name) => Some(
+            "U-Boot's words before it say why: is the medium there (`mmc list`, `usb start`), are device and partition the \
+             right ones (`part list mmc 0`), and is the file on it, in a file system that the command reads?"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// The command that decides, of a line of several: the first whose purpose is known.
+fn known_name(command: &str) -> Option<&str> {
+    command
+        .split([';', '&', '|'])
+        .filter_map(|part| part.split_whitespace().next())
+        .find(|name| NETWORK.contains(name) || STORAGE.contains(name) || boot_formats(name).is_some())
+}
+
+/// Which kernels a command boots. Source: U-Boot's documentation, `usage/cmd/{booti,bootm,bootz}`.
+fn boot_formats(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "booti" => "`booti` takes an `Image` of an arm64 or riscv kernel, and no `zImage` or `uImage`",
+        "bootz" => "`bootz` takes a `zImage` of a 32-bit ARM kernel, and no `Image` or `uImage`",
+        "bootm" => "`bootm` takes a `uImage` or a FIT image, and no bare `Image` or `zImage`",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_fits_the_command() {
+        let cases = [
+            ("dhcp", "TIMEOUT", "no answer of the network"),
+            (
+                "setenv autoload no; tftp 0x82000000 zImage",
+                "TFTP error: 'File not found' (1)",
+                "a wrong file name",
+            ),
+            ("load mmc 0:1 0x82000000 zImage", "** File not found zImage **", "is the medium there"),
+            ("usb start", "*** ERROR: x", "is the medium there"),
+            ("bootz 0x82000000 - 0x88000000", "zimage: Bad magic!", "`bootz` takes a `zImage`"),
+            ("booti 0x82000000", "Bad Linux ARM64 Image magic!", "`booti` takes an `Image`"),
+            ("bootm 0x82000000", "Wrong Image Format for bootm command", "`bootm` takes a `uImage`"),
+            ("tftp 1 x", "Unknown command 'tftp' - try 'help'", "built without that command"),
+        ];
+        for (command, line, expected) in cases {
+            let help = advice(command, line, "=>").unwrap();
+            assert!(help.contains(expected), "{command}: {help}");
+            assert_eq!(
+                help.contains("network"),
+                expected.contains("network") || expected.contains("file name"),
+                "{help}"
+            );
+        }
+        let help = advice("bootz", "", "bootz - boot Linux zImage image from memory\n\nUsage:\nbootz [addr")
+            .unwrap();
+        assert!(help.contains("does not take these arguments"), "{help}");
+        assert_eq!(advice("fdt addr 0x88000000", "data abort", "=>"), None);
+    }
+}
