@@ -45,7 +45,7 @@ impl Part {
             }
             let text = format!("no phase `{name}` {what} in this run");
             Fault::new(Class::Usage, path.display().to_string(), text)
-                .with_help(format!("its phases are, in their order, {}", names.join(", ")))
+                .with_help(format!("its phases are {}", names.join(", ")))
         };
         let from = match from {
             None => Duration::ZERO,

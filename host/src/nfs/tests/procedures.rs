@@ -151,7 +151,7 @@ fn data_is_written_read_committed_and_counted() {
     assert_eq!((activity.mounted, activity.read_bytes, activity.written_bytes), (true, 14, 3));
     assert!(activity.calls >= 7 && activity.last_call.is_some());
     assert!(
-        activity.to_string().starts_with("root filesystem by NFS: 0 B read, 0 B written, "),
+        activity.to_string().starts_with("root filesystem by NFS: 14 B read, 3 B written, "),
         "{activity}"
     );
     assert_eq!(read(&client, &client.root(), 0, 1).unwrap_err(), nfsstat3::NFS3ERR_INVAL);
