@@ -163,7 +163,7 @@ impl<'a> Agent<'a> {
         let printing = script.filter(|_| self.link.can_stream());
         printing.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
         let first_call = fds.len();
-        if can_send && !self.script.as_ref().is_some_and(Script::owes_output) {
+        if can_send {
             for fd in self.calls.connections() {
                 let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
@@ -311,7 +311,7 @@ impl<'a> Agent<'a> {
     /// From the last to the first, because in the place of a connection that ends comes the last one.
     fn take_calls(&mut self, ready: &[bool]) {
         for (index, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
-            if !self.link.can_send() || self.script.as_mut().is_some_and(Script::is_before_a_call) {
+            if !self.link.can_send() {
                 return;
             }
             let mut buffer = [0; MAX_MESSAGE];

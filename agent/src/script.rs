@@ -31,9 +31,6 @@ use crate::runtime::{self, Forked};
 /// How long a process group has between SIGTERM and SIGKILL, in milliseconds.
 const GRACE_MS: u64 = 5_000;
 
-/// How much of what was printed before a call is taken before the call, in bytes: a third of a second at 115,200 baud.
-const MAX_BEFORE_CALL: u64 = 4_096;
-
 /// What to run, and with what around it.
 #[derive(Clone, Copy)]
 pub(crate) struct Order<'a> {
@@ -75,7 +72,7 @@ pub(crate) struct Script {
     step_deadline_ms: Option<u64>,
     /// The step that it wants to begin.
     next_step: Option<NextStep>,
-    /// What is still to be taken of its output before a call, its next step or its end is told.
+    /// What is still to be taken of its output before its next step or its end is told.
     owed: Option<Owed>,
     /// What it used, once it has ended and that is known.
     usage: Option<Usage>,
@@ -247,28 +244,9 @@ impl Script {
         true
     }
 
-    /// Whether a helper has to wait until what was printed before it called has been taken, so that a result comes
-    /// behind the lines that explain it. It waits for a little of it only: a line that carries less than is printed
-    /// must not keep helpers away.
-    pub(crate) fn is_before_a_call(&mut self) -> bool {
-        let owed = *self.owed.get_or_insert_with(|| Owed::of(&self.output).at_most(MAX_BEFORE_CALL));
-        if owed.is_something() {
-            return true;
-        }
-        if self.next_step.is_none() && self.ended.is_none() {
-            self.owed = None;
-        }
-        false
-    }
-
-    /// Whether output is to be taken before anything else of the script is told.
-    pub(crate) fn owes_output(&self) -> bool {
-        self.owed.is_some_and(Owed::is_something)
-    }
-
     /// Begins the announced step if all output of the one before it was taken.
     pub(crate) fn begin_step(&mut self, now_ms: u64) -> Option<NextStep> {
-        self.owed.filter(|owed| !owed.is_something())?;
+        self.owed.filter(|owed| owed.room(1) == 0)?;
         let next = self.next_step.take()?;
         self.owed = None;
         self.step_deadline_ms = next.deadline_ms(now_ms);

@@ -35,16 +35,6 @@ impl Owed {
         Self(rustix::io::ioctl_fionread(output).unwrap_or(0))
     }
 
-    /// No more of it than `limit` bytes.
-    pub(super) fn at_most(self, limit: u64) -> Self {
-        Self(self.0.min(limit))
-    }
-
-    /// Whether something is still to be taken.
-    pub(super) const fn is_something(self) -> bool {
-        self.0 > 0
-    }
-
     /// How much of a buffer of `length` bytes may be filled.
     pub(super) fn room(self, length: usize) -> usize {
         usize::try_from(self.0).map_or(length, |owed| owed.min(length))
@@ -67,7 +57,6 @@ mod tests {
         let mut owed = Owed::of(&reader);
         rustix::io::write(&writer, b"after").expect("room");
         assert_eq!((owed.room(100), owed.room(4)), (6, 4));
-        assert_eq!((owed.at_most(5).room(100), owed.at_most(7).room(100)), (5, 6));
         owed.taken(4);
         assert_eq!(owed.room(100), 2);
         owed.taken(2);

@@ -80,7 +80,8 @@ pub(crate) fn advice(error: &UbootError, board: &Board) -> Option<String> {
             "take a shorter cable, without a hub, or type slower: `character_delay_ms = 5` in `[boards.{name}.uboot]`"
         ),
         UbootError::Command { command, line, last_output, .. } => {
-            return uboot_command::advice(command, line, last_output);
+            uboot_command::advice(command, line, last_output)
+                .unwrap_or_else(|| "U-Boot's words before it say why".to_owned())
         }
         UbootError::FellBack { command, last_output } => uboot_command::advice(command, "", last_output)
             .unwrap_or_else(|| {

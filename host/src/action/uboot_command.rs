@@ -30,14 +30,15 @@ const STORAGE: &[&str] = &[
 /// What to do about `command`, which failed with `line`; `last_output` is what the board said last. None where neither
 /// the command nor its words tell.
 pub(super) fn advice(command: &str, line: &str, last_output: &str) -> Option<String> {
-    let name = known_name(command);
+    let name = failed_part(command, line);
     if line.contains(UNKNOWN) {
         return Some(
             "this U-Boot was built without that command, or it is misspelt: `help` at its prompt lists those it has"
                 .to_owned(),
         );
     }
-    if line.contains(USAGE) || last_output.contains(USAGE) {
+    let own_output = last_output.rsplit_once(command).map_or("", |(_, own)| own);
+    if line.contains(USAGE) || own_output.contains(USAGE) {
         return Some(
             "U-Boot does not take these arguments: compare them with the usage that it shows; a variable that is not set \
              (`printenv`) is an argument less"
@@ -51,11 +52,8 @@ pub(super) fn advice(command: &str, line: &str, last_output: &str) -> Option<Str
         ));
     }
     match name {
-        Some(name) if NETWORK.contains(&name) => Some(
-            "U-Boot's words before it say why: a wrong file name, no address, no answer of the network (cable, firewall, \
-             server)"
-                .to_owned(),
-        ),
+        None if speaks_of_network(line) => Some(network()),
+        Some(name) if NETWORK.contains(&name) => Some(network()),
         Some(name) if STORAGE.contains(&name) => Some(
             "U-Boot's words before it say why: is the medium there (`mmc list`, `usb start`), are device and partition the \
              right ones (`part list mmc 0`), and is the file on it, in a file system that the command reads?"
@@ -65,12 +63,27 @@ pub(super) fn advice(command: &str, line: &str, last_output: &str) -> Option<Str
     }
 }
 
-/// The command that decides, of a line of several: the first whose purpose is known.
-fn known_name(command: &str) -> Option<&str> {
-    command
-        .split([';', '&', '|'])
-        .filter_map(|part| part.split_whitespace().next())
-        .find(|name| NETWORK.contains(name) || STORAGE.contains(name) || boot_formats(name).is_some())
+/// Of a command line, the part that failed with `line`, if its purpose is known: the last one, unless the words are of the
+/// network and a part before it is.
+fn failed_part<'c>(command: &'c str, line: &str) -> Option<&'c str> {
+    let known =
+        |name: &&str| NETWORK.contains(name) || STORAGE.contains(name) || boot_formats(name).is_some();
+    let parts =
+        command.split([';', '&', '|']).filter_map(|part| part.split_whitespace().next()).filter(known);
+    let parts: Vec<&str> = parts.collect();
+    let of_network = parts.iter().find(|name| speaks_of_network(line) && NETWORK.contains(name));
+    of_network.or(parts.last()).copied()
+}
+
+/// Whether U-Boot's words are those of its network commands, whichever command it was that ran them.
+/// Source: U-Boot's `net/tftp.c`, `net/bootp.c`, `net/net.c`.
+fn speaks_of_network(line: &str) -> bool {
+    ["TFTP", "Retry count exceeded", "BOOTP", "ARP Retry"].iter().any(|words| line.contains(words))
+}
+
+fn network() -> String {
+    "U-Boot's words before it say why: a wrong file name, no address, no answer of the network (cable, firewall, server)"
+        .to_owned()
 }
 
 /// Which kernels a command boots. Source: U-Boot's documentation, `usage/cmd/{booti,bootm,bootz}`.
@@ -102,6 +115,9 @@ mod tests {
             ("booti 0x82000000", "Bad Linux ARM64 Image magic!", "`booti` takes an `Image`"),
             ("bootm 0x82000000", "Wrong Image Format for bootm command", "`bootm` takes a `uImage`"),
             ("tftp 1 x", "Unknown command 'tftp' - try 'help'", "built without that command"),
+            ("tftp 0x82000000 zImage; bootz 0x82000000", "zimage: Bad magic!", "`bootz` takes a `zImage`"),
+            ("tftp 0x82000000 zImage; bootz 0x82000000", "TFTP error: 'x' (1)", "a wrong file name"),
+            ("run bootcmd_net", "Retry count exceeded; starting again", "a wrong file name"),
         ];
         for (command, line, expected) in cases {
             let help = advice(command, line, "=>").unwrap();
@@ -112,8 +128,8 @@ mod tests {
                 "{help}"
             );
         }
-        let help = advice("bootz", "", "bootz - boot Linux zImage image from memory\n\nUsage:\nbootz [addr")
-            .unwrap();
+        let help =
+            advice("bootz x", "", "=> bootz x\nbootz - boot Linux zImage\n\nUsage:\nbootz [addr").unwrap();
         assert!(help.contains("does not take these arguments"), "{help}");
         assert_eq!(advice("fdt addr 0x88000000", "data abort", "=>"), None);
     }

@@ -199,25 +199,31 @@ impl Reason {
                 "if the file was made anew, give the job its new checksum; if it was not, it is damaged or another one"
                     .to_owned()
             }
-            Self::Status { .. } | Self::Local { .. } | Self::NotAFile(_) => format!(
+            Self::Status { .. } => format!(
                 "is it {place}, under that name, and open for this PC? `curl -I URL` shows what a server says"
             ),
+            Self::Local { .. } | Self::NotAFile(_) => {
+                format!("is it {place}, under that name, a file, and may this user read it?")
+            }
             Self::Http(_) | Self::BrokenOff { .. } | Self::Timeout { .. } => {
                 "does this PC reach that server (`curl -I URL`)? A `[[mirror]]` of the bench file takes it from elsewhere; \
                  with a checksum in the job, a file that is in the cache needs no server"
                     .to_owned()
             }
-            Self::Ssh(_) | Self::Remote { .. } => {
-                "`ssh HOST true` must work for this user without a question; `ssh_config` of the job or of this user says how"
-                    .to_owned()
+            // Of ssh itself (ssh(1), EXIT STATUS); others are those of the command there.
+            Self::Remote { status, .. } if status.code() == Some(255) => {
+                "`ssh HOST true` must work for this user without a question; its ssh_config(5) says how".to_owned()
             }
+            Self::Remote { .. } => format!("is it {place}, under that name, and may that user read it?"),
             Self::NotCompressed { .. } | Self::Damaged { .. } => {
                 "does `compression` of the job fit the file (`file NAME`), and is the file whole?".to_owned()
             }
-            Self::Cache { .. } => {
+            Self::Cache { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "`host-runner doctor` shows the room that the cache has, `host-runner cache prune` makes some".to_owned()
             }
-            Self::Changing { .. }
+            Self::Ssh(_)
+            | Self::Cache { .. }
+            | Self::Changing { .. }
             | Self::TooLarge { .. }
             | Self::NotOneFile(_)
             | Self::Locked { .. }

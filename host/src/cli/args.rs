@@ -9,6 +9,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::board::virtual_network;
+use crate::cli::help_text;
 use crate::cli::reports::View;
 use crate::cli::{
     agent, bisect_step, boards, cache, color, completions, console, doctor, explain, import, init, man,
@@ -70,7 +71,12 @@ Examples:
 ///
 /// Serves the kernel by TFTP and the root filesystem by NFS itself, drives U-Boot over the serial console, boots, runs the test definitions, coordinates MultiNode roles, opens SSH secondary connections and writes the results.
 #[derive(Debug, Parser)]
-#[command(name = "host-runner", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(
+    name = "host-runner",
+    version,
+    after_help = help_text::set(EXAMPLES),
+    after_long_help = help_text::set(&format!("{EXAMPLES}\n\n{EXIT_CODES}"))
+)]
 struct Cli {
     /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
@@ -82,66 +88,69 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a job on the boards of a bench
-    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+    #[command(after_help = help_text::set(&format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}")))]
     Run(RunArgs),
     /// Runs a job, with the exit codes that `git bisect run` wants
-    #[command(after_help = bisect_step::EXAMPLES, mut_arg("out", |out| out.help(bisect_step::help_of_out())))]
+    #[command(
+        after_help = help_text::set(bisect_step::EXAMPLES),
+        mut_arg("out", |out| out.help(bisect_step::help_of_out()))
+    )]
     BisectStep(bisect_step::BisectArgs),
     /// Lists the boards of a bench: which are free, who has the others, and what is wrong with a console
-    #[command(after_help = boards::EXAMPLES)]
+    #[command(after_help = help_text::set(boards::EXAMPLES))]
     Boards(boards::BoardsArgs),
     /// Switches the power of a board, or tells whether it is on
-    #[command(after_help = power::EXAMPLES)]
+    #[command(after_help = help_text::set(power::EXAMPLES))]
     Power(power::PowerArgs),
     /// Shows a board's console and types on it, also while a run has the board
-    #[command(after_help = console::EXAMPLES)]
+    #[command(after_help = help_text::set(console::EXAMPLES))]
     Console(console::ConsoleArgs),
     /// Logs in to a board over SSH, with what the bench file knows of it
-    #[command(after_help = ssh::EXAMPLES)]
+    #[command(after_help = help_text::set(ssh::EXAMPLES))]
     Ssh(ssh::SshArgs),
     /// Checks a bench: ports, addresses, consoles, disks, agents; with names of boards, power, U-Boot and TFTP too
-    #[command(after_help = doctor::EXAMPLES)]
+    #[command(after_help = help_text::set(doctor::EXAMPLES))]
     Doctor(doctor::DoctorArgs),
     /// Writes a first bench file: finds the serial adapters, listens to the boards, asks for the rest
-    #[command(after_help = init::EXAMPLES)]
+    #[command(after_help = help_text::set(init::EXAMPLES))]
     Init(init::InitArgs),
     /// Checks job files, and against a bench if there is one, without touching a board
-    #[command(after_help = validate::EXAMPLES)]
+    #[command(after_help = help_text::set(validate::EXAMPLES))]
     Validate(validate::ValidateArgs),
     /// Tells what a problem of a file means, and how it is mended
     Explain(ExplainArgs),
     /// Prints the JSON Schema of a kind of file, for completion and help in an editor
-    #[command(after_help = schema::EXAMPLES)]
+    #[command(after_help = help_text::set(schema::EXAMPLES))]
     Schema(schema::SchemaArgs),
     /// Prints what the terminal printed during a stored run, writes its reports again, or plays its board
-    #[command(after_help = replay::EXAMPLES)]
+    #[command(after_help = help_text::set(replay::EXAMPLES))]
     Replay(replay::ReplayArgs),
     /// Shows the bench and its runs as web pages that follow what happens, and to programs as JSON
-    #[command(after_help = serve::EXAMPLES)]
+    #[command(after_help = help_text::set(serve::EXAMPLES))]
     Serve(serve::ServeArgs),
     /// Hands ports below 1024 to the runs of users who may not bind them; systemd starts it
-    #[command(after_help = ports::EXAMPLES)]
+    #[command(after_help = help_text::set(ports::EXAMPLES))]
     Ports(ports::PortsArgs),
     /// Looks into, saves, serves again or removes root filesystems that outlive their runs
     #[command(subcommand)]
     Rootfs(rootfs::RootfsCommand),
     /// Lists what was downloaded and unpacked, removes what nobody uses any more, or finds what is damaged
-    #[command(subcommand, after_help = cache::EXAMPLES)]
+    #[command(subcommand, after_help = help_text::set(cache::EXAMPLES))]
     Cache(cache::CacheCommand),
     /// Puts the agent into a board's own root filesystem for good, looks at it there, removes it
-    #[command(subcommand, after_help = AGENT_EXAMPLES)]
+    #[command(subcommand, after_help = help_text::set(AGENT_EXAMPLES))]
     Agent(AgentCommand),
     /// Serves U-Boot's own test suite, test/py, as its hooks: console, flash, reset, release
-    #[command(subcommand, after_help = u_boot_test::EXAMPLES)]
+    #[command(subcommand, after_help = help_text::set(u_boot_test::EXAMPLES))]
     UBootTest(u_boot_test::UBootTestCommand),
     /// Makes a bench file of the configuration that a lab has already: LAVA's or labgrid's
-    #[command(subcommand, after_help = import::EXAMPLES)]
+    #[command(subcommand, after_help = help_text::set(import::EXAMPLES))]
     Import(import::ImportCommand),
     /// Prints what a shell offers at the tab key, as a script for that shell
-    #[command(after_help = completions::EXAMPLES)]
+    #[command(after_help = help_text::set(completions::EXAMPLES))]
     Completions(completions::CompletionsArgs),
     /// Writes the manual pages into a directory
-    #[command(after_help = man::EXAMPLES)]
+    #[command(after_help = help_text::set(man::EXAMPLES))]
     Man(man::ManArgs),
 }
 
@@ -203,7 +212,7 @@ pub(super) struct RunArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum AgentCommand {
     /// Installs the agent, or puts another release in its place
-    #[command(after_help = AGENT_EXAMPLES)]
+    #[command(after_help = help_text::set(AGENT_EXAMPLES))]
     Install {
         #[command(flatten)]
         target: TargetArgs,

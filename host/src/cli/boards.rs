@@ -185,7 +185,7 @@ fn console(board: &Board) -> String {
         ConsoleTarget::Line(Target::Serial { path, baud }) => format!("{}, {baud} baud", path.display()),
         ConsoleTarget::Line(Target::Tcp { host, port }) => network_url("tcp", host, *port),
         ConsoleTarget::Line(Target::Telnet { host, port }) => network_url("telnet", host, *port),
-        ConsoleTarget::Line(Target::Command(words)) => format!("`{}`", words.join(" ")),
+        ConsoleTarget::Line(Target::Command(words)) => words.join(" "),
     }
 }
 

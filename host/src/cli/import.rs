@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use crate::cli::help_text;
 use crate::cli::message::{Failure, print_warnings};
 use crate::diagnostic::Source;
 use crate::fault::{Class, Fault};
@@ -34,7 +35,7 @@ pub(super) enum ImportCommand {
     /// Reads LAVA device dictionaries
     ///
     /// FILE is a device dictionary: rendered YAML, as `lavacli devices dict get NAME --render` prints it and `lava-run` gets it, or the device's Jinja2 file. A Jinja2 file is rendered with LAVA's device type templates if --templates says where they are. Without them its `set` lines are read, and the board is of a built-in type. Each file becomes a board of its name. Where U-Boot's commands, addresses, prompts or delays are not those of the built-in board type, a board type is written beside the bench file.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = help_text::set(EXAMPLES))]
     Lava {
         /// The device dictionaries
         #[arg(required = true, value_name = "FILE")]
@@ -54,7 +55,7 @@ pub(super) enum ImportCommand {
     /// Reads a labgrid environment file
     ///
     /// Each target becomes a board. labgrid does not say what kind of board a target is, so --board-type does.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = help_text::set(EXAMPLES))]
     Labgrid {
         /// The environment file
         #[arg(value_name = "ENV.yaml")]

@@ -10,6 +10,7 @@ mod completions;
 mod console;
 mod doctor;
 mod explain;
+mod help_text;
 mod import;
 mod init;
 mod interrupt;

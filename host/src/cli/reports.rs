@@ -18,9 +18,11 @@ pub(super) fn make_out_directory(path: &Path) -> Result<(), Fault> {
     let fault = |error: &io::Error| {
         let fault = Fault::from_error(Class::Infrastructure, path.display().to_string(), error);
         match error.kind() {
-            io::ErrorKind::AlreadyExists => Fault { class: Class::Usage, ..fault }.with_help(
-                "results are never overwritten; give a directory that does not exist with --out DIR",
-            ),
+            io::ErrorKind::AlreadyExists => {
+                Fault::new(Class::Usage, path.display().to_string(), "it is there already").with_help(
+                    "results are never overwritten; give a directory that does not exist with --out DIR",
+                )
+            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 fault.with_help("name a directory that you may write with --out DIR")
             }

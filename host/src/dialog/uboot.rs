@@ -362,13 +362,15 @@ impl Dialog for Uboot {
     fn handle_timeout(&mut self, now: Instant) {
         match self.state {
             State::Finished => {}
+            State::Running { index, settled: Some(at) } if now >= at.min(self.wait.deadline.at) => {
+                self.enter_command(now, index + 1, 0);
+            }
             _ if now >= self.wait.deadline.at => self.expire(),
             State::AwaitingPrompt { interrupt_at } if now >= interrupt_at => {
                 self.transmit.push_back(self.settings.interrupt.clone());
                 self.state = State::AwaitingPrompt { interrupt_at: now + INTERRUPT_AGAIN };
             }
             State::Typing { .. } => self.type_on(now),
-            State::Running { index, settled: Some(at) } if now >= at => self.enter_command(now, index + 1, 0),
             _ => {}
         }
     }

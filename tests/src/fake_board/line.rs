@@ -126,6 +126,15 @@ impl PtyPair {
         self.link.as_deref().unwrap_or(&self.path)
     }
 
+    /// Hangs up, as an adapter that is pulled out. As long as what comes of it lives, no other terminal has the number of
+    /// this one: whoever still claims it would keep that one's user away.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn hang_up(self) -> io::Result<File> {
+        self.open()
+    }
+
     /// Opens the runner's end.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ use crate::fake_board::{Line, Options, PtyPair, on_line};
 pub struct Adapter {
     path: PathBuf,
     pair: Option<PtyPair>,
+    /// Its ends that were unplugged.
+    unplugged: Vec<File>,
     board: TcpStream,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -32,12 +34,18 @@ impl Adapter {
         let board = TcpStream::connect(listener.local_addr()?)?;
         let (line, _) = listener.accept()?;
         let thread = thread::spawn(move || on_line(&options, Line::connection(line)?));
-        Ok(Self { path: path.to_owned(), pair, board, thread: Some(thread) })
+        Ok(Self { path: path.to_owned(), pair, unplugged: Vec::new(), board, thread: Some(thread) })
     }
 
     /// Pulls the plug: whoever has the port open sees a hang-up, and its path is gone.
-    pub fn unplug(&mut self) {
-        self.pair = None;
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn unplug(&mut self) -> io::Result<()> {
+        if let Some(pair) = self.pair.take() {
+            self.unplugged.push(pair.hang_up()?);
+        }
+        Ok(())
     }
 
     /// Plugs it in again.

@@ -110,22 +110,6 @@ fn a_helper_is_heard_while_its_script_prints_more_than_the_line_carries() {
 }
 
 #[test]
-fn a_result_comes_behind_what_was_printed_before_it_on_a_slow_line() {
-    let (home, terminal) = (home(), Terminal::open());
-    home.script(
-        "run.sh",
-        "line=$(head -c 99 /dev/zero | tr '\\0' x)\n\
-         for case in $(seq 40); do\n\
-         echo $line; echo $line; echo $line; lava-test-case case-$case --result fail\n\
-         done\n",
-    );
-    let mut runner = terminal.start_at(&home, 57_600);
-    let ran = runner.run("run.sh", 60, done);
-    let printed: Vec<usize> = (1..=40).map(|case| case * 300).collect();
-    assert_eq!((ran.called_after, ran.status), (printed, ExitStatus::Code(0)));
-}
-
-#[test]
 fn an_agent_that_is_asked_says_that_it_is_there() {
     let (home, terminal) = (home(), Terminal::open());
     home.script("run.sh", "echo hello\n");

@@ -97,7 +97,7 @@ fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     // What came before.
     person.sees("root@debian");
     person.types("x");
-    person.sees("a run has the board: Ctrl-T t to type all the same");
+    person.sees("somebody else has the board: Ctrl-T t to type all the same");
     person.types(&format!("{ESCAPE}b"));
     person.sees(
         "no break was sent: a console by command has no break: the keys by which its program sends one",

@@ -39,7 +39,7 @@ fn a_question_ends_with_the_console_that_it_was_asked_at() {
     person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
     // Neither a part of an answer, nor a file into a board that a run has.
     person.types("x");
-    person.sees("a run has the board: Ctrl-T t to type all the same");
+    person.sees("somebody else has the board: Ctrl-T t to type all the same");
     run.wait_for("pass    there");
     person.types(&format!("{ESCAPE}p"));
     person.sees("Type yes and press Enter to go on with: reset.");
@@ -68,7 +68,7 @@ fn a_file_is_not_sent_into_the_board_of_a_run_unless_keys_are_for_it() {
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     person.types(&format!("{ESCAPE}f"));
-    person.sees("a run has the board: Ctrl-T t to type all the same");
+    person.sees("somebody else has the board: Ctrl-T t to type all the same");
     person.types(&format!("{ESCAPE}t{ESCAPE}f"));
     person.sees(WHICH_FILE);
     person.types(&format!("{ESCAPE}q"));

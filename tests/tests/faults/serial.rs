@@ -56,7 +56,7 @@ fn an_adapter_that_is_unplugged_in_mid_boot_and_comes_back_is_used_again() {
     let run = bench.start(&Job::new());
     adapter.carry_until("Starting kernel ...\r\n\r\n").unwrap();
     run.wait_for("U-Boot started the kernel");
-    adapter.unplug();
+    adapter.unplug().unwrap();
     run.wait_for("was unplugged");
     adapter.replug().unwrap();
     adapter.carry().unwrap();
@@ -73,7 +73,7 @@ fn an_adapter_that_stays_away_ends_the_boot_when_its_time_is_over() {
     let run = bench.start(&Job::new().timeout("uboot-action", 20));
     adapter.carry_until("Starting kernel ...\r\n\r\n").unwrap();
     run.wait_for("U-Boot started the kernel");
-    adapter.unplug();
+    adapter.unplug().unwrap();
     let run = run.finish();
     assert!(run.stdout.contains(&format!("serial port {} was unplugged", port.display())), "{run}");
     Expected {

@@ -153,11 +153,15 @@ pub(super) fn parse_escape(text: &str) -> Result<Option<u8>, String> {
         return Ok(None);
     }
     let key = lower.strip_prefix("ctrl-").and_then(|key| match key.as_bytes() {
+        // They end or edit the answer to a question.
+        [b'h' | b'j' | b'm' | b'u'] => None,
         [key @ b'a'..=b'z'] => Some(key - b'a' + 1),
         [key @ (b'\\' | b']' | b'^' | b'_')] => Some(key - b'@'),
         _ => None,
     });
-    key.map(Some).ok_or_else(|| "write `ctrl-t`, another letter than t, one of `\\]^_`, or `none`".to_owned())
+    key.map(Some).ok_or_else(|| {
+        "write `ctrl-t`, another letter than h, j, m and u, one of `\\]^_`, or `none`".to_owned()
+    })
 }
 
 /// How the escape key is called.
@@ -237,7 +241,11 @@ mod tests {
         assert_eq!(parse_escape("ctrl-t"), Ok(Some(ESCAPE)));
         assert_eq!(parse_escape("Ctrl-]"), Ok(Some(0x1d)));
         assert_eq!(parse_escape("none"), Ok(None));
-        assert!(parse_escape("alt-x").is_err() && parse_escape("ctrl-").is_err());
+        assert!(
+            parse_escape("ctrl-m").is_err()
+                && parse_escape("alt-x").is_err()
+                && parse_escape("ctrl-").is_err()
+        );
         assert_eq!(name_of(ESCAPE), "Ctrl-T");
     }
 }

@@ -253,7 +253,7 @@ impl Session {
     }
 
     fn refuse_to_type(&self) {
-        self.say(&format!("a run has the board: {} t to type all the same", self.escape()));
+        self.say(&format!("somebody else has the board: {} t to type all the same", self.escape()));
     }
 
     fn escape(&self) -> String {

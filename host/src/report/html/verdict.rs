@@ -8,7 +8,7 @@ use crate::report::bounded::Bounded;
 use crate::report::results::NodeResults;
 use crate::report::tail::Tail;
 use crate::report::{Results, finding};
-use crate::text::clip;
+use crate::text::{clip, tail};
 
 use super::{Seen, console, text};
 
@@ -47,7 +47,7 @@ pub(super) fn section(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
                             }
                             @let printed = finding.of.map_or(&[][..], |of| seen.evidence.of_tests(of));
                             @if !printed.is_empty() {
-                                pre { (clip(&printed.join("\n"), MAX_MESSAGE)) }
+                                pre { (tail(printed.join("\n").as_bytes(), MAX_MESSAGE)) }
                             }
                         }
                     }

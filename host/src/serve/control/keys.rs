@@ -24,6 +24,8 @@ const MAX_KEYS: usize = 4096;
 const MAX_WAITING: usize = 16;
 /// How long a connection stays on which nothing happens. What was typed last has arrived by then.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long whoever has a console may take to say whether keys are lost on it; whoever types does not wait for longer.
+const WARNING_TIME: Duration = Duration::from_millis(300);
 /// How long a console may take what is typed.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 
@@ -71,7 +73,8 @@ impl Typists {
 pub(super) async fn warning(bench: &Bench, board: &Board) -> Option<&'static str> {
     let name = Key::board(&bench.path, &board.name).ok()?.console_name();
     // Whoever cannot be asked is not typed to either, and that is told.
-    let attached = spawn_blocking(move || control::attached(&name)).await.ok()?.ok()?;
+    let asked = spawn_blocking(move || control::attached(&name));
+    let attached = timeout(WARNING_TIME, asked).await.ok()?.ok()?.ok()?;
     attached.agent_has_line.then_some(control::KEYS_ARE_LOST)
 }
 

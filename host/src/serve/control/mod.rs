@@ -103,8 +103,8 @@ async fn change(
         ["api", "boards", name, "power"] => power::switch(site, name, &body).await.map(|state| json(&state)),
         ["api", "boards", name, "keys"] => {
             let (bench, board) = board_of(site, name)?;
-            let warning = keys::warning(bench, &board).await;
             control.typists.type_in(bench, &board, body)?;
+            let warning = keys::warning(bench, &board).await;
             Ok(accepted(&KeysAnswer { warning }))
         }
         ["api", "runs"] => {

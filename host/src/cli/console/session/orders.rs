@@ -32,10 +32,7 @@ impl Session {
                     Ok(who(holder.as_deref(), &list.watchers))
                 });
             }
-            Order::SendFile if self.sending.is_some() => {
-                self.sending = None;
-                self.say("the file is not sent any further");
-            }
+            Order::SendFile if self.sending.is_some() => self.stop_sending(),
             Order::SendFile => match line {
                 None => self.say("the console is not open now: no file can be sent"),
                 Some(line) if line.holder.is_some() && !self.may_type => self.refuse_to_type(),
@@ -47,6 +44,9 @@ impl Session {
             Order::Typing if is_own => self.say("the board is yours: keys are for it"),
             Order::Typing => {
                 self.may_type = !self.may_type;
+                if !self.may_type {
+                    self.stop_sending();
+                }
                 self.say(match self.may_type {
                     true => {
                         "keys are for the board now, though a run has it; while the agent runs test definitions it has \
@@ -69,8 +69,13 @@ impl Session {
         if self.keys.give_up() {
             self.say("the question is given up: the console that it was asked at is gone");
         }
+        self.stop_sending();
+    }
+
+    fn stop_sending(&mut self) {
         if let Some(file) = self.sending.take() {
-            self.say(&format!("{} of {} bytes of the file were sent", file.sent(), file.length()));
+            let (sent, all) = (file.sent(), file.length());
+            self.say(&format!("the file is not sent any further: {sent} of its {all} bytes were"));
         }
     }
 
