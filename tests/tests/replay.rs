@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::Signal;
 use serde_json::json;
-use testbench::harness::{NODE, Running, Testbench};
+use testbench::harness::{Job, NODE, Running, Testbench};
 
 /// Everything of it is typed into the boot loader, so that nothing but the console is needed.
 const IN_UBOOT: &str = r#"job_name: typed into U-Boot
@@ -97,8 +97,26 @@ fn a_run_goes_as_fast_as_asked_and_a_part_of_it_is_shown_alone() {
     assert!(!early.stdout.contains("boot-u-boot pass") && !early.stdout.contains("pass long"), "{early}");
     let wrong = bench.start_with(&["replay", "long", "--until", "test-0"]).finish();
     assert!(wrong.code == Some(2) && wrong.stderr.contains("its phases are `boot-u-boot`"), "{wrong}");
+    for (words, said) in [
+        (["--from", "99999", "--until", "99999"], "the run has ended after "),
+        (["--from", "2", "--until", "1"], "ends before it begins"),
+        (["--from", "15s", "--until", "20"], "a moment is a number of seconds"),
+    ] {
+        let empty = bench.start_with(&[&["replay", "long"][..], &words].concat()).finish();
+        assert!(empty.code == Some(2) && empty.stderr.contains(said), "{empty}");
+    }
     let slow = bench.start_with(&["replay", "long", "--speed", "0"]).finish();
     assert!(slow.code == Some(2) && slow.stderr.contains("from 0.001 to 1000000"), "{slow}");
+}
+
+#[test]
+fn a_part_begins_and_ends_with_its_phase_though_others_have_the_same_time() {
+    let bench = Testbench::new();
+    assert_eq!(bench.run(&Job::new()).code, Some(0));
+    let part =
+        bench.start_with(&["replay", "out", "--from", "boot-u-boot", "--until", "boot-u-boot"]).finish();
+    assert!(part.code == Some(0) && part.stdout.contains("boot-u-boot pass"), "{part}");
+    assert!(!part.stdout.contains("deploy-tftp") && !part.stdout.contains("test-0"), "{part}");
 }
 
 /// A recorded run, its board on a port, and a bench whose board's console is that port.

@@ -32,8 +32,16 @@ pub(super) fn set(text: &str) -> String {
 fn example(line: &str) -> Vec<String> {
     let trimmed = line.trim_start();
     let begin = line.len() - trimmed.len();
-    let Some((command, what)) = trimmed.split_once(GAP).filter(|_| line.chars().count() > WIDTH) else {
+    if line.chars().count() <= WIDTH {
         return vec![line.to_owned()];
+    }
+    let set_in = |what: &str, by: usize| {
+        broken(what, WIDTH - by).into_iter().map(move |what| format!("{:by$}{what}", ""))
+    };
+    let Some((command, what)) = trimmed.split_once(GAP) else {
+        // What an example does, below it, or an example, which is to be copied whole.
+        let is_example = begin < INDENT;
+        return if is_example { vec![line.to_owned()] } else { set_in(trimmed, begin).collect() };
     };
     let what = what.trim_start();
     let column = line.chars().count() - what.chars().count();
@@ -43,8 +51,7 @@ fn example(line: &str) -> Vec<String> {
         let margins = std::iter::once(first).chain(std::iter::repeat(" ".repeat(column)));
         return margins.zip(broken).map(|(margin, what)| margin + &what).collect();
     }
-    let what = broken(what, WIDTH - INDENT).into_iter().map(|what| format!("{:INDENT$}{what}", ""));
-    std::iter::once(format!("{:begin$}{command}", "")).chain(what).collect()
+    std::iter::once(format!("{:begin$}{command}", "")).chain(set_in(what, INDENT)).collect()
 }
 
 /// `text` in lines of at most `width` columns; a longer word has one of its own.
@@ -89,7 +96,9 @@ mod tests {
         fn visit(command: &clap::Command, path: &str) {
             for text in [command.get_after_help(), command.get_after_long_help()].into_iter().flatten() {
                 let text = text.to_string();
-                for line in text.lines().filter(|line| line.trim_start().contains(GAP)) {
+                let is_example = |line: &&str| line.len() - line.trim_start().len() < INDENT;
+                let explains = |line: &&str| line.trim_start().contains(GAP) || !is_example(line);
+                for line in text.lines().filter(explains) {
                     assert!(line.chars().count() <= WIDTH, "{path}: {line}");
                 }
             }

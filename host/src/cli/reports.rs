@@ -3,14 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::cli::args::DisplayArgs;
 use crate::fault::{Class, Fault};
 use crate::report::ci::{Annotations, Closing, ConsoleSections, Fence, LiveSection, Sections, StepSummary};
 use crate::report::jsonl::PrintedEvents;
 use crate::report::output::{Full, Output, Printer};
-use crate::report::terminal::Terminal;
+use crate::report::terminal::{Moment, Terminal};
 use crate::report::{self, Reporter};
 
 /// Creates the directory for the results, which must not exist yet.
@@ -58,8 +57,8 @@ pub(super) fn detached(full: Full) -> Result<Output, Fault> {
 pub(super) struct View<'a> {
     /// A live view is drawn, in which time goes that many times as fast as ours.
     pub(super) speed: Option<f64>,
-    /// Nothing is printed of what came before, in time since the run's start.
-    pub(super) from: Duration,
+    /// Nothing is printed of what came before.
+    pub(super) from: Moment,
     /// The directory of the run.
     pub(super) files: &'a Path,
     /// Where it is printed.

@@ -19,6 +19,7 @@ use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::Plan;
 use crate::report::output::Full;
+use crate::report::terminal::Moment;
 use crate::run::{self, Emitter, Handover, JobRun, LastRun, OutDirectory, Wait, out_directory};
 
 /// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
@@ -62,7 +63,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         true => all.push(reports::json(printed.clone())),
         false => all.extend(reports::printed(
             &args.display,
-            &View { speed: Some(1.0), from: Duration::ZERO, files: &out, out: printed.clone() },
+            &View { speed: Some(1.0), from: Moment::default(), files: &out, out: printed.clone() },
         )?),
     }
     let emitter = Emitter::new(all);

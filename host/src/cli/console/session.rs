@@ -99,9 +99,17 @@ impl Session {
     /// Writes all that comes from now on behind what is in the file at `path`.
     pub(super) fn log_to(&mut self, path: &Path) -> Result<(), Fault> {
         let file = File::options().create(true).append(true).open(path);
-        let file = file
-            .map_err(|error| Fault::from_error(Class::Infrastructure, path.display().to_string(), &error))?;
-        self.log = Some(file);
+        self.log = Some(file.map_err(|error| {
+            let place = path.display().to_string();
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    let text = "it cannot be made: its directory is not there";
+                    Fault::new(Class::Usage, place, text)
+                        .with_help("make the directory, or name another file")
+                }
+                _ => Fault::from_error(Class::Infrastructure, place, &error),
+            }
+        })?);
         Ok(())
     }
 

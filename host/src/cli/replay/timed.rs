@@ -37,7 +37,7 @@ pub(super) fn read(
             if part.is_over(&event) {
                 return Err(End::Part);
             }
-            let due = start + scaled(event.elapsed.saturating_sub(part.from), speed);
+            let due = start + scaled(event.elapsed.saturating_sub(part.from.elapsed), speed);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(stopped()),

@@ -74,6 +74,8 @@ struct Checked {
     invalid: Class,
     /// The bench file that the job was bound to, if there is one.
     bench: Option<String>,
+    /// The bench file that the job would have been bound to, had it no problems.
+    unbound: Option<String>,
     /// Bound to the bench, if there is one.
     plan: Option<Plan>,
 }
@@ -89,6 +91,7 @@ impl Checked {
             job: None,
             invalid: Class::Job,
             bench: None,
+            unbound: None,
             plan: None,
         };
         let source = match Source::read_argument(path) {
@@ -108,7 +111,10 @@ impl Checked {
                 }
                 checked.job = Some(job);
             }
-            Err(Diagnostics { problems, .. }) => checked.problems = problems,
+            Err(Diagnostics { problems, .. }) => {
+                checked.problems = problems;
+                checked.unbound = bench.map(|bench| bench.path.display().to_string());
+            }
         }
         checked.source = Some(source);
         checked
@@ -124,6 +130,7 @@ impl Checked {
             job: None,
             invalid: class,
             bench: None,
+            unbound: None,
             plan: None,
         }
     }

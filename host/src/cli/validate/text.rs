@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Checked, ValidateArgs};
-use crate::cli::message::{Failure, print_failure, print_warnings};
+use crate::cli::message::{Failure, note, print_failure, print_warnings};
 use crate::diagnostic::Diagnostics;
 use crate::fault::Class;
 use crate::plan::NodeOutline;
@@ -15,6 +15,9 @@ pub(super) fn print(file: &Checked, args: &ValidateArgs) -> Result<(), Failure> 
         (Some(source), None) => {
             let problems = Diagnostics { source: source.clone(), problems: file.problems.clone() };
             print_failure(&Failure::Problems(vec![problems], Class::Job));
+            if let Some(bench) = &file.unbound {
+                note(&format!("whether `{bench}` has boards for it is told once it has no problems"));
+            }
         }
         (None, _) => {}
     }

@@ -103,7 +103,11 @@ impl Style {
             }
             EventKind::TestCase(case) => vec![self.test_case(case)],
             EventKind::DefinitionFinished { definition, outcome, took, reason } => {
-                let outcome = self.outcome(*outcome, &outcome.to_string());
+                // That it passes is no word about its cases, which have failed perhaps.
+                let outcome = match outcome {
+                    Outcome::Pass => self.outcome(Outcome::Pass, "ran to its end,"),
+                    other => self.outcome(*other, &other.to_string()),
+                };
                 let reason = reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
                 vec![format!("definition {definition} {outcome} {:.1} s{reason}", took.as_secs_f64())]
             }

@@ -36,10 +36,26 @@ pub struct Options {
     pub live: Option<Live>,
     /// Whether nothing but failures and the last line is shown.
     pub quiet: bool,
-    /// Nothing is shown of what came before, in time since the run's start.
-    pub from: Duration,
+    /// Nothing is shown of what came before.
+    pub from: Moment,
     /// The directory of the run's files, to be named at the end.
     pub files: Option<PathBuf>,
+}
+
+/// A moment of a run. Many events may have the same time, so that one of them can be meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the run's start.
+    pub elapsed: Duration,
+    /// The number of the first event of it.
+    pub event: u64,
+}
+
+impl Moment {
+    /// Whether the event comes before it.
+    pub fn is_after(self, event: &Event) -> bool {
+        event.elapsed < self.elapsed || event.seq < self.event
+    }
 }
 
 /// A view that is drawn over again and again.
@@ -89,7 +105,7 @@ impl Terminal {
     fn texts(&self, event: &Event, printed: &[Line], width: usize) -> Vec<String> {
         // The live view says it.
         let is_shown_live = self.screen.is_some() && matches!(event.kind, EventKind::PhaseStarted { .. });
-        if self.options.quiet || is_shown_live || self.has_ended || event.elapsed < self.options.from {
+        if self.options.quiet || is_shown_live || self.has_ended || self.options.from.is_after(event) {
             return Vec::new();
         }
         let is_shown = |definition: &Option<String>| {

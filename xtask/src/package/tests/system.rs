@@ -47,8 +47,12 @@ fn check_ports(steps: &Steps) {
                    the port service at /run/host-runner/ports.socket is not for this user";
     assert!(steps.said("stranger").contains(refused), "{}", steps.said("stranger"));
     for step in ["member", "member-again", "member-upgraded"] {
-        for ports in ["UDP 69", "UDP and TCP 111", "UDP 123"] {
-            let handed = format!("\"{ports} of 127.0.0.1 is free, and the port service hands it over\"");
+        for (ports, how) in [
+            ("UDP 69", "is free, and the port service hands it over"),
+            ("UDP and TCP 111", "are free, and the port service hands them over"),
+            ("UDP 123", "is free, and the port service hands it over"),
+        ] {
+            let handed = format!("\"{ports} of 127.0.0.1 {how}\"");
             assert!(steps.said(step).contains(&handed), "{step}: {}", steps.said(step));
         }
     }
