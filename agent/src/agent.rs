@@ -54,7 +54,7 @@ pub(crate) struct Agent<'a> {
     setting: Setting<'a>,
     link: Link,
     line: Line<'a>,
-    calls: Calls,
+    calls: Calls<'a>,
     reception: Reception,
     script: Option<Script>,
     is_leaving: bool,
@@ -73,7 +73,7 @@ struct Ready {
 
 impl<'a> Agent<'a> {
     /// Prepares an agent, which greets the runner first of all.
-    pub(crate) fn new(setting: Setting<'a>, line: Line<'a>, calls: Calls) -> Self {
+    pub(crate) fn new(setting: Setting<'a>, line: Line<'a>, calls: Calls<'a>) -> Self {
         let config = Config {
             side: Side::Agent,
             id: clock::start_id(),
@@ -341,6 +341,7 @@ impl<'a> Agent<'a> {
         if let Some(script) = self.script.take() {
             script.abort();
         }
+        self.calls.close();
         // With a full window the close is tried again when there is room.
         let _ = self.link.close(now_ms);
     }

@@ -12,7 +12,7 @@ use crate::path::PathText;
 use crate::receive_file::joined;
 use crate::socket::Calls;
 use crate::terminal::{NonBlocking, RawTerminal};
-use crate::{fifo, helper, path, runtime, stdio, text_file};
+use crate::{fifo, helper, path, runtime, stdio};
 
 const HELP: &str = "\
 lava-agent: runs test definitions on a board for host-runner
@@ -155,7 +155,6 @@ fn serve(invocation: &Invocation<'_>, service: Service<'_>) -> Result<(), Failur
     let served = Agent::new(setting, line, calls).run();
     // The second was saved after the first was changed, and both may be one open file.
     unblocked.into_iter().rev().for_each(drop);
-    let _ = text_file::remove(socket.as_c_str());
     served.map_err(Failure::from)
 }
 

@@ -50,14 +50,14 @@ pub mod fuzzing {
     pub const MAX_CONNECTIONS: usize = socket::MAX_CONNECTIONS;
 
     /// The agent's socket and the helpers on it.
-    pub struct Helpers(Calls);
+    pub struct Helpers<'p>(Calls<'p>);
 
-    impl Helpers {
+    impl<'p> Helpers<'p> {
         /// Listens at `path`.
         ///
         /// # Errors
         /// The errno of the system call that failed.
-        pub fn listen(path: &CStr) -> rustix::io::Result<Self> {
+        pub fn listen(path: &'p CStr) -> rustix::io::Result<Self> {
             Calls::listen(path).map(Self)
         }
 

@@ -35,10 +35,18 @@ pub(crate) const MAX_CONNECTIONS: usize = 64;
 pub(crate) const MAX_CALL: usize = MAX_MESSAGE - 16;
 
 /// Helpers' connections.
-pub(crate) struct Calls {
+pub(crate) struct Calls<'p> {
     listener: OwnedFd,
+    /// Where helpers find the socket, until it is closed.
+    path: Option<&'p CStr>,
     connections: Vec<Connection, MAX_CONNECTIONS>,
     next_call: u32,
+}
+
+impl Drop for Calls<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 struct Connection {
@@ -57,15 +65,23 @@ pub(crate) enum Event<'b> {
     Nothing,
 }
 
-impl Calls {
+impl<'p> Calls<'p> {
     /// Listens at `path`, for the owner alone. What an agent before this one left there is removed.
     ///
     /// # Errors
     /// The errno of the system call that failed.
-    pub(crate) fn listen(path: &CStr) -> Result<Self> {
+    pub(crate) fn listen(path: &'p CStr) -> Result<Self> {
         let listener = listen(path)?;
         rustix::fs::fcntl_setfl(&listener, OFlags::NONBLOCK)?;
-        Ok(Self { listener, connections: Vec::new(), next_call: 1 })
+        Ok(Self { listener, path: Some(path), connections: Vec::new(), next_call: 1 })
+    }
+
+    /// Has no helper call any more. This comes before the runner is told that the agent ends: the one that it starts next,
+    /// on another console perhaps, listens at the same path.
+    pub(crate) fn close(&mut self) {
+        if let Some(path) = self.path.take() {
+            let _ = text_file::remove(path);
+        }
     }
 
     /// Returns the socket to accept from.

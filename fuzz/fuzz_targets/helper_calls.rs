@@ -26,7 +26,7 @@ fn client(address: &SocketAddrUnix) -> OwnedFd {
 }
 
 /// Whether a helper that makes a good call is heard and answered.
-fn is_served(helpers: &mut Helpers, address: &SocketAddrUnix) -> bool {
+fn is_served(helpers: &mut Helpers<'_>, address: &SocketAddrUnix) -> bool {
     let client = client(address);
     let asked = Packet { run: 1, call: Call::Sync { id: "still-served" } };
     let mut packet = [0; 64];
