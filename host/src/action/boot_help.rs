@@ -5,7 +5,7 @@ use crate::board::{Board, ConsoleTarget};
 use crate::dialog::{Expired, KernelFailure, LoginError, UbootError};
 use crate::link::Target;
 
-/// What to do about a conversation with U-Boot that failed; none where the job is wrong, or nothing is known.
+/// What to do about a conversation with U-Boot that failed; none where the job is wrong.
 pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
     let advice = advice(error, board)?;
     let stop = if advice.ends_with('?') { "" } else { "." };

@@ -76,7 +76,7 @@ pub(super) fn line(file: &Checked, args: &ValidateArgs) -> String {
         file: &file.name,
         valid: file.class().is_none(),
         job: job.map(|job| job.name.as_str()),
-        bench: file.bench.as_deref(),
+        bench: file.bench.as_deref().filter(|_| file.job.is_some()),
         problems: problems.collect(),
         faults: &file.faults,
         recorded: job.iter().flat_map(|job| &job.recorded).map(|key| key.value.as_str()).collect(),

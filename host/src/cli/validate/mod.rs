@@ -72,10 +72,8 @@ struct Checked {
     job: Option<Job>,
     /// Whose fault it is if there is no job.
     invalid: Class,
-    /// The bench file that the job was bound to, if there is one.
+    /// The bench file that the job is for, if there is one; a job with problems was not bound to it.
     bench: Option<String>,
-    /// The bench file that the job would have been bound to, had it no problems.
-    unbound: Option<String>,
     /// Bound to the bench, if there is one.
     plan: Option<Plan>,
 }
@@ -90,8 +88,7 @@ impl Checked {
             faults: Vec::new(),
             job: None,
             invalid: Class::Job,
-            bench: None,
-            unbound: None,
+            bench: bench.map(|bench| bench.path.display().to_string()),
             plan: None,
         };
         let source = match Source::read_argument(path) {
@@ -104,17 +101,13 @@ impl Checked {
         match Job::parse(&source) {
             Ok(job) => {
                 checked.problems.clone_from(&job.warnings);
-                checked.bench = bench.map(|bench| bench.path.display().to_string());
                 match bench.map(|bench| make_plan(&job, bench)).transpose() {
                     Ok(plan) => checked.plan = plan,
                     Err(faults) => checked.faults = faults,
                 }
                 checked.job = Some(job);
             }
-            Err(Diagnostics { problems, .. }) => {
-                checked.problems = problems;
-                checked.unbound = bench.map(|bench| bench.path.display().to_string());
-            }
+            Err(Diagnostics { problems, .. }) => checked.problems = problems,
         }
         checked.source = Some(source);
         checked
@@ -130,7 +123,6 @@ impl Checked {
             job: None,
             invalid: class,
             bench: None,
-            unbound: None,
             plan: None,
         }
     }

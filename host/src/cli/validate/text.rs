@@ -15,7 +15,7 @@ pub(super) fn print(file: &Checked, args: &ValidateArgs) -> Result<(), Failure> 
         (Some(source), None) => {
             let problems = Diagnostics { source: source.clone(), problems: file.problems.clone() };
             print_failure(&Failure::Problems(vec![problems], Class::Job));
-            if let Some(bench) = &file.unbound {
+            if let Some(bench) = &file.bench {
                 note(&format!("whether `{bench}` has boards for it is told once it has no problems"));
             }
         }
