@@ -273,12 +273,29 @@ fn without_an_adapter_or_an_answer_nothing_is_written() {
         (Some(3), true),
         "{said}"
     );
-    let (output, said) = init(&bench, &["--device", "/dev/ttyNONE9"], "");
+    let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
+    let (output, said) = init(&bench, &["--device", &pair.path().display().to_string()], "");
     assert_eq!(
         (output.status.code(), said.contains("--non-interactive asks nothing")),
         (Some(2), true),
         "{said}"
     );
+    assert!(!bench.path().join("bench.toml").exists());
+}
+
+#[test]
+fn what_is_no_serial_port_is_not_written() {
+    let bench = Testbench::new();
+    let file = bench.write("file", "").display().to_string();
+    for (device, what) in [
+        ("/dev/ttyNONE9", "/dev/ttyNONE9\n  it is not there"),
+        ("/dev/null", "/dev/null\n  it is another kind of device and no serial port"),
+        ("/dev", "/dev\n  it is a directory and no serial port"),
+        (file.as_str(), "file\n  it is a file and no serial port"),
+    ] {
+        let (output, said) = init(&bench, &["--non-interactive", "--device", device], "");
+        assert_eq!((output.status.code(), said.contains(what)), (Some(2), true), "{device}: {said}");
+    }
     assert!(!bench.path().join("bench.toml").exists());
 }
 
@@ -309,9 +326,13 @@ fn a_console_in_the_network_is_listened_to_and_has_no_speed() {
 }
 
 /// `init` on a terminal at the question for a password, in a shell that then tells how it ended and how the terminal is.
-fn asked_for_a_password(bench: &Testbench) -> OnTerminal {
-    let script = "trap : INT; \"$HOST_RUNNER\" init --device /dev/null --listen 1; echo \"code $?\"; stty -a";
-    let mut terminal = bench.start_script_on_terminal(script, 40, 120);
+fn asked_for_a_password(bench: &Testbench) -> (OnTerminal, PtyPair) {
+    let pair = PtyPair::linked(&bench.path().join("ttyBOARD")).expect("a pseudo-terminal");
+    let script = format!(
+        "trap : INT; \"$HOST_RUNNER\" init --device {} --listen 1; echo \"code $?\"; stty -a",
+        pair.path().display()
+    );
+    let mut terminal = bench.start_script_on_terminal(&script, 40, 120);
     for (question, answer) in [
         ("leads to the boards", ""),
         ("May keys be typed", "n"),
@@ -326,13 +347,13 @@ fn asked_for_a_password(bench: &Testbench) -> OnTerminal {
         terminal.types(&format!("{answer}\n"));
     }
     terminal.sees("Its password, which is not shown; empty if it has none:");
-    terminal
+    (terminal, pair)
 }
 
 #[test]
 fn a_password_is_not_shown_and_the_terminal_shows_keys_again_behind_it() {
     let bench = Testbench::new();
-    let mut terminal = asked_for_a_password(&bench);
+    let (mut terminal, _pair) = asked_for_a_password(&bench);
     terminal.types("s3cret\n");
     let (_, rows) = terminal.finish();
     let shown = rows.join("\n");
@@ -343,7 +364,7 @@ fn a_password_is_not_shown_and_the_terminal_shows_keys_again_behind_it() {
 #[test]
 fn ctrl_c_at_a_question_ends_init_as_cancelled_and_leaves_the_terminal_as_it_was() {
     let bench = Testbench::new();
-    let mut terminal = asked_for_a_password(&bench);
+    let (mut terminal, _pair) = asked_for_a_password(&bench);
     terminal.types("s3c");
     terminal.press_ctrl_c();
     let (_, rows) = terminal.finish();

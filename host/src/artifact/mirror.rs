@@ -1,8 +1,10 @@
 //! The bench's `[[mirror]]` rules: where the bytes of a URL really come from.
 
 use std::borrow::Cow;
+use std::fs;
 use std::path::PathBuf;
 
+use super::error::{ArtifactError, Reason};
 use super::url::{Location, percent_decode};
 
 /// Rewrites one prefix of URLs.
@@ -53,6 +55,15 @@ impl Mirrors {
         let to = if rest.is_empty() { &rule.to } else { rule.to.get(..=rule.to.rfind('/')?)? };
         let path = PathBuf::from(to);
         (path.is_absolute() && !path.exists()).then_some((rule, path))
+    }
+
+    /// Returns why the file or repository at `url` cannot be had, if that is one of this PC and is not there.
+    pub fn absent(&self, url: &str) -> Option<ArtifactError> {
+        let rewritten = self.rewrite(url);
+        let Location::File(path) = Location::parse(&rewritten)? else { return None };
+        let source = fs::metadata(&path).err()?;
+        let mirrored = (rewritten != url).then(|| rewritten.into_owned());
+        Some(ArtifactError { url: url.to_owned(), mirrored, reason: Reason::Local { path, source } })
     }
 
     /// Returns the directory of this PC that `url` leads to, if that is what it leads to.

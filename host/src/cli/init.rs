@@ -26,7 +26,7 @@ use crate::fault::{Chain, Class, Fault};
 use crate::init::{
     Adapter, BoardDraft, Draft, Ear, LOCAL_RULES, Listened, Places, listen, listen_in_network, udev_rule,
 };
-use crate::link::{Target, check_serial};
+use crate::link::{SerialError, Target, check_serial, driver_of};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -118,13 +118,36 @@ fn adapters(args: &InitArgs) -> Result<Vec<Adapter>, Fault> {
     let places = Places { sysfs: args.sysfs.clone(), dev: args.dev.clone() };
     let adapters = match args.device.is_empty() {
         true => Adapter::all(&places),
-        false => args.device.iter().map(|path| Adapter::named(&places, path)).collect(),
+        false => {
+            args.device.iter().try_for_each(|path| check_named(&places, path))?;
+            args.device.iter().map(|path| Adapter::named(&places, path)).collect()
+        }
     };
     if adapters.is_empty() {
         let fault = Fault::new(Class::Infrastructure, "serial ports", "there is no USB serial adapter");
         return Err(fault.with_help("plug one in, or name a port of another kind with --device"));
     }
     Ok(adapters)
+}
+
+/// Whether what somebody has named is a serial port that is there, or a console in the network.
+fn check_named(places: &Places, path: &Path) -> Result<(), Fault> {
+    if in_network(path).is_some() {
+        return Ok(());
+    }
+    let text = match driver_of(path) {
+        Ok(_) => return Ok(()),
+        Err(SerialError::Absent(_)) => "it is not there".to_owned(),
+        Err(SerialError::NoPort { what, .. }) => format!("it is {what} and no serial port"),
+        Err(error) => Chain(&error).to_string(),
+    };
+    let present: Vec<_> =
+        Adapter::all(places).iter().map(|adapter| adapter.device.display().to_string()).collect();
+    let help = match present.is_empty() {
+        true => "no USB serial adapter is plugged in".to_owned(),
+        false => format!("the USB serial adapters are {}", present.join(", ")),
+    };
+    Err(Fault::new(Class::Usage, path.display().to_string(), text).with_help(help))
 }
 
 /// What a board says; `None` if its console cannot be opened, which is told.

@@ -1,7 +1,7 @@
 //! Consoles on this PC, as far as can be seen without opening one: opening a port may already reset a board.
 
-use std::fs::{self, Metadata};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid, getgroups};
@@ -10,8 +10,8 @@ use super::finding::{Check, Finding, Findings};
 use crate::board::lease::Held;
 use crate::board::{Bench, Board, ConsoleTarget};
 use crate::diagnostic::did_you_mean;
-use crate::fault::Class;
-use crate::link::{Holder, Target, check_permission};
+use crate::fault::{Chain, Class};
+use crate::link::{Holder, SerialError, Target, check_permission, driver_of};
 use crate::run::board_held;
 
 /// Speeds that serial ports are used at, in baud (termios(3), and what USB adapters add to it).
@@ -19,9 +19,6 @@ const USUAL_SPEEDS: [u32; 15] = [
     1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 921_600, 1_000_000,
     1_500_000, 3_000_000,
 ];
-
-/// Major numbers of pseudo-terminals (Linux, Documentation/admin-guide/devices.txt).
-const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Where systems link serial ports by names that stay.
 const STABLE_NAMES: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
@@ -52,22 +49,19 @@ pub(super) fn check(bench: &Bench, board: &Board, findings: &mut Findings<'_>) {
 
 fn of_port(board: &str, path: &Path, baud: u32) -> Finding {
     let shown = path.display();
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return absent(board, path),
-        Err(error) => {
-            return Finding::fault(Check::Console, board, Class::Bench, format!("{shown}: {error}"));
-        }
-    };
-    let port = match kind(&metadata) {
+    let port = match driver_of(path) {
         Ok(port) => port,
-        Err(what) => {
+        Err(SerialError::Absent(_)) => return absent(board, path),
+        Err(SerialError::NoPort { what, .. }) => {
             let text = format!("{shown} is {what} and no serial port");
             return Finding::fault(Check::Console, board, Class::Bench, text).with_help(present());
         }
+        Err(error) => {
+            return Finding::fault(Check::Console, board, Class::Bench, Chain(&error).to_string());
+        }
     };
     if check_permission(path).is_err() {
-        return no_permission(board, path, &metadata);
+        return no_permission(board, path);
     }
     if let Some(holder) = Holder::of(path) {
         let text = format!("{shown} is held by {holder}");
@@ -115,34 +109,18 @@ fn stable_names() -> Vec<PathBuf> {
     STABLE_NAMES.iter().map(|directory| list(directory)).find(|names| !names.is_empty()).unwrap_or_default()
 }
 
-/// What drives the port, or what the file is that is none.
-fn kind(metadata: &Metadata) -> Result<String, &'static str> {
-    let file_type = metadata.file_type();
-    if file_type.is_dir() {
-        return Err("a directory");
-    }
-    if file_type.is_block_device() {
-        return Err("a disk");
-    }
-    if !file_type.is_char_device() {
-        return Err("a file");
-    }
-    let (major, minor) = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
-    if PSEUDO_TERMINALS.contains(&major) {
-        return Ok("a pseudo-terminal".to_owned());
-    }
-    let device = PathBuf::from(format!("/sys/dev/char/{major}:{minor}"));
-    let name_at = |path: &Path| {
-        let target = fs::canonicalize(path).ok()?;
-        Some(target.file_name()?.to_string_lossy().into_owned())
+fn no_permission(board: &str, path: &Path) -> Finding {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return Finding::fault(
+                Check::Console,
+                board,
+                Class::Bench,
+                format!("{}: {error}", path.display()),
+            );
+        }
     };
-    match name_at(&device.join("subsystem")) {
-        Some(subsystem) if subsystem != "tty" => Err("another kind of device"),
-        _ => Ok(name_at(&device.join("device/driver")).unwrap_or_else(|| "driver unknown".to_owned())),
-    }
-}
-
-fn no_permission(board: &str, path: &Path, metadata: &Metadata) -> Finding {
     let gid = Gid::from_raw(metadata.gid());
     let group = Group::from_gid(gid).ok().flatten();
     let group_name = group.as_ref().map_or_else(|| gid.to_string(), |group| group.name.clone());

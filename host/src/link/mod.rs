@@ -26,7 +26,7 @@ pub use command::CommandError;
 pub use console::{Console, Notice, Port, Stream, Tap};
 pub use drive::{DriveError, drive};
 pub use serial::{Gone, SerialError};
-pub(crate) use serial::{Holder, check_permission, check_serial};
+pub(crate) use serial::{Holder, check_permission, check_serial, driver_of};
 pub(crate) use share::may_attach;
 pub use share::{ConsoleShare, Order, attach, control};
 pub use target::{OpenError, Target, adopt, open};

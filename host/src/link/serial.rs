@@ -12,6 +12,7 @@
 //!                                Gone
 //! ```
 
+mod driver;
 mod holder;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_serial::{ErrorKind, SerialPort as _, SerialPortBuilderExt as _, SerialStream};
 
+pub(crate) use driver::driver_of;
 pub(crate) use holder::Holder;
 
 use super::{Notice, Port};
@@ -44,6 +46,17 @@ pub enum SerialError {
     /// There is no such device.
     #[error("serial port {} is absent; is the adapter plugged in, and is the bench file's path right?", .0.display())]
     Absent(PathBuf),
+    /// Something else is there.
+    #[error("{} is {what} and no serial port; is the bench file's path right?", path.display())]
+    NoPort {
+        /// The path.
+        path: PathBuf,
+        /// What is there, in words.
+        what: &'static str,
+    },
+    /// Whether it is there cannot be seen.
+    #[error("serial port {} cannot be looked at", .0.display())]
+    Unseen(PathBuf, #[source] io::Error),
     /// Another program has it.
     #[error("serial port {} is busy: {holder} has it open; end that program first", path.display())]
     Busy {
@@ -58,8 +71,8 @@ pub enum SerialError {
         .0.display()
     )]
     Permission(PathBuf),
-    /// It is not a serial port, or does not take the settings.
-    #[error("serial port {} cannot be set to {baud} baud 8N1: {reason}; is it a serial port?", path.display())]
+    /// It does not take the settings.
+    #[error("serial port {} cannot be set to {baud} baud 8N1: {reason}; has the adapter that speed?", path.display())]
     Setup {
         /// The device.
         path: PathBuf,
@@ -159,11 +172,9 @@ pub(crate) fn check_permission(path: &Path) -> Result<(), SerialError> {
 /// Whether the port at `path` could be opened, as far as can be seen without opening it.
 ///
 /// # Errors
-/// [`SerialError::Absent`], [`SerialError::Permission`] or [`SerialError::Busy`].
+/// As of [`driver_of`], [`SerialError::Permission`] or [`SerialError::Busy`].
 pub(crate) fn check_serial(path: &Path) -> Result<(), SerialError> {
-    if !path.exists() {
-        return Err(SerialError::Absent(path.to_owned()));
-    }
+    driver_of(path)?;
     check_permission(path)?;
     check_free(path)
 }
@@ -177,6 +188,7 @@ fn check_free(path: &Path) -> Result<(), SerialError> {
 }
 
 fn open_port(path: &Path, baud: u32) -> Result<OpenPort, SerialError> {
+    driver_of(path)?;
     // Whoever opened the port without a lock would share its bytes with us: look before opening.
     check_free(path)?;
     // Before the other one, which nobody may open a second time.

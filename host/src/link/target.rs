@@ -75,7 +75,12 @@ impl OpenError {
     /// taken is the infrastructure's.
     pub const fn class(&self) -> Class {
         match self {
-            Self::Serial(SerialError::Permission(_) | SerialError::Setup { .. })
+            Self::Serial(
+                SerialError::NoPort { .. }
+                | SerialError::Unseen(..)
+                | SerialError::Permission(_)
+                | SerialError::Setup { .. },
+            )
             | Self::Tcp(TcpError::Resolve { .. })
             | Self::Command(CommandError::Empty | CommandError::Start { .. }) => Class::Bench,
             Self::Serial(SerialError::Absent(_) | SerialError::Busy { .. })

@@ -3,18 +3,16 @@
 //! `host-runner run` refuses what is found here, and `host-runner validate` tells it. What lies in job and bench file alone,
 //! such as a board without an address, [`Plan::bind`] has found before.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod files;
 
 use crate::board::{Bench, Board, ConsoleTarget, Programs};
 use crate::fault::{Class, Fault};
-use crate::job::{ArtifactSpec, DefinitionSource};
-use crate::link::{Target, check_permission};
-use crate::plan::{Action, NodeKind, NodePlan, Plan, ResetPlan, replace};
+use crate::link::{SerialError, Target, check_permission, driver_of};
+use crate::plan::{Action, NodeKind, NodePlan, Plan, ResetPlan};
 use crate::run::bench::{agent_directories, agent_file};
 
 /// Looks for all that the nodes of `plan` need of this PC: programs of the bench file, serial ports that this user may open,
-/// directories of mirrors, agents. Every fault at once.
+/// files and directories of mirrors, agents. Every fault at once.
 pub fn preflight(plan: &Plan, bench: &Bench) -> Vec<Fault> {
     let mut faults = Vec::new();
     for node in &plan.nodes {
@@ -23,7 +21,7 @@ pub fn preflight(plan: &Plan, bench: &Bench) -> Vec<Fault> {
             faults.extend(serial_port(node, board));
             faults.extend(programs(node, board).missing(&place(board)));
         }
-        faults.extend(mirrors(node, board, bench));
+        faults.extend(files::absent(node, board, bench));
         faults.extend(agent(node, board, bench));
     }
     // Nodes of one role and steps of one node need the same.
@@ -61,11 +59,12 @@ fn reset_of(action: &Action) -> Option<&ResetPlan> {
     }
 }
 
-/// A serial port that this user may not open.
+/// A serial port that is none, or that this user may not open; one that is absent may still be plugged in.
 fn serial_port(node: &NodePlan, board: &Board) -> Option<Fault> {
     let ConsoleTarget::Line(Target::Serial { path, .. }) = &board.console else { return None };
     node.steps.iter().find_map(|step| reset_of(&step.action))?;
-    let error = check_permission(path).err()?;
+    let is_none = |error: &SerialError| matches!(error, SerialError::NoPort { .. });
+    let error = driver_of(path).err().filter(is_none).or_else(|| check_permission(path).err())?;
     Some(Fault::from_error(Class::Bench, place(board), &error))
 }
 
@@ -87,55 +86,6 @@ fn programs(node: &NodePlan, board: &Board) -> Programs {
         }
     }
     programs
-}
-
-/// Directories of mirrors that are not there, each with the first of the node's files that would come from it.
-fn mirrors(node: &NodePlan, board: &Board, bench: &Bench) -> Vec<Fault> {
-    let values: BTreeMap<String, String> = board.static_info.iter().cloned().collect();
-    let mut missing: BTreeMap<PathBuf, Fault> = BTreeMap::new();
-    for (url, place) in fetched(node) {
-        let url = replace(url, &values).unwrap_or_else(|| url.to_owned());
-        let Some((rule, directory)) = bench.mirrors.missing(&url) else { continue };
-        missing.entry(directory).or_insert_with_key(|directory| {
-            let text = format!(
-                "`{url}` cannot be had: the bench file's mirror of `{}` is `{}`, which is not there",
-                rule.from,
-                directory.display()
-            );
-            let help =
-                format!("put it there, or change `to` of that `[[mirror]]` in {}", bench.path.display());
-            Fault::new(Class::Bench, place, text).with_help(help)
-        });
-    }
-    missing.into_values().collect()
-}
-
-/// The URLs that the node has to fetch by way of mirrors, each with its place.
-fn fetched(node: &NodePlan) -> Vec<(&str, &str)> {
-    let mut fetched = Vec::new();
-    for step in &node.steps {
-        match &step.action {
-            Action::DeployTftp(deploy) => fetched.extend(deploy.spec.artifacts().filter_map(by_mirror)),
-            Action::Test(test) => {
-                fetched.extend(test.definitions.iter().filter_map(|spec| match &spec.source {
-                    DefinitionSource::Tar { artifact, .. } => by_mirror(artifact),
-                    // A commit may be in the copy of the repository that this PC has.
-                    DefinitionSource::Git { url, revision, .. } => {
-                        revision.is_none().then_some((url.as_str(), spec.place.as_str()))
-                    }
-                    DefinitionSource::Inline(_) | DefinitionSource::Directory { .. } => None,
-                }));
-            }
-            _ => {}
-        }
-    }
-    fetched
-}
-
-fn by_mirror(artifact: &ArtifactSpec) -> Option<(&str, &str)> {
-    // A file of which the job has the SHA-256 may be in the cache, and then comes from nowhere.
-    let comes = artifact.use_cache && artifact.checksums.sha256().is_none();
-    comes.then_some((&artifact.url, &artifact.place))
 }
 
 /// An agent that the node's tests need, and that is not there.

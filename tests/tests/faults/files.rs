@@ -154,6 +154,44 @@ fn a_mirror_that_is_not_there_is_no_hindrance_where_the_cache_has_the_file() {
     assert_eq!(again.code, Some(0), "{job}{again}");
 }
 
+/// As [`assert_not_for_this_bench`], of a job that names what is not on this PC.
+#[track_caller]
+fn assert_absent(bench: &Testbench, job: &str, (class, code): (&str, i32), said: &[&str]) {
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", job);
+    assert_refused(&bench.start_with(&["run", "job.yaml"]).finish(), class, said);
+    let told = bench.start_with(&["validate", "job.yaml"]).finish();
+    assert_eq!((told.code, told.stdout.as_str()), (Some(code), ""), "{told}");
+    for text in said {
+        assert!(told.stderr.contains(text), "no {text:?}\n{told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_on_this_pc_is_named_with_the_place_that_the_mirror_led_to() {
+    let absent = format!("url: {ARTIFACTS_URL}zImage-6.1");
+    let job = Job::new().kernel(&[&absent, "type: zimage"]).to_yaml();
+    let said = ["job.yaml:14:12", "zImage-6.1 (mirrored to /", "No such file or directory", "`[[mirror]]`"];
+    assert_absent(&Testbench::new(), &job, ("infrastructure", 3), &said);
+    let job = Job::new().kernel(&["url: file:///srv/none/zImage", "type: zimage"]).to_yaml();
+    let said = ["cannot get file:///srv/none/zImage: cannot read /srv/none/zImage", "under that name"];
+    assert_absent(&Testbench::new(), &job, ("infrastructure", 3), &said);
+}
+
+#[test]
+fn a_command_of_the_bench_may_make_what_is_deployed() {
+    let bench = Testbench::new();
+    let artifacts = bench.path().join("artifacts");
+    let copy = ["cp", "zImage", "zImage-built"].map(|name| match name {
+        "cp" => name.to_owned(),
+        _ => artifacts.join(name).display().to_string(),
+    });
+    let bench = bench.board_line(&format!("commands = {{ build = {{ do = {copy:?} }} }}"));
+    let job = Job::new().kernel(&[&format!("url: {ARTIFACTS_URL}zImage-built"), "type: zimage"]).to_yaml();
+    let run = bench.start_text(&job.replace("actions:\n", "actions:\n- command: {name: build}\n")).finish();
+    assert_eq!(run.code, Some(0), "{run}");
+}
+
 #[test]
 fn an_agent_that_is_not_there_is_refused_by_run_and_validate() {
     let bench = Testbench::new();

@@ -85,7 +85,7 @@ async fn a_port_in_use_names_its_holder() {
 async fn a_file_is_not_a_serial_port() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = open(file.path(), 115_200, recorder().0).unwrap_err();
-    assert!(matches!(&error, SerialError::Setup { .. }), "{error:?}");
+    assert!(matches!(&error, SerialError::NoPort { what: "a file", .. }), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
