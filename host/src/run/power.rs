@@ -18,12 +18,16 @@ pub fn power_of(bench: &Bench, board: &Board, switch: Switch) -> Result<Power, F
         return Err(fault(text, "there is nothing to switch".to_owned()));
     }
     let power = board.power.clone().ok_or_else(|| {
-        fault(
-            format!("the power of board `{name}` is switched by hand"),
-            format!(
-                "`[boards.{name}.power]` is where the bench file can name what switches it (docs/power.md)"
-            ),
-        )
+        let text = match switch {
+            Switch::Status => {
+                format!("whether board `{name}` is on is not known: its power is switched by hand")
+            }
+            _ => format!("the power of board `{name}` is switched by hand"),
+        };
+        let help = format!(
+            "`[boards.{name}.power]` is where the bench file can name what switches it (docs/power.md)"
+        );
+        fault(text, help)
     })?;
     if power.can(switch) {
         return Ok(power);
@@ -34,14 +38,17 @@ pub fn power_of(bench: &Bench, board: &Board, switch: Switch) -> Result<Power, F
         Switch::Reset => "cycle",
         Switch::Status => "status",
     };
-    Err(match power.commands() {
-        Some(_) => fault(
-            format!("the bench file has no `{action}` command for the power of board `{name}`"),
-            format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
-        ),
-        None => fault(
-            format!("what switches board `{name}` cannot do `{action}`"),
-            "docs/power.md says what each `driver` can do".to_owned(),
-        ),
-    })
+    let lacks = match power.commands() {
+        Some(_) => format!("the bench file has no `{action}` command for it"),
+        None => format!("what switches it cannot do `{action}`"),
+    };
+    let text = match switch {
+        Switch::Status => format!("whether board `{name}` is on is not known: {lacks}"),
+        _ => format!("the power of board `{name}`: {lacks}"),
+    };
+    let help = match power.commands() {
+        Some(_) => format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
+        None => "docs/power.md says what each `driver` can do".to_owned(),
+    };
+    Err(fault(text, help))
 }
