@@ -3,7 +3,7 @@
 use crate::action::uboot_command;
 use crate::board::{Board, ConsoleTarget};
 use crate::dialog::{Expired, KernelFailure, LoginError, UbootError};
-use crate::link::Target;
+use crate::link::{CommandError, DriveError, Target};
 
 /// What to do about a conversation with U-Boot that failed; none where the job is wrong.
 pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
@@ -53,8 +53,39 @@ pub(super) fn of_login(error: &LoginError, board: &Board, logs_in: bool) -> Opti
         LoginError::PasswordWanted { .. } => {
             "add `password_prompt` and `password` to the job's `auto_login`".to_owned()
         }
-        LoginError::Expired(_) | LoginError::FailureMessage { .. } => return None,
+        LoginError::Expired(Expired { last_output, .. }) if last_output.is_empty() => {
+            "is it on, and does `console=` of the kernel's command line name the serial port that is its console, such as \
+             `console=ttyS0,115200`?"
+                .to_owned()
+        }
+        LoginError::Expired(_) => {
+            "if it is up, compare what it shows with `prompts` and `auto_login` of the job's `boot` action, which are regular \
+             expressions (`\\$`, `\\[`); if it is still on its way, give the action a longer `timeout`"
+                .to_owned()
+        }
+        LoginError::FailureMessage { .. } => return None,
     })
+}
+
+/// What to do about a console whose line itself failed, where the line does not say so.
+pub(super) fn of_line<E>(error: &DriveError<E>) -> Option<&'static str> {
+    let is_of_command = |error: &std::io::Error| {
+        let source = error.get_ref().and_then(|source| source.downcast_ref::<CommandError>());
+        matches!(source, Some(CommandError::Ended { .. }))
+    };
+    match error {
+        DriveError::Closed => Some(
+            "look at the console server: does its program still run (`systemctl status ser2net`), is the adapter there that \
+             it serves, and did nobody else take the port?",
+        ),
+        DriveError::Line(error) if is_of_command(error) => Some(
+            "run that command in a terminal: it must show the board's console there, and stay until it is stopped",
+        ),
+        DriveError::Stuck(_) => Some(
+            "does what serves the console still run, and does its serial port not wait for flow control (RTS/CTS)?",
+        ),
+        DriveError::Line(_) | DriveError::Dialog(_) => None,
+    }
 }
 
 /// The same for whoever has examined the board already.
@@ -223,7 +254,8 @@ mod tests {
             assert!(help.starts_with(begin), "{help}");
             let of_wait = |expired: Expired| of_login(&LoginError::Expired(expired), board, true);
             assert!(of_wait(noise.clone()).is_some_and(|help| help.starts_with(begin)));
-            assert_eq!(of_wait(expired("kernel", "text", false)), None);
+            assert!(of_wait(expired("kernel", "text", false)).is_some_and(|help| help.contains("`prompts`")));
+            assert!(of_wait(expired("kernel", "", false)).is_some_and(|help| help.contains("`console=`")));
         });
         with_board("console = \"tcp://127.0.0.1:4000\"", |board| {
             let help = of_login(&LoginError::Expired(noise.clone()), board, true).unwrap();
@@ -237,13 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_console_that_ends_leads_to_what_served_it() {
+        let of = |error: DriveError<UbootError>| of_line(&error).unwrap_or_default();
+        let (command, status) = ("picocom /dev/ttyUSB0".to_owned(), " (exit status: 1)".to_owned());
+        let ended = CommandError::Ended { command, status, stderr: Vec::new() };
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            of(DriveError::Line(std::io::Error::other(source)))
+        };
+        assert!(failed(Box::new(ended)).starts_with("run that command in a terminal"));
+        assert!(of(DriveError::Closed).contains("systemctl status ser2net"));
+        // A port that is gone says for how long, and what the last attempt to open it said.
+        assert_eq!(failed("gone".into()), "");
+    }
+
+    #[test]
     fn a_login_that_fails_says_what_is_to_be_changed() {
         let last_output = "Debian GNU/Linux 12 board ttyS0\n\nboard login:".to_owned();
         let waits = LoginError::Expired(expired("shell prompt (`#`)", &last_output, false));
         let kernel = |failure: KernelFailure| LoginError::Kernel { failure, last_output: String::new() };
         let line = || "[    2.0] Kernel panic".to_owned();
         with_board("console = \"/dev/ttyUSB0\"", |board| {
-            assert_eq!(of_login(&waits, board, true), None);
+            assert!(of_login(&waits, board, true).is_some_and(|help| help.starts_with("if it is up")));
             for (error, said) in [
                 (waits.clone(), "give its `boot` action `auto_login: {"),
                 (kernel(KernelFailure::NoRoot(line())), "CONFIG_ROOT_NFS"),

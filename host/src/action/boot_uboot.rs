@@ -198,7 +198,11 @@ pub(super) fn drive_fault<E: std::error::Error + 'static>(
     match error {
         DriveError::Dialog(error) => phase.error(class(error), error),
         // The line does not know what crossed it.
-        line => phase
-            .fault(Class::Infrastructure, format!("{}; {}", Chain(line), LastOutput(&console.last_output()))),
+        line => {
+            let text = format!("{}; {}", Chain(line), LastOutput(&console.last_output()));
+            phase
+                .fault(Class::Infrastructure, text)
+                .with_optional_help(boot_help::of_line(line).map(str::to_owned))
+        }
     }
 }

@@ -5,6 +5,9 @@ const USAGE: &str = "Usage:";
 /// A command that this U-Boot was built without.
 const UNKNOWN: &str = "Unknown command";
 
+/// What U-Boot says as it resets the board for a fault of the processor. Source: U-Boot's `arch/arm/lib/interrupts*.c`.
+const EXCEPTIONS: [&str; 4] = ["data abort", "prefetch abort", "undefined instruction", "Synchronous Abort"];
+
 const NETWORK: &[&str] = &["bootp", "dhcp", "nfs", "ping", "pxe", "rarpboot", "tftp", "tftpboot", "wget"];
 const STORAGE: &[&str] = &[
     "ext2load",
@@ -42,6 +45,13 @@ pub(super) fn advice(command: &str, line: &str, last_output: &str) -> Option<Str
         return Some(
             "U-Boot does not take these arguments: compare them with the usage that it shows; a variable that is not set \
              (`printenv`) is an argument less"
+                .to_owned(),
+        );
+    }
+    if EXCEPTIONS.iter().any(|words| line.contains(words)) {
+        return Some(
+            "U-Boot touched an address that the board does not have, or ran what is no program: compare the addresses of the \
+             command with its memory (`bdinfo`) and with where the files were loaded (`printenv`)"
                 .to_owned(),
         );
     }
@@ -131,6 +141,7 @@ mod tests {
         let help =
             advice("bootz x", "", "=> bootz x\nbootz - boot Linux zImage\n\nUsage:\nbootz [addr").unwrap();
         assert!(help.contains("does not take these arguments"), "{help}");
-        assert_eq!(advice("fdt addr 0x88000000", "data abort", "=>"), None);
+        assert!(advice("fdt addr 0x88000000", "data abort", "=>").unwrap().contains("`bdinfo`"));
+        assert_eq!(advice("fdt addr 0x88000000", "libfdt: FDT_ERR_BADMAGIC", "=>"), None);
     }
 }

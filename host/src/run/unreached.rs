@@ -49,7 +49,7 @@ fn tests_of(step: &Step) -> Vec<String> {
 fn not_run(node: &NodeContext, step: &Step, definition: String, fault: &Fault) {
     let place = Some(step.place.clone());
     node.emitter.emit(EventKind::DefinitionStarted { definition: definition.clone(), place });
-    let reason = Some(format!("not run: {}", fault.message));
+    let reason = Some(format!("not run: {}", fault.headline()));
     let (outcome, took) = (Outcome::of(Some(fault)), Duration::ZERO);
     node.emitter.emit(EventKind::DefinitionFinished { definition, outcome, took, reason });
 }

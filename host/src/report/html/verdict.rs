@@ -79,7 +79,7 @@ const fn whose(class: Class) -> &'static str {
         Class::Test => "a test's",
         Class::Job => "the job file's",
         Class::Usage => "the command line's",
-        Class::Infrastructure => "the infrastructure's: board, network, artifact or boot",
+        Class::Infrastructure => "the infrastructure's: the board, what boots on it, network or artifact",
         Class::Bench => "the bench file's",
         Class::Cancelled => "none: the run was stopped",
         Class::Bug => "host-runner's own",

@@ -208,7 +208,7 @@ const fn whose(class: Class) -> &'static str {
         Class::Job => "the job file",
         Class::Usage => "the command line",
         Class::Infrastructure => {
-            "the board, the network, an artifact or this PC; it says nothing about the tests"
+            "the board, what boots on it, the network, an artifact or this PC; it says nothing about the tests"
         }
         Class::Bench => "the bench file, or what it names",
         Class::Cancelled => "nobody's, somebody stopped the run",

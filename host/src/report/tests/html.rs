@@ -23,7 +23,7 @@ fn the_verdict_comes_first_with_fault_help_and_last_lines() {
     for text in [
         "The run could not be done",
         "guest: infrastructure error",
-        "the infrastructure's: board, network, artifact or boot",
+        "the infrastructure's: the board, what boots on it, network or artifact",
         "guest, boot-ssh (job.yaml:9:3)",
         "cannot connect: Connection refused",
         "is sshd installed?",
