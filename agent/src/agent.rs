@@ -147,7 +147,7 @@ impl<'a> Agent<'a> {
     /// become one is waited for: scripts and helpers are held back, and nothing is buffered.
     fn wait(&self, now_ms: u64) -> rustix::io::Result<Ready> {
         const FIXED: usize = 5;
-        let can_send = self.link.can_send();
+        let (can_send, can_call) = (self.link.can_send(), self.link.can_send_pair());
         let mut fds: Vec<PollFd<'_>, { FIXED + MAX_CONNECTIONS }> = Vec::new();
         let mut watch = |fd, flags| {
             let index = fds.len();
@@ -163,7 +163,7 @@ impl<'a> Agent<'a> {
         let printing = script.filter(|_| self.link.can_stream());
         printing.and_then(Script::output).map(|fd| watch(fd, PollFlags::IN));
         let first_call = fds.len();
-        if can_send {
+        if can_call {
             for fd in self.calls.connections() {
                 let _ = fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
@@ -187,7 +187,7 @@ impl<'a> Agent<'a> {
             accept: happened(accept),
             report: happened(report),
             calls: fds.iter().skip(first_call).map(|fd| !fd.revents().is_empty()).collect(),
-            is_complete: can_send,
+            is_complete: can_call,
         })
     }
 
@@ -311,7 +311,7 @@ impl<'a> Agent<'a> {
     /// From the last to the first, because in the place of a connection that ends comes the last one.
     fn take_calls(&mut self, ready: &[bool]) {
         for (index, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
-            if !self.link.can_send() {
+            if !self.link.can_send_pair() {
                 return;
             }
             let mut buffer = [0; MAX_MESSAGE];
@@ -323,6 +323,11 @@ impl<'a> Agent<'a> {
                     }
                 }
                 Event::Called(call, Packet { run, call: request }) => {
+                    let unread =
+                        self.script.as_ref().filter(|script| script.run() == run).map(Script::unread);
+                    if let Some(bytes @ 1..) = unread {
+                        self.send(&AgentToHost::Owed { run, bytes });
+                    }
                     let message = AgentToHost::Call { call, run, request };
                     if let Err(SendError::Encode(_)) = self.link.send(&message) {
                         self.calls

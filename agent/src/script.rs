@@ -169,6 +169,11 @@ impl Script {
         self.ended
     }
 
+    /// Returns how much of what the script has printed is still to be taken.
+    pub(crate) fn unread(&self) -> u32 {
+        Owed::of(&self.output).bytes()
+    }
+
     /// Takes what the script used, once that is known.
     pub(crate) fn take_usage(&mut self) -> Option<Usage> {
         self.usage.take()

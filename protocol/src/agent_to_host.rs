@@ -76,6 +76,14 @@ pub enum AgentToHost<'a> {
         /// What the shell and all processes that it has waited for used.
         usage: Usage,
     },
+    /// What a script has printed before the call that is the next message, and what is still to be sent: calls do not wait
+    /// for a slow line.
+    Owed {
+        /// The runner's number for the script.
+        run: u32,
+        /// Bytes of its output.
+        bytes: u32,
+    },
 }
 
 /// How a script ended.

@@ -163,6 +163,11 @@ impl Link {
         matches!(self.peer.state, State::Connecting | State::Open) && self.peer.sender.has_room()
     }
 
+    /// Whether [`send`](Self::send) would take two messages, of which the first is about the second.
+    pub fn can_send_pair(&self) -> bool {
+        self.can_send() && self.peer.sender.queued() + 1 < WINDOW
+    }
+
     /// Whether everything sent was taken by the program at the other end.
     pub fn is_delivered(&self) -> bool {
         self.peer.sender.queued() == 0

@@ -222,6 +222,18 @@ fn a_failed_case_shows_what_was_printed_before_it_be_it_a_line_or_not() {
     assert!(failed.contains("checking the sum\n") && failed.contains("expected 3, got 4+ lava-"), "{failed}");
 }
 
+/// The agent sends no faster than a line of 115200 baud carries, and results before what is printed.
+#[test]
+fn a_failed_case_comes_behind_what_was_printed_before_it_on_a_slow_line() {
+    let run = run(&Testbench::new(), &smoke(&["seq 1 3000; lava-test-case sum --result fail"]), &["--quiet"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let events = run.events();
+    let case = events.iter().position(|event| event["event"] == "test-case").expect("a case");
+    let output = events[..case].iter().filter(|event| event["event"] == "output");
+    let text: String = output.map(|event| event["text"].as_str().unwrap_or_default()).collect();
+    assert!(text.contains("\n3000\n") && run.stdout.contains("\n    3000\n"), "{run}");
+}
+
 #[test]
 fn an_end_in_one_line_announces_no_lines_behind_it() {
     let job = Job::new()

@@ -40,6 +40,11 @@ impl Owed {
         usize::try_from(self.0).map_or(length, |owed| owed.min(length))
     }
 
+    /// How many they are.
+    pub(super) fn bytes(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+
     /// `count` bytes were taken; none if there are no more.
     pub(super) fn taken(&mut self, count: usize) {
         self.0 = if count == 0 { 0 } else { self.0.saturating_sub(count as u64) };

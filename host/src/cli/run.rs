@@ -18,7 +18,7 @@ use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::Plan;
-use crate::report::output::Full;
+use crate::report::output::{Full, Output};
 use crate::report::terminal::Moment;
 use crate::run::{self, Emitter, Handover, JobRun, LastRun, OutDirectory, Wait, out_directory};
 
@@ -101,15 +101,21 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         note(&format!("the run is not remembered as the boards' last one: {fault}"));
     }
     handover.finish(taken.lease, &remembered);
+    settle(&printed, args.json, &out)?;
+    broken.map_or(Ok(class), |fault| Err(fault.into()))
+}
+
+/// Waits until whoever reads standard output has the rest, which counts where it is all that they have.
+fn settle(printed: &Output, is_json: bool, out: &Path) -> Result<(), Fault> {
     match printed.settle(UNREAD_TIME) {
         Ok(()) => {}
-        Err(error) if args.json && error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Fault::from_error(Class::Infrastructure, "standard output", &error).into());
+        Err(error) if is_json && error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Fault::from_error(Class::Infrastructure, "standard output", &error));
         }
         // The run is what it is: `run --json | head -1` has what it wants.
         Err(error) => note(&format!("standard output: {error}; all is in {}", out.display())),
     }
-    broken.map_or(Ok(class), |fault| Err(fault.into()))
+    Ok(())
 }
 
 /// Refuses boards at which a person is needed, who would not be told.

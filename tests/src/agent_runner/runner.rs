@@ -34,6 +34,8 @@ pub struct Ran {
     pub calls: Vec<String>,
     /// How many bytes of output had come before each of them.
     pub called_after: Vec<usize>,
+    /// How many bytes of output it was said that each of them belongs behind.
+    pub called_behind: Vec<usize>,
 }
 
 /// An agent that runs, and the link to it.
@@ -158,7 +160,8 @@ impl Runner {
     ) -> Ran {
         let run = self.ask(script, timeout_s);
         let (mut started, mut output) = (false, Vec::new());
-        let (mut calls, mut called_after) = (Vec::new(), Vec::new());
+        let (mut calls, mut called_after, mut called_behind) = (Vec::new(), Vec::new(), Vec::new());
+        let mut owed = 0;
         let (mut steps, mut usage): (Vec<(u16, usize)>, _) = (vec![(0, 0)], None);
         loop {
             let (ended, replies) = self.next(|message| match message {
@@ -180,7 +183,13 @@ impl Runner {
                 AgentToHost::Call { call, request, .. } => {
                     calls.push(format!("{request:?}"));
                     called_after.push(output.len());
+                    called_behind.push(output.len() + std::mem::take(&mut owed));
                     (None, answer(&request).into_iter().map(|reply| (call, reply)).collect())
+                }
+                AgentToHost::Owed { run: of, bytes } => {
+                    assert_eq!((of, owed), (run, 0));
+                    owed = bytes as usize;
+                    (None, Vec::new())
                 }
                 AgentToHost::Step { run: of, step } => {
                     assert_eq!(of, run);
@@ -195,6 +204,7 @@ impl Runner {
                 AgentToHost::CallGone { .. } => {
                     calls.push("gone".to_owned());
                     called_after.push(output.len());
+                    called_behind.push(output.len());
                     (None, Vec::new())
                 }
                 other => panic!("unexpected {other:?}"),
@@ -207,7 +217,15 @@ impl Runner {
                 let ends = steps.iter().skip(1).map(|(_, at)| *at).chain([output.len()]);
                 let steps =
                     steps.iter().zip(ends).map(|((step, at), end)| (*step, output[*at..end].to_owned()));
-                return Ran { steps: steps.collect(), output, status, usage, calls, called_after };
+                return Ran {
+                    steps: steps.collect(),
+                    output,
+                    status,
+                    usage,
+                    calls,
+                    called_after,
+                    called_behind,
+                };
             }
         }
     }

@@ -8,7 +8,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::event::EventKind;
 use crate::group::{Released, Request};
 use crate::limit::Limit;
-use crate::run::{Emitter, GroupMember};
+use crate::run::GroupMember;
 
 use super::case_book::{CaseBook, Report};
 
@@ -33,6 +33,33 @@ impl Answer {
     }
 }
 
+/// What comes of a call.
+#[derive(Debug, Default)]
+pub(super) struct Handled {
+    /// Its answer, if it has one already.
+    pub(super) answer: Option<Answer>,
+    /// What it tells.
+    pub(super) event: Option<EventKind>,
+}
+
+impl From<Answer> for Handled {
+    fn from(answer: Answer) -> Self {
+        Self { answer: Some(answer), event: None }
+    }
+}
+
+impl From<EventKind> for Handled {
+    fn from(event: EventKind) -> Self {
+        Self { answer: Some(Answer::Done), event: Some(event) }
+    }
+}
+
+impl From<Result<EventKind, String>> for Handled {
+    fn from(told: Result<EventKind, String>) -> Self {
+        told.map_or_else(|reason| Answer::Refused(reason).into(), Self::from)
+    }
+}
+
 /// The calls of a node's helpers that wait for the group.
 pub(super) struct Calls {
     member: GroupMember,
@@ -46,47 +73,33 @@ impl Calls {
         Self { member, timeout, waiting: JoinSet::new(), handles: HashMap::new() }
     }
 
-    /// Handles a call; its answer, if it has one already.
-    pub(super) fn handle(
-        &mut self,
-        call: u32,
-        request: &Call<'_>,
-        book: &mut CaseBook,
-        emitter: &Emitter,
-    ) -> Option<Answer> {
-        let emit = |event: EventKind| {
-            emitter.emit(event);
-            Some(Answer::Done)
-        };
-        let tell = |event: Result<EventKind, String>| match event {
-            Ok(event) => emit(event),
-            Err(reason) => Some(Answer::Refused(reason)),
-        };
+    /// Handles a call.
+    pub(super) fn handle(&mut self, call: u32, request: &Call<'_>, book: &mut CaseBook) -> Handled {
         match *request {
             Call::TestCase { id, result, measurement, units } => {
-                tell(book.case(Report { id, result, measurement, units, reference: None }))
+                book.case(Report { id, result, measurement, units, reference: None }).into()
             }
             Call::TestReference { id, result, url } => {
-                tell(book.case(Report { id, result, measurement: None, units: None, reference: Some(url) }))
+                book.case(Report { id, result, measurement: None, units: None, reference: Some(url) }).into()
             }
-            Call::TestSetStart { name } => tell(book.start_set(name)),
-            Call::TestSetStop => tell(book.stop_set()),
-            Call::TestRaise { message } => tell(book.raised(message)),
+            Call::TestSetStart { name } => book.start_set(name).into(),
+            Call::TestSetStop => book.stop_set().into(),
+            Call::TestRaise { message } => book.raised(message).into(),
             Call::TestEvent { message } => {
-                emit(EventKind::Note { text: format!("lava-test-event: {message}") })
+                EventKind::Note { text: format!("lava-test-event: {message}") }.into()
             }
             Call::TestCaseStarted { id } => {
                 book.start_case(id);
-                Some(Answer::Done)
+                Answer::Done.into()
             }
             // LAVA reads a console when it is told to; here all are read all the time.
             Call::TestFeedback { namespace } => {
-                emit(EventKind::Note { text: format!("lava-test-feedback: namespace {namespace}") })
+                EventKind::Note { text: format!("lava-test-feedback: namespace {namespace}") }.into()
             }
-            Call::BadCall { helper, problem } => tell(book.bad_call(helper, problem)),
+            Call::BadCall { helper, problem } => book.bad_call(helper, problem).into(),
             // Kept by whoever runs the script, which tells it when the script fails.
-            Call::Failed { .. } => Some(Answer::Done),
-            Call::Group => Some(self.members()),
+            Call::Failed { .. } => Answer::Done.into(),
+            Call::Group => self.members().into(),
             Call::Send { id, data } => {
                 let data = data.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
                 self.ask(call, Request::Send { id: id.to_owned(), data })
@@ -97,7 +110,7 @@ impl Calls {
             }
             Call::Sync { id } => self.ask(call, Request::Sync { id: id.to_owned() }),
             Call::Step { .. } => {
-                Some(Answer::Refused("the agent has steps begin, not the runner".to_owned()))
+                Answer::Refused("the agent has steps begin, not the runner".to_owned()).into()
             }
         }
     }
@@ -131,7 +144,8 @@ impl Calls {
         self.handles.drain().map(|(call, _)| call).collect()
     }
 
-    fn ask(&mut self, call: u32, request: Request) -> Option<Answer> {
+    /// Asks the group, which answers later.
+    fn ask(&mut self, call: u32, request: Request) -> Handled {
         let (member, timeout) = (self.member.clone(), self.timeout.clone());
         let handle = self.waiting.spawn(async move {
             let what = request.to_string();
@@ -143,7 +157,7 @@ impl Calls {
             (call, answers)
         });
         self.handles.insert(call, handle);
-        None
+        Handled::default()
     }
 
     fn members(&self) -> Answer {
@@ -154,6 +168,23 @@ impl Calls {
             .map(|member| format!("{}\0{}\0", member.name, member.role))
             .collect();
         Answer::Members { members, more: false }
+    }
+}
+
+/// What a call reports to the definition that it was made from, if it does.
+pub(super) fn report(call: &Call<'_>) -> Option<String> {
+    match call {
+        Call::TestCase { id, result, .. } | Call::TestReference { id, result, .. } => {
+            Some(format!("test case `{id}` ({result})"))
+        }
+        Call::TestCaseStarted { id } => Some(format!("the begin of test case `{id}`")),
+        Call::TestSetStart { name } => Some(format!("the begin of test set `{name}`")),
+        Call::TestSetStop => Some("the end of a test set".to_owned()),
+        Call::BadCall { helper, problem } | Call::Failed { helper, problem } => {
+            Some(format!("`{helper}: {problem}`"))
+        }
+        Call::TestRaise { message } => Some(format!("`lava-test-raise {message}`")),
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod console_watch;
 mod definition;
 mod interactive;
 mod monitor;
+mod output_order;
 mod output_pattern;
 mod reported;
 mod script;

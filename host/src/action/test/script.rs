@@ -14,9 +14,10 @@ use crate::event::{Bytes, EventKind, ScriptKind, StepId, Usage};
 use crate::fault::{Class, Fault};
 use crate::run::{Emitter, NodeContext, Phase};
 
-use super::calls::{Answer, Calls};
+use super::calls::{Answer, Calls, Handled, report};
 use super::case_book::CaseBook;
 use super::console_watch::{ConsoleWatch, Seen};
+use super::output_order::OutputOrder;
 
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
 const MIN_SCRIPT_SECONDS: u64 = 1;
@@ -66,6 +67,7 @@ struct Running<'a> {
     book: &'a mut CaseBook,
     step: Option<u16>,
     usage: Option<Usage>,
+    order: OutputOrder,
 }
 
 impl Running<'_> {
@@ -162,10 +164,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
         let (path, shell, errexit) = (script.prepared.path.as_str(), script.shell, script.errexit);
         self.send(&HostToAgent::RunScript { run, script: path, shell, errexit, timeout_s }).await?;
-        let mut running = Running { run, script, book, step: None, usage: None };
+        let mut running =
+            Running { run, script, book, step: None, usage: None, order: OutputOrder::default() };
         let ended = self.follow(&mut running, timeout_s).await;
         // Also what came before a failure counts, and what was printed without a line's end.
         let unread = self.hear(&mut running).await;
+        running.order.end().for_each(|event| self.emitter().emit(event));
         for case in running.book.end_output() {
             self.emitter().emit(case);
         }
@@ -281,18 +285,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     ) -> Result<Option<ExitStatus>, Fault> {
         let phase = self.phase;
         let message = message.decode().map_err(|error| phase.error(Class::Infrastructure, &error))?;
+        let owed = running.order.take_owed();
         match message {
-            AgentToHost::Output { run, data } if run == running.run => {
-                let definition = running.book.definition().to_owned();
-                let (step, bytes) = (running.step(), Bytes(data.to_vec()));
-                self.emitter().emit(EventKind::Output { definition, step, data: bytes });
-                // What an installation prints are no results.
-                if running.script.kind == ScriptKind::Run {
-                    for case in running.book.printed(data) {
-                        self.emitter().emit(case);
-                    }
-                }
-            }
+            AgentToHost::Output { run, data } if run == running.run => self.take_output(data, running),
+            AgentToHost::Owed { run, bytes } if run == running.run => running.order.owe(bytes),
             AgentToHost::Step { run, step } if run == running.run => {
                 if let Some(command) = running.begin_step(step) {
                     let definition = running.book.definition().to_owned();
@@ -309,22 +305,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 );
             }
             AgentToHost::Call { call, run, request } => {
-                if let Some(report) = report(&request).filter(|_| (1..self.first_run).contains(&run)) {
-                    self.emitter().warn(format!(
-                        "{report} was reported by what an earlier definition has left running, and does not count"
-                    ));
-                    let reason = "the definition that this was called from has ended".to_owned();
-                    let reply = Answer::Refused(reason);
-                    // Not by what would take it for a complaint of the definition that runs now.
-                    self.send(&HostToAgent::Reply { call, reply: reply.as_wire() }).await?;
-                    return Ok(None);
-                }
-                if let Call::Failed { helper, problem } = request {
-                    self.complaint = Some(format!("{helper}: {problem}"));
-                }
-                if let Some(answer) = self.calls.handle(call, &request, running.book, &self.node.emitter) {
-                    self.reply(call, &answer).await?;
-                }
+                self.take_call(call, run, &request, owed, running).await?;
             }
             AgentToHost::CallGone { call } => self.calls.gone(call),
             AgentToHost::Ready { .. } => {
@@ -338,11 +319,63 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             | AgentToHost::Step { .. }
             | AgentToHost::Usage { .. }
             | AgentToHost::Output { .. }
+            | AgentToHost::Owed { .. }
             | AgentToHost::Exited { .. }
             | AgentToHost::NotStarted { .. }
             | AgentToHost::FileDone { .. } => (),
         }
         Ok(None)
+    }
+
+    /// Does what a call of a helper asks for; `owed` is how much output that was printed before it is still to come.
+    async fn take_call(
+        &mut self,
+        call: u32,
+        run: u32,
+        request: &Call<'_>,
+        owed: u32,
+        running: &mut Running<'_>,
+    ) -> Result<(), Fault> {
+        if let Some(report) = report(request).filter(|_| (1..self.first_run).contains(&run)) {
+            self.emitter().warn(format!(
+                "{report} was reported by what an earlier definition has left running, and does not count"
+            ));
+            let reason = "the definition that this was called from has ended".to_owned();
+            let reply = Answer::Refused(reason);
+            // Not by what would take it for a complaint of the definition that runs now.
+            self.send(&HostToAgent::Reply { call, reply: reply.as_wire() }).await?;
+            return Ok(());
+        }
+        if let Call::Failed { helper, problem } = *request {
+            self.complaint = Some(format!("{helper}: {problem}"));
+        }
+        let Handled { answer, event } = self.calls.handle(call, request, running.book);
+        if let Some(event) = event.and_then(|event| running.order.place(owed, event)) {
+            self.emitter().emit(event);
+        }
+        if let Some(answer) = answer {
+            self.reply(call, &answer).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what the script has printed, and what its calls have told in between.
+    fn take_output(&self, data: &[u8], running: &mut Running<'_>) {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let (part, behind) = running.order.arrive(rest);
+            let definition = running.book.definition().to_owned();
+            let (step, bytes) = (running.step(), Bytes(part.to_vec()));
+            self.emitter().emit(EventKind::Output { definition, step, data: bytes });
+            // What an installation prints are no results.
+            if running.script.kind == ScriptKind::Run {
+                running.book.printed(part).into_iter().for_each(|case| self.emitter().emit(case));
+            }
+            while let Some(event) = running.order.due() {
+                self.emitter().emit(event);
+            }
+            rest = behind;
+        }
     }
 
     async fn reply(&mut self, call: u32, answer: &Answer) -> Result<(), Fault> {
@@ -355,23 +388,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     async fn send(&mut self, message: &HostToAgent<'_>) -> Result<(), Fault> {
         let phase = self.phase;
         self.session.send(message).await.map_err(|error| link_fault(phase, &error))
-    }
-}
-
-/// What a call reports to the definition that it was made from, if it does.
-fn report(call: &Call<'_>) -> Option<String> {
-    match call {
-        Call::TestCase { id, result, .. } | Call::TestReference { id, result, .. } => {
-            Some(format!("test case `{id}` ({result})"))
-        }
-        Call::TestCaseStarted { id } => Some(format!("the begin of test case `{id}`")),
-        Call::TestSetStart { name } => Some(format!("the begin of test set `{name}`")),
-        Call::TestSetStop => Some("the end of a test set".to_owned()),
-        Call::BadCall { helper, problem } | Call::Failed { helper, problem } => {
-            Some(format!("`{helper}: {problem}`"))
-        }
-        Call::TestRaise { message } => Some(format!("`lava-test-raise {message}`")),
-        _ => None,
     }
 }
 

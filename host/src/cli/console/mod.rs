@@ -37,7 +37,7 @@ Examples:
   host-runner console bbb1
   host-runner console bbb1 --bench lab/bench.toml --log boot.log
   host-runner console bbb1 --escape ctrl-a
-  echo version | host-runner console bbb1 --exit-after 2
+  echo version | host-runner console bbb1 --exit-after 2   to a board at a prompt, whose answer is shown
   echo reboot | host-runner console bbb1 --type        also while a run has the board
 
 A run that wants the board gets it from an open console, which goes on as one who watches, and has the board back afterwards.
