@@ -14,7 +14,7 @@ use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
 use crate::run::cache_directory;
-use crate::text::Size;
+use crate::text::{Size, minute};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -215,7 +215,7 @@ fn of_repository(repository: &CachedRepository, fate: Option<Fate>) -> Line<'_> 
 fn show_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
     let name = line.sha256.map_or("git", short);
     let from = if line.from.is_empty() { "origin unknown".to_owned() } else { line.from.join(", ") };
-    let used = line.used.strftime("%Y-%m-%d %H:%M");
+    let used = minute(line.used);
     write!(out, "{:>12}  {used}  {name:<12}  {from}", Size(line.bytes))?;
     if !line.kept_for.is_empty() {
         write!(out, "  kept for {}", line.kept_for.join(", "))?;

@@ -15,6 +15,7 @@ use crate::board::virtual_network::{Seat, VirtualNetwork};
 use crate::event::EventKind;
 use crate::fault::{Chain, Class, Fault};
 use crate::net::Net;
+use crate::plan::{Action, Plan};
 use crate::ports::low_port_help;
 use crate::run::context::node_id;
 use crate::run::{Emitter, JobRun};
@@ -183,11 +184,12 @@ impl Networks {
                 let served = nfs::serve_port_mapper(listener, socket, nfs_port, self.stop.clone());
                 self.supervise("port mapper", job, served);
             }
-            Err(error) => job.emitter.note(format!(
+            Err(error) if needs_port_mapper(&job.plan) => job.emitter.warn(format!(
                 "boards are not told the port of NFS by a port mapper: port {} of {address} cannot be bound: {error}; \
                  commands that do not say `port={{NFS_PORT}},mountport={{NFS_PORT}}` do not find it",
                 nfs::PORT_MAPPER_PORT
             )),
+            Err(_) => {}
         }
     }
 
@@ -205,6 +207,16 @@ impl Networks {
             }
         });
     }
+}
+
+/// Whether a board is given an NFS root by commands that do not say its port.
+fn needs_port_mapper(plan: &Plan) -> bool {
+    let says_no_port = |command: &String| command.contains("{NFSROOTFS}") && !command.contains("{NFS_PORT}");
+    plan.nodes.iter().flat_map(|node| &node.steps).any(|step| match &step.action {
+        Action::BootUboot(boot) => boot.loader.commands.iter().any(says_no_port),
+        Action::BootBootloader(boot) => boot.loader.commands.iter().any(says_no_port),
+        _ => false,
+    })
 }
 
 /// The sockets of a port at which boards ask: for each of `peers` one, and one for strangers, who are told that nothing is

@@ -13,7 +13,7 @@ use crate::cli::run::load_bench_if_any;
 use crate::fault::{Class, Fault};
 use crate::rootfs::{Persistent, list_persistent};
 use crate::run::persistent_directory;
-use crate::text::Size;
+use crate::text::{Size, minute};
 
 /// One persistent root filesystem, as `--json` prints it.
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ fn show(out: &mut dyn Write, line: &Line<'_>, json: bool) -> io::Result<()> {
         return writeln!(out);
     }
     let Line { name, url, changed_bytes, used, holder, .. } = line;
-    let (changed, used) = (Size(*changed_bytes), used.strftime("%Y-%m-%d %H:%M"));
+    let (changed, used) = (Size(*changed_bytes), minute(*used));
     write!(out, "{name:<20} {changed:>12}  {used}  {url}")?;
     if let Some(holder) = holder {
         write!(out, "  in use by {holder}")?;
