@@ -67,7 +67,7 @@ struct Ready {
     accept: bool,
     report: bool,
     calls: Vec<bool, MAX_CONNECTIONS>,
-    /// Whether all of them were looked at: scripts and helpers are not while the link takes no message.
+    /// Whether all of them were looked at: helpers are not while the link has no room for a call and what goes before it.
     is_complete: bool,
 }
 
@@ -143,8 +143,8 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Waits until a descriptor is ready or something is due. While the link takes no message, nothing that would
-    /// become one is waited for: scripts and helpers are held back, and nothing is buffered.
+    /// Waits until a descriptor is ready or something is due. While the link has no room for what would become of it, it
+    /// is not waited for: scripts and helpers are held back, and nothing is buffered.
     fn wait(&self, now_ms: u64) -> rustix::io::Result<Ready> {
         const FIXED: usize = 5;
         let (can_send, can_call) = (self.link.can_send(), self.link.can_send_pair());
@@ -172,7 +172,7 @@ impl<'a> Agent<'a> {
         let due = [
             if is_blocked { self.link.poll_blocked_timeout() } else { self.link.poll_timeout() },
             self.line.poll_timeout(),
-            script.and_then(Script::poll_timeout),
+            script.filter(|_| can_call).and_then(Script::poll_timeout),
         ];
         let timeout = due.into_iter().flatten().min().map(|at| clock::timespec(at.saturating_sub(now_ms)));
         match poll(&mut fds, timeout.as_ref()) {
@@ -326,7 +326,7 @@ impl<'a> Agent<'a> {
                     let unread =
                         self.script.as_ref().filter(|script| script.run() == run).map(Script::unread);
                     if let Some(bytes @ 1..) = unread {
-                        self.send(&AgentToHost::Owed { run, bytes });
+                        self.send(&AgentToHost::CallBehind { run, bytes });
                     }
                     let message = AgentToHost::Call { call, run, request };
                     if let Err(SendError::Encode(_)) = self.link.send(&message) {

@@ -78,7 +78,7 @@ pub enum AgentToHost<'a> {
     },
     /// What a script has printed before the call that is the next message, and what is still to be sent: calls do not wait
     /// for a slow line.
-    Owed {
+    CallBehind {
         /// The runner's number for the script.
         run: u32,
         /// Bytes of its output.

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench, pseudo_terminal};
+use testbench::harness::{BOARD, Definition, Finished, Job, Testbench, pseudo_terminal};
 
 fn command(bench: &Testbench, words: &[&str]) -> Finished {
     bench.write("bench.toml", bench.to_toml());
@@ -16,14 +16,6 @@ fn board(bench: &Testbench) -> Value {
     let listed = command(bench, &["boards", "--json"]);
     assert_eq!(listed.code, Some(0), "{listed}");
     serde_json::from_str(&listed.stdout).expect("one line of JSON")
-}
-
-/// A run that has the board until it is ended.
-fn busy(bench: &Testbench) -> Running {
-    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
-    let run = bench.start(&Job::new().definitions(&[stays]));
-    run.wait_for("pass    there");
-    run
 }
 
 /// A command of a board's table that tells its power.
@@ -44,7 +36,7 @@ fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
         (&Value::Null, &Value::Null, &Value::Null)
     );
 
-    let run = busy(&bench);
+    let run = bench.start_staying();
     let used = board(&bench);
     assert_eq!((used["state"].as_str(), used["holder"]["job"].as_str()), (Some("used"), Some("one-board")));
     let shown = command(&bench, &["boards"]);
@@ -110,7 +102,7 @@ fn power_is_switched_by_the_commands_of_the_bench_file() {
 #[test]
 fn the_power_of_a_board_that_a_run_has_is_switched_by_force_alone() {
     let bench = Testbench::new();
-    let run = busy(&bench);
+    let run = bench.start_staying();
     let before = command(&bench, &["boards"]).power();
     let refused = command(&bench, &["power", BOARD, "off"]);
     assert_eq!(refused.code, Some(3), "{refused}");
@@ -160,7 +152,7 @@ fn a_board_that_is_not_there_is_told_with_the_one_that_was_meant() {
 #[test]
 fn runs_that_wait_get_the_board_in_the_order_in_which_they_came() {
     let bench = Testbench::new();
-    let first = busy(&bench);
+    let first = bench.start_staying();
     let passes = Definition::new("passes", &["lava-test-case there --result pass"]);
     bench.write("next.yaml", Job::new().definitions(&[passes]).to_yaml());
     let wait = |out: &str| bench.start_with(&["run", "next.yaml", "--out", out, "--wait"]);
@@ -220,7 +212,7 @@ fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
     let shared = format!("consoles = {{ other = \"tcp://{}:9\" }}", first.addresses().board);
     let first = first.board_line(&shared);
     let second = Testbench::new().board_line(&shared);
-    let run = busy(&first);
+    let run = first.start_staying();
     let refused = command(&second, &["power", BOARD, "on"]);
     assert_eq!(refused.code, Some(3), "{refused}");
     let told =
@@ -234,7 +226,7 @@ fn boards_of_two_bench_files_with_a_console_in_common_exclude_each_other() {
 #[test]
 fn a_run_that_waits_is_cancelled_and_gives_its_place_up() {
     let bench = Testbench::new();
-    let stays = busy(&bench);
+    let stays = bench.start_staying();
     bench.write("next.yaml", Job::new().to_yaml());
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let next = bench.start_with(&["run", "next.yaml", "--out", "next", "--wait"]);

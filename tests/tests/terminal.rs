@@ -2,9 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
-use testbench::harness::{Definition, Finished, Job, OnTerminal, Testbench};
+use testbench::harness::{Definition, Finished, Job, OnTerminal, PATIENCE, Testbench};
 
 /// A run on a terminal whose test stays until it is stopped.
 fn staying(bench: &Testbench, rows: u16, columns: u16) -> OnTerminal {
@@ -225,13 +228,37 @@ fn a_failed_case_shows_what_was_printed_before_it_be_it_a_line_or_not() {
 /// The agent sends no faster than a line of 115200 baud carries, and results before what is printed.
 #[test]
 fn a_failed_case_comes_behind_what_was_printed_before_it_on_a_slow_line() {
-    let run = run(&Testbench::new(), &smoke(&["seq 1 3000; lava-test-case sum --result fail"]), &["--quiet"]);
+    let run = run(&Testbench::new(), &smoke(&["seq 1 6000; lava-test-case sum --result fail"]), &["--quiet"]);
     assert_eq!(run.code, Some(1), "{run}");
     let events = run.events();
     let case = events.iter().position(|event| event["event"] == "test-case").expect("a case");
     let output = events[..case].iter().filter(|event| event["event"] == "output");
     let text: String = output.map(|event| event["text"].as_str().unwrap_or_default()).collect();
-    assert!(text.contains("\n3000\n") && run.stdout.contains("\n    3000\n"), "{run}");
+    assert!(text.contains("\n6000\n") && run.stdout.contains("\n    6000\n"), "{run}");
+}
+
+/// What a helper was told to be done is a result, though its place in the output had not come.
+#[test]
+fn a_result_that_is_held_back_behind_output_is_kept_when_the_run_is_stopped() {
+    let bench = Testbench::new();
+    let answered = bench.path().join("answered");
+    let step =
+        format!("seq 1 12000; lava-test-case sum --result fail; touch {}; sleep 60", answered.display());
+    let run = bench.start(&smoke(&[&step]));
+    let deadline = Instant::now() + PATIENCE;
+    while !answered.exists() {
+        assert!(Instant::now() < deadline, "no answer: {}", run.printed());
+        thread::sleep(Duration::from_millis(10));
+    }
+    run.signal(Signal::INT);
+    let run = run.finish();
+    assert_eq!(run.code, Some(5), "{run}");
+    let tests = run.results()["nodes"][0]["tests"].clone();
+    assert_eq!(
+        (tests[0]["case"].as_str(), tests[0]["result"].as_str()),
+        (Some("sum"), Some("fail")),
+        "{run}"
+    );
 }
 
 #[test]

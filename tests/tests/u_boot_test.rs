@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use testbench::harness::{BOARD, Definition, Finished, Job, Running, Testbench, pseudo_terminal};
+use testbench::harness::{BOARD, Finished, Running, Testbench, pseudo_terminal};
 
 /// A bench whose board has these lines beside its power switch, and links with the hooks' names in `hooks/`.
 struct Hooks {
@@ -176,9 +176,7 @@ fn a_board_without_a_flash_command_keeps_its_u_boot() {
 #[test]
 fn a_board_that_a_run_has_is_refused_and_left_alone() {
     let hooks = Hooks::new(Testbench::new());
-    let stays = Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"]);
-    let run = hooks.bench.start(&Job::new().definitions(&[stays]));
-    run.wait_for("pass    there");
+    let run = hooks.bench.start_staying();
     let before = hooks.power();
     for hook in ["u-boot-test-console", "u-boot-test-reset"] {
         let refused = hooks.run(hook);

@@ -67,14 +67,18 @@ pub(super) fn of_login(error: &LoginError, board: &Board, logs_in: bool) -> Opti
     })
 }
 
-/// What to do about a console whose line itself failed, where the line does not say so.
-pub(super) fn of_line<E>(error: &DriveError<E>) -> Option<&'static str> {
+/// What to do about a console whose line itself failed, where the line does not say so; `board` is the one whose console it
+/// may be.
+pub(super) fn of_line<E>(error: &DriveError<E>, board: Option<&Board>) -> Option<&'static str> {
+    let is_served = board.is_some_and(|board| {
+        matches!(board.console, ConsoleTarget::Line(Target::Tcp { .. } | Target::Telnet { .. }))
+    });
     let is_of_command = |error: &std::io::Error| {
         let source = error.get_ref().and_then(|source| source.downcast_ref::<CommandError>());
         matches!(source, Some(CommandError::Ended { .. }))
     };
     match error {
-        DriveError::Closed => Some(
+        DriveError::Closed if is_served => Some(
             "look at the console server: does its program still run (`systemctl status ser2net`), is the adapter there that \
              it serves, and did nobody else take the port?",
         ),
@@ -84,7 +88,7 @@ pub(super) fn of_line<E>(error: &DriveError<E>) -> Option<&'static str> {
         DriveError::Stuck(_) => Some(
             "does what serves the console still run, and does its serial port not wait for flow control (RTS/CTS)?",
         ),
-        DriveError::Line(_) | DriveError::Dialog(_) => None,
+        DriveError::Closed | DriveError::Line(_) | DriveError::Dialog(_) => None,
     }
 }
 
@@ -270,14 +274,18 @@ mod tests {
 
     #[test]
     fn a_console_that_ends_leads_to_what_served_it() {
-        let of = |error: DriveError<UbootError>| of_line(&error).unwrap_or_default();
+        let of = |error: DriveError<UbootError>| of_line(&error, None).unwrap_or_default();
         let (command, status) = ("picocom /dev/ttyUSB0".to_owned(), " (exit status: 1)".to_owned());
         let ended = CommandError::Ended { command, status, stderr: Vec::new() };
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             of(DriveError::Line(std::io::Error::other(source)))
         };
         assert!(failed(Box::new(ended)).starts_with("run that command in a terminal"));
-        assert!(of(DriveError::Closed).contains("systemctl status ser2net"));
+        with_board("console = \"telnet://ser2net:2001\"", |board| {
+            let help = of_line(&DriveError::<UbootError>::Closed, Some(board)).unwrap();
+            assert!(help.contains("systemctl status ser2net"), "{help}");
+        });
+        assert_eq!(of(DriveError::Closed), "", "a guest's connection, or an emulator's console");
         // A port that is gone says for how long, and what the last attempt to open it said.
         assert_eq!(failed("gone".into()), "");
     }

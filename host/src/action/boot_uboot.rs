@@ -99,7 +99,7 @@ async fn talk(
     let dialog = dialog.map_err(|error| phase.error(error.class(), &error))?;
     let report = drive(console, dialog).await.map_err(|error| {
         let help = error.dialog().and_then(|error| boot_help::of_uboot(error, board));
-        drive_fault(phase, console, &error, UbootError::class).with_optional_help(help)
+        drive_fault(phase, console, Some(board), &error, UbootError::class).with_optional_help(help)
     })?;
     if report.resets > 0 {
         node.emitter.warn(format!("the board reset {} times in U-Boot", report.resets));
@@ -189,9 +189,11 @@ fn any_of(patterns: &[String]) -> String {
     patterns.iter().map(|pattern| format!("(?:{pattern})")).collect::<Vec<_>>().join("|")
 }
 
+/// Why a conversation over `console` has failed; `board` is the one whose console it may be.
 pub(super) fn drive_fault<E: std::error::Error + 'static>(
     phase: &Phase,
     console: &Console,
+    board: Option<&Board>,
     error: &DriveError<E>,
     class: impl Fn(&E) -> Class,
 ) -> Fault {
@@ -202,7 +204,7 @@ pub(super) fn drive_fault<E: std::error::Error + 'static>(
             let text = format!("{}; {}", Chain(line), LastOutput(&console.last_output()));
             phase
                 .fault(Class::Infrastructure, text)
-                .with_optional_help(boot_help::of_line(line).map(str::to_owned))
+                .with_optional_help(boot_help::of_line(line, board).map(str::to_owned))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From the kernel's first words, or on a line where a system is up, to a shell.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use regex::bytes::Regex;
@@ -57,10 +58,11 @@ pub(super) async fn log_in(
             if error.dialog().is_some_and(LoginError::is_of_kernel) {
                 node.emitter.note(KERNEL_FAILED);
             }
-            let login = || Some((error.dialog()?, node.plan.kind.board()?));
-            let help = login()
-                .and_then(|(error, board)| boot_help::of_login(error, board, shell.auto_login.is_some()));
-            drive_fault(phase, console, &error, LoginError::class).with_optional_help(help)
+            let board = node.plan.kind.board().map(Arc::as_ref);
+            let help = board
+                .zip(error.dialog())
+                .and_then(|(board, error)| boot_help::of_login(error, board, shell.auto_login.is_some()));
+            drive_fault(phase, console, board, &error, LoginError::class).with_optional_help(help)
         })?;
     if !shell.ignore_kernel_messages {
         report_complaints(node, logged_in.complaints);

@@ -202,9 +202,8 @@ impl Reason {
             Self::Status { .. } => format!(
                 "is it {place}, under that name, and open for this PC? `curl -I URL` shows what a server says"
             ),
-            Self::Local { .. } | Self::NotAFile(_) => {
-                format!("is it {place}, under that name, a file, and may this user read it?")
-            }
+            Self::Local { .. } => format!("is it {place}, under that name, and may this user read it?"),
+            Self::NotAFile(_) => format!("is it {place}, under that name, and a file?"),
             Self::Http(_) | Self::BrokenOff { .. } | Self::Timeout { .. } => {
                 "does this PC reach that server (`curl -I URL`)? A `[[mirror]]` of the bench file takes it from elsewhere; \
                  with a checksum in the job, a file that is in the cache needs no server"

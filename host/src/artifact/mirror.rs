@@ -53,8 +53,8 @@ impl Mirrors {
         let (rule, rest) = self.rule(url)?;
         // What is behind the last `/` may be the beginning of a name.
         let to = if rest.is_empty() { &rule.to } else { rule.to.get(..=rule.to.rfind('/')?)? };
-        let path = PathBuf::from(to);
-        (path.is_absolute() && !path.exists()).then_some((rule, path))
+        let Location::File(path) = Location::parse(to)? else { return None };
+        (!path.exists()).then_some((rule, path))
     }
 
     /// Returns why the file or repository at `url` cannot be had, if that is one of this PC and is not there.
@@ -107,6 +107,7 @@ mod tests {
             ("https://c/img-", &format!("{there}/img-")),
             ("git://g/x.git", "/no-such-repository"),
             ("https://d/", "https://e/"),
+            ("https://f/", "file:///no/such/directory/"),
         ]);
         let missing = |url| Some(mirrors.missing(url)?.1.display().to_string());
         assert_eq!(missing("https://a/absent"), None, "that is a file's fault, and not the rule's");
@@ -114,6 +115,7 @@ mod tests {
         assert_eq!(missing("https://c/img-1"), None);
         assert_eq!(missing("git://g/x.git").as_deref(), Some("/no-such-repository"));
         assert_eq!(missing("https://d/f"), None);
+        assert_eq!(missing("https://f/f").as_deref(), Some("/no/such/directory/"));
         assert_eq!(missing("https://nowhere/f"), None);
     }
 

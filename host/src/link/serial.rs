@@ -71,8 +71,8 @@ pub enum SerialError {
         .0.display()
     )]
     Permission(PathBuf),
-    /// It does not take the settings.
-    #[error("serial port {} cannot be set to {baud} baud 8N1: {reason}; has the adapter that speed?", path.display())]
+    /// It does not take the settings, or there is nothing behind its name.
+    #[error("serial port {} cannot be set to {baud} baud 8N1: {reason}", path.display())]
     Setup {
         /// The device.
         path: PathBuf,

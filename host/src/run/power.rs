@@ -38,17 +38,19 @@ pub fn power_of(bench: &Bench, board: &Board, switch: Switch) -> Result<Power, F
         Switch::Reset => "cycle",
         Switch::Status => "status",
     };
-    let lacks = match power.commands() {
-        Some(_) => format!("the bench file has no `{action}` command for it"),
-        None => format!("what switches it cannot do `{action}`"),
+    let (lacks, help) = match power.commands() {
+        Some(_) => (
+            format!("the bench file has no `{action}` command for it"),
+            format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
+        ),
+        None => (
+            format!("what switches it cannot do `{action}`"),
+            "docs/power.md says what each `driver` can do".to_owned(),
+        ),
     };
     let text = match switch {
         Switch::Status => format!("whether board `{name}` is on is not known: {lacks}"),
         _ => format!("the power of board `{name}`: {lacks}"),
-    };
-    let help = match power.commands() {
-        Some(_) => format!("add `{action} = [\"program\", \"argument\"]` to `[boards.{name}.power]`"),
-        None => "docs/power.md says what each `driver` can do".to_owned(),
     };
     Err(fault(text, help))
 }

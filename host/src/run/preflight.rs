@@ -21,7 +21,7 @@ pub fn preflight(plan: &Plan, bench: &Bench) -> Vec<Fault> {
             faults.extend(serial_port(node, board));
             faults.extend(programs(node, board).missing(&place(board)));
         }
-        faults.extend(files::absent(node, board, bench));
+        faults.extend(files::absent(node, plan, board, bench));
         faults.extend(agent(node, board, bench));
     }
     // Nodes of one role and steps of one node need the same.

@@ -78,7 +78,7 @@ fn messages_agent_to_host_keep_their_bytes() {
     pin(&AgentToHost::Step { run: 1, step: 300 }, &mut Vec::new(), "0801ac02");
     let usage = Usage { user_ms: 1, system_ms: 128, max_rss_kib: 3 };
     pin(&AgentToHost::Usage { run: 1, usage }, &mut Vec::new(), "090101800103");
-    pin(&AgentToHost::Owed { run: 1, bytes: 65_536 }, &mut Vec::new(), "0a01808004");
+    pin(&AgentToHost::CallBehind { run: 1, bytes: 65_536 }, &mut Vec::new(), "0a01808004");
 }
 
 #[test]

@@ -186,7 +186,7 @@ impl Runner {
                     called_behind.push(output.len() + std::mem::take(&mut owed));
                     (None, answer(&request).into_iter().map(|reply| (call, reply)).collect())
                 }
-                AgentToHost::Owed { run: of, bytes } => {
+                AgentToHost::CallBehind { run: of, bytes } => {
                     assert_eq!((of, owed), (run, 0));
                     owed = bytes as usize;
                     (None, Vec::new())

@@ -70,6 +70,12 @@ impl Job {
         }
     }
 
+    /// A job that says `hello from the test`, reports the case `there`, and has its board until it is ended.
+    pub fn staying() -> Self {
+        let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];
+        Self::new().definitions(&[Definition::new("stays", &steps)])
+    }
+
     /// Replaces the lines of `deploy: kernel:`.
     #[must_use]
     pub fn kernel(mut self, lines: &[&str]) -> Self {

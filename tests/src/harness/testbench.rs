@@ -282,6 +282,13 @@ reset = {reset}
         self.start_text(&job.to_yaml())
     }
 
+    /// Starts the run of [`Job::staying`], whose case is reported when this returns.
+    pub fn start_staying(&self) -> Running {
+        let run = self.start(&Job::staying());
+        run.wait_for("pass    there");
+        run
+    }
+
     /// Writes the bench and a job file of any text, and starts the run.
     pub fn start_text(&self, job: &str) -> Running {
         self.write("bench.toml", self.to_toml());

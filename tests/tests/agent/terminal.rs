@@ -112,12 +112,12 @@ fn a_helper_is_heard_while_its_script_prints_more_than_the_line_carries() {
 #[test]
 fn a_call_that_overtakes_what_was_printed_before_it_tells_its_place() {
     let (home, terminal) = (home(), Terminal::open());
-    home.script("run.sh", "seq 1 3000; lava-test-case x --result pass; echo behind it\n");
+    home.script("run.sh", "seq 1 6000; lava-test-case x --result pass; echo behind it\n");
     let mut runner = terminal.start_at(&home, 115_200);
     let ran = runner.run("run.sh", 60, done);
     let place = ran.output.find("behind it\n");
-    assert_eq!((ran.called_behind.as_slice(), place), (place.as_slice(), Some(13_893)));
-    assert!(ran.called_after[0] < 13_893, "it waited for what was printed");
+    assert_eq!((ran.called_behind.as_slice(), place), (place.as_slice(), Some(28_893)));
+    assert!(ran.called_after[0] < 28_893, "it waited for what was printed");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use host_runner::board::lease::Key;
 use protocol::frame::START;
 use rustix::process::Signal;
-use testbench::harness::{Definition, Job, NODE, OnTerminal, Running, Testbench, pseudo_terminal};
+use testbench::harness::{Job, NODE, OnTerminal, Running, Testbench, pseudo_terminal};
 
 /// The escape key.
 const ESCAPE: &str = "\x14";
@@ -21,18 +21,6 @@ fn at_console(bench: &Testbench, more: &[&str]) -> OnTerminal {
     bench.write("bench.toml", bench.to_toml());
     // Wide enough for every line.
     bench.start_on_terminal(&[&["console", "fake1"], more].concat(), 50, 250)
-}
-
-/// A job that has its board until it is ended.
-fn staying() -> Job {
-    Job::new().definitions(&[Definition::new("stays", &["lava-test-case there --result pass", "sleep 60"])])
-}
-
-/// A run of it, whose test runs.
-fn run_that_stays(bench: &Testbench) -> Running {
-    let run = bench.start(&staying());
-    run.wait_for("pass    there");
-    run
 }
 
 #[test]
@@ -101,7 +89,7 @@ fn a_serial_port_takes_breaks_and_files_and_its_loss_is_told() {
 #[test]
 fn a_run_is_watched_typed_into_on_request_and_followed_by_ones_own_console() {
     let bench = Testbench::new();
-    let run = run_that_stays(&bench);
+    let run = bench.start_staying();
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
     // What came before.
@@ -174,7 +162,7 @@ fn without_a_terminal_only_the_boards_words_are_on_standard_output() {
 
 /// A run of a job that stays on its board, from the file `next.yaml`.
 fn start_next(bench: &Testbench, more: &[&str]) -> Running {
-    bench.write("next.yaml", staying().to_yaml());
+    bench.write("next.yaml", Job::staying().to_yaml());
     bench.start_with(&[&["run", "next.yaml"], more].concat())
 }
 
@@ -188,7 +176,7 @@ fn an_open_console_gives_its_board_to_a_run_watches_it_and_has_the_board_back() 
     let bench = Testbench::new();
     let mut person = at_console(&bench, &[]);
     person.sees("Hit any key to stop autoboot");
-    let run = bench.start(&staying());
+    let run = bench.start(&Job::staying());
     person.sees(&format!("{} `one-board` (process ", bench.run_of("out")));
     person.sees(") takes the board");
     run.wait_for("pass    there");
@@ -207,7 +195,7 @@ fn an_open_console_gives_its_board_to_a_run_watches_it_and_has_the_board_back() 
 #[test]
 fn a_console_comes_behind_a_run_that_waits() {
     let bench = Testbench::new();
-    let first = bench.start(&staying());
+    let first = bench.start(&Job::staying());
     first.wait_for("pass    there");
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
@@ -227,7 +215,7 @@ fn a_console_comes_behind_a_run_that_waits() {
 #[test]
 fn the_power_of_a_board_that_a_run_has_is_asked_about_and_told_to_the_run() {
     let bench = Testbench::new();
-    let run = run_that_stays(&bench);
+    let run = bench.start_staying();
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     let switched = || std::fs::read_to_string(bench.path().join("power.log")).expect("it was switched");
@@ -264,7 +252,7 @@ fn the_power_command_asks_the_console_that_has_the_board() {
 #[test]
 fn a_pipe_types_into_the_board_of_a_run_on_request_alone() {
     let bench = Testbench::new();
-    let run = run_that_stays(&bench);
+    let run = bench.start_staying();
     let words = bench.write("words", "reboot\n");
     let piped = |more: &[&str]| {
         let input = File::open(&words).expect("it was written");

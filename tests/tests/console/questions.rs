@@ -1,9 +1,9 @@
 //! What `host-runner console` asks a person, and how a question ends without an answer.
 
 use rustix::process::Signal;
-use testbench::harness::Testbench;
+use testbench::harness::{Job, Testbench};
 
-use crate::{ESCAPE, at_console, run_that_stays, staying};
+use crate::{ESCAPE, at_console};
 
 const WHICH_FILE: &str =
     "[Which file is to be sent? Type its name and press Enter. Press Ctrl-C to give up.]";
@@ -32,7 +32,7 @@ fn a_question_ends_with_the_console_that_it_was_asked_at() {
     person.sees("Hit any key to stop autoboot");
     person.types(&format!("{ESCAPE}f"));
     person.sees(WHICH_FILE);
-    let run = bench.start(&staying());
+    let run = bench.start(&Job::staying());
     person.sees(") takes the board");
     person.sees("the question is given up: the console that it was asked at is gone");
     person.sees(&format!("console of fake1, which {} `one-board`", bench.run_of("out")));
@@ -61,7 +61,7 @@ fn a_question_ends_with_the_console_that_it_was_asked_at() {
 #[test]
 fn a_file_is_not_sent_into_the_board_of_a_run_unless_keys_are_for_it() {
     let bench = Testbench::new();
-    let run = run_that_stays(&bench);
+    let run = bench.start_staying();
     let mut person = at_console(&bench, &[]);
     person.sees(&format!("console of fake1, which {}", bench.run_of("out")));
     person.types(&format!("{ESCAPE}f"));

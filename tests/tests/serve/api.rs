@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testbench::harness::{Job, Testbench};
 use testbench::http_client::{ServerEvents, get};
 
-use crate::served::{busy, serve};
+use crate::served::serve;
 
 /// The schema that the document gives for an answer.
 fn schema(document: &Value, path: &str, kind: &str) -> Value {
@@ -31,7 +31,7 @@ fn every_answer_is_as_the_openapi_document_says() {
     let served = serve(&bench);
     let document = get(served.address, "/api/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
-    let run = busy(&bench);
+    let run = bench.start_staying();
     for path in ["/api/boards", "/api/runs", "/api/started"] {
         check(&document, path, "application/json", &get(served.address, path).json());
     }

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 use testbench::browser::Browser;
-use testbench::harness::{Definition, Job, Testbench, on_outlet};
+use testbench::harness::{Job, Testbench, on_outlet};
 
-use crate::served::{Written, busy, serve, serve_with};
+use crate::served::{Written, serve, serve_with};
 
 /// What the terminal of a node shows.
 const SCREEN: &str =
@@ -87,7 +87,7 @@ fn a_run_with_a_board_is_seen_on_the_first_page_as_it_begins_and_ends() {
     let mut browser = Browser::start(400);
     browser.go(&format!("http://{}/", served.address));
     browser.wait_for("document.querySelector('#boards .badge').innerText === 'free'");
-    let run = busy(&bench);
+    let run = bench.start_staying();
     browser.wait_for("document.querySelector('#boards .badge').innerText === 'used'");
     browser.wait_for("document.querySelector('#runs .badge.running')");
     let is_narrow = browser.value("document.documentElement.scrollWidth <= innerWidth");
@@ -131,8 +131,7 @@ fn whoever_has_the_link_with_the_token_switches_types_and_starts_runs() {
     browser.wait_for("document.querySelector('#told').innerText === 'fake1: switched on'");
     assert!(outlet.is_on().expect("a file"));
     browser.wait_for("document.querySelector('#boards tbody td.nowrap').innerText.startsWith('on')");
-    let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];
-    let job = Job::new().definitions(&[Definition::new("stays", &steps)]).to_yaml();
+    let job = Job::staying().to_yaml();
     let fill = |text: &str| {
         format!(
             "document.querySelector('#start textarea').value = {}; document.querySelector('#start form button').click()",

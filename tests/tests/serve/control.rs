@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use testbench::harness::{BOARD, Definition, Job, PATIENCE, Testbench, on_outlet};
+use testbench::harness::{BOARD, Job, PATIENCE, Testbench, on_outlet};
 use testbench::http_client::{Answer, get, post};
 
-use crate::served::{Served, busy, serve, serve_with};
+use crate::served::{Served, serve, serve_with};
 
 /// How often an answer is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -97,7 +97,7 @@ fn a_board_is_switched_and_tells_that_it_is_on() {
     ] {
         assert_eq!(controlled.post(path, order).status, status, "{path} {order}");
     }
-    let run = busy(&bench);
+    let run = bench.start_staying();
     let refused = controlled.post(&power, r#"{"switch":"off"}"#);
     assert_eq!(refused.status, 409);
     assert!(refused.text().contains(&format!("is in use by {}", bench.run_of("out"))), "{refused:?}");
@@ -127,8 +127,7 @@ fn what_was_done_to_the_power_is_told_and_whether_it_is_on_where_that_is_known()
 fn a_run_is_started_waits_for_its_board_and_is_cancelled() {
     let bench = Testbench::new();
     let controlled = Controlled::new(&bench);
-    let steps = ["lava-test-case there --result pass", "sleep 60"];
-    let job = Job::new().definitions(&[Definition::new("stays", &steps)]).to_yaml();
+    let job = Job::staying().to_yaml();
     let start = || {
         let started = controlled.post("/api/runs", &job);
         assert_eq!(started.status, 202, "{started:?}");
@@ -201,7 +200,7 @@ fn what_is_typed_reaches_the_console_that_a_run_has_open() {
     let keys = format!("/api/boards/{BOARD}/keys");
     let refused = controlled.post(&keys, "x");
     assert_eq!(refused.status, 409, "{refused:?}");
-    let run = busy(&bench);
+    let run = bench.start_staying();
     // One request is one piece: the agent's frames may go between two.
     let typed = controlled.post(&keys, "hello");
     let warning = "the agent has the console while test definitions run: it throws keys away";

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use testbench::harness::Testbench;
 use testbench::http_client::{ServerEvent, ServerEvents, get};
 
-use crate::served::{Written, busy, serve};
+use crate::served::{Written, serve};
 
 const EVENTS: &str = "/api/runs/out/events";
 
@@ -14,7 +14,7 @@ const EVENTS: &str = "/api/runs/out/events";
 fn a_run_is_followed_while_it_goes_on_and_resumed_without_loss_or_doubling() {
     let bench = Testbench::new();
     let served = serve(&bench);
-    let run = busy(&bench);
+    let run = bench.start_staying();
     let runs = get(served.address, "/api/runs").json();
     assert_eq!((&runs["total"], &runs["runs"][0]["state"]), (&1.into(), &"running".into()), "{runs}");
     let board = get(served.address, "/api/boards").json()["boards"][0].clone();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use testbench::harness::{Definition, Job, Running, Testbench};
+use testbench::harness::{Running, Testbench};
 
 /// The server on a bench whose directory has the directories of the runs.
 pub(crate) struct Served {
@@ -30,14 +30,6 @@ pub(crate) fn serve_with(bench: &Testbench, arguments: &[&str]) -> Served {
     let (address, fragment) = link.split_once('/').expect("a path");
     let address = address.parse().expect("an address");
     Served { address, fragment: fragment.to_owned(), _running: running }
-}
-
-/// A run that has reported a case and then waits until it is ended.
-pub(crate) fn busy(bench: &Testbench) -> Running {
-    let steps = ["echo hello from the test", "lava-test-case there --result pass", "sleep 60"];
-    let run = bench.start(&Job::new().definitions(&[Definition::new("stays", &steps)]));
-    run.wait_for("pass    there");
-    run
 }
 
 /// The events of a run that another process seems to write: this one.

@@ -27,6 +27,8 @@ const MAX_SHOWN: usize = 32;
 pub(super) struct CaseBook {
     definition: String,
     set: Option<String>,
+    /// The set that what is printed belongs to: calls that begin and end sets may overtake it.
+    printed_set: Option<String>,
     /// Results that count, and those that came behind them.
     results: u32,
     refused: u64,
@@ -68,6 +70,7 @@ impl CaseBook {
         Self {
             definition: definition.to_owned(),
             set: None,
+            printed_set: None,
             results: 0,
             refused: 0,
             reported: Vec::new(),
@@ -178,7 +181,26 @@ impl CaseBook {
         events
     }
 
+    /// Something is told, in its place in the output.
+    pub(super) fn told(&mut self, event: &EventKind) {
+        if let EventKind::TestSet { set, .. } = event {
+            self.printed_set.clone_from(set);
+        }
+    }
+
     fn results(&mut self, signals: &[TextSignal], printed: &[Printed]) -> Vec<EventKind> {
+        let called = std::mem::replace(&mut self.set, self.printed_set.clone());
+        let events = self.results_in_set(signals, printed);
+        if self.set == self.printed_set {
+            self.set = called;
+        } else {
+            // A text signal has begun or ended one.
+            self.printed_set.clone_from(&self.set);
+        }
+        events
+    }
+
+    fn results_in_set(&mut self, signals: &[TextSignal], printed: &[Printed]) -> Vec<EventKind> {
         let mut events: Vec<_> = signals.iter().filter_map(|signal| self.signal(signal)).collect();
         // A definition that reports too many is told at its end: nobody waits for an answer here.
         events.extend(printed.iter().filter_map(|printed| {

@@ -191,7 +191,8 @@ impl Typist<'_> {
         };
         let answer = drive(console, Exchange::new(settings, self.phase.end(), Instant::now())).await;
         // Who does not answer has not done what the test asks for.
-        let answer = answer.map_err(|error| drive_fault(self.phase, console, &error, |_| Class::Test));
+        let answer = answer
+            .map_err(|error| drive_fault(self.phase, console, Some(self.board), &error, |_| Class::Test));
         let answer = match answer {
             Ok(answer) => answer,
             Err(fault) => {

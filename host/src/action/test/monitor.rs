@@ -1,13 +1,15 @@
 //! `monitors`: results that are only listened for.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::action::boot_uboot::drive_fault;
 use crate::dialog::{Listening, MonitorSettings};
 use crate::fault::{Class, Fault};
 use crate::job::Monitor;
-use crate::link::{Console, DriveError, drive};
+use crate::link::{Console, drive};
 use crate::plan::TestLine;
 use crate::run::{NodeContext, Phase, Resources};
 
@@ -29,7 +31,7 @@ pub(crate) async fn monitors(
         let rules =
             ResultRules { expected: monitor.expected.clone(), fixups: monitor.fixups.clone(), pattern: None };
         let mut reported = Reported::begin(node, phase, &name, &rules);
-        let result = listen(phase, monitor, &mut line.console, &mut reported).await;
+        let result = listen(node, phase, monitor, &mut line.console, &mut reported).await;
         reported.end_as(&result);
         result?;
     }
@@ -37,6 +39,7 @@ pub(crate) async fn monitors(
 }
 
 async fn listen(
+    node: &NodeContext,
     phase: &Phase,
     monitor: &Monitor,
     console: &mut Console,
@@ -50,23 +53,22 @@ async fn listen(
     let (sender, mut results) = mpsc::unbounded_channel();
     // It is read as fast as the line brings it.
     let on_result = Box::new(move |groups| drop(sender.send(groups)));
-    let listening = drive(console, Listening::new(settings, on_result, phase.end(), Instant::now()));
-    tokio::pin!(listening);
-    let ended = loop {
-        tokio::select! {
-            biased;
-            Some(groups) = results.recv() => report(reported, &groups),
-            ended = &mut listening => break ended,
+    let ended = {
+        let listening = drive(console, Listening::new(settings, on_result, phase.end(), Instant::now()));
+        tokio::pin!(listening);
+        loop {
+            tokio::select! {
+                biased;
+                Some(groups) = results.recv() => report(reported, &groups),
+                ended = &mut listening => break ended,
+            }
         }
     };
     while let Ok(groups) = results.try_recv() {
         report(reported, &groups);
     }
-    let class = |error: &DriveError<_>| match error {
-        DriveError::Dialog(_) => Class::Test,
-        DriveError::Closed | DriveError::Line(_) | DriveError::Stuck(_) => Class::Infrastructure,
-    };
-    ended.map_err(|error| phase.error(class(&error), &error))
+    let board = node.plan.kind.board().map(Arc::as_ref);
+    ended.map_err(|error| drive_fault(phase, console, board, &error, |_| Class::Test))
 }
 
 /// A result from the named groups of a match.

@@ -62,6 +62,7 @@ pub(super) struct Agent<'a, S> {
 
 /// The script that runs now.
 struct Running<'a> {
+    emitter: &'a Emitter,
     run: u32,
     script: &'a Script<'a>,
     book: &'a mut CaseBook,
@@ -70,7 +71,26 @@ struct Running<'a> {
     order: OutputOrder,
 }
 
+/// What a helper was told to be done is told, also where the run is stopped.
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.end_order();
+    }
+}
+
 impl Running<'_> {
+    fn tell(&mut self, event: EventKind) {
+        self.book.told(&event);
+        self.emitter.emit(event);
+    }
+
+    /// No more is printed: what would have come behind it is told.
+    fn end_order(&mut self) {
+        while let Some(event) = self.order.end() {
+            self.tell(event);
+        }
+    }
+
     fn step(&self) -> Option<StepId> {
         self.step.map(|number| StepId { script: self.script.kind, number })
     }
@@ -164,12 +184,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         let timeout_s = u32::try_from(left).unwrap_or(u32::MAX);
         let (path, shell, errexit) = (script.prepared.path.as_str(), script.shell, script.errexit);
         self.send(&HostToAgent::RunScript { run, script: path, shell, errexit, timeout_s }).await?;
-        let mut running =
-            Running { run, script, book, step: None, usage: None, order: OutputOrder::default() };
+        let (emitter, order) = (&self.node.emitter, OutputOrder::default());
+        let mut running = Running { emitter, run, script, book, step: None, usage: None, order };
         let ended = self.follow(&mut running, timeout_s).await;
         // Also what came before a failure counts, and what was printed without a line's end.
         let unread = self.hear(&mut running).await;
-        running.order.end().for_each(|event| self.emitter().emit(event));
+        running.end_order();
         for case in running.book.end_output() {
             self.emitter().emit(case);
         }
@@ -257,7 +277,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             }),
             Seen::Signal(signal) => {
                 if let Some(event) = running.book.signal(&signal) {
-                    self.emitter().emit(event);
+                    running.tell(event);
                 }
             }
             Seen::Lost(lost) => {
@@ -288,7 +308,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         let owed = running.order.take_owed();
         match message {
             AgentToHost::Output { run, data } if run == running.run => self.take_output(data, running),
-            AgentToHost::Owed { run, bytes } if run == running.run => running.order.owe(bytes),
+            AgentToHost::CallBehind { run, bytes } if run == running.run => running.order.owe(bytes),
             AgentToHost::Step { run, step } if run == running.run => {
                 if let Some(command) = running.begin_step(step) {
                     let definition = running.book.definition().to_owned();
@@ -319,7 +339,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
             | AgentToHost::Step { .. }
             | AgentToHost::Usage { .. }
             | AgentToHost::Output { .. }
-            | AgentToHost::Owed { .. }
+            | AgentToHost::CallBehind { .. }
             | AgentToHost::Exited { .. }
             | AgentToHost::NotStarted { .. }
             | AgentToHost::FileDone { .. } => (),
@@ -351,7 +371,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         }
         let Handled { answer, event } = self.calls.handle(call, request, running.book);
         if let Some(event) = event.and_then(|event| running.order.place(owed, event)) {
-            self.emitter().emit(event);
+            running.tell(event);
         }
         if let Some(answer) = answer {
             self.reply(call, &answer).await?;
@@ -372,7 +392,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 running.book.printed(part).into_iter().for_each(|case| self.emitter().emit(case));
             }
             while let Some(event) = running.order.due() {
-                self.emitter().emit(event);
+                running.tell(event);
             }
             rest = behind;
         }

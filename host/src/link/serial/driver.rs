@@ -29,6 +29,12 @@ fn driver(metadata: &Metadata) -> Result<String, &'static str> {
     if file_type.is_block_device() {
         return Err("a disk");
     }
+    if file_type.is_socket() {
+        return Err("a socket");
+    }
+    if file_type.is_fifo() {
+        return Err("a FIFO");
+    }
     if !file_type.is_char_device() {
         return Err("a file");
     }

@@ -7,7 +7,7 @@ use crate::artifact::{Mirrors, Rule};
 use crate::board::{Bench, Board};
 use crate::fault::{Class, Fault};
 use crate::job::{ArtifactSpec, DefinitionSource, DefinitionSpec};
-use crate::plan::{Action, NodePlan, replace};
+use crate::plan::{Action, NodePlan, Plan, replace};
 
 /// Something that has to be fetched when its step comes.
 struct Fetched<'p> {
@@ -15,32 +15,40 @@ struct Fetched<'p> {
     place: &'p str,
     /// Whether the bench's mirrors say where from.
     by_mirror: bool,
+    is_repository: bool,
 }
 
-/// The node's actions, each with whether a command of the bench comes before, which may make a file that it deploys. Test
-/// definitions are fetched before all actions.
-fn actions(node: &NodePlan) -> impl Iterator<Item = (&Action, bool)> {
-    let actions = node.steps.iter().map(|step| &step.action);
-    actions.scan(false, |may_be_made, action| {
-        *may_be_made |= matches!(action, Action::Command(_));
+/// The node's actions, each with whether a command of the bench may make a file that it deploys: one that comes before, or
+/// one of another node, for which this one may wait. Test definitions are fetched before all actions.
+fn actions<'p>(node: &'p NodePlan, plan: &'p Plan) -> impl Iterator<Item = (&'p Action, bool)> {
+    let makes = |action: &Action| matches!(action, Action::Command(command) if command.power.is_none());
+    let others = plan.nodes.iter().filter(|other| other.name != node.name);
+    let others_make = others.flat_map(|other| &other.steps).any(|step| makes(&step.action));
+    node.steps.iter().map(|step| &step.action).scan(others_make, move |may_be_made, action| {
+        *may_be_made |= makes(action);
         Some((action, *may_be_made && !matches!(action, Action::Test(_))))
     })
 }
 
 /// The node's files that are not there. Of those below a directory of a mirror that is not there, the first stands for all.
-pub(super) fn absent(node: &NodePlan, board: &Board, bench: &Bench) -> Vec<Fault> {
+pub(super) fn absent(node: &NodePlan, plan: &Plan, board: &Board, bench: &Bench) -> Vec<Fault> {
     let values: BTreeMap<String, String> = board.static_info.iter().cloned().collect();
     let none = Mirrors::default();
     let mut directories: BTreeMap<PathBuf, Fault> = BTreeMap::new();
     let mut files = Vec::new();
-    for (action, may_be_made) in actions(node) {
-        for Fetched { url, place, by_mirror } in fetched(action) {
+    for (action, may_be_made) in actions(node, plan) {
+        let fetched = if may_be_made { Vec::new() } else { fetched(action) };
+        for Fetched { url, place, by_mirror, is_repository } in fetched {
             let mirrors = if by_mirror { &bench.mirrors } else { &none };
             let url = replace(url, &values).unwrap_or_else(|| url.to_owned());
+            // As git finds it.
+            if is_repository && mirrors.absent(&format!("{url}.git")).is_none() {
+                continue;
+            }
             if let Some((rule, directory)) = mirrors.missing(&url) {
                 let fault = || absent_mirror(&url, place, rule, &directory, bench);
                 directories.entry(directory.clone()).or_insert_with(fault);
-            } else if let Some(error) = mirrors.absent(&url).filter(|_| !may_be_made) {
+            } else if let Some(error) = mirrors.absent(&url) {
                 files.push(Fault::from_error(error.class(), place, &error).with_optional_help(error.help()));
             }
         }
@@ -63,10 +71,10 @@ fn absent_mirror(url: &str, place: &str, rule: &Rule, directory: &Path, bench: &
 
 fn absent_directory(spec: &DefinitionSpec) -> Option<Fault> {
     let DefinitionSource::Directory { directory, .. } = &spec.source else { return None };
-    let text =
-        format!("the files of definition `{}` cannot be had from `{directory}`: it is not there", spec.name);
+    let error = std::fs::metadata(directory).err()?;
+    let text = format!("the files of definition `{}` cannot be had from `{directory}`: {error}", spec.name);
     let help = "`repository` of `from: directory` is seen from where the job file is";
-    (!Path::new(directory).exists()).then(|| Fault::new(Class::Job, &spec.place, text).with_help(help))
+    Some(Fault::new(Class::Job, &spec.place, text).with_help(help))
 }
 
 /// What an action has to fetch.
@@ -82,7 +90,8 @@ fn of_artifact(artifact: &ArtifactSpec) -> Option<Fetched<'_>> {
     let ArtifactSpec { url, place, use_cache, checksums, .. } = artifact;
     // A file of which the job has the SHA-256 may be in the cache, and then comes from nowhere.
     let may_be_cached = *use_cache && checksums.sha256().is_some();
-    (!may_be_cached).then_some(Fetched { url, place, by_mirror: *use_cache })
+    let fetched = Fetched { url, place, by_mirror: *use_cache, is_repository: false };
+    (!may_be_cached).then_some(fetched)
 }
 
 fn of_definition(spec: &DefinitionSpec) -> Option<Fetched<'_>> {
@@ -90,7 +99,9 @@ fn of_definition(spec: &DefinitionSpec) -> Option<Fetched<'_>> {
         DefinitionSource::Tar { artifact, .. } => of_artifact(artifact),
         // A commit may be in the copy of the repository that this PC has.
         DefinitionSource::Git { revision: Some(_), .. } => None,
-        DefinitionSource::Git { url, .. } => Some(Fetched { url, place: &spec.place, by_mirror: true }),
+        DefinitionSource::Git { url, .. } => {
+            Some(Fetched { url, place: &spec.place, by_mirror: true, is_repository: true })
+        }
         DefinitionSource::Inline(_) | DefinitionSource::Directory { .. } => None,
     }
 }

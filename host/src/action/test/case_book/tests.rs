@@ -128,6 +128,29 @@ fn printed_results_are_found_and_translated() {
 }
 
 #[test]
+fn what_is_printed_belongs_to_the_set_that_was_told_before_it() {
+    let pattern = Some(Regex::new(r"^(?P<test_case_id>\w+)=(?P<result>\w+)$").unwrap());
+    let mut book = CaseBook::new("0_smoke", &ResultRules { pattern, ..ResultRules::default() });
+    let set_of = |events: Vec<EventKind>| {
+        events.into_iter().map(|event| case(event).set).next().expect("a result is printed")
+    };
+    // The call that begins the set overtakes what was printed before it.
+    let begins = book.start_set("late").unwrap();
+    assert_eq!(set_of(book.printed(b"early=pass\n")), None);
+    assert_eq!(case(book.case(report("called", "pass", None)).unwrap()).set.as_deref(), Some("late"));
+    book.told(&begins);
+    assert_eq!(set_of(book.printed(b"on=pass\n")).as_deref(), Some("late"));
+    let ends = book.stop_set().unwrap();
+    assert_eq!(set_of(book.printed(b"still=pass\n")).as_deref(), Some("late"));
+    book.told(&ends);
+    assert_eq!(set_of(book.printed(b"after=pass\n")), None);
+    // A text signal is printed itself.
+    let printed = book.printed(b"<LAVA_SIGNAL_TESTSET START shown>\nin=pass\n");
+    assert_eq!(printed.len(), 2, "{printed:?}");
+    assert_eq!(case(book.case(report("called", "pass", None)).unwrap()).set.as_deref(), Some("shown"));
+}
+
+#[test]
 fn a_signal_that_was_only_shown_is_told_at_the_end_and_does_not_count() {
     let mut book = CaseBook::new("0_smoke", &ResultRules::default());
     let shown = "+ grep '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RESULT=pass>' log\n\
