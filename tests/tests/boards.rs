@@ -27,6 +27,24 @@ fn with_status(word: &str) -> Testbench {
 }
 
 #[test]
+fn a_run_that_was_killed_is_remembered_as_cut_off() {
+    let bench = Testbench::new();
+    let run = bench.start_staying();
+    assert_eq!(board(&bench)["last_run"], Value::Null, "it goes on");
+    run.signal(Signal::KILL);
+    run.finish();
+    let free = board(&bench);
+    let last = &free["last_run"];
+    assert_eq!((free["state"].as_str(), &last["outcome"]), (Some("free"), &Value::Null), "{free}");
+    assert_eq!(last["directory"].as_str(), bench.path().join("out").to_str(), "{free}");
+    let shown = command(&bench, &["boards"]);
+    assert!(shown.stdout.contains("last: job `one-board`, CUT OFF, begun 20"), "{shown}");
+    std::fs::remove_dir_all(bench.path().join("out")).expect("an own directory");
+    assert_eq!(bench.run(&Job::new()).code, Some(0));
+    assert_eq!(board(&bench)["last_run"]["outcome"], "pass");
+}
+
+#[test]
 fn a_board_is_free_or_belongs_to_a_run_that_is_named() {
     let bench = Testbench::new();
     let free = board(&bench);

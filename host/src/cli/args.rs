@@ -198,7 +198,8 @@ pub(super) struct RunArgs {
         value_name = "ADDRESS:PORT",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "127.0.0.1:0"
+        default_missing_value = "127.0.0.1:0",
+        value_parser = address_and_port
     )]
     pub(super) web: Option<SocketAddr>,
     /// Prints the events as they come, one JSON object a line as in run.jsonl, and nothing else
@@ -263,6 +264,13 @@ fn minutes() -> impl TypedValueParser<Value = Duration> {
 /// Reads seconds, up to a day of them.
 pub(super) fn seconds() -> impl TypedValueParser<Value = Duration> {
     value_parser!(u64).range(1..=86_400).map(Duration::from_secs)
+}
+
+/// Reads where to listen.
+pub(super) fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it is ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, with a port up to 65535".to_owned()
+    })
 }
 
 /// `host-runner explain`.

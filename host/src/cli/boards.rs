@@ -69,7 +69,7 @@ struct Line<'a> {
     state: State,
     /// Who has it.
     holder: Option<Holder>,
-    /// The last run that ended on it.
+    /// The last run on it that ended or was cut off.
     last_run: Option<LastRun>,
     /// Who waits for it, in their order.
     waiting: Vec<Holder>,
@@ -156,6 +156,8 @@ fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Resu
         (Held::Free, Some(error)) => (State::Broken, Some(error.to_string()), None),
         (Held::Free, None) => (State::Free, None, None),
     };
+    // A person's console is no run.
+    let is_run = state == State::Used && holder.as_ref().is_none_or(|holder| !holder.job.is_empty());
     let (is_on, unknown) = match power {
         Ok(is_on) => (is_on, None),
         Err(why) => (None, Some(why)),
@@ -169,7 +171,7 @@ fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Resu
         address: board.address,
         state,
         holder,
-        last_run: LastRun::of(bench, board)?,
+        last_run: LastRun::of(bench, board, is_run)?,
         waiting: queue.waiting_for(bench, board)?,
         problem: Some([problem, unknown].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             .filter(|text| !text.is_empty()),
@@ -241,9 +243,10 @@ impl Table {
         if let Some(holder) = &line.holder {
             writeln!(out, "{:<names$}  by {holder}", "")?;
         }
-        if let Some(LastRun { directory, job, finished, outcome, .. }) = &line.last_run {
-            let (directory, finished) = (directory.display(), minute(*finished));
-            writeln!(out, "{:<names$}  last: job `{job}`, {outcome}, {finished}, {directory}", "")?;
+        if let Some(LastRun { directory, job, started, finished, outcome, .. }) = &line.last_run {
+            let (directory, at) = (directory.display(), minute(finished.unwrap_or(*started)));
+            let how = outcome.map_or_else(|| "CUT OFF, begun".to_owned(), |outcome| format!("{outcome},"));
+            writeln!(out, "{:<names$}  last: job `{job}`, {how} {at}, {directory}", "")?;
         }
         for waiter in &line.waiting {
             writeln!(out, "{:<names$}  {waiter} waits for it", "")?;

@@ -69,7 +69,10 @@ pub(super) struct InitArgs {
 /// Reads the name of a serial port, or of a console in the network.
 fn device(text: &str) -> Result<PathBuf, String> {
     match text.contains("://") && Target::in_network(text).is_none() {
-        true => Err("a console in the network is tcp://HOST:PORT or telnet://HOST:PORT".to_owned()),
+        true => {
+            Err("a console in the network is tcp://HOST:PORT or telnet://HOST:PORT, with a port up to 65535"
+                .to_owned())
+        }
         false => Ok(PathBuf::from(text)),
     }
 }

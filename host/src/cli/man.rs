@@ -23,6 +23,10 @@ pub(super) struct ManArgs {
 /// Writes a page for the program and one for each subcommand.
 pub(super) fn man(args: &ManArgs) -> Result<Option<Class>, Failure> {
     let directory = &args.directory;
+    if directory.exists() && !directory.is_dir() {
+        let text = "it is there already, and no directory";
+        return Err(Fault::new(Class::Usage, directory.display().to_string(), text).into());
+    }
     let written = fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command(), directory));
     written
         .map_err(|error| Fault::from_error(Class::Infrastructure, directory.display().to_string(), &error))?;

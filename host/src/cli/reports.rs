@@ -14,16 +14,26 @@ use crate::report::{self, Reporter};
 
 /// Creates the directory for the results, which must not exist yet.
 pub(super) fn make_out_directory(path: &Path) -> Result<(), Fault> {
+    let is_there = fs::symlink_metadata(path).is_ok();
     let fault = |error: &io::Error| {
         let fault = Fault::from_error(Class::Infrastructure, path.display().to_string(), error);
         match error.kind() {
-            io::ErrorKind::AlreadyExists => {
+            io::ErrorKind::AlreadyExists if is_there => {
                 Fault::new(Class::Usage, path.display().to_string(), "it is there already").with_help(
                     "results are never overwritten; give a directory that does not exist with --out DIR",
                 )
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 fault.with_help("name a directory that you may write with --out DIR")
+            }
+            // A file is where one of its directories would have to be, or a file system that makes none.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => {
+                Fault::new(
+                    Class::Usage,
+                    path.display().to_string(),
+                    "its directory is none, and cannot be made",
+                )
+                .with_help("give a directory that can be made with --out DIR")
             }
             _ => fault,
         }

@@ -112,7 +112,13 @@ fn export(layer: &Layer, tar: &Path) -> Result<Option<Class>, Failure> {
     }
     let place =
         |error: io::Error| Fault::from_error(Class::Infrastructure, tar.display().to_string(), &error);
-    let file = File::create_new(tar).map_err(place)?;
+    let file = File::create_new(tar).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Fault::new(Class::Usage, tar.display().to_string(), "it is there already")
+                .with_help("nothing is overwritten; name a file that does not exist with --tar FILE")
+        }
+        _ => place(error),
+    })?;
     layer.export_tar(BufWriter::with_capacity(1 << 20, file)).map_err(place)?;
     Ok(None)
 }

@@ -14,13 +14,12 @@ use crate::cli::reports::{self, View};
 use crate::cli::runtime::block_on;
 use crate::cli::web::Web;
 use crate::diagnostic::{ReadError, Source, did_you_mean};
-use crate::event::Outcome;
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::Plan;
 use crate::report::output::{Full, Output};
 use crate::report::terminal::Moment;
-use crate::run::{self, Emitter, Handover, JobRun, LastRun, OutDirectory, Wait, out_directory};
+use crate::run::{self, BegunRun, Emitter, Handover, JobRun, OutDirectory, Wait, out_directory};
 
 /// How long whoever reads standard output may take for the rest, once the run has ended and its boards are free.
 const UNREAD_TIME: Duration = Duration::from_secs(60);
@@ -68,9 +67,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     }
     let emitter = Emitter::new(all);
     let boards: Vec<String> = plan.boards().map(|(_, board)| board.name.clone()).collect();
-    let (job_name, text, remembered) =
-        (plan.job_name.clone(), job.text(|name| bench.tokens.is_named(name)), bench.clone());
-    let class = block_on(async |cancel| {
+    let text = job.text(|name| bench.tokens.is_named(name));
+    let own_bench = bench.clone();
+    let begun = BegunRun::new(bench.clone(), boards, absolute, plan.job_name.clone(), started);
+    note_unremembered(begun.begin());
+    let ran = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());
         let keep_on = args.keep_on;
@@ -81,7 +82,14 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
             served.end().await;
         }
         Ok::<_, Fault>(class)
-    })?;
+    });
+    let class = match ran {
+        Ok(class) => class,
+        Err(fault) => {
+            note_unremembered(begun.forget());
+            return Err(fault.into());
+        }
+    };
     // Results that could not be written are none to go by, whatever they were.
     let broken = emitter
         .broken_reports()
@@ -89,20 +97,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
         .next()
         .map(|problem| Fault::new(Class::Infrastructure, out.display().to_string(), problem));
     let decided = broken.as_ref().map_or(class, |fault| Some(fault.class));
-    let last = LastRun {
-        directory: absolute,
-        job: job_name,
-        started,
-        finished: jiff::Timestamp::now(),
-        outcome: Outcome::of_class(decided),
-        class: decided,
-    };
-    if let Err(fault) = last.remember(&remembered, boards.iter().map(String::as_str)) {
-        note(&format!("the run is not remembered as the boards' last one: {fault}"));
-    }
-    handover.finish(taken.lease, &remembered);
+    note_unremembered(begun.end(decided));
+    handover.finish(taken.lease, &own_bench);
     settle(&printed, args.json, &out)?;
     broken.map_or(Ok(class), |fault| Err(fault.into()))
+}
+
+/// That boards do not know their last run is no fault of the run.
+fn note_unremembered(remembered: Result<(), Fault>) {
+    if let Err(fault) = remembered {
+        note(&format!("the run is not remembered as the boards' last one: {fault}"));
+    }
 }
 
 /// Waits until whoever reads standard output has the rest, which counts where it is all that they have.

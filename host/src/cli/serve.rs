@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
 
-use crate::cli::args::BenchArgs;
+use crate::cli::args::{BenchArgs, address_and_port};
 use crate::cli::message::{Failure, note};
 use crate::cli::output::print;
 use crate::cli::run::load_bench_if_any;
@@ -37,10 +37,15 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
     /// Address and port
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:8080",
+        value_parser = address_and_port
+    )]
     listen: SocketAddr,
     /// A further name under which this server is reached, such as bench.example.org
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     host_name: Vec<String>,
     /// Lets those who know its token, a new one each time, switch boards, type on consoles, and start and end runs
     #[arg(long)]
@@ -48,6 +53,28 @@ pub(super) struct ServeArgs {
     /// As --control, with the token in FILE, which nobody but its owner may read
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+/// Reads a name of a host, without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_of_name = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    match !text.is_empty() && text.chars().all(is_of_name) {
+        true => Ok(text.to_owned()),
+        false => Err("it is a name such as bench.example.org, without a port or a path".to_owned()),
+    }
+}
+
+/// Whether the runs can be in `directory`; one that is not there may still be made.
+fn check_runs(directory: &Path) -> Result<(), Fault> {
+    if !directory.exists() {
+        note(&format!("warning: {} is not there (yet): there are no runs to show", directory.display()));
+        return Ok(());
+    }
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let fault = Fault::new(Class::Usage, directory.display().to_string(), "it is no directory");
+    Err(fault.with_help("--runs DIR is the directory in which the directories of the runs are"))
 }
 
 /// The token, and what the link to take control with has of it.
@@ -68,6 +95,7 @@ fn token(args: &ServeArgs) -> Result<(Option<Token>, String), Fault> {
 /// Serves until Ctrl-C.
 pub(super) fn serve(args: &ServeArgs) -> Result<Option<Class>, Failure> {
     let bench = load_bench_if_any(&args.bench)?;
+    check_runs(&args.runs)?;
     let (token, fragment) = token(args)?;
     let has_token = token.is_some();
     let names = HostNames::new(args.listen.ip(), &args.host_name);

@@ -245,11 +245,14 @@ impl Reader<'_> {
     }
 }
 
+/// Longest value that advice repeats, in bytes; what is longer is hardly meant as one.
+const LONGEST_VALUE: usize = 60;
+
 /// What to write for text such as `minutes:15` where a mapping should be.
 fn colon_without_blank(node: &Node, what: &str) -> Option<String> {
     let Value::Text(text) = &node.value else { return None };
     let (key, value) = text.split_once(':')?;
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    (is_key && !value.contains('\n'))
+    (is_key && value.len() <= LONGEST_VALUE && !value.contains('\n'))
         .then(|| format!("put a blank behind the colon: `{what}: {{ {key}: {value} }}`"))
 }

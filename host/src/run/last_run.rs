@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,11 @@ use crate::run::cache_directory;
 /// Largest record that is believed to be one, in bytes.
 const MAX_RECORD: u64 = 64 << 10;
 
+/// Ending of the record of the last run that ended.
+const ENDED: &str = "json";
+/// Ending of the record of a run that has begun; it stays where the run could not say how it ended.
+const BEGUN: &str = "begun.json";
+
 /// The last run on a board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
@@ -24,54 +29,111 @@ pub struct LastRun {
     pub job: String,
     /// When it began.
     pub started: jiff::Timestamp,
-    /// When it ended.
-    pub finished: jiff::Timestamp,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// When it ended; `None` if it was cut off.
+    pub finished: Option<jiff::Timestamp>,
+    /// How it ended; `None` if it was cut off.
+    pub outcome: Option<Outcome>,
     /// Whose fault it was, if it did not pass.
     pub class: Option<Class>,
 }
 
 impl LastRun {
-    /// Remembers it for each of `boards`.
+    /// The last run on `board`, if one is remembered; one that has it now, if it `is_run`, is not the last yet.
+    ///
+    /// # Errors
+    /// Where the path of the bench file cannot be resolved. A record that cannot be read is none.
+    pub fn of(bench: &Bench, board: &Board, is_run: bool) -> Result<Option<Self>, Fault> {
+        let cut_off = if is_run { None } else { read(&path(bench, &board.name, BEGUN)?) };
+        Ok(match cut_off {
+            Some(cut_off) => Some(cut_off),
+            None => read(&path(bench, &board.name, ENDED)?),
+        })
+    }
+}
+
+/// A run that its boards are to remember.
+#[derive(Debug)]
+pub struct BegunRun {
+    bench: Bench,
+    boards: Vec<String>,
+    run: LastRun,
+}
+
+impl BegunRun {
+    /// The run of `job` on `boards`, whose results go to `directory`.
+    pub fn new(
+        bench: Bench,
+        boards: Vec<String>,
+        directory: PathBuf,
+        job: String,
+        started: jiff::Timestamp,
+    ) -> Self {
+        let run = LastRun { directory, job, started, finished: None, outcome: None, class: None };
+        Self { bench, boards, run }
+    }
+
+    /// Remembers for each board that the run has begun: whatever happens to this process, that is known.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn remember<'b>(
-        &self,
-        bench: &Bench,
-        boards: impl IntoIterator<Item = &'b str>,
-    ) -> Result<(), Fault> {
-        let text = serde_json::to_vec(self)
+    pub fn begin(&self) -> Result<(), Fault> {
+        self.write(BEGUN)
+    }
+
+    /// Remembers how it ended; `class` is that of the fault that decided it, if it did not pass.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn end(mut self, class: Option<Class>) -> Result<(), Fault> {
+        self.run.finished = Some(jiff::Timestamp::now());
+        self.run.outcome = Some(Outcome::of_class(class));
+        self.run.class = class;
+        self.write(ENDED)?;
+        self.forget()
+    }
+
+    /// It has not touched a board.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn forget(&self) -> Result<(), Fault> {
+        self.boards.iter().try_for_each(|board| {
+            let path = path(&self.bench, board, BEGUN)?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(&path, &error)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn write(&self, what: &str) -> Result<(), Fault> {
+        let text = serde_json::to_vec(&self.run)
             .map_err(|error| Fault::new(Class::Bug, "last run", error.to_string()))?;
-        for board in boards {
-            let path = path(bench, board)?;
+        self.boards.iter().try_for_each(|board| {
+            let path = path(&self.bench, board, what)?;
             let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
                 // In one go, whoever reads it.
                 let new = path.with_extension(format!("{}.new", std::process::id()));
                 fs::write(&new, &text).and_then(|()| fs::rename(&new, &path))
             });
-            written.map_err(|error| {
-                Fault::from_error(Class::Infrastructure, path.display().to_string(), &error)
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The last run on `board`, if one is remembered.
-    ///
-    /// # Errors
-    /// Where the path of the bench file cannot be resolved. A record that cannot be read is none.
-    pub fn of(bench: &Bench, board: &Board) -> Result<Option<Self>, Fault> {
-        let mut text = Vec::new();
-        let read = File::open(path(bench, &board.name)?)
-            .and_then(|file| file.take(MAX_RECORD).read_to_end(&mut text));
-        Ok(read.ok().and_then(|_| serde_json::from_slice(&text).ok()))
+            written.map_err(|error| unwritten(&path, &error))
+        })
     }
 }
 
-fn path(bench: &Bench, board: &str) -> Result<PathBuf, Fault> {
+fn unwritten(path: &Path, error: &io::Error) -> Fault {
+    Fault::from_error(Class::Infrastructure, path.display().to_string(), error)
+}
+
+fn read(path: &Path) -> Option<LastRun> {
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// The record of `board` of what has begun or ended.
+fn path(bench: &Bench, board: &str, what: &str) -> Result<PathBuf, Fault> {
     let failed = |error: io::Error| Fault::from_error(Class::Bench, bench.path.display().to_string(), &error);
     let key = Key::board(&bench.path, board).map_err(failed)?;
-    Ok(cache_directory(Some(bench))?.join("last").join(key.file_name()).with_extension("json"))
+    Ok(cache_directory(Some(bench))?.join("last").join(key.file_name()).with_extension(what))
 }

@@ -51,7 +51,7 @@ pub use handover::{Handover, give_board, give_to_first, nobody_waits};
 pub(crate) use host_access::HostAccess;
 pub(crate) use idle_lines::Reads;
 pub use job_run::{JobRun, run};
-pub use last_run::LastRun;
+pub use last_run::{BegunRun, LastRun};
 pub use lease::{
     Queue, Taken, Wait, board_held, take_board, take_board_from_person, take_given_board, take_leases,
 };
@@ -60,6 +60,6 @@ pub(crate) use networks::{NFS_PORT, NTP_PORT, Services, TFTP_PORT, udp_sockets};
 pub use out_directory::{OutDirectory, Reserved, out_directory, start_time};
 pub(crate) use phase::Phase;
 pub use power::power_of;
-pub use preflight::preflight;
+pub use preflight::{absent_files, preflight};
 pub(crate) use resources::{Brought, Line, Resources};
 pub use signals::cancel_on_signals;

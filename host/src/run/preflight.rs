@@ -1,7 +1,7 @@
 //! What keeps a plan from being carried out, as far as this PC shows it before anything is touched.
 //!
-//! `host-runner run` refuses what is found here, and `host-runner validate` tells it. What lies in job and bench file alone,
-//! such as a board without an address, [`Plan::bind`] has found before.
+//! `host-runner run` refuses what [`preflight`] finds, and `host-runner validate` tells it. What lies in job and bench file
+//! alone, such as a board without an address, [`Plan::bind`] has found before.
 
 mod files;
 
@@ -12,7 +12,7 @@ use crate::plan::{Action, NodeKind, NodePlan, Plan, ResetPlan};
 use crate::run::bench::{agent_directories, agent_file};
 
 /// Looks for all that the nodes of `plan` need of this PC: programs of the bench file, serial ports that this user may open,
-/// files and directories of mirrors, agents. Every fault at once.
+/// directories of mirrors, agents. Every fault at once.
 pub fn preflight(plan: &Plan, bench: &Bench) -> Vec<Fault> {
     let mut faults = Vec::new();
     for node in &plan.nodes {
@@ -21,10 +21,21 @@ pub fn preflight(plan: &Plan, bench: &Bench) -> Vec<Fault> {
             faults.extend(serial_port(node, board));
             faults.extend(programs(node, board).missing(&place(board)));
         }
-        faults.extend(files::absent(node, plan, board, bench));
+        faults.extend(files::absent(node, plan, board, bench).mirrors);
         faults.extend(agent(node, board, bench));
     }
-    // Nodes of one role and steps of one node need the same.
+    told_once(faults)
+}
+
+/// Looks for the files of this PC that the nodes of `plan` would fetch. A run finds that out where it fetches them, and has a
+/// report of it.
+pub fn absent_files(plan: &Plan, bench: &Bench) -> Vec<Fault> {
+    let boards = plan.nodes.iter().filter_map(|node| Some((node, board_of(node, plan)?)));
+    told_once(boards.flat_map(|(node, board)| files::absent(node, plan, board, bench).files))
+}
+
+/// Nodes of one role and steps of one node need the same.
+fn told_once(faults: impl IntoIterator<Item = Fault>) -> Vec<Fault> {
     let mut told: Vec<Fault> = Vec::new();
     for fault in faults {
         if !told.contains(&fault) {

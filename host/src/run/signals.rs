@@ -1,5 +1,6 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first stops the run and cleans up. A second Ctrl-C or SIGTERM ends the program at once.
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
+/// What the second signal leaves.
+const AT_ONCE: &str = "stopped at once: what was still to be done is not, such as switching a board off and writing the \
+                       reports of a run, which `host-runner replay RUN --out DIRECTORY` makes";
+
 /// How long a terminal may take to show that the program has ended; one that the user has stopped takes for ever.
 const ERASE_TIME: Duration = Duration::from_secs(1);
 
@@ -15,7 +20,7 @@ const ERASE_TIME: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the signals cannot be watched.
-pub fn cancel_on_signals(token: CancellationToken) -> std::io::Result<()> {
+pub fn cancel_on_signals(token: CancellationToken) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -31,7 +36,12 @@ pub fn cancel_on_signals(token: CancellationToken) -> std::io::Result<()> {
             _ = interrupt.recv() => (),
             _ = terminate.recv() => (),
         }
-        let _ = tokio::time::timeout(ERASE_TIME, tokio::task::spawn_blocking(terminal::erase)).await;
+        let farewell = tokio::task::spawn_blocking(|| {
+            terminal::erase();
+            // Whoever asked twice may not see it any more.
+            let _ = writeln!(io::stderr(), "{AT_ONCE}");
+        });
+        let _ = tokio::time::timeout(ERASE_TIME, farewell).await;
         #[expect(clippy::exit, reason = "the user asked twice; virtual boards die with this process")]
         std::process::exit(i32::from(exit_code(Some(Class::Cancelled))));
     });

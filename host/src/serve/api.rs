@@ -136,10 +136,16 @@ impl From<&Run> for RunLine {
 
 impl RunList {
     /// The page `page` of `runs`, from 1; the last one if there are fewer.
+    pub(super) fn nearest(runs: &[Run], page: usize) -> Self {
+        let pages = runs.len().div_ceil(PAGE).max(1);
+        Self::of(runs, page.clamp(1, pages))
+    }
+
+    /// The page `page` of `runs`, from 1, which has no runs if there are fewer.
     pub(super) fn of(runs: &[Run], page: usize) -> Self {
         let pages = runs.len().div_ceil(PAGE).max(1);
-        let page = page.clamp(1, pages);
-        let lines = runs.iter().skip((page - 1) * PAGE).take(PAGE).map(RunLine::from).collect();
+        let before = page.saturating_sub(1).saturating_mul(PAGE);
+        let lines = runs.iter().skip(before).take(PAGE).map(RunLine::from).collect();
         Self { total: runs.len(), page, pages, runs: lines }
     }
 }
@@ -189,11 +195,13 @@ mod tests {
         let run = || Run { id: "a".to_owned(), state: State::CutOff, stored: Arc::default() };
         let runs: Vec<_> = std::iter::repeat_with(run).take(PAGE + 1).collect();
         let told = |page| {
-            let list = RunList::of(&runs, page);
+            let list = RunList::nearest(&runs, page);
             (list.total, list.page, list.pages, list.runs.len())
         };
         assert_eq!((told(0), told(1)), ((51, 1, 2, 50), (51, 1, 2, 50)));
         assert_eq!((told(2), told(usize::MAX)), ((51, 2, 2, 1), (51, 2, 2, 1)));
-        assert_eq!(RunList::of(&[], 1).pages, 1);
+        assert_eq!(RunList::nearest(&[], 1).pages, 1);
+        // A program that reads until nothing comes comes to an end.
+        assert!([3, usize::MAX].iter().all(|page| RunList::of(&runs, *page).runs.is_empty()));
     }
 }

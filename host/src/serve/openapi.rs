@@ -67,8 +67,8 @@ fn read(generator: &mut SchemaGenerator) -> Value {
         } },
         "/api/runs": { "get": {
             "summary": "The runs: those that go on, then the newest first",
-            "parameters": [number("page", "query", "which page, from 1")],
-            "responses": { "200": answer::<RunList>(generator, "a page of runs") },
+            "parameters": [number("page", "query", "which page, from 1; behind the last one there are no runs")],
+            "responses": { "200": answer::<RunList>(generator, "a page of runs"), "400": error.clone() },
         } },
         "/api/runs/{id}": { "get": {
             "summary": "What a run has come to",

@@ -57,11 +57,17 @@ fn blocking(site: &Site, ask: &Ask, headers: &HeaderMap, wants_body: bool) -> Re
         }
         ["assets", name] => assets::answer(name, headers).unwrap_or_else(|| pages::nothing("file", name)),
         ["api", "boards"] => json(&Boards { boards: site.boards(&site.runs.list()) }),
-        ["api", "runs"] => json(&RunList::of(&site.runs.list(), page)),
+        ["api", "runs"] => match ask.query("page").map_or(Ok(1), str::parse) {
+            Ok(page @ 1..) => json(&RunList::of(&site.runs.list(), page)),
+            _ => json_error(StatusCode::BAD_REQUEST, "`page` is a number from 1"),
+        },
         ["api", "runs", id] => match site.run(id) {
             Some(Ok(run)) => json(&run),
             Some(Err(error)) => json_error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-            None => json_error(StatusCode::NOT_FOUND, "there is no run of that name"),
+            None => json_error(
+                StatusCode::NOT_FOUND,
+                "there is no run of that name; one that was started here and has not begun, or was refused, is in /api/started",
+            ),
         },
         ["api", "started"] => json(&Started { runs: site.started() }),
         ["api", "openapi.json"] => json(&openapi::document()),

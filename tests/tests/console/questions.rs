@@ -26,6 +26,31 @@ fn the_escape_key_gives_a_question_up_and_leaves() {
 }
 
 #[test]
+fn what_is_no_file_is_neither_sent_nor_written() {
+    let bench = Testbench::new();
+    let made = std::process::Command::new("mkfifo").arg(bench.path().join("fifo")).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo runs");
+    let mut person = at_console(&bench, &[]);
+    person.sees("console of fake1; Ctrl-T ? helps");
+    // A device without an end, and what would be waited for until somebody writes or reads it.
+    for (key, name, told) in [
+        ("f", "/dev/zero", "/dev/zero is not sent: it is no file"),
+        ("f", "fifo", "fifo is not sent: it is no file"),
+        ("l", "fifo", "it is a FIFO and no file"),
+    ] {
+        person.types(&format!("{ESCAPE}{key}"));
+        person.sees("Press Ctrl-C to give up.]");
+        person.types(&format!("{name}\r"));
+        person.sees(told);
+    }
+    person.types(&format!("{ESCAPE}q"));
+    let (code, shown) = person.finish();
+    assert_eq!(code, Some(0), "{shown:#?}");
+    let refused = bench.start_with(&["console", "fake1", "--log", "fifo"]).finish();
+    assert_eq!(refused.code, Some(2), "{refused}");
+}
+
+#[test]
 fn a_question_ends_with_the_console_that_it_was_asked_at() {
     let bench = Testbench::new();
     let mut person = at_console(&bench, &[]);

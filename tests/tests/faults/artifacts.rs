@@ -21,6 +21,14 @@ const KERNEL_LINE: usize = 14;
 const ROOTFS_LINE: usize = 19;
 
 #[test]
+fn a_missing_artifact_is_named_with_the_place_that_the_mirror_led_to() {
+    let url = format!("url: {ARTIFACTS_URL}absent/zImage");
+    let job = Job::new().kernel(&[&url, "type: zimage"]);
+    let said = ["absent/zImage", "mirrored to", "No such file or directory"];
+    assert_deployment_fails(&Testbench::new(), &job, KERNEL_LINE, &said);
+}
+
+#[test]
 fn a_server_that_refuses_the_connection_is_told_as_such() {
     let bench = Testbench::new();
     // Nobody listens on an address of our own.

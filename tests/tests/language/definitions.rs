@@ -43,7 +43,10 @@ fn a_directory_that_is_not_there_is_told_before_the_board_is_touched() {
     let bench = bench();
     let actions = [BOOT, &action("from: directory, repository: nowhere")].concat();
     let run = bench.start_text(&job(&bench, &actions)).finish();
-    assert!(format!("{run}").contains("cannot be had from `nowhere`: No such file"), "{run}");
+    assert!(
+        format!("{run}").contains("cannot be had from `nowhere`: `nowhere/` cannot be read: No such file"),
+        "{run}"
+    );
     assert_eq!(run.code, Some(2), "{run}");
     assert!(run.power().is_empty(), "{run}");
 }

@@ -127,8 +127,9 @@ impl CaseBook {
         });
         let measurement = report.measurement.and_then(|text| match text.trim().parse::<f64>() {
             Ok(value) if value.is_finite() => Some(value),
-            _ => {
-                problems.push(format!("measurement `{}` is not a number", clip(text)));
+            other => {
+                let what = if other.is_ok() { "no finite number" } else { "not a number" };
+                problems.push(format!("measurement `{}` is {what}", clip(text)));
                 None
             }
         });

@@ -6,6 +6,7 @@ mod send_file;
 use std::fs::File;
 use std::future::Future;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -98,17 +99,18 @@ impl Session {
 
     /// Writes all that comes from now on behind what is in the file at `path`.
     pub(super) fn log_to(&mut self, path: &Path) -> Result<(), Fault> {
+        let place = path.display().to_string();
+        // One that nobody reads would be waited for, and one that is read slowly holds up the console.
+        if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+            return Err(Fault::new(Class::Usage, place, "it is a FIFO and no file").with_help("name a file"));
+        }
         let file = File::options().create(true).append(true).open(path);
-        self.log = Some(file.map_err(|error| {
-            let place = path.display().to_string();
-            match error.kind() {
-                ErrorKind::NotFound => {
-                    let text = "it cannot be made: its directory is not there";
-                    Fault::new(Class::Usage, place, text)
-                        .with_help("make the directory, or name another file")
-                }
-                _ => Fault::from_error(Class::Infrastructure, place, &error),
+        self.log = Some(file.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let text = "it cannot be made: its directory is not there";
+                Fault::new(Class::Usage, place, text).with_help("make the directory, or name another file")
             }
+            _ => Fault::from_error(Class::Infrastructure, place, &error),
         })?);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::args::BenchArgs;
+use crate::cli::args::{BenchArgs, address_and_port};
 
 /// `host-runner rootfs`.
 #[derive(Debug, Subcommand)]
@@ -56,7 +56,7 @@ pub(in crate::cli) enum RootfsCommand {
         #[command(flatten)]
         kept: KeptArgs,
         /// Where to listen [default: where the run did]
-        #[arg(long, value_name = "ADDRESS:PORT")]
+        #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
         listen: Option<SocketAddr>,
     },
     /// Removes it

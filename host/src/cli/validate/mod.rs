@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::fault::{Class, Fault};
 use crate::job::Job;
 use crate::plan::{NodeOutline, Plan, outline};
+use crate::run::absent_files;
 
 use args::ValidateFormat;
 pub(super) use args::{EXAMPLES, ValidateArgs};
@@ -101,9 +102,14 @@ impl Checked {
         match Job::parse(&source) {
             Ok(job) => {
                 checked.problems.clone_from(&job.warnings);
-                match bench.map(|bench| make_plan(&job, bench)).transpose() {
-                    Ok(plan) => checked.plan = plan,
-                    Err(faults) => checked.faults = faults,
+                if let Some(bench) = bench {
+                    match make_plan(&job, bench) {
+                        Ok(plan) => {
+                            checked.faults = absent_files(&plan, bench);
+                            checked.plan = Some(plan);
+                        }
+                        Err(faults) => checked.faults = faults,
+                    }
                 }
                 checked.job = Some(job);
             }

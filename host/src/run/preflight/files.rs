@@ -30,8 +30,17 @@ fn actions<'p>(node: &'p NodePlan, plan: &'p Plan) -> impl Iterator<Item = (&'p 
     })
 }
 
-/// The node's files that are not there. Of those below a directory of a mirror that is not there, the first stands for all.
-pub(super) fn absent(node: &NodePlan, plan: &Plan, board: &Board, bench: &Bench) -> Vec<Fault> {
+/// What a node would fetch from this PC in vain.
+#[derive(Default)]
+pub(super) struct Absent {
+    /// Directories of mirrors, each told at the first file that would come from it.
+    pub(super) mirrors: Vec<Fault>,
+    /// Single files, repositories, and directories of test definitions.
+    pub(super) files: Vec<Fault>,
+}
+
+/// Looks for what the node fetches.
+pub(super) fn absent(node: &NodePlan, plan: &Plan, board: &Board, bench: &Bench) -> Absent {
     let values: BTreeMap<String, String> = board.static_info.iter().cloned().collect();
     let none = Mirrors::default();
     let mut directories: BTreeMap<PathBuf, Fault> = BTreeMap::new();
@@ -56,7 +65,7 @@ pub(super) fn absent(node: &NodePlan, plan: &Plan, board: &Board, bench: &Bench)
             files.extend(test.definitions.iter().filter_map(absent_directory));
         }
     }
-    directories.into_values().chain(files).collect()
+    Absent { mirrors: directories.into_values().collect(), files }
 }
 
 fn absent_mirror(url: &str, place: &str, rule: &Rule, directory: &Path, bench: &Bench) -> Fault {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
@@ -96,11 +96,19 @@ async fn change(
     let Some(ask) = Ask::of(request.uri()) else {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "this is no path"));
     };
+    let is_json = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let body = body(request.into_body()).await?;
     match ask.parts().as_slice() {
         // Whose page has gone has given its order all the same.
         ["api", "token"] => Ok(json(&serde_json::json!({}))),
         ["api", "boards", name, "power"] => power::switch(site, name, &body).await.map(|state| json(&state)),
+        ["api", "boards", _, "keys"] if is_json => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "keys are typed as they are sent, byte by byte: this is JSON",
+        )),
         ["api", "boards", name, "keys"] => {
             let (bench, board) = board_of(site, name)?;
             control.typists.type_in(bench, &board, body)?;

@@ -40,10 +40,13 @@ pub(in crate::serve) struct PowerAnswer {
     is_on: Option<bool>,
 }
 
+/// What an order is.
+const HOW: &str = r#"an order is {"switch":"on"}, {"switch":"off"} or {"switch":"cycle"}"#;
+
 /// Switches the power of the board `name`, which nobody may have.
 pub(super) async fn switch(site: &Arc<Site>, name: &str, body: &[u8]) -> Result<PowerAnswer, Refusal> {
     let order: PowerOrder = serde_json::from_slice(body)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("{HOW} ({error})")))?;
     let (bench, board) = board_of(site, name)?;
     let (switch, word) = match order.switch {
         Order::On => (Switch::On, "on"),

@@ -21,7 +21,7 @@ use super::layout::{Page, state, time};
 /// The page with the page `number` of the runs.
 pub(in crate::serve) fn page(site: &Site, number: usize) -> Response<Body> {
     let runs = site.runs.list();
-    let list = RunList::of(&runs, number);
+    let list = RunList::nearest(&runs, number);
     let running = runs.iter().filter(|run| run.state == State::Running).count();
     let title = match running {
         0 => "Boards and runs".to_owned(),

@@ -55,7 +55,8 @@ fn a_malformed_report_is_a_failed_case_that_says_why() {
         ("", "pass", None, "the test case id is empty"),
         ("odd", "maybe", None, "result `maybe` is none of pass, fail, skip, unknown"),
         ("speed", "pass", Some("fast"), "measurement `fast` is not a number"),
-        ("speed", "pass", Some("inf"), "measurement `inf` is not a number"),
+        ("speed", "pass", Some("inf"), "measurement `inf` is no finite number"),
+        ("speed", "pass", Some("1e400"), "measurement `1e400` is no finite number"),
     ] {
         let kept = case(book.case(report(id, result, measurement)).unwrap());
         assert_eq!((kept.result, kept.comment.as_deref()), (TestResult::Fail, Some(why)));

@@ -1,7 +1,11 @@
 //! A file that is sent over a console as it is.
 
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use tokio::net::UnixStream;
 
 /// Largest file that is sent.
@@ -23,11 +27,18 @@ impl Sending {
     /// # Errors
     /// Why it is not sent, in words.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-        if length > MAX_FILE {
+        let failed = |error: std::io::Error| error.to_string();
+        // A FIFO that nobody writes to would be waited for, and a device has no end.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err("it is no file".to_owned());
+        }
+        let mut content = Vec::new();
+        file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(failed)?;
+        if content.len() as u64 > MAX_FILE {
             return Err(format!("it has more than {MAX_FILE} bytes"));
         }
-        let content = std::fs::read(path).map_err(|error| error.to_string())?;
         Ok(Self { content, sent: 0 })
     }
 
