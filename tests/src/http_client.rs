@@ -106,7 +106,19 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
 /// # Panics
 /// When there is no answer.
 pub fn post(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Answer {
-    let mut headers = vec![format!("Host: {address}"), format!("Content-Length: {}", body.len())];
+    post_as(address, path, token, "application/octet-stream", body)
+}
+
+/// As [`post`], of a body of the media type `kind`.
+///
+/// # Panics
+/// When there is no answer.
+pub fn post_as(address: SocketAddr, path: &str, token: Option<&str>, kind: &str, body: &str) -> Answer {
+    let mut headers = vec![
+        format!("Host: {address}"),
+        format!("Content-Type: {kind}"),
+        format!("Content-Length: {}", body.len()),
+    ];
     headers.extend(token.map(|token| format!("Authorization: Bearer {token}")));
     let headers: Vec<_> = headers.iter().map(String::as_str).collect();
     let (status, head, reader) =

@@ -32,6 +32,25 @@ actions:
         successes: [{message: 'it is 10\.0\.0\.2'}]
 "#;
 
+#[test]
+fn events_that_are_missing_in_between_are_told_and_the_rest_is_shown() {
+    let bench = Testbench::new();
+    assert_eq!(bench.run(&Job::new()).code, Some(0));
+    let path = bench.path().join("out/run.jsonl");
+    let whole = fs::read_to_string(&path).expect("a stored run");
+    let rest: String = whole
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(line, _)| !(10..13).contains(line))
+        .map(|(_, text)| text)
+        .collect();
+    fs::write(&path, rest).expect("an own file");
+    let shown = bench.start_with(&["replay", "out", "--out", "again"]).finish();
+    assert_eq!(shown.code, Some(3), "{shown}");
+    assert!(shown.stderr.contains("3 events are missing in between"), "{shown}");
+    assert!(shown.stdout.contains("one-board") && bench.path().join("again/junit.xml").exists(), "{shown}");
+}
+
 /// A stored run of twenty nodes that boot for an hour.
 fn long_run(bench: &Testbench) {
     let names: Vec<_> = (0..20).map(|number| format!("node-{number:02}")).collect();

@@ -140,6 +140,7 @@ async fn list(args: &BoardsArgs, bench: &Bench, table: &Table) -> Result<Option<
 }
 
 fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Result<Line<'b>, Fault> {
+    let begun = LastRun::begun(bench, board)?;
     let held = board_held(bench, board)?;
     let broken = match &board.console {
         // Whoever has it has opened it.
@@ -156,8 +157,11 @@ fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Resu
         (Held::Free, Some(error)) => (State::Broken, Some(error.to_string()), None),
         (Held::Free, None) => (State::Free, None, None),
     };
-    // A person's console is no run.
+    // A console, or another command without a job, is no run.
     let is_run = state == State::Used && holder.as_ref().is_none_or(|holder| !holder.job.is_empty());
+    // A run may have begun or ended since it was asked who has the board.
+    let cut_off =
+        begun.filter(|begun| !is_run && LastRun::begun(bench, board).ok().flatten().as_ref() == Some(begun));
     let (is_on, unknown) = match power {
         Ok(is_on) => (is_on, None),
         Err(why) => (None, Some(why)),
@@ -171,7 +175,7 @@ fn line<'b>(bench: &Bench, board: &'b Board, queue: &Queue, power: Told) -> Resu
         address: board.address,
         state,
         holder,
-        last_run: LastRun::of(bench, board, is_run)?,
+        last_run: cut_off.map_or_else(|| LastRun::ended(bench, board), |run| Ok(Some(run)))?,
         waiting: queue.waiting_for(bench, board)?,
         problem: Some([problem, unknown].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             .filter(|text| !text.is_empty()),

@@ -14,11 +14,10 @@ use crate::report::{self, Reporter};
 
 /// Creates the directory for the results, which must not exist yet.
 pub(super) fn make_out_directory(path: &Path) -> Result<(), Fault> {
-    let is_there = fs::symlink_metadata(path).is_ok();
     let fault = |error: &io::Error| {
         let fault = Fault::from_error(Class::Infrastructure, path.display().to_string(), error);
         match error.kind() {
-            io::ErrorKind::AlreadyExists if is_there => {
+            io::ErrorKind::AlreadyExists if fs::symlink_metadata(path).is_ok() => {
                 Fault::new(Class::Usage, path.display().to_string(), "it is there already").with_help(
                     "results are never overwritten; give a directory that does not exist with --out DIR",
                 )
@@ -31,7 +30,7 @@ pub(super) fn make_out_directory(path: &Path) -> Result<(), Fault> {
                 Fault::new(
                     Class::Usage,
                     path.display().to_string(),
-                    "its directory is none, and cannot be made",
+                    "the directory that it would be in is not one, or cannot be made",
                 )
                 .with_help("give a directory that can be made with --out DIR")
             }

@@ -70,26 +70,19 @@ pub(super) fn run(args: &RunArgs) -> Result<Option<Class>, Failure> {
     let text = job.text(|name| bench.tokens.is_named(name));
     let own_bench = bench.clone();
     let begun = BegunRun::new(bench.clone(), boards, absolute, plan.job_name.clone(), started);
-    note_unremembered(begun.begin());
-    let ran = block_on(async |cancel| {
+    let class = block_on(async |cancel| {
         let keep_rootfs = args.keep_rootfs.then(|| out.join("rootfs"));
         let (emitter, handover) = (emitter.clone(), handover.clone());
         let keep_on = args.keep_on;
         let served = web.map(|web| web.serve(&cancel)).transpose()?;
+        note_unremembered(begun.begin());
         let run = JobRun { text, plan, bench, started, keep_rootfs, keep_on, handover, emitter, cancel };
         let class = run::run(run).await;
         if let Some(served) = served {
             served.end().await;
         }
         Ok::<_, Fault>(class)
-    });
-    let class = match ran {
-        Ok(class) => class,
-        Err(fault) => {
-            note_unremembered(begun.forget());
-            return Err(fault.into());
-        }
-    };
+    })?;
     // Results that could not be written are none to go by, whatever they were.
     let broken = emitter
         .broken_reports()

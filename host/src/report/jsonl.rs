@@ -133,16 +133,6 @@ pub enum ReadError {
         #[source]
         source: serde_json::Error,
     },
-    /// Events are not there.
-    #[error("`{path}`: {missing} events are missing in front of line {line}")]
-    Gap {
-        /// The file.
-        path: String,
-        /// Line number, from 1, of the event behind them.
-        line: usize,
-        /// How many they are.
-        missing: u64,
-    },
 }
 
 /// Reads a stored run and hands its events to `each`, in order.
@@ -156,22 +146,14 @@ pub fn read<E: From<ReadError>>(path: &Path, mut each: impl FnMut(Event) -> Resu
     let io_error = |source| ReadError::Io { path: name.clone(), source };
     let mut file = BufReader::new(File::open(path).map_err(io_error)?);
     let mut text = Vec::new();
-    let mut next = None;
     for line in 1.. {
         text.clear();
         let length = io::Read::take(&mut file, MAX_LINE).read_until(b'\n', &mut text).map_err(io_error)?;
         if length == 0 {
             break;
         }
-        match serde_json::from_slice::<Event>(&text) {
-            Ok(event) => {
-                let missing = next.map_or(0, |next| event.seq.saturating_sub(next));
-                if missing > 0 {
-                    return Err(ReadError::Gap { path: name.clone(), line, missing }.into());
-                }
-                next = Some(event.seq.saturating_add(1));
-                each(event)?;
-            }
+        match serde_json::from_slice(&text) {
+            Ok(event) => each(event)?,
             Err(_) if text.last() != Some(&b'\n') && (length as u64) < MAX_LINE => break,
             Err(source) => return Err(ReadError::Line { path: name.clone(), line, source }.into()),
         }
@@ -186,30 +168,6 @@ mod tests {
 
     use super::*;
     use crate::event::{Bytes, Direction};
-
-    #[test]
-    fn events_that_are_missing_in_between_are_told() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("run.jsonl");
-        let event = |seq: u64| {
-            format!(
-                r#"{{"seq":{seq},"at":"2026-01-02T03:04:05Z","elapsed_s":0.1,"event":"note","text":"{seq}"}}"#
-            )
-        };
-        let read_of = |numbers: &[u64]| {
-            fs::write(&path, numbers.iter().map(|seq| event(*seq) + "\n").collect::<String>()).unwrap();
-            let mut read_events = Vec::new();
-            let result = read(&path, |event| {
-                read_events.push(event.seq);
-                Ok::<_, ReadError>(())
-            });
-            (read_events, result.map_err(|error| error.to_string()))
-        };
-        assert_eq!(read_of(&[0, 1, 2]), (vec![0, 1, 2], Ok(())));
-        let (events, result) = read_of(&[0, 1, 5, 6]);
-        assert_eq!(events, [0, 1]);
-        assert!(result.is_err_and(|text| text.ends_with("3 events are missing in front of line 3")));
-    }
 
     #[test]
     fn what_a_console_says_last_reaches_the_file_with_no_event_after_it() {

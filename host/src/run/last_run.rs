@@ -38,16 +38,23 @@ pub struct LastRun {
 }
 
 impl LastRun {
-    /// The last run on `board`, if one is remembered; one that has it now, if it `is_run`, is not the last yet.
+    /// The last run that ended on `board`, if one is remembered.
     ///
     /// # Errors
     /// Where the path of the bench file cannot be resolved. A record that cannot be read is none.
-    pub fn of(bench: &Bench, board: &Board, is_run: bool) -> Result<Option<Self>, Fault> {
-        let cut_off = if is_run { None } else { read(&path(bench, &board.name, BEGUN)?) };
-        Ok(match cut_off {
-            Some(cut_off) => Some(cut_off),
-            None => read(&path(bench, &board.name, ENDED)?),
-        })
+    pub fn ended(bench: &Bench, board: &Board) -> Result<Option<Self>, Fault> {
+        Ok(read(&path(bench, &board.name, ENDED)?))
+    }
+
+    /// The run on `board` that has begun and not ended, if one is remembered: it goes on, or was cut off.
+    ///
+    /// # Errors
+    /// As for [`Self::ended`].
+    pub fn begun(bench: &Bench, board: &Board) -> Result<Option<Self>, Fault> {
+        let begun: Option<Self> = read(&path(bench, &board.name, BEGUN)?);
+        let ended = Self::ended(bench, board)?;
+        // The record of one that ended may be left where it could not be removed.
+        Ok(begun.filter(|begun| ended.is_none_or(|ended| ended.started < begun.started)))
     }
 }
 
@@ -88,28 +95,21 @@ impl BegunRun {
         self.run.finished = Some(jiff::Timestamp::now());
         self.run.outcome = Some(Outcome::of_class(class));
         self.run.class = class;
-        self.write(ENDED)?;
-        self.forget()
-    }
-
-    /// It has not touched a board.
-    ///
-    /// # Errors
-    /// Where that cannot be written.
-    pub fn forget(&self) -> Result<(), Fault> {
-        self.boards.iter().try_for_each(|board| {
+        let written = self.write(ENDED);
+        let removed = for_each(&self.boards, |board| {
             let path = path(&self.bench, board, BEGUN)?;
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(&path, &error)),
                 _ => Ok(()),
             }
-        })
+        });
+        written.and(removed)
     }
 
     fn write(&self, what: &str) -> Result<(), Fault> {
         let text = serde_json::to_vec(&self.run)
             .map_err(|error| Fault::new(Class::Bug, "last run", error.to_string()))?;
-        self.boards.iter().try_for_each(|board| {
+        for_each(&self.boards, |board| {
             let path = path(&self.bench, board, what)?;
             let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
                 // In one go, whoever reads it.
@@ -119,6 +119,11 @@ impl BegunRun {
             written.map_err(|error| unwritten(&path, &error))
         })
     }
+}
+
+/// Does `work` for every board, also behind one for which it fails; the first error.
+fn for_each(boards: &[String], work: impl FnMut(&String) -> Result<(), Fault>) -> Result<(), Fault> {
+    boards.iter().map(work).fold(Ok(()), Result::and)
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Fault {

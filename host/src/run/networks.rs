@@ -211,10 +211,13 @@ impl Networks {
 
 /// Whether a board is given an NFS root by commands that do not say its port.
 fn needs_port_mapper(plan: &Plan) -> bool {
-    let says_no_port = |command: &String| command.contains("{NFSROOTFS}") && !command.contains("{NFS_PORT}");
+    let says_no_port = |commands: &[String]| {
+        let has = |name: &str| commands.iter().any(|command| command.contains(name));
+        has("{NFSROOTFS}") && !has("{NFS_PORT}")
+    };
     plan.nodes.iter().flat_map(|node| &node.steps).any(|step| match &step.action {
-        Action::BootUboot(boot) => boot.loader.commands.iter().any(says_no_port),
-        Action::BootBootloader(boot) => boot.loader.commands.iter().any(says_no_port),
+        Action::BootUboot(boot) => says_no_port(&boot.loader.commands),
+        Action::BootBootloader(boot) => says_no_port(&boot.loader.commands),
         _ => false,
     })
 }

@@ -10,8 +10,7 @@ use crate::fault::{Class, exit_code};
 use crate::report::terminal;
 
 /// What the second signal leaves.
-const AT_ONCE: &str = "stopped at once: what was still to be done is not, such as switching a board off and writing the \
-                       reports of a run, which `host-runner replay RUN --out DIRECTORY` makes";
+const AT_ONCE: &str = "stopped at once: what was still to be done is not (docs/exit-codes.md)";
 
 /// How long a terminal may take to show that the program has ended; one that the user has stopped takes for ever.
 const ERASE_TIME: Duration = Duration::from_secs(1);

@@ -36,7 +36,7 @@ fn what_is_no_file_is_neither_sent_nor_written() {
     for (key, name, told) in [
         ("f", "/dev/zero", "/dev/zero is not sent: it is no file"),
         ("f", "fifo", "fifo is not sent: it is no file"),
-        ("l", "fifo", "it is a FIFO and no file"),
+        ("l", "fifo", "it is a FIFO that nobody reads"),
     ] {
         person.types(&format!("{ESCAPE}{key}"));
         person.sees("Press Ctrl-C to give up.]");

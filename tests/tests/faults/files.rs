@@ -79,6 +79,20 @@ fn a_job_file_that_is_not_there_is_a_mistake_of_the_command_line() {
 }
 
 #[test]
+fn results_that_can_have_no_directory_are_a_mistake_of_the_command_line() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    bench.write("job.yaml", Job::new().to_yaml());
+    for (out, said) in [
+        ("job.yaml", "it is there already"),
+        ("job.yaml/out", "the directory that it would be in is not one"),
+    ] {
+        let refused = bench.start_with(&["run", "job.yaml", "--out", out]).finish();
+        assert_refused(&refused, "usage", &[said, "--out DIR"]);
+    }
+}
+
+#[test]
 fn a_bench_file_is_not_named_and_left_out_at_once() {
     let bench = Testbench::new();
     let both = validated(&bench, &["--no-bench", "--bench", "bench.toml"]);

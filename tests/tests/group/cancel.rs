@@ -72,6 +72,7 @@ fn a_second_ctrl_c_does_not_wait_for_a_power_switch_that_hangs() {
     let run = run.finish();
     assert_eq!(run.code, Some(5), "{run}");
     assert!(run.file("run.jsonl").contains("\"case\":\"there\""), "results so far are kept");
+    assert!(run.stderr.contains("stopped at once: what was still to be done is not"), "{run}");
     // The command goes on without the runner, because a board is better off late than never.
     drop(let_go(waits));
 }

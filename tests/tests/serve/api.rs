@@ -96,6 +96,11 @@ fn a_thousand_runs_are_listed_page_by_page_without_their_events() {
     assert_eq!((&first["runs"][0]["job"], &first["runs"][49]["job"]), (&"job 999".into(), &"job 950".into()));
     let last = get(served.address, "/api/runs?page=20").json();
     assert_eq!(last["runs"][49]["job"], "job 0");
+    let behind = get(served.address, "/api/runs?page=1000").json();
+    assert_eq!((&behind["runs"], &behind["page"]), (&json!([]), &json!(1000)), "{behind}");
+    for wrong in ["0", "-1", "x", "99999999999999999999"] {
+        assert_eq!(get(served.address, &format!("/api/runs?page={wrong}")).status, 400, "{wrong}");
+    }
     let page = get(served.address, "/?page=2").text();
     assert!(
         page.contains("job 949") && !page.contains("job 950") && page.contains("href=\"/?page=3\""),
@@ -110,4 +115,18 @@ fn the_first_answer_knows_already_whether_boards_are_on() {
     let served = serve(&bench.bench_text(&toml));
     let told = get(served.address, "/api/boards").json();
     assert_eq!(told["boards"][0]["is_on"], true, "{told}");
+}
+
+#[test]
+fn what_cannot_be_served_is_a_mistake_of_the_command_line() {
+    let bench = Testbench::new();
+    bench.write("bench.toml", bench.to_toml());
+    for (arguments, said) in [
+        (["--runs", "bench.toml"], "bench.toml\n  it is no directory"),
+        (["--host-name", "a/b"], "it is a name such as bench.example.org"),
+        (["--listen", "127.0.0.1:99999"], "it is ADDRESS:PORT, such as 127.0.0.1:8080"),
+    ] {
+        let refused = bench.start_with(&[&["serve"][..], &arguments].concat()).finish();
+        assert!(refused.code == Some(2) && refused.stderr.contains(said), "{said}: {refused}");
+    }
 }

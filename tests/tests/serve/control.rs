@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use testbench::harness::{BOARD, Job, PATIENCE, Testbench, on_outlet};
-use testbench::http_client::{Answer, get, post};
+use testbench::http_client::{Answer, get, post, post_as};
 
 use crate::served::{Served, serve, serve_with};
 
@@ -202,6 +202,9 @@ fn what_is_typed_reaches_the_console_that_a_run_has_open() {
     assert_eq!(refused.status, 409, "{refused:?}");
     let run = bench.start_staying();
     // One request is one piece: the agent's frames may go between two.
+    let (address, token) = (controlled.address(), Some(controlled.token.as_str()));
+    let json = post_as(address, &keys, token, "Application/JSON; charset=utf-8", r#"{"keys":"x"}"#);
+    assert_eq!(json.status, 415, "{json:?}");
     let typed = controlled.post(&keys, "hello");
     let warning = "the agent has the console while test definitions run: it throws keys away";
     assert_eq!((typed.status, typed.json()), (202, json!({ "warning": warning })));

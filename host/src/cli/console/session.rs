@@ -6,10 +6,11 @@ mod send_file;
 use std::fs::File;
 use std::future::Future;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -100,9 +101,12 @@ impl Session {
     /// Writes all that comes from now on behind what is in the file at `path`.
     pub(super) fn log_to(&mut self, path: &Path) -> Result<(), Fault> {
         let place = path.display().to_string();
-        // One that nobody reads would be waited for, and one that is read slowly holds up the console.
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-            return Err(Fault::new(Class::Usage, place, "it is a FIFO and no file").with_help("name a file"));
+        // A FIFO that nobody reads would be waited for.
+        let is_fifo = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        if is_fifo && File::options().append(true).custom_flags(flags).open(path).is_err() {
+            return Err(Fault::new(Class::Usage, place, "it is a FIFO that nobody reads")
+                .with_help("begin to read it, or name a file"));
         }
         let file = File::options().create(true).append(true).open(path);
         self.log = Some(file.map_err(|error| match error.kind() {

@@ -43,7 +43,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
     let view =
         reports::View { speed: args.speed.0, from: part.from, files: &args.directory, out: Output::Waiting };
     all.extend(reports::printed(&args.display, &view)?);
-    let mut show = Show { reports: Reports::new(all), has_files: files > 0, finished: false };
+    let mut show =
+        Show { reports: Reports::new(all), has_files: files > 0, finished: false, next: None, missing: 0 };
     let result = match args.speed.0 {
         None => {
             jsonl::read(&path, |event| if part.is_over(&event) { Err(End::Part) } else { show.event(&event) })
@@ -56,6 +57,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Option<Class>, Failure> {
         result => result,
     };
     match result {
+        Ok(()) if show.finished && show.missing > 0 => {
+            let text = format!("{} events are missing in between: this is not all of the run", show.missing);
+            Err(Fault::new(Class::Infrastructure, path.display().to_string(), text).into())
+        }
         Ok(()) if show.finished => Ok(None),
         Ok(()) => Err(Fault::new(
             Class::Infrastructure,
@@ -97,11 +102,17 @@ struct Show {
     reports: Reports,
     has_files: bool,
     finished: bool,
+    /// Number of the event that comes next, if all are there.
+    next: Option<u64>,
+    /// Events that are not there.
+    missing: u64,
 }
 
 impl Show {
     fn event(&mut self, event: &Event) -> Result<(), End> {
         self.finished |= matches!(event.kind, EventKind::RunFinished { .. });
+        self.missing += self.next.map_or(0, |next| event.seq.saturating_sub(next));
+        self.next = Some(event.seq.saturating_add(1));
         let broken = self.reports.report(event);
         self.check(broken)
     }

@@ -99,7 +99,8 @@ async fn change(
     let is_json = request
         .headers()
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
     let body = body(request.into_body()).await?;
     match ask.parts().as_slice() {
         // Whose page has gone has given its order all the same.

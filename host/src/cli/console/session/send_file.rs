@@ -28,7 +28,11 @@ impl Sending {
     /// Why it is not sent, in words.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let failed = |error: std::io::Error| error.to_string();
-        // A FIFO that nobody writes to would be waited for, and a device has no end.
+        // To open a port may reset a board.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err("it is no file".to_owned());
+        }
+        // It may have become a FIFO, which would be waited for, or a device, which has no end.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
