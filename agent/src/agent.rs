@@ -297,7 +297,7 @@ impl<'a> Agent<'a> {
                         continue;
                     }
                     if let Some(script) = self.script.take() {
-                        script.reap();
+                        script.leave();
                     }
                     self.send(&AgentToHost::Exited { run, status });
                 }

@@ -9,6 +9,7 @@
 //!
 //! The waiter turns the shell's end into something to poll for, which needs no signal handler and works on every Linux.
 
+mod drain;
 mod step;
 mod waiter;
 
@@ -307,6 +308,12 @@ impl Script {
         self.signal(Signal::KILL);
         // It would wait for a shell that hangs in the kernel, or that is not known.
         let _ = kill_process(self.waiter, Signal::KILL);
+        self.reap();
+    }
+
+    /// Parts with a script that has ended; processes that it has left behind can go on printing.
+    pub(crate) fn leave(self) {
+        drain::begin(&self.output);
         self.reap();
     }
 

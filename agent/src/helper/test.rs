@@ -7,6 +7,7 @@ use protocol::helper::Call;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::retry_on_intr;
 
+use crate::decimal::decimal;
 use crate::failure::Failure;
 use crate::helper::Context;
 use crate::helper::client;
@@ -90,7 +91,18 @@ fn outcome(invocation: &Invocation<'_>, first: usize) -> Result<&'static str, Fa
         Command::new(invocation, words).ok_or(Failure::Usage("too many words"))?;
     let ended = program::run(path.as_c_str(), &arguments, invocation.variables)
         .map_err(Failure::system("cannot run the command"))?;
-    Ok(if ended.code() == 0 { "pass" } else { "fail" })
+    if ended.code() == 0 {
+        return Ok("pass");
+    }
+    let (how, number) = match ended.status & 0x7f {
+        0 => ("exit code ", ended.code().into()),
+        signal => ("signal ", signal.unsigned_abs()),
+    };
+    stdio::say(
+        stdio::stderr(),
+        &[invocation.name(), ": the command has ended with ", how, &decimal(number), "\n"],
+    );
+    Ok("fail")
 }
 
 /// Copies a file to standard output, among what the definition prints.

@@ -54,7 +54,14 @@ pub(super) async fn checkout(
 
 /// What is wrong with a repository of the definition.
 pub(super) fn fault(spec: &DefinitionSpec, error: &GitError) -> Fault {
-    Fault::from_error(error.class(), spec.place.clone(), error)
+    let fault = Fault::from_error(error.class(), spec.place.clone(), error);
+    match fault.class {
+        Class::Job => fault.with_help(
+            "name what the repository has (`git ls-tree -r --name-only BRANCH` in a clone), or push it there; `host-runner \
+             validate` does not ask the repository",
+        ),
+        _ => fault,
+    }
 }
 
 /// Copies a commit into `directory`: the definition's scripts come with it. If `recursive`, its submodules as well, and

@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::action::Overlay;
 use crate::action::images;
 use crate::action::rootfs::{self, Fill, Place};
+use crate::artifact::Artifact;
 use crate::board::Board;
 use crate::event::EventKind;
 use crate::fault::{Class, Fault};
@@ -70,6 +71,8 @@ pub(crate) struct Deployed {
     /// A root filesystem of another server.
     persistent_nfs: Option<PersistentNfs>,
     _files: Vec<tftp::Guard>,
+    /// What is served of the cache: it stays there meanwhile.
+    _artifacts: Vec<Artifact>,
     guard: Option<nfs::ExportGuard>,
     _progress: Option<AbortOnDropHandle<()>>,
 }
@@ -126,6 +129,7 @@ pub(crate) async fn deploy_tftp(
         peer: deployment.peer,
         directory: resources.next_deployment(&node.id),
         guards: Vec::new(),
+        artifacts: Vec::new(),
     };
     let mut deployed = Deployed {
         kernel: files.kernel(deployment).await?,
@@ -140,7 +144,8 @@ pub(crate) async fn deploy_tftp(
     }
     for (name, spec) in &deploy.extra_files {
         let artifact = node.fetch(phase, &step.timeouts, "extra file", spec).await?;
-        files.serve(EXTRA_FILES, name, artifact.path);
+        files.serve(EXTRA_FILES, name, artifact.path.clone());
+        files.artifacts.push(artifact);
         deployed.extra_files = Some(format!("{}/{EXTRA_FILES}", files.directory));
     }
     files.ramdisk(deploy, overlay, &mut deployed).await?;
@@ -148,6 +153,7 @@ pub(crate) async fn deploy_tftp(
         files.rootfs(deploy, spec, overlay, &mut deployed).await?;
     }
     deployed._files = files.guards;
+    deployed._artifacts.extend(files.artifacts);
     resources.space().deployed = Some(deployed);
     Ok(())
 }
@@ -184,6 +190,7 @@ struct Files<'a> {
     /// Of the TFTP names and of the NFS export.
     directory: String,
     guards: Vec<tftp::Guard>,
+    artifacts: Vec<Artifact>,
 }
 
 impl Files<'_> {
@@ -200,7 +207,9 @@ impl Files<'_> {
 
     async fn fetch_and_serve(&mut self, kind: &str, spec: &ArtifactSpec) -> Result<String, Fault> {
         let artifact = self.node.fetch(self.phase, self.timeouts, kind, spec).await?;
-        Ok(self.serve(kind, &file_name_of(spec, kind), artifact.path))
+        let name = self.serve(kind, &file_name_of(spec, kind), artifact.path.clone());
+        self.artifacts.push(artifact);
+        Ok(name)
     }
 
     /// The kernel, with U-Boot's header if the board needs that.
@@ -234,7 +243,10 @@ impl Files<'_> {
                 if made.has_tests {
                     deployed.tests = TestsIn::Ramdisk;
                 }
-                Some(self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), made.path))
+                let name = self.serve("ramdisk", &file_name_of(&spec.artifact, "ramdisk"), made.path);
+                // It may be served as it is.
+                self.artifacts.push(fetched);
+                Some(name)
             }
             None => {
                 let own = self.board.qemu().and_then(|qemu| qemu.initrd.clone());
@@ -258,7 +270,7 @@ impl Files<'_> {
         let options = LayerOptions { budget: board.rootfs_budget, durability };
         let root = spec.prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
         let place = Place { board: peer, export: export.clone(), root: &root, services, options };
-        let layer = rootfs::open(node, phase, timeouts, spec, place).await?;
+        let (layer, tar) = rootfs::open(node, phase, timeouts, spec, place).await?;
         let fill = Fill { node, phase, timeouts, layer: &layer, root: &root };
         fill.check_root()?;
         if let Some(modules) = deploy.modules.as_ref().filter(|_| spec.takes_modules) {
@@ -277,6 +289,7 @@ impl Files<'_> {
         let guard = services.exports.add(peer, export.clone(), Arc::clone(&layer));
         deployed._progress = Some(tell_progress(self.node.emitter.clone(), guard.carried()));
         deployed.guard = Some(guard);
+        deployed._artifacts.push(tar);
         deployed.export = Some(format!("{export}{root}"));
         Ok(())
     }

@@ -257,6 +257,10 @@ pub(super) fn files_fault(spec: &DefinitionSpec, from: &str, error: &FilesError)
     Fault::new(error.class(), spec.place.clone(), text)
 }
 
+/// What to do about a definition that is no part of the job file.
+const ELSEWHERE: &str =
+    "mend it where the job has it from; `host-runner validate` sees only what is in the job file";
+
 /// Reads and checks the text of a definition that came from elsewhere.
 fn parse_definition(
     node: &NodeContext,
@@ -268,8 +272,8 @@ fn parse_definition(
         Fault::new(Class::Job, spec.place.clone(), format!("the test definition `{name}` is not UTF-8 text"))
     })?;
     let source = Source::new(name, text);
-    let (definition, warnings) =
-        TestDefinition::parse(&source).map_err(|problems| problems.into_fault(Class::Job))?;
+    let (definition, warnings) = TestDefinition::parse(&source)
+        .map_err(|problems| problems.into_fault(Class::Job).with_help(ELSEWHERE))?;
     for warning in warnings {
         node.emitter.warn(format!("{}: {}", source.place(warning.span()), warning.message));
     }

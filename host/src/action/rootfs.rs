@@ -36,14 +36,15 @@ enum Home {
     Persistent(PathBuf),
 }
 
-/// Fetches a root filesystem and puts a layer over it: an empty one, or that of the persistent root filesystem.
+/// Fetches a root filesystem and puts a layer over it: an empty one, or that of the persistent root filesystem. The tar stays
+/// in the cache as long as what comes back with the layer lives.
 pub(super) async fn open(
     node: &NodeContext,
     phase: &Phase,
     timeouts: &Timeouts,
     rootfs: &RootfsSpec,
     place: Place<'_>,
-) -> Result<Arc<Layer>, Fault> {
+) -> Result<(Arc<Layer>, Artifact), Fault> {
     let spec = &rootfs.artifact;
     let persistent = rootfs.persistent.as_ref().map(|name| name.value.as_str());
     let artifact = rootfs_tar::fetch(node, phase, timeouts, spec).await?;
@@ -58,18 +59,19 @@ pub(super) async fn open(
                 .keep_for(&artifact, directory)
                 .map_err(|CacheError { path, source }| KeptError::Origin { path, source })?;
         }
-        home.open(lower, &origin)
+        home.open(lower, &origin).map(|opened| (opened, artifact))
     });
     let opened = async { opened.await.map_err(|error| phase.fault(Class::Bug, error)) };
     let opened = part.bound("end of the root filesystem's tar", opened).await?;
-    let (layer, repairs) = opened.map_err(|error| cannot_open(phase, spec, persistent, &error))?;
+    let ((layer, repairs), artifact) =
+        opened.map_err(|error| cannot_open(phase, spec, persistent, &error))?;
     for repair in repairs {
         node.emitter.warn(format!("the root filesystem was repaired: {repair}"));
     }
     if let Some(kept) = kept {
         node.emitter.note(kept);
     }
-    Ok(Arc::new(layer))
+    Ok((Arc::new(layer), artifact))
 }
 
 fn cannot_open(phase: &Phase, spec: &ArtifactSpec, persistent: Option<&str>, error: &KeptError) -> Fault {

@@ -25,7 +25,8 @@ Examples:
   host-runner boards
   host-runner boards --bench lab/bench.toml --json
 
-Nothing is typed to a board, and none is switched: `host-runner power BOARD on` does that.";
+Nothing is typed to a board, and none is switched: `host-runner power BOARD on` does that. A last run that was cut off was
+killed, or this PC went down: its board may still be on. With --json its `finished` and `outcome` are null.";
 
 /// How long the commands may take that tell whether boards are on.
 const STATUS_LIMIT: Duration = Duration::from_secs(10);

@@ -176,9 +176,11 @@ impl Group {
             }
         }
         if self.is_deadlocked() {
-            let waiters = self.waiters();
+            let names = self.members.iter().map(|member| member.name.clone());
+            let ended = names.zip(&self.ended).filter_map(|(name, how)| Some((name, (*how)?))).collect();
+            let refusal = Refusal::Deadlock { waiters: self.waiters(), ended };
             for wait in self.waits.drain(..) {
-                effects.push(reply(&wait, Err(Refusal::Deadlock { waiters: waiters.clone() })));
+                effects.push(reply(&wait, Err(refusal.clone())));
             }
         }
     }

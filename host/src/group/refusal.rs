@@ -27,10 +27,12 @@ pub enum Refusal {
         how: Outcome,
     },
     /// Every member that has not ended waits.
-    #[error("deadlock: {}", sentences(waiters))]
+    #[error("deadlock: {}{}", sentences(waiters), endings(ended))]
     Deadlock {
         /// Everyone who waits, and for what.
         waiters: Vec<Waiter>,
+        /// Those who have ended, and how: one of them may be who would have sent it.
+        ended: Vec<(String, Outcome)>,
     },
     /// The caller itself has ended.
     #[error("the member has ended")]
@@ -98,6 +100,22 @@ const fn outcome(how: Outcome) -> &'static str {
         Outcome::Fail => "fail",
         Outcome::Error => "error",
         Outcome::Cancelled => "cancelled",
+    }
+}
+
+/// Most members whose ends are told.
+const MAX_ENDED: usize = 8;
+
+fn endings(ended: &[(String, Outcome)]) -> String {
+    let told: Vec<_> = ended
+        .iter()
+        .take(MAX_ENDED)
+        .map(|(name, how)| format!("`{name}` has ended ({})", outcome(*how)))
+        .collect();
+    match (told.is_empty(), ended.len().saturating_sub(MAX_ENDED)) {
+        (true, _) => String::new(),
+        (false, 0) => format!("; {}", told.join(", ")),
+        (false, more) => format!("; {} and {more} more", told.join(", ")),
     }
 }
 

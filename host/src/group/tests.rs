@@ -165,7 +165,8 @@ fn a_deadlock_is_refused_to_all_and_names_them() {
     assert_eq!(answered(&effects), [(HOST, 1, false), (1, 1, false), (2, 1, false)]);
     assert_eq!(
         refusal(&effects),
-        "deadlock: `host` waits for `a`, `guest-0` waits for `b` of role `host`, `guest-1` waits for `c`"
+        "deadlock: `host` waits for `a`, `guest-0` waits for `b` of role `host`, `guest-1` waits for `c`; \
+         `guest-2` has ended (pass)"
     );
     assert_eq!(answered(&group.call(HOST, 2, send("a", ""))), [(HOST, 2, true)], "the group lives on");
 }
@@ -176,7 +177,10 @@ fn the_end_of_the_last_member_that_could_send_is_a_deadlock() {
     for guest in 1..4 {
         group.call(guest, 1, wait("ipv4"));
     }
-    assert_eq!(group.member_ended(HOST, Outcome::Cancelled).len(), 3);
+    let effects = group.member_ended(HOST, Outcome::Cancelled);
+    assert_eq!(effects.len(), 3);
+    let Some(Effect::Reply { result: Err(refusal), .. }) = effects.first() else { panic!("{effects:?}") };
+    assert!(refusal.to_string().ends_with("; `host` has ended (cancelled)"), "{refusal}");
 }
 
 #[test]

@@ -84,6 +84,19 @@ fn one_word_behind_shell_is_a_line_and_several_are_kept_apart() {
 }
 
 #[test]
+fn a_command_of_a_case_that_fails_says_how() {
+    let home = home();
+    home.script(
+        "run.sh",
+        "lava-test-case code --shell 'exit 42'; lava-test-case signal --shell 'kill -SEGV $$'; \
+         lava-test-case good --shell true\n",
+    );
+    let ran = Runner::over_pipes(&home).run("run.sh", 30, |_| vec![Reply::Done]);
+    let told = "lava-test-case: the command has ended with";
+    assert_eq!(ran.output, format!("{told} exit code 42\n{told} signal 11\n"));
+}
+
+#[test]
 fn the_runner_knows_of_a_case_before_its_command_runs() {
     let home = home();
     home.script("run.sh", "lava-test-case slow --shell 'cat told; echo ran'\n");

@@ -10,13 +10,14 @@ mod terminal;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::agent_to_host::ExitStatus;
 use protocol::helper::{Call, Pairs, Reply};
 use protocol::{AgentToHost, HostToAgent};
 
 use testbench::agent_runner::{Build, Home, Runner, built_for};
+use testbench::harness::PATIENCE;
 
 fn home() -> Home {
     Home::new(Build::X86)
@@ -41,6 +42,35 @@ fn assert_dies(pid: &str) {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("process {pid} is still there");
+}
+
+/// A daemon that one definition starts is there for the next ones, and after the agent.
+#[test]
+fn what_a_script_leaves_behind_can_go_on_printing() {
+    let home = home();
+    home.script(
+        "run.sh",
+        "(while [ ! -e stop ]; do echo noise; echo alive >>alive; sleep 0.02; done; echo ended >>alive) &\n",
+    );
+    let alive = || std::fs::read_to_string(home.path().join("alive")).unwrap_or_default();
+    let goes_on = |what: &str| {
+        let (begun, before) = (Instant::now(), alive().len());
+        while alive().len() < before + 100 {
+            assert!(begun.elapsed() < PATIENCE, "{what}: it prints no more");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let mut runner = Runner::over_pipes(&home);
+    assert_eq!(runner.run("run.sh", 30, done).status, ExitStatus::Code(0));
+    goes_on("after its script");
+    assert!(runner.quit().success());
+    goes_on("after the agent");
+    std::fs::write(home.path().join("stop"), "").expect("writable");
+    let begun = Instant::now();
+    while !alive().ends_with("ended\n") {
+        assert!(begun.elapsed() < PATIENCE, "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -231,7 +261,9 @@ fn test_cases_are_reported_and_their_commands_run() {
         r#"TestRaise { message: "enough" }"#,
     ];
     assert_eq!(ran.calls, expected);
-    assert!(ran.output.starts_with("hi\nsh: ") && ran.output.contains("no-such-command"), "{}", ran.output);
+    let (said, told) = (ran.output.as_str(), "lava-test-case: the command has ended with exit code");
+    assert!(said.starts_with(&format!("hi\n{told} 1\nsh: ")) && said.contains("no-such-command"), "{said}");
+    assert!(said.ends_with(&format!("{told} 127\n")), "{said}");
     assert_eq!(ran.status, ExitStatus::Code(1));
 }
 

@@ -1,5 +1,6 @@
 //! `host-runner cache`, after a run.
 
+use rustix::process::Signal;
 use testbench::harness::{ARTIFACTS_URL, Job, Testbench};
 
 fn cache(bench: &Testbench, words: &[&str]) -> (Option<i32>, String) {
@@ -35,6 +36,18 @@ fn what_a_run_fetched_is_listed_and_pruned_but_not_what_a_kept_root_filesystem_n
     let (_, pruned) = cache(&bench, &["prune", "--unused-for", "0"]);
     assert!(pruned.contains("1 files and 0 clones removed"), "{pruned}");
     assert!(cache(&bench, &["list"]).1.contains("0 files and 0 clones in"), "{ARTIFACTS_URL}");
+}
+
+#[test]
+fn what_a_run_serves_stays_as_long_as_it_runs() {
+    let bench = Testbench::new();
+    let run = bench.start_staying();
+    let (code, pruned) = cache(&bench, &["prune", "--unused-for", "0"]);
+    assert!(code == Some(0) && pruned.contains("0 files and 0 clones removed"), "{pruned}");
+    run.signal(Signal::TERM);
+    run.finish();
+    let (_, pruned) = cache(&bench, &["prune", "--unused-for", "0"]);
+    assert!(pruned.contains("3 files and 0 clones removed"), "{pruned}");
 }
 
 #[test]

@@ -23,6 +23,19 @@ fn with_another(block: &str, name: &str) -> String {
     )
 }
 
+/// The time of the action is over before SIGKILL comes.
+#[test]
+fn a_step_that_ignores_its_end_is_told_with_its_limit() {
+    let bench = bench();
+    let actions = [BOOT, &test("timeout: {seconds: 3}", "stubborn", &["trap '' TERM; sleep 60"])].concat();
+    let run = bench.start_text(&job(&bench, &actions)).finish();
+    assert_eq!(run.code, Some(1), "{run}");
+    let told = run.results()["fault"]["message"].to_string();
+    for part in ["(3 s: `timeout` of `test`, job.yaml:", "in `trap '' TERM; sleep 60`", "ignores SIGTERM"] {
+        assert!(told.contains(part), "no {part:?}: {told}");
+    }
+}
+
 #[test]
 fn a_test_that_may_be_skipped_fails_and_the_next_one_has_the_shell() {
     let bench = bench();

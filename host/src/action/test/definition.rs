@@ -92,7 +92,7 @@ fn went<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let (kind, phase) = (script.kind, agent.phase());
     let index = step.map(|number| usize::from(number).wrapping_sub(1));
     let step = index.and_then(|index| script.prepared.steps.get(index));
-    let place = step.map(|step| format!(" in `{}`", excerpt(&step.command))).unwrap_or_default();
+    let place = place_of(step.map(|step| step.command.as_str()));
     match status {
         ExitStatus::Code(0) => Went::Well,
         ExitStatus::Code(code) => {
@@ -124,6 +124,11 @@ fn went<S: AsyncRead + AsyncWrite + Unpin + Send>(
             Went::Late(phase.fault(Class::Test, text))
         }
     }
+}
+
+/// The step in which something happened, by its command, if that is known.
+pub(super) fn place_of(command: Option<&str>) -> String {
+    command.map(|command| format!(" in `{}`", excerpt(command))).unwrap_or_default()
 }
 
 /// The first line of a step, cut to what is good to read in a message.

@@ -17,6 +17,7 @@ use crate::run::{Emitter, NodeContext, Phase};
 use super::calls::{Answer, Calls, Handled, report};
 use super::case_book::CaseBook;
 use super::console_watch::{ConsoleWatch, Seen};
+use super::definition::place_of;
 use super::output_order::OutputOrder;
 
 /// The shortest time that a script gets, in seconds; the phase may be about to end.
@@ -93,6 +94,12 @@ impl Running<'_> {
 
     fn step(&self) -> Option<StepId> {
         self.step.map(|number| StepId { script: self.script.kind, number })
+    }
+
+    /// The command of the step that it is in.
+    fn command(&self) -> Option<&str> {
+        let index = usize::from(self.step?).checked_sub(1)?;
+        Some(&self.script.prepared.steps.get(index)?.command)
     }
 
     /// The step begins, if it is one of the script's and behind all that have begun; its command. A test can call the helper
@@ -186,7 +193,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
         self.send(&HostToAgent::RunScript { run, script: path, shell, errexit, timeout_s }).await?;
         let (emitter, order) = (&self.node.emitter, OutputOrder::default());
         let mut running = Running { emitter, run, script, book, step: None, usage: None, order };
-        let ended = self.follow(&mut running, timeout_s).await;
+        let ended = self.follow(&mut running).await;
         // Also what came before a failure counts, and what was printed without a line's end.
         let unread = self.hear(&mut running).await;
         running.end_order();
@@ -204,8 +211,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
     }
 
     /// Handles all that arrives until the script ends.
-    async fn follow(&mut self, running: &mut Running<'_>, timeout_s: u32) -> Result<ExitStatus, Fault> {
-        let (phase, path) = (self.phase, running.script.prepared.path.as_str());
+    async fn follow(&mut self, running: &mut Running<'_>) -> Result<ExitStatus, Fault> {
+        let phase = self.phase;
         let give_up = running.script.time.deadline + self.grace;
         let give_up = give_up.min(phase.deadline + super::stage::AGENT_GRACE);
         loop {
@@ -234,10 +241,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Agent<'a, S> {
                 }
                 // The agent stops the script at its deadline and says so; this is for an agent that does not.
                 () = tokio::time::sleep_until(give_up) => {
-                    return Err(phase.fault(
-                        Class::Test,
-                        format!("`{path}` did not end within {timeout_s} s, and the agent did not stop it"),
-                    ));
+                    let text = format!(
+                        "the {} steps were not done when their time was over ({}){}, and nothing has said since that they \
+                         have ended: what ignores SIGTERM goes on until the agent ends",
+                        running.script.kind,
+                        running.script.time.limit,
+                        place_of(running.command()),
+                    );
+                    return Err(phase.fault(Class::Test, text));
                 }
             }
         }
