@@ -5,15 +5,36 @@ use crate::board::{Board, ConsoleTarget};
 use crate::dialog::{Expired, KernelFailure, LoginError, UbootError};
 use crate::link::{CommandError, DriveError, Target};
 
-/// What to do about a conversation with U-Boot that failed; none where the job is wrong.
-pub(super) fn of_uboot(error: &UbootError, board: &Board) -> Option<String> {
+/// What to do about a conversation with U-Boot that failed; none where the job is wrong. `asked` is how many requests of the
+/// board this PC's TFTP server has had, if it serves.
+pub(super) fn of_uboot(
+    error: &UbootError,
+    board: &Board,
+    asked: impl FnOnce() -> Option<u64>,
+) -> Option<String> {
     let advice = advice(error, board)?;
     let stop = if advice.ends_with('?') { "" } else { "." };
+    let seen = match error {
+        UbootError::Command { command, .. } if command.contains("tftp") => asked().map(requests),
+        _ => None,
+    };
     Some(format!(
-        "{advice}{stop} `host-runner doctor {}` switches it, and checks its power, the speed of its console, U-Boot's prompt \
+        "{advice}{stop}{} `host-runner doctor {}` switches it, and checks its power, the speed of its console, U-Boot's prompt \
          and network, and a file by TFTP",
+        seen.unwrap_or_default(),
         board.name
     ))
+}
+
+/// What this PC's TFTP server has seen of a board, as a sentence.
+fn requests(count: u64) -> String {
+    match count {
+        0 => " No request of the board has arrived at this PC's TFTP server: is `serverip` this PC, and nothing between them?"
+            .to_owned(),
+        _ => format!(
+            " Requests of the board arrive at this PC's TFTP server ({count} so far), so the name or the way back is wrong."
+        ),
+    }
 }
 
 /// What to do about a system that does not get to a shell, where that can be said; `logs_in` is whether the job does.
@@ -237,7 +258,7 @@ mod tests {
     fn every_fault_of_u_boot_leads_to_the_doctor_and_those_of_the_job_do_not() {
         with_board("console = \"/dev/ttyUSB0\"", |board| {
             for (error, _) in of_uboot_with_headings() {
-                let help = of_uboot(&error, board).unwrap();
+                let help = of_uboot(&error, board, || None).unwrap();
                 assert!(
                     help.contains(" `host-runner doctor bbb1` switches it, and checks its power")
                         && !help.contains("?."),
@@ -245,7 +266,7 @@ mod tests {
                 );
             }
             let wrong = UbootError::NotPrintable { command: "\u{7}".to_owned() };
-            assert_eq!(of_uboot(&wrong, board), None);
+            assert_eq!(of_uboot(&wrong, board, || None), None);
         });
     }
 
@@ -253,7 +274,7 @@ mod tests {
     fn noise_is_the_speed_of_the_console() {
         let noise = expired("autoboot prompt `Hit any key`", "\u{fffd}x", true);
         with_board("console = \"/dev/ttyUSB0\"\nbaud = 9600", |board| {
-            let help = of_uboot(&UbootError::Expired(noise.clone()), board).unwrap();
+            let help = of_uboot(&UbootError::Expired(noise.clone()), board, || None).unwrap();
             let begin = "9600 baud is probably the wrong speed: set `baud` in `[boards.bbb1]`; most boards have 115200";
             assert!(help.starts_with(begin), "{help}");
             let of_wait = |expired: Expired| of_login(&LoginError::Expired(expired), board, true);

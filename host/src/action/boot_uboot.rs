@@ -98,7 +98,8 @@ async fn talk(
 ) -> Result<(), Fault> {
     let dialog = dialog.map_err(|error| phase.error(error.class(), &error))?;
     let report = drive(console, dialog).await.map_err(|error| {
-        let help = error.dialog().and_then(|error| boot_help::of_uboot(error, board));
+        let asked = || Some(node.services(board, phase).ok()?.files.requests_of(board.address?));
+        let help = error.dialog().and_then(|error| boot_help::of_uboot(error, board, asked));
         drive_fault(phase, console, Some(board), &error, UbootError::class).with_optional_help(help)
     })?;
     if report.resets > 0 {

@@ -16,6 +16,8 @@ pub struct Table {
 struct Entries {
     files: HashMap<(IpAddr, String), Entry>,
     next_id: u64,
+    /// Requests of those to whom anything was ever served.
+    requests: HashMap<IpAddr, u64>,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,7 @@ impl Table {
         let mut entries = self.lock();
         let id = entries.next_id;
         entries.next_id += 1;
+        entries.requests.entry(key.0).or_default();
         entries.files.insert(key.clone(), Entry { id, source });
         Guard { table: Arc::clone(self), key, id }
     }
@@ -49,9 +52,19 @@ impl Table {
         self.lock().files.keys().any(|(served, _)| *served == peer)
     }
 
-    /// Finds what `peer` reads as `name`.
+    /// How many requests of `peer` have come, whatever became of them.
+    pub fn requests_of(&self, peer: IpAddr) -> u64 {
+        self.lock().requests.get(&peer.to_canonical()).copied().unwrap_or_default()
+    }
+
+    /// Finds what `peer` asks for as `name`.
     pub(super) fn find(&self, peer: IpAddr, name: &str) -> Option<Source> {
-        self.lock().files.get(&key(peer, name)).map(|entry| entry.source.clone())
+        let mut entries = self.lock();
+        let key = key(peer, name);
+        if let Some(requests) = entries.requests.get_mut(&key.0) {
+            *requests += 1;
+        }
+        entries.files.get(&key).map(|entry| entry.source.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

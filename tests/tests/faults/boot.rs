@@ -26,6 +26,19 @@ fn a_tftp_error_of_u_boot_is_shown_with_its_command() {
     assert_fault_ends_the_boot("tftp-error", &Job::new(), &said);
 }
 
+/// Whether a request has arrived tells a wrong name from a network that does not work.
+#[test]
+fn the_help_says_whether_requests_of_the_board_have_arrived() {
+    let help = |run: &Finished| run.results()["fault"]["help"].to_string();
+    let never_asked = Testbench::new().fault("tftp-error").run(&Job::new());
+    assert!(help(&never_asked).contains("No request of the board has arrived"), "{never_asked}");
+    let own = "commands: ['setenv serverip {SERVER_IP}', 'tftp 0x82000000 nowhere']";
+    let yaml = Job::new().to_yaml().replace("commands: nfs", own);
+    let asked = Testbench::new().start_text(&yaml).finish();
+    assert_boot_fails(&asked, "infrastructure", &["tftp 0x82000000 nowhere", "no such file"]);
+    assert!(help(&asked).contains("Requests of the board arrive"), "{asked}");
+}
+
 #[test]
 fn a_kernel_without_magic_number_is_shown_with_the_boot_command() {
     let said = ["bootz 0x82000000", "zimage: Bad magic"];
