@@ -56,7 +56,10 @@ pub enum RootfsError {
         path: PathBuf,
     },
     /// Another process has the layer open.
-    #[error("another process is using the layer in {path}")]
+    #[error(
+        "another process is using the layer in {path}: a run that goes on or keeps its board on (`host-runner boards` tells), or \
+             another `host-runner rootfs`"
+    )]
     InUse {
         /// The layer's directory.
         path: PathBuf,

@@ -29,7 +29,9 @@ pub(super) fn section(run: &Results, seen: &Seen, goes_on: bool) -> Markup {
         section #verdict aria-labelledby="verdict-title" {
             h2 #verdict-title { (headline(run, goes_on)) }
             @for (node, fault) in &faults {
-                (told(fault, *node, node.and_then(|node| seen.consoles.of(&node.name))))
+                // What tests have printed stands with those that failed.
+                @let is_told = fault.class == Class::Test && !failed.kept().is_empty();
+                (told(fault, *node, node.filter(|_| !is_told).and_then(|node| seen.consoles.of(&node.name))))
             }
             @if run.outcome.is_none() && !goes_on {
                 @for node in run.nodes.iter().filter(|node| node.outcome.is_none()) {
